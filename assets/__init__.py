@@ -1,0 +1,1 @@
+"""Stylesheets and other data files of the wizard."""

@@ -1,0 +1,1 @@
+"""The wizard: one step a file, and the few widgets they share."""

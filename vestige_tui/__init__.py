@@ -1,0 +1,1 @@
+"""vestige-tui: moves a Vestige memory database from its SQLite file to a shared PostgreSQL server."""
