@@ -1,0 +1,13 @@
+"""The copier: a library that moves a Vestige database from SQLite to PostgreSQL and knows nothing of terminals.
+
+Follow the data: a source file is opened and understood (``source``), its rows become records (``tables``,
+``convert``, ``wire``), records become batches in PostgreSQL's own format (``destination``), and what happened
+becomes events and a report (``events``, ``report``). ``copier`` holds the steps, readable from top to bottom.
+
+>>> from vestige_tui.core.copier import run_sqlite_to_postgres
+>>> from vestige_tui.core.plan import CopyPlan
+"""
+
+import logging
+
+logging.getLogger(__name__).addHandler(logging.NullHandler())  # who uses the library decides what is shown

@@ -1,0 +1,238 @@
+"""``run_sqlite_to_postgres``: the whole copy, step by step."""
+
+from __future__ import annotations
+
+import logging
+import sqlite3
+import threading
+import time
+from collections.abc import Collection, Iterator, Mapping
+from contextlib import closing, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import psycopg
+
+from vestige_tui.core import events
+from vestige_tui.core.agreement import agree, check_presented
+from vestige_tui.core.destination import catalog, indexes
+from vestige_tui.core.destination.catalog import Destination
+from vestige_tui.core.destination.connect import Connection, open_pool
+from vestige_tui.core.destination.failures import explained
+from vestige_tui.core.destination.prepare import prepare
+from vestige_tui.core.destination.watchdog import Watchdog
+from vestige_tui.core.destination.writer import TableWriter
+from vestige_tui.core.errors import BATCHES_STAY, NOTHING_CHANGED, Cancelled, MigrationError, UpgradeNeededError
+from vestige_tui.core.events import Phase, Watcher
+from vestige_tui.core.model import Embedder, ModelSignature
+from vestige_tui.core.plan import CopyPlan
+from vestige_tui.core.preview import Preview, estimate
+from vestige_tui.core.report import DestinationReport, MigrationReport, Outcome, SourceReport, TableReport
+from vestige_tui.core.source.describe import SourceDescription, describe, describe_open
+from vestige_tui.core.source.ledger import Ledger
+from vestige_tui.core.source.opening import identity, open_source
+from vestige_tui.core.source.scratch import private_folder
+from vestige_tui.core.source.upgrade import upgrade_in_place, upgraded_copy
+from vestige_tui.core.tables import TABLES
+from vestige_tui.core.transfer import Account, Transfer
+
+log = logging.getLogger(__name__)
+
+
+def run_sqlite_to_postgres(
+    plan: CopyPlan,
+    embedder: Embedder | None = None,
+    *,
+    on_event: Watcher = events.ignore,
+    cancel: threading.Event | None = None,
+    only: Mapping[str, Collection[str]] | None = None,
+) -> MigrationReport:
+    """Copy a Vestige database into PostgreSQL, or with ``plan.dry_run`` tell what a copy would do.
+
+    ``embedder`` is whom the vectors are meant for; without one, the destination's registered model counts, or else
+    the source's own. Setting ``cancel`` ends the run after the batch in flight, with outcome ``cancelled``.
+    ``only`` restricts the run to rows of the source by table and label (``RowError.row``), to try failed ones again.
+
+    Raises ``RefusedError``, ``SourceError`` or ``DestinationError``; the error's ``report`` tells what was done.
+    """
+    report = MigrationReport(plan, SourceReport(str(plan.sqlite_path)), DestinationReport(plan.postgres_url.masked))
+    run = _Run(
+        plan,
+        embedder.model_signature() if embedder else None,
+        Account(report, on_event, cancel or threading.Event()),
+        only,
+    )
+    started = time.monotonic()
+    _log_start(plan)
+    try:
+        run.carry_out()
+        report.outcome = Outcome.ERRORS if report.errors else Outcome.CLEAN
+    except Cancelled:
+        report.outcome = Outcome.CANCELLED
+    except MigrationError as error:
+        if any(table.read for table in report.tables.values()) and not plan.dry_run:
+            memories = report.tables["knowledge_nodes"]
+            means = BATCHES_STAY if error.means == NOTHING_CHANGED else error.means
+            error.means = f"{means} {memories.read:,} of {memories.source:,} memories had been read."
+        report.failure = error.what
+        error.report = report
+        log.error("migrate: %s", error.what)
+        raise
+    finally:
+        report.duration_ms = round((time.monotonic() - started) * 1000)
+        _log_end(report)
+    return report
+
+
+def _log_start(plan: CopyPlan) -> None:
+    log.info("migrate: starting sqlite -> postgres copy")
+    log.info("migrate: source: %s?mode=ro", plan.sqlite_path.absolute().as_uri())
+    log.info("migrate: destination: %s", plan.postgres_url.masked)
+    for name in ("batch_size", "max_connections", "allow_source_upgrade", "upgrade_copy", "dry_run"):
+        log.info("migrate: %s: %s", name, getattr(plan, name))
+
+
+def _log_end(report: MigrationReport) -> None:
+    finished = report.outcome in (Outcome.CLEAN, Outcome.ERRORS)
+    counts = " ".join(f"{name}={count}" for name, count in report.counters().items())
+    log.info(
+        "migrate: %s %s errors=%d duration_ms=%d",
+        "complete" if finished else report.outcome,
+        counts,
+        len(report.errors),
+        report.duration_ms,
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class _Run:
+    """One run: what every step needs to know."""
+
+    plan: CopyPlan
+    presented: ModelSignature | None
+    account: Account
+    only: Mapping[str, Collection[str]] | None
+
+    def carry_out(self) -> None:
+        """The steps of the specification, in its order."""
+        plan = self.plan
+        self._phase(Phase.SOURCE)
+        before = identity(plan.sqlite_path)
+        with self._readable_source() as path, open_source(path) as reading:
+            source = self._look_at_source(reading)
+            self._phase(Phase.DESTINATION)
+            with (
+                open_pool(plan.postgres_url, max_connections=plan.max_connections, read_only=plan.dry_run) as pool,
+                explained(plan.postgres_url),
+                pool.connection() as writing,
+                Watchdog(writing, self.account.cancel) as watchdog,
+            ):
+                with watchdog.step():
+                    destination, model = self._look_at_destination(source, writing)
+                transfer = Transfer(
+                    self.account, reading, source, model, plan.batch_size, destination.key_of, self.only
+                )
+                if plan.dry_run:
+                    self._preview(transfer, destination, writing, watchdog)
+                else:
+                    self._copy(transfer, destination, writing, watchdog)
+        if identity(plan.sqlite_path) != before:
+            self.account.notice(
+                f"{plan.sqlite_path} was replaced or removed during the run; what was read is the file as it was at "
+                "the start. Run again to bring what is new."
+            )
+
+    def _phase(self, phase: Phase) -> None:
+        self.account.stop_if_cancelled()
+        self.account.tell(events.PhaseStarted(phase))
+
+    @contextmanager
+    def _readable_source(self) -> Iterator[Path]:
+        """The file to read: the source, or an upgraded private copy of it. Refuses an old one without permission."""
+        plan = self.plan
+        source = describe(plan.sqlite_path)
+        self._remember(source)
+        if source.has_v15:
+            yield plan.sqlite_path
+        elif plan.upgrade_copy or (plan.allow_source_upgrade and plan.dry_run):
+            self._phase(Phase.UPGRADE)
+            with private_folder() as folder:
+                yield upgraded_copy(plan.sqlite_path, folder)
+        elif plan.allow_source_upgrade:
+            self._phase(Phase.UPGRADE)
+            check_presented(source, self.presented)  # what is refused later must not have changed the source
+            backup = upgrade_in_place(plan.sqlite_path)
+            self.account.notice(f"The source was upgraded to V15. Its backup from before: {backup}")
+            yield plan.sqlite_path
+        else:
+            raise UpgradeNeededError(
+                f"{source.path} is a database from before V15: it lacks {', '.join(source.missing_v15)}.",
+                remedy="Run again with --upgrade-copy to upgrade a private copy and leave this file untouched, "
+                "or with --allow-source-upgrade to upgrade this file itself.",
+            )
+
+    def _look_at_source(self, reading: sqlite3.Connection) -> SourceDescription:
+        """Describe what will be read, and stop where its model is not the presented one."""
+        source = describe_open(reading, self.plan.sqlite_path)
+        self._remember(source)
+        check_presented(source, self.presented)
+        return source
+
+    def _remember(self, source: SourceDescription) -> None:
+        report = self.account.report
+        report.source = SourceReport(str(source.path), source.layout.value, source.version, source.model)
+        report.left_behind = source.left_behind
+        report.tables = {table.name: TableReport(source.rows.get(table.name, 0)) for table in TABLES}
+
+    def _look_at_destination(
+        self, source: SourceDescription, writing: Connection
+    ) -> tuple[Destination, ModelSignature | None]:
+        """Inspect it, agree on the model, and stop where they do not fit; nothing is written yet."""
+        destination = catalog.inspect(writing)
+        report = self.account.report.destination
+        report.server_version = destination.server_version
+        report.pgvector_version = destination.pgvector_version
+        model = report.model = agree(source, self.presented, destination.registered)
+        catalog.check_fit(destination, model)
+        if not self.plan.dry_run:
+            catalog.check_writable(writing, destination)
+        if model is None and source.observed:
+            self.account.notice(
+                "The source does not say which model made its vectors; none was registered. See --embedder."
+            )
+        return destination, model
+
+    def _copy(self, transfer: Transfer, destination: Destination, writing: Connection, watchdog: Watchdog) -> None:
+        """Prepare, copy table by table, then build the indexes that are missing."""
+        with catalog.locked(self.plan.postgres_url, writing, destination), closing(Ledger()) as ledger:
+            self._phase(Phase.PREPARE)
+            with watchdog.step():
+                destination = prepare(writing, destination, transfer.model)
+            self._phase(Phase.COPY)
+            transfer.run(lambda table: TableWriter(writing, destination, table), ledger, watchdog)
+            self._phase(Phase.INDEXES)
+            self._build_indexes(writing, destination, watchdog)
+
+    def _preview(self, transfer: Transfer, destination: Destination, writing: Connection, watchdog: Watchdog) -> None:
+        """Read everything, write nothing: the server holds this transaction to that."""
+        self._phase(Phase.PREVIEW)
+        with closing(Ledger()) as ledger, writing.transaction():
+            transfer.run(Preview(writing, destination, ledger).sink, ledger, watchdog)
+        dimension = transfer.model.dimension if transfer.model else None
+        report = self.account.report
+        report.estimate = estimate(report, transfer.source.size, dimension)
+
+    def _build_indexes(self, writing: Connection, destination: Destination, watchdog: Watchdog) -> None:
+        """Build what is missing; a cancelled build is rolled back, and the next run builds it."""
+        if destination.dimension is not None and not indexes.can_index_vectors(destination):
+            self.account.notice(f"Vectors of {destination.dimension:,} dimensions are too large for an HNSW index.")
+        missing = indexes.missing_indexes(writing, destination)
+        for position, index in enumerate(missing, start=1):
+            self.account.stop_if_cancelled()
+            self.account.tell(events.IndexProgress(index.name, position, len(missing), 0.0))
+            try:
+                with watchdog.step(long=True):
+                    indexes.build(writing, destination, index)
+                self.account.tell(events.IndexProgress(index.name, position, len(missing), 1.0))
+            except psycopg.errors.InsufficientPrivilege:
+                self.account.notice(f"The role may not build the index {index.name}; searching is slower without it.")

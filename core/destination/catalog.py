@@ -1,0 +1,281 @@
+"""What a destination is: its server, pgvector, schema, tables, keys and registered model; and whether they fit."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import LiteralString
+
+import psycopg
+from psycopg import sql
+
+from vestige_tui.core.destination.connect import Connection, behind_pooler, conninfo
+from vestige_tui.core.destination.dsn import Dsn
+from vestige_tui.core.destination.registry import read_registered, stamped_dimension
+from vestige_tui.core.errors import DestinationBusyError, RefusedError, SchemaMismatchError
+from vestige_tui.core.model import ModelSignature
+from vestige_tui.core.tables import BY_NAME, Column, Table
+
+MIN_SERVER_VERSION = 16_00_00
+MIN_PGVECTOR = (0, 5)
+
+LOCK_CLASS = 0x56455354
+"""First half of the advisory lock's key ("VEST" in ASCII); the second half is the hash of the schema's name."""
+
+_SESSION_LOCK: LiteralString = "SELECT pg_try_advisory_lock(%s, hashtext(%s))"
+_TRANSACTION_LOCK: LiteralString = "SELECT pg_try_advisory_xact_lock(%s, hashtext(%s))"
+
+
+@dataclass(frozen=True, slots=True)
+class FoundColumn:
+    """A column as the catalog has it; ``filled`` means that an INSERT may leave it out."""
+
+    type: str
+    not_null: bool
+    filled: bool
+
+
+@dataclass(frozen=True, slots=True)
+class FoundTable:
+    """A table as the catalog has it; ``constraints`` maps a constraint's name to its columns."""
+
+    columns: Mapping[str, FoundColumn]
+    key: tuple[str, ...]
+    constraints: Mapping[str, tuple[str, ...]]
+
+
+@dataclass(frozen=True, slots=True)
+class Destination:
+    """A PostgreSQL database seen by a copy. ``vector_schema`` is None where pgvector is only available yet;
+    ``pooled`` tells that a session does not outlast a transaction.
+    """
+
+    schema: str
+    server_version: str
+    pgvector_version: str
+    vector_schema: str | None
+    tables: Mapping[str, FoundTable]
+    registered: ModelSignature | None
+    dimension: int | None
+    pooled: bool
+
+    def key_of(self, table: Table) -> tuple[str, ...]:
+        """The columns of a table's primary key here; the described ones where the table is yet to be made."""
+        found = self.tables.get(table.name)
+        return found.key if found else table.key
+
+    @property
+    def present(self) -> frozenset[str]:
+        """The names of the tables that are there."""
+        return frozenset(self.tables)
+
+
+def inspect(connection: Connection) -> Destination:
+    """Look at a destination without changing it. Raises ``RefusedError`` where no copy could work."""
+    server_version = _check_server(connection)
+    pgvector_version, vector_schema = _check_pgvector(connection)
+    schema = _find_schema(connection)
+    tables = {name: table for name in BY_NAME if (table := read_table(connection, schema, name)) is not None}
+    registry = _exists(connection, schema, "embedding_model")
+    return Destination(
+        schema=schema,
+        server_version=server_version,
+        pgvector_version=pgvector_version,
+        vector_schema=vector_schema,
+        tables=tables,
+        registered=read_registered(connection, schema) if registry else None,
+        dimension=stamped_dimension(connection, schema) if "knowledge_nodes" in tables else None,
+        pooled=behind_pooler(connection),
+    )
+
+
+def check_fit(destination: Destination, model: ModelSignature | None) -> None:
+    """Compare the tables that are there with what a copy needs. Raises ``SchemaMismatchError`` with all differences."""
+    differences = [text for name, found in destination.tables.items() for text in _differences(BY_NAME[name], found)]
+    if model and destination.dimension not in (None, model.dimension):
+        differences.append(
+            f"knowledge_nodes.embedding is vector({destination.dimension}), the source needs vector({model.dimension})"
+        )
+    if differences:
+        raise SchemaMismatchError(tuple(differences), schema=destination.schema)
+
+
+def check_writable(connection: Connection, destination: Destination) -> None:
+    """See whether the role may do what a copy does. Raises ``RefusedError`` with everything that it may not."""
+    lacking = []
+    if _flag(connection, "SELECT current_setting('transaction_read_only') = 'on'"):
+        lacking.append("write at all: default_transaction_read_only is on for it")
+    if not _flag(connection, "SELECT has_database_privilege(current_database(), 'TEMPORARY')"):
+        lacking.append("create temporary tables (GRANT TEMPORARY ON DATABASE)")
+    if len(destination.tables) < len(BY_NAME) and not _flag(
+        connection, "SELECT has_schema_privilege(%s, 'USAGE, CREATE')", destination.schema
+    ):
+        lacking.append(f"create tables in schema {destination.schema} (GRANT USAGE, CREATE ON SCHEMA)")
+    lacking += [
+        f"read and insert into {name} (GRANT SELECT, INSERT)"
+        for name in destination.tables
+        if not all(
+            _flag(connection, "SELECT has_table_privilege(format('%%I.%%I', %s::text, %s::text), %s)", *where)
+            for where in ((destination.schema, name, "SELECT"), (destination.schema, name, "INSERT"))
+        )
+    ]
+    if lacking:
+        raise RefusedError(
+            "The role may not do what a copy needs. It may not:\n" + "\n".join(f"  - {item}" for item in lacking),
+            remedy="Connect as the owner of the database, or let its owner grant what is named above.",
+        )
+
+
+@contextmanager
+def locked(dsn: Dsn, connection: Connection, destination: Destination) -> Iterator[None]:
+    """Keep a second copy out while the block runs. Raises ``DestinationBusyError`` where one is running.
+
+    The lock belongs to the connection that writes, so it lasts as long as the writing can. Behind a pooler a
+    transaction has to hold it, on a connection of its own.
+    """
+    if destination.pooled:
+        with psycopg.connect(conninfo(dsn), prepare_threshold=None) as holder:
+            holder.execute("SET LOCAL idle_in_transaction_session_timeout = 0")
+            _take_lock(holder, _TRANSACTION_LOCK, destination.schema)
+            yield
+    else:
+        _take_lock(connection, _SESSION_LOCK, destination.schema)
+        yield
+
+
+def _take_lock(connection: Connection, query: LiteralString, schema: str) -> None:
+    if not _flag(connection, query, LOCK_CLASS, schema):
+        raise DestinationBusyError(
+            "Another copy is writing to this destination.",
+            remedy="Wait until it has finished, then run this one again.",
+        )
+
+
+def _check_server(connection: Connection) -> str:
+    version = connection.info.server_version
+    shown = connection.info.parameter_status("server_version") or str(version)
+    if _flag(connection, "SELECT pg_is_in_recovery()"):
+        raise RefusedError(
+            "The server is a standby: it follows another server and accepts no writes.",
+            remedy="Connect to the primary server.",
+        )
+    if version < MIN_SERVER_VERSION:
+        raise RefusedError(
+            f"The server is PostgreSQL {shown}; version 16 or newer is needed.",
+            remedy="Upgrade the server, or choose another one.",
+        )
+    return shown.split()[0]
+
+
+def _check_pgvector(connection: Connection) -> tuple[str, str | None]:
+    """Version of pgvector, and the schema it is installed in (None: it can be, and is not yet)."""
+    major = connection.info.server_version // 10_000
+    row = connection.execute(
+        "SELECT e.extversion, n.nspname FROM pg_extension e JOIN pg_namespace n ON n.oid = e.extnamespace"
+        " WHERE e.extname = 'vector'"
+    ).fetchone()
+    if row is None:
+        row = connection.execute(
+            "SELECT default_version, NULL FROM pg_available_extensions WHERE name = 'vector'"
+        ).fetchone()
+    if row is None:
+        raise RefusedError(
+            "The server does not have pgvector, the extension that stores embeddings.",
+            remedy=f"On Debian or Ubuntu: apt install postgresql-{major}-pgvector. "
+            "With Docker: use the image pgvector/pgvector. Then run this again.",
+        )
+    version, schema = row
+    if tuple(int(part) for part in version.split(".")[:2]) < MIN_PGVECTOR:
+        raise RefusedError(
+            f"The server has pgvector {version}; version {'.'.join(map(str, MIN_PGVECTOR))} or newer is needed.",
+            remedy=f"Install a newer postgresql-{major}-pgvector, then run ALTER EXTENSION vector UPDATE.",
+        )
+    return version, schema
+
+
+def _find_schema(connection: Connection) -> str:
+    """The schema of the memories that are visible, or else the one in which new tables would be made."""
+    row = connection.execute(
+        """SELECT coalesce(
+               (SELECT n.nspname FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
+                WHERE c.relname = 'knowledge_nodes' AND pg_table_is_visible(c.oid)),
+               current_schema())"""
+    ).fetchone()
+    if row is None or row[0] is None:
+        raise RefusedError(
+            "No schema of this role's search_path exists in the database.",
+            remedy="Create the schema, or set search_path for this role.",
+        )
+    return str(row[0])
+
+
+def _exists(connection: Connection, schema: str, table: str) -> bool:
+    return _flag(connection, "SELECT to_regclass(format('%%I.%%I', %s::text, %s::text)) IS NOT NULL", schema, table)
+
+
+def _flag(connection: Connection, query: LiteralString, *parameters: object) -> bool:
+    """The answer to a query that asks one yes-or-no question."""
+    row = connection.execute(query, parameters).fetchone()
+    return bool(row and row[0])
+
+
+def count_rows(connection: Connection, schema: str, table: str) -> int:
+    """How many rows a table of the destination has."""
+    row = connection.execute(sql.SQL("SELECT count(*) FROM {}").format(sql.Identifier(schema, table))).fetchone()
+    return int(row[0]) if row else 0
+
+
+def read_table(connection: Connection, schema: str, name: str) -> FoundTable | None:
+    """Columns, key and constraints of a table, None where there is none."""
+    if not _exists(connection, schema, name):
+        return None
+    relation = f"{quote_identifier(connection, schema)}.{quote_identifier(connection, name)}"
+    columns = connection.execute(
+        """SELECT a.attname, CASE WHEN t.typname = 'vector' THEN 'vector' ELSE format_type(a.atttypid, NULL) END,
+                  a.attnotnull, a.atthasdef OR a.attidentity <> '' OR a.attgenerated <> ''
+           FROM pg_attribute a JOIN pg_type t ON t.oid = a.atttypid
+           WHERE a.attrelid = %s::regclass AND a.attnum > 0 AND NOT a.attisdropped""",
+        (relation,),
+    ).fetchall()
+    keys = connection.execute(
+        """SELECT array_agg(a.attname ORDER BY k.position)::text[] FROM pg_index i
+           CROSS JOIN unnest(i.indkey) WITH ORDINALITY AS k(attnum, position)
+           JOIN pg_attribute a ON a.attrelid = i.indrelid AND a.attnum = k.attnum
+           WHERE i.indrelid = %s::regclass AND i.indisprimary""",
+        (relation,),
+    ).fetchone()
+    constraints = connection.execute(
+        """SELECT c.conname, array_agg(a.attname)::text[] FROM pg_constraint c
+           JOIN pg_attribute a ON a.attrelid = c.conrelid AND a.attnum = ANY (c.conkey)
+           WHERE c.conrelid = %s::regclass GROUP BY c.conname""",
+        (relation,),
+    ).fetchall()
+    return FoundTable(
+        columns={name: FoundColumn(*rest) for name, *rest in columns},
+        key=tuple(keys[0] or ()) if keys else (),
+        constraints={name: tuple(names) for name, names in constraints},
+    )
+
+
+def quote_identifier(connection: Connection, name: str) -> str:
+    """A name as the server would have to read it in text."""
+    return sql.Identifier(name).as_string(connection)
+
+
+def _differences(table: Table, found: FoundTable) -> Iterable[str]:
+    for column in table.columns:
+        yield from _column_differences(table, column, found.columns.get(column.name))
+    for name, extra in found.columns.items():
+        if name not in table.column_names and extra.not_null and not extra.filled:
+            yield f"{table.name}.{name} is an extra column that must be filled, and a copy has nothing for it"
+    if not set(table.key) <= set(found.key) <= set(table.column_names):
+        has = ", ".join(found.key) or "none"
+        yield f"{table.name} has the primary key ({has}), the copy needs ({', '.join(table.key)})"
+
+
+def _column_differences(table: Table, column: Column, found: FoundColumn | None) -> Iterable[str]:
+    if found is None:
+        yield f"{table.name}.{column.name} is missing ({column.type.sql})"
+    elif found.type not in column.type.fits:
+        yield f"{table.name}.{column.name} is {found.type}, the copy needs {column.type.sql}"

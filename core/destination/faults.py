@@ -1,0 +1,45 @@
+"""A row's own fault as a row error, in words of our own: the server's would quote values."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import psycopg
+
+from vestige_tui.core.destination.catalog import FoundTable
+from vestige_tui.core.destination.failures import kind_of
+from vestige_tui.core.kinds import Kind
+from vestige_tui.core.report import RowError
+from vestige_tui.core.source.reader import Record, row_label
+from vestige_tui.core.tables import Table
+
+_PARENTS = {"knowledge_nodes": "memory", "users": "user", "groups": "group"}
+
+
+def row_error(table: Table, record: Record, kind: Kind, columns: Sequence[str]) -> RowError:
+    """What is wrong with a row that the destination does not take because of these columns."""
+    named = " and ".join(columns) or "the row"
+    if kind is Kind.MISSING_REFERENCE:
+        parents = {reference.columns: reference.table for reference in table.references}
+        parent = _PARENTS.get(parents.get(tuple(columns), ""), "row")
+        message = f"{named} refers to a {parent} that is not at the destination"
+    elif kind is Kind.ALREADY_TAKEN:
+        message = f"{named} is already taken by another row"
+    elif kind is Kind.VALUE_NOT_ALLOWED:
+        message = f"{named} has a value that the destination does not allow"
+    else:
+        message = f"{named} is missing, and the destination requires it"
+    field = columns[0] if len(columns) == 1 else None
+    return RowError(table.name, row_label(record.key), field, kind, message, copied=False)
+
+
+def refused_row(table: Table, found: FoundTable, record: Record, error: psycopg.Error) -> RowError:
+    """The same for what the server said of the row."""
+    kind = kind_of(error)
+    if kind is Kind.REFUSED_BY_SERVER:
+        message = f"PostgreSQL refused the row: {type(error).__name__} (SQLSTATE {error.sqlstate or 'none'})"
+        return RowError(table.name, row_label(record.key), error.diag.column_name, kind, message, copied=False)
+    columns = found.constraints.get(error.diag.constraint_name or "", ())
+    if not columns and error.diag.column_name:
+        columns = (error.diag.column_name,)
+    return row_error(table, record, kind, columns)

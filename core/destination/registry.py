@@ -1,0 +1,45 @@
+"""The destination's embedding model: which one it is, and the stamp that makes the server enforce its dimension."""
+
+from __future__ import annotations
+
+from psycopg import sql
+
+from vestige_tui.core.destination.connect import Connection
+from vestige_tui.core.model import ModelSignature
+
+
+def read_registered(connection: Connection, schema: str) -> ModelSignature | None:
+    """The registered signature, or None; the registry table exists."""
+    row = connection.execute(
+        sql.SQL("SELECT name, dimension, hash FROM {} WHERE id = 1").format(sql.Identifier(schema, "embedding_model"))
+    ).fetchone()
+    return ModelSignature(*row) if row else None
+
+
+def register_model(connection: Connection, schema: str, vector_schema: str, signature: ModelSignature) -> None:
+    """Write the one row of the registry where there is none, and stamp ``vector(N)`` where it is not stamped yet."""
+    connection.execute(
+        sql.SQL("INSERT INTO {} (id, name, dimension, hash) VALUES (1, %s, %s, %s) ON CONFLICT (id) DO NOTHING").format(
+            sql.Identifier(schema, "embedding_model")
+        ),
+        (signature.name, signature.dimension, signature.hash),
+    )
+    if stamped_dimension(connection, schema) is None:
+        connection.execute(
+            sql.SQL("ALTER TABLE {} ALTER COLUMN embedding TYPE {}({})").format(
+                sql.Identifier(schema, "knowledge_nodes"),
+                sql.Identifier(vector_schema, "vector"),
+                sql.Literal(signature.dimension),
+            )
+        )
+
+
+def stamped_dimension(connection: Connection, schema: str) -> int | None:
+    """The dimension in the type of ``knowledge_nodes.embedding``, None where it has none."""
+    row = connection.execute(
+        """SELECT a.atttypmod FROM pg_attribute a JOIN pg_class c ON c.oid = a.attrelid
+           JOIN pg_namespace n ON n.oid = c.relnamespace
+           WHERE n.nspname = %s AND c.relname = 'knowledge_nodes' AND a.attname = 'embedding'""",
+        (schema,),
+    ).fetchone()
+    return row[0] if row and row[0] > 0 else None

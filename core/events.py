@@ -1,0 +1,89 @@
+"""What a run tells its watcher, in the order in which it happens.
+
+The watcher only watches: a run behaves the same with and without one, and a watcher never answers.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from enum import StrEnum
+
+from vestige_tui.core.report import RowError
+
+
+class Phase(StrEnum):
+    """The parts of a run, in words that an operator reads."""
+
+    SOURCE = "reading the source's description"
+    UPGRADE = "upgrading to V15"
+    DESTINATION = "checking the destination"
+    PREPARE = "preparing the destination"
+    COPY = "copying"
+    INDEXES = "building indexes"
+    PREVIEW = "reading every row, writing nothing"
+
+
+@dataclass(frozen=True, slots=True)
+class PhaseStarted:
+    """A run entered a phase."""
+
+    phase: Phase
+
+
+@dataclass(frozen=True, slots=True)
+class TablesPlanned:
+    """How many rows each table of the source holds, in the order of the copy; sent once, before the first batch."""
+
+    totals: dict[str, int]
+
+
+@dataclass(frozen=True, slots=True)
+class TableProgress:
+    """A batch of a table was committed; the counts are totals of that table so far."""
+
+    table: str
+    read: int
+    inserted: int
+    already_present: int
+    failed: int
+
+
+@dataclass(frozen=True, slots=True)
+class TableFinished:
+    """The last batch of a table was committed."""
+
+    table: str
+    seconds: float
+
+
+@dataclass(frozen=True, slots=True)
+class RowTrouble:
+    """A row has an error; it may have arrived all the same (``error.copied``)."""
+
+    error: RowError
+
+
+@dataclass(frozen=True, slots=True)
+class IndexProgress:
+    """An index is being built: the ``position``-th of ``total``; ``fraction`` done, None while unknown."""
+
+    name: str
+    position: int
+    total: int
+    fraction: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Notice:
+    """Something worth a sentence that stops nothing."""
+
+    text: str
+
+
+Event = PhaseStarted | TablesPlanned | TableProgress | TableFinished | RowTrouble | IndexProgress | Notice
+Watcher = Callable[[Event], None]
+
+
+def ignore(event: Event) -> None:
+    """The watcher of a run that nobody watches."""

@@ -1,0 +1,134 @@
+"""Every kind of trouble that a row can have: its name in the report, what it means, and how to mend it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+
+class Kind(StrEnum):
+    """The ``kind`` of a row error; ``EXPLANATIONS`` has the words."""
+
+    BAD_UUID = "bad_uuid"
+    DUPLICATE_ID = "duplicate_id"
+    EMPTY_CONTENT = "empty_content"
+    MALFORMED_JSON = "malformed_json"
+    MISSHAPEN_JSON = "misshapen_json"
+    UNSTORABLE_JSON = "unstorable_json"
+    UNSTORABLE_TEXT = "unstorable_text"
+    BAD_TIMESTAMP = "bad_timestamp"
+    BAD_NUMBER = "bad_number"
+    MISSING_VALUE = "missing_value"
+    BAD_VECTOR = "bad_vector"
+    WRONG_DIMENSION = "wrong_dimension"
+    OTHER_MODEL = "other_model"
+    MISSING_REFERENCE = "missing_reference"
+    ALREADY_TAKEN = "already_taken"
+    VALUE_NOT_ALLOWED = "value_not_allowed"
+    REFUSED_BY_SERVER = "refused_by_server"
+
+
+@dataclass(frozen=True, slots=True)
+class Explanation:
+    """``title``: a short noun phrase; ``meaning`` and ``remedy``: a sentence each."""
+
+    title: str
+    meaning: str
+    remedy: str
+
+
+EXPLANATIONS: dict[Kind, Explanation] = {
+    Kind.BAD_UUID: Explanation(
+        "not a UUID",
+        "An id or a reference is not a UUID, the only form of id that the destination stores.",
+        "Give the row a UUID in the source, in every table that mentions it, and run the copy again.",
+    ),
+    Kind.DUPLICATE_ID: Explanation(
+        "the same key twice",
+        "Two rows of the source have the same key once it is written in its canonical form; the first one was kept.",
+        "Decide which row is right, give the other one a key of its own or remove it, and run the copy again.",
+    ),
+    Kind.EMPTY_CONTENT: Explanation(
+        "no content",
+        "The memory holds no text at all.",
+        "Write its content in the source, or leave it behind: there is nothing in it to lose.",
+    ),
+    Kind.MALFORMED_JSON: Explanation(
+        "not valid JSON",
+        "The field should hold JSON and does not; the row arrived with the field empty.",
+        "Correct the JSON in the source. A row that has arrived is not overwritten: delete it at the destination "
+        "before running the copy again.",
+    ),
+    Kind.MISSHAPEN_JSON: Explanation(
+        "JSON of another shape",
+        "The field holds JSON of another shape than it should, such as an object where a list belongs; "
+        "the row arrived with the field empty.",
+        "Correct the field in the source; see malformed_json for rows that have arrived.",
+    ),
+    Kind.UNSTORABLE_JSON: Explanation(
+        "JSON that PostgreSQL cannot store",
+        "The JSON holds something that JSONB refuses: NaN, Infinity, \\u0000, half of a surrogate pair, "
+        "a number out of range or very deep nesting; the row arrived with the field empty.",
+        "Replace that value in the source; see malformed_json for rows that have arrived.",
+    ),
+    Kind.UNSTORABLE_TEXT: Explanation(
+        "text that PostgreSQL cannot store",
+        "The text holds NUL characters or bytes that are not UTF-8; each arrived as the replacement character U+FFFD.",
+        "Nothing needs to be done unless those bytes mattered; then correct the text in the source.",
+    ),
+    Kind.BAD_TIMESTAMP: Explanation(
+        "not a known timestamp",
+        "The timestamp is in none of the three forms that Vestige writes, and is not guessed; the row arrived with "
+        "no date there, or with 1970-01-01 where a date is required.",
+        "Write it as 2026-02-13T10:11:12Z in the source; see malformed_json for rows that have arrived.",
+    ),
+    Kind.BAD_NUMBER: Explanation(
+        "not a usable number",
+        "The field should hold a number in range and does not; the row arrived with the field's default.",
+        "Correct the number in the source; see malformed_json for rows that have arrived.",
+    ),
+    Kind.MISSING_VALUE: Explanation(
+        "a value is missing",
+        "The destination requires a value that the source does not have; where there is a default, "
+        "the row arrived with it.",
+        "Fill the field in the source; see malformed_json for rows that have arrived.",
+    ),
+    Kind.BAD_VECTOR: Explanation(
+        "not a usable vector",
+        "The embedding is empty, not a whole number of floats, or holds NaN or Infinity; "
+        "the memory arrived without an embedding.",
+        "Let Vestige embed the memory anew; its content is complete.",
+    ),
+    Kind.WRONG_DIMENSION: Explanation(
+        "a vector of another dimension",
+        "The embedding has another dimension than the registered model makes; the memory arrived without an embedding.",
+        "Let Vestige embed the memory anew; its content is complete.",
+    ),
+    Kind.OTHER_MODEL: Explanation(
+        "vectors of another model",
+        "These embeddings were made by another model than the registered one and cannot be compared with its vectors; "
+        "the memories arrived without an embedding.",
+        "Let Vestige embed those memories anew; their content is complete.",
+    ),
+    Kind.MISSING_REFERENCE: Explanation(
+        "it refers to something that is not there",
+        "The row belongs to a memory, user or group that is neither in the source nor at the destination, "
+        "or that stayed behind itself.",
+        "Mend the row it belongs to first; this one then arrives with the next run.",
+    ),
+    Kind.ALREADY_TAKEN: Explanation(
+        "taken by another row",
+        "A value that must be unique, such as a user's handle, belongs to another row at the destination.",
+        "Rename one of the two, and run the copy again.",
+    ),
+    Kind.VALUE_NOT_ALLOWED: Explanation(
+        "a value that is not allowed",
+        "The destination allows only certain values in this field.",
+        "Use one of the allowed values in the source (visibility: private, group or public), and run the copy again.",
+    ),
+    Kind.REFUSED_BY_SERVER: Explanation(
+        "refused by the server",
+        "PostgreSQL refused the row for a reason of its own, which the message names.",
+        "Correct the row in the source, or the rule at the destination, and run the copy again.",
+    ),
+}

@@ -1,0 +1,33 @@
+"""What one run is to do: the seed's ``SqliteToPostgresPlan``."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from vestige_tui.core.destination.dsn import Dsn
+
+DEFAULT_BATCH_SIZE = 500
+DEFAULT_MAX_CONNECTIONS = 4
+
+
+@dataclass(frozen=True, slots=True)
+class CopyPlan:
+    """One copy from a SQLite file to a PostgreSQL database.
+
+    ``batch_size`` is in rows per PostgreSQL transaction; ``max_connections`` bounds the connections opened at the
+    destination; ``dry_run`` reads and checks everything and writes nothing. ``allow_source_upgrade`` permits adding
+    the V15 parts to the source itself, ``upgrade_copy`` to a private copy of it.
+    """
+
+    sqlite_path: Path
+    postgres_url: Dsn
+    batch_size: int = DEFAULT_BATCH_SIZE
+    max_connections: int = DEFAULT_MAX_CONNECTIONS
+    allow_source_upgrade: bool = False
+    upgrade_copy: bool = False
+    dry_run: bool = False
+
+    def __post_init__(self) -> None:
+        if self.batch_size < 1 or self.max_connections < 1:
+            raise ValueError("batch_size and max_connections are at least 1")

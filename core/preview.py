@@ -1,0 +1,176 @@
+"""The dry run: every row is read and judged as a copy would, and looked up at the destination; nothing is written.
+
+What the server would refuse is told beforehand: references that lead nowhere, values that no check allows, names
+that are taken. Which rows would arrive is remembered in a ledger, so that memory stays flat.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from psycopg import sql
+
+from vestige_tui.core import convert
+from vestige_tui.core.destination.catalog import Destination
+from vestige_tui.core.destination.connect import Connection
+from vestige_tui.core.destination.faults import row_error
+from vestige_tui.core.destination.writer import Written
+from vestige_tui.core.kinds import Kind
+from vestige_tui.core.report import Estimate, MigrationReport, RowError
+from vestige_tui.core.source.ledger import Ledger, key_of
+from vestige_tui.core.source.reader import Record
+from vestige_tui.core.tables import BOOTSTRAP_USER_ID, BY_NAME, PgType, Reference, Table
+
+SECONDS_PER_MEMORY = 0.00025
+SECONDS_PER_VECTOR_ELEMENT = 0.0000012
+SECONDS_PER_OTHER_ROW = 0.00003
+"""Rules of thumb for an estimate, from copies on two cores with the server on the same machine."""
+
+BYTES_PER_VECTOR_ELEMENT = 9
+BYTES_PER_OTHER_ROW = 180
+"""Of the destination, indexes included: a vector is stored twice, in the table and in its HNSW index."""
+
+_ARRIVING = "arriving "
+_BOOTSTRAP_USER = convert.uuid(BOOTSTRAP_USER_ID)
+_MADE_WITH_THE_SCHEMA = {"users": _BOOTSTRAP_USER}
+"""Keys of rows that a copy itself creates with the tables."""
+
+
+class Preview:
+    """Stands in for the writers of one run: tells what each would do."""
+
+    def __init__(self, connection: Connection, destination: Destination, ledger: Ledger) -> None:
+        self._connection = connection
+        self.destination = destination
+        self._ledger = ledger
+        for name, key in _MADE_WITH_THE_SCHEMA.items():
+            ledger.add(_ARRIVING + name, key)
+
+    def sink(self, table: Table) -> TablePreview:
+        """What stands in for one table's writer."""
+        return TablePreview(self, table)
+
+    def present(self, table: Table, columns: Sequence[str], keys: Sequence[Sequence[bytes]]) -> frozenset[int]:
+        """Positions in ``keys`` (fields by column) of those that the destination has already."""
+        if table.name not in self.destination.tables:
+            made = _MADE_WITH_THE_SCHEMA.get(table.name)
+            return frozenset(ord_ for ord_, key in enumerate(keys) if key[0] == made)
+        if not keys:
+            return frozenset()
+        kinds = [table.columns[table.position(name)].type for name in columns]
+        names = sql.SQL(", ").join(map(sql.Identifier, columns))
+        query = sql.SQL("SELECT k.ord - 1 FROM unnest({}) WITH ORDINALITY k({}, ord) JOIN {} t USING ({})").format(
+            sql.SQL(", ").join(sql.SQL(f"%s::text[]::{kind.sql}[]") for kind in kinds),
+            names,
+            sql.Identifier(self.destination.schema, table.name),
+            names,
+        )
+        arrays = [[_as_text(key[position], kind) for key in keys] for position, kind in enumerate(kinds)]
+        return frozenset(row[0] for row in self._connection.execute(query, arrays))
+
+    def taken(self, table: Table, column: str, records: Sequence[Record]) -> set[int]:
+        """Positions of records whose unique value belongs to a row of another key, there or among those arriving."""
+        position, key = table.position(column), table.position(table.key[0])
+        owners = {b"local": _BOOTSTRAP_USER} if table.name == "users" else {}
+        if table.name in self.destination.tables:
+            query = sql.SQL("SELECT {}::text, {}::text FROM {} WHERE {} = ANY (%s)").format(
+                sql.Identifier(column),
+                sql.Identifier(table.key[0]),
+                sql.Identifier(self.destination.schema, table.name),
+                sql.Identifier(column),
+            )
+            values = [_as_text(record.fields[position], PgType.TEXT) for record in records]
+            rows = self._connection.execute(query, (values,))
+            owners = {value.encode(): convert.uuid(owner) for value, owner in rows}
+        name = f"{_ARRIVING}{table.name}.{column}"
+        return {
+            ord_
+            for ord_, record in enumerate(records)
+            if owners.get(record.fields[position][4:], record.fields[key]) != record.fields[key]
+            or not self._ledger.add(name, record.fields[position])
+        }
+
+    def unresolved(self, table: Table, reference: Reference, records: Sequence[Record]) -> set[int]:
+        """Positions of records that refer to a row which neither arrives nor is at the destination."""
+        positions = [table.position(column) for column in reference.columns]
+        parent = BY_NAME[reference.table]
+        waiting = [
+            ord_
+            for ord_, record in enumerate(records)
+            if not self._ledger.has(_ARRIVING + parent.name, key_of(record, positions))
+        ]
+        keys = [[records[ord_].fields[position] for position in positions] for ord_ in waiting]
+        there = self.present(parent, parent.key, keys)
+        return {ord_ for place, ord_ in enumerate(waiting) if place not in there}
+
+    def arrives(self, table: Table, record: Record) -> None:
+        """Remember that a row would be at the destination, where others may refer to it."""
+        self._ledger.add(_ARRIVING + table.name, key_of(record, [table.position(name) for name in table.key]))
+
+
+class TablePreview:
+    """Takes one table's records as a writer would, and tells what would become of them."""
+
+    def __init__(self, preview: Preview, table: Table) -> None:
+        self._preview = preview
+        self._table = table
+        self._key = preview.destination.key_of(table)
+        self._referred_to = any(
+            reference.table == table.name for other in BY_NAME.values() for reference in other.references
+        )
+
+    def write(self, records: Sequence[Record]) -> Written:
+        """What writing these records would do."""
+        positions = [self._table.position(name) for name in self._key]
+        keys = [[record.fields[position] for position in positions] for record in records]
+        present = self._preview.present(self._table, self._key, keys)
+        faults = self._faults(records) if records else {}
+        written = Written()
+        for ord_, record in enumerate(records):
+            fault = None if ord_ in present else faults.get(ord_)
+            if fault is not None:
+                written.failed += 1
+                written.errors.append(fault)
+                continue
+            written.errors.extend(record.problems)
+            if ord_ not in present:
+                written.inserted += 1
+                written.repaired += bool(record.problems)
+            if self._referred_to:
+                self._preview.arrives(self._table, record)
+        return written
+
+    def _faults(self, records: Sequence[Record]) -> dict[int, RowError]:
+        """What the server would refuse, by position."""
+        faults: dict[int, RowError] = {}
+        table = self._table
+        for column in table.columns:
+            if column.allowed:
+                allowed = {value.encode() for value in column.allowed}
+                for ord_, record in enumerate(records):
+                    if record.fields[table.position(column.name)][4:] not in allowed:
+                        faults[ord_] = row_error(table, record, Kind.VALUE_NOT_ALLOWED, (column.name,))
+        for name in table.unique:
+            for ord_ in self._preview.taken(table, name, records):
+                faults[ord_] = row_error(table, records[ord_], Kind.ALREADY_TAKEN, (name,))
+        for reference in table.references:
+            for ord_ in self._preview.unresolved(table, reference, records):
+                faults[ord_] = row_error(table, records[ord_], Kind.MISSING_REFERENCE, reference.columns)
+        return faults
+
+
+def _as_text(field: bytes, kind: PgType) -> str:
+    """A key's field as text that the server reads back."""
+    return field[4:].hex() if kind is PgType.UUID else field[4:].decode()
+
+
+def estimate(report: MigrationReport, source_bytes: int, dimension: int | None) -> Estimate:
+    """Seconds and bytes that a copy of what a dry run found would take, by rule of thumb."""
+    memories = report.tables["knowledge_nodes"].inserted
+    others = sum(table.inserted for table in report.tables.values()) - memories
+    elements = memories * (dimension or 0)
+    total = sum(table.read for table in report.tables.values()) or 1
+    seconds = memories * SECONDS_PER_MEMORY + elements * SECONDS_PER_VECTOR_ELEMENT + others * SECONDS_PER_OTHER_ROW
+    size = source_bytes * (memories + others) / total
+    size += elements * BYTES_PER_VECTOR_ELEMENT + others * BYTES_PER_OTHER_ROW
+    return Estimate(seconds=round(seconds, 1), size=int(size))

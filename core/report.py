@@ -1,0 +1,177 @@
+"""What a run did: counts per table, every error, and the JSON in which both are kept."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict, dataclass, field
+from datetime import UTC, datetime
+from enum import StrEnum
+from typing import Any
+
+from vestige_tui.core.kinds import Kind
+from vestige_tui.core.model import ModelSignature
+from vestige_tui.core.plan import CopyPlan
+
+FORMAT = "vestige-tui/report/1"
+NIL_UUID = "00000000-0000-0000-0000-000000000000"
+
+COUNTERS = (
+    "memories_copied",
+    "scheduling_rows",
+    "edges_copied",
+    "review_events_copied",
+    "domains_copied",
+    "users_copied",
+    "groups_copied",
+    "group_memberships_copied",
+)
+"""The seed's counters, in the seed's order."""
+
+
+class Outcome(StrEnum):
+    """How a run ended."""
+
+    CLEAN = "clean"
+    ERRORS = "errors"
+    CANCELLED = "cancelled"
+    FAILED = "failed"
+
+
+@dataclass(frozen=True, slots=True)
+class RowError:
+    """One thing that is wrong with one row of the source.
+
+    ``row`` is the source's id as text (``source→target`` where the key has two parts), or the nil UUID where there
+    is none; ``field`` is None where the whole row is meant; ``copied`` tells whether the row is at the destination.
+    """
+
+    table: str
+    row: str
+    field: str | None
+    kind: Kind
+    message: str
+    copied: bool
+
+
+@dataclass(slots=True)
+class TableReport:
+    """Counts of one table: ``read == inserted + already_present + failed``, and ``repaired`` of the inserted ones.
+
+    ``source`` is what the source holds. In a dry run the counts tell what a copy would do.
+    """
+
+    source: int = 0
+    read: int = 0
+    inserted: int = 0
+    already_present: int = 0
+    failed: int = 0
+    repaired: int = 0
+    seconds: float = 0.0
+
+    @property
+    def copied(self) -> int:
+        """Rows of the source that are at the destination: the seed's counter."""
+        return self.inserted + self.already_present
+
+
+@dataclass(slots=True)
+class SourceReport:
+    """What the source was: ``layout`` is seed or published."""
+
+    path: str
+    layout: str = ""
+    version: int | None = None
+    model: ModelSignature | None = None
+
+
+@dataclass(slots=True)
+class DestinationReport:
+    """What the destination was; ``url`` has its password masked."""
+
+    url: str
+    server_version: str | None = None
+    pgvector_version: str | None = None
+    model: ModelSignature | None = None
+
+
+@dataclass(slots=True)
+class Estimate:
+    """What a copy would take: ``seconds`` by a rule of thumb, and ``size`` in bytes at the destination."""
+
+    seconds: float
+    size: int
+
+
+def _counter(table: str) -> property:
+    """A counter of the seed: rows of ``table`` that the source presented and the destination now holds."""
+
+    def count(report: MigrationReport) -> int:
+        return report.tables[table].copied if table in report.tables else 0
+
+    return property(count)
+
+
+@dataclass(slots=True)
+class MigrationReport:
+    """The result of one run; grows while the run goes on."""
+
+    plan: CopyPlan
+    source: SourceReport
+    destination: DestinationReport
+    tables: dict[str, TableReport] = field(default_factory=dict)
+    left_behind: dict[str, int] = field(default_factory=dict)
+    errors: list[RowError] = field(default_factory=list)
+    notices: list[str] = field(default_factory=list)
+    outcome: Outcome = Outcome.FAILED
+    failure: str | None = None
+    estimate: Estimate | None = None
+    started_at: datetime = field(default_factory=lambda: datetime.now(UTC))
+    duration_ms: int = 0
+
+    memories_copied = _counter("knowledge_nodes")
+    scheduling_rows = _counter("scheduling")
+    edges_copied = _counter("edges")
+    review_events_copied = _counter("review_events")
+    domains_copied = _counter("domains")
+    users_copied = _counter("users")
+    groups_copied = _counter("groups")
+    group_memberships_copied = _counter("group_memberships")
+
+    def counters(self) -> dict[str, int]:
+        """Each of the seed's counters by name, in the seed's order."""
+        return {name: getattr(self, name) for name in COUNTERS}
+
+    def to_json(self) -> str:
+        """The report as one JSON document, format ``vestige-tui/report/1``; holds no password and no content."""
+        return json.dumps(self.as_dict(), ensure_ascii=False, indent=2) + "\n"
+
+    def as_dict(self) -> dict[str, Any]:
+        """The report as JSON-compatible values."""
+        document: dict[str, Any] = {
+            "format": FORMAT,
+            "dry_run": self.plan.dry_run,
+            "outcome": self.outcome.value,
+            "source": asdict(self.source),
+            "destination": asdict(self.destination),
+            "plan": {
+                "batch_size": self.plan.batch_size,
+                "max_connections": self.plan.max_connections,
+                "allow_source_upgrade": self.plan.allow_source_upgrade,
+                "upgrade_copy": self.plan.upgrade_copy,
+            },
+            **self.counters(),
+            "tables": {
+                name: asdict(table) | {"seconds": round(table.seconds, 3)} for name, table in self.tables.items()
+            },
+            "left_behind": self.left_behind,
+            "errors": [asdict(error) for error in self.errors],
+            "started_at": self.started_at.isoformat(timespec="milliseconds").replace("+00:00", "Z"),
+            "duration_ms": self.duration_ms,
+        }
+        if self.notices:
+            document["notices"] = self.notices
+        if self.failure is not None:
+            document["failure"] = self.failure
+        if self.estimate is not None:
+            document["estimate"] = asdict(self.estimate)
+        return document

@@ -1,0 +1,188 @@
+"""What a source file is: its layout, version, rows, model, and what in it has no destination."""
+
+from __future__ import annotations
+
+import sqlite3
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from enum import StrEnum
+from pathlib import Path
+
+from vestige_tui.core.errors import SourceError
+from vestige_tui.core.model import ModelSignature
+from vestige_tui.core.source.layouts import LIVE_VECTORS, ResolvedSource, Shape, has, resolve
+from vestige_tui.core.source.opening import open_source
+
+V15_COLUMNS = ("owner_user_id", "visibility", "shared_with_groups", "codebase")
+V15_TABLES = ("users", "groups", "group_memberships")
+
+BOOKKEEPING = frozenset(
+    {"schema_version", "embedding_model", "embedding_profile_state", "embedding_profiles", "node_embeddings"}
+)
+"""Tables that are read for what they say of other rows, or that SQLite and Vestige need for themselves."""
+
+
+class Layout(StrEnum):
+    """Which family of schemas a file belongs to: the specification's, or that of published Vestige."""
+
+    SEED = "seed"
+    PUBLISHED = "published"
+
+
+@dataclass(frozen=True, slots=True)
+class VectorGroup:
+    """``count`` vectors of ``dimension`` elements, made by the model ``name`` (None: the file does not say)."""
+
+    name: str | None
+    dimension: int
+    count: int
+
+
+@dataclass(frozen=True, slots=True)
+class SourceDescription:
+    """What a file holds. ``size`` is in bytes with the WAL; ``version`` is the best of the version markers.
+
+    ``rows`` counts the rows of each destination table; ``missing_v15`` names the V15 parts that are not there;
+    ``left_behind`` counts the rows of each table that has no destination.
+    """
+
+    path: Path
+    size: int
+    modified: datetime
+    layout: Layout
+    user_version: int
+    schema_version: int | None
+    missing_v15: tuple[str, ...]
+    rows: dict[str, int]
+    registered: ModelSignature | None
+    observed: tuple[VectorGroup, ...]
+    left_behind: dict[str, int]
+    journal_mode: str
+    sources: dict[str, ResolvedSource]
+
+    @property
+    def has_v15(self) -> bool:
+        """Whether the four V15 columns and the three V15 tables exist."""
+        return not self.missing_v15
+
+    @property
+    def version(self) -> int | None:
+        """The schema version: the larger marker, or 15 where only the structure tells."""
+        return max(self.user_version, self.schema_version or 0) or (15 if self.has_v15 else None)
+
+    @property
+    def model(self) -> ModelSignature | None:
+        """The registered signature, or else the observed one of most vectors, its hash unknown."""
+        if self.registered is not None:
+            return self.registered
+        named = [group for group in self.observed if group.name is not None]
+        return ModelSignature(named[0].name or "", named[0].dimension) if named else None
+
+    @property
+    def other_models(self) -> tuple[VectorGroup, ...]:
+        """Vectors that another model than ``model`` made."""
+        model = self.model
+        return tuple(group for group in self.observed if model and group.name not in (None, model.name))
+
+
+def describe(path: Path) -> SourceDescription:
+    """Open a file, look, and close it again. Raises ``SourceError``."""
+    with open_source(path) as connection:
+        return describe_open(connection, path)
+
+
+def describe_open(connection: sqlite3.Connection, path: Path) -> SourceDescription:
+    """Describe the file behind an open connection. Raises ``SourceError`` where it is no Vestige database."""
+    shape = read_shape(connection)
+    sources = resolve(shape)
+    if "knowledge_nodes" not in sources:
+        raise SourceError(
+            f"{path} is a SQLite database, but not one of Vestige: it has no table of memories.",
+            remedy="Name the file that Vestige uses, usually vestige.db. If this one was copied from elsewhere, copy "
+            "its -wal file as well: the memories may be in there.",
+        )
+    wal = path.with_name(path.name + "-wal")
+    return SourceDescription(
+        path=path,
+        size=path.stat().st_size + (wal.stat().st_size if wal.exists() else 0),
+        modified=datetime.fromtimestamp(path.stat().st_mtime, UTC),
+        layout=Layout.PUBLISHED if "last_accessed" in shape["knowledge_nodes"] else Layout.SEED,
+        user_version=_scalar(connection, "PRAGMA user_version") or 0,
+        schema_version=_schema_version(connection, shape),
+        missing_v15=missing_v15(shape),
+        rows={name: count_rows(connection, source.source.table) for name, source in sources.items()},
+        registered=_registered(connection, shape),
+        observed=_observed(connection, shape),
+        left_behind=_left_behind(connection, shape, sources),
+        journal_mode=str(connection.execute("PRAGMA journal_mode").fetchone()[0]),
+        sources=sources,
+    )
+
+
+def read_shape(connection: sqlite3.Connection) -> Shape:
+    """Every table of a file but SQLite's own, and full-text indexes with the tables behind them."""
+    tables = connection.execute(
+        "SELECT name FROM pragma_table_list"
+        " WHERE schema = 'main' AND type = 'table' AND name NOT LIKE 'sqlite\\_%' ESCAPE '\\'"
+    ).fetchall()
+    return {
+        name: tuple(row[0] for row in connection.execute("SELECT name FROM pragma_table_info(?)", (name,)))
+        for (name,) in tables
+    }
+
+
+def missing_v15(shape: Shape) -> tuple[str, ...]:
+    """The V15 parts that a file lacks, tables by name and columns as ``knowledge_nodes.name``."""
+    columns = tuple(f"knowledge_nodes.{name}" for name in V15_COLUMNS if name not in shape["knowledge_nodes"])
+    return columns + tuple(table for table in V15_TABLES if table not in shape)
+
+
+def count_rows(connection: sqlite3.Connection, table: str) -> int:
+    """How many rows a table of the source has."""
+    return _scalar(connection, f"SELECT count(*) FROM {quoted(table)} NOT INDEXED") or 0
+
+
+def quoted(name: str) -> str:
+    """An identifier for SQLite's SQL."""
+    return '"' + name.replace('"', '""') + '"'
+
+
+def _scalar(connection: sqlite3.Connection, sql: str) -> int | None:
+    row = connection.execute(sql).fetchone()
+    return row[0] if row and isinstance(row[0], int) else None
+
+
+def _schema_version(connection: sqlite3.Connection, shape: Shape) -> int | None:
+    if "version" not in shape.get("schema_version", ()):
+        return None
+    return _scalar(connection, "SELECT max(version) FROM schema_version")
+
+
+def _registered(connection: sqlite3.Connection, shape: Shape) -> ModelSignature | None:
+    """The signature in the registry table, where it is usable."""
+    if not has(shape, tuple(f"embedding_model.{column}" for column in ("id", "name", "dimension", "hash"))):
+        return None
+    row = connection.execute("SELECT name, dimension, hash FROM embedding_model WHERE id = 1").fetchone()
+    if row is None or not isinstance(row[0], str) or not isinstance(row[1], int) or row[1] < 1:
+        return None
+    return ModelSignature(row[0], row[1], row[2]) if isinstance(row[2], str) and row[2] else ModelSignature(*row[:2])
+
+
+def _observed(connection: sqlite3.Connection, shape: Shape) -> tuple[VectorGroup, ...]:
+    """Which models made the vectors of a file; a vector's length counts, not what a column says of it."""
+    for vectors in LIVE_VECTORS:
+        if has(shape, vectors.needs):
+            rows = connection.execute(
+                f"SELECT model, length(embedding) / 4 AS dimension, count(*) FROM ({vectors.sql})"
+                " WHERE typeof(embedding) = 'blob' AND length(embedding) >= 4"
+                " GROUP BY 1, 2 ORDER BY 3 DESC, 1, 2"
+            )
+            return tuple(VectorGroup(name if isinstance(name, str) else None, *rest) for name, *rest in rows)
+    return ()
+
+
+def _left_behind(connection: sqlite3.Connection, shape: Shape, sources: dict[str, ResolvedSource]) -> dict[str, int]:
+    used = {source.source.table for source in sources.values()} | BOOKKEEPING
+    used |= {need.partition(".")[0] for source in sources.values() for need in source.used}
+    counts = {name: count_rows(connection, name) for name in sorted(shape.keys() - used)}
+    return {name: count for name, count in counts.items() if count}

@@ -1,0 +1,209 @@
+"""Which SQL yields each column of each table, for every layout that a source can have.
+
+Layout is data: a table of the destination has one or more ``TableSource`` descriptions; the first whose table and
+columns exist in a file is the one that is read. The names come from Vestige's public history of schemas.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from vestige_tui.core.tables import TABLES, Table
+
+Shape = Mapping[str, tuple[str, ...]]
+"""The tables of a file and the columns of each, in their order."""
+
+
+@dataclass(frozen=True, slots=True)
+class Expression:
+    """SQL over the alias ``n``, and the columns (``table.column``) that must exist for it to be used."""
+
+    sql: str
+    needs: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class TableSource:
+    """Where the rows of one destination table may come from.
+
+    ``columns`` maps a column to the expressions that can yield it, best first; a column that is not mentioned comes
+    from the source column of its own name. ``order`` is the order of reading. ``rest`` names the column that takes
+    every column of the source table that no description uses.
+    """
+
+    table: str
+    needs: tuple[str, ...]
+    order: tuple[str, ...]
+    columns: Mapping[str, tuple[Expression, ...]] = field(default_factory=dict)
+    rest: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ResolvedSource:
+    """A ``TableSource`` that fits a file: SQL by column (None: the file has no such column), and the loose columns."""
+
+    table: Table
+    source: TableSource
+    expressions: tuple[str | None, ...]
+    used: frozenset[str]
+    rest: tuple[str, ...] = ()
+
+
+_PROFILE_VECTOR = """(
+    SELECT v.embedding FROM embedding_profile_vectors v
+    WHERE v.node_id = n.id AND (:model IS NULL OR v.model IS NULL OR v.model = :model)
+      AND v.profile_id = (SELECT active_profile_id FROM embedding_profile_state WHERE singleton = 1))"""
+_NODE_VECTOR = """(
+    SELECT e.embedding FROM node_embeddings e
+    WHERE e.node_id = n.id AND (:model IS NULL OR e.model IS NULL OR e.model = :model))"""
+_NODE_VECTOR_NEEDS = ("node_embeddings.node_id", "node_embeddings.embedding", "node_embeddings.model")
+_PROFILE_VECTOR_NEEDS = (
+    "embedding_profile_vectors.node_id",
+    "embedding_profile_vectors.embedding",
+    "embedding_profile_vectors.model",
+    "embedding_profile_state.active_profile_id",
+)
+CODEBASE_TAG = Expression(
+    """(SELECT substr(tag.value, 10) FROM json_each(CASE WHEN json_valid(n.tags) THEN n.tags ELSE '[]' END) tag
+        WHERE tag.type = 'text' AND tag.value LIKE 'codebase:_%' LIMIT 1)""",
+    ("knowledge_nodes.tags",),
+)
+"""The first ``codebase:NAME`` tag of a memory, which is how published Vestige marks where one belongs."""
+
+CODEBASE_METADATA = Expression(
+    """(SELECT entry.value FROM json_each(CASE WHEN json_valid(n.metadata) THEN n.metadata ELSE '{}' END) entry
+        WHERE entry.key = 'codebase' AND entry.type = 'text' AND entry.value <> '' LIMIT 1)""",
+    ("knowledge_nodes.metadata",),
+)
+"""Where a memory's codebase was kept before V15 gave it a column."""
+
+_CODEBASE = Expression("n.codebase", ("knowledge_nodes.codebase",))
+
+
+def _first(*expressions: Expression) -> Expression:
+    """The first of several that is not NULL."""
+    return Expression(
+        f"coalesce({', '.join(expression.sql for expression in expressions)})",
+        tuple(need for expression in expressions for need in expression.needs),
+    )
+
+
+EMBEDDING = (
+    Expression("n.embedding", ("knowledge_nodes.embedding",)),
+    Expression(f"coalesce({_PROFILE_VECTOR}, {_NODE_VECTOR})", _PROFILE_VECTOR_NEEDS + _NODE_VECTOR_NEEDS),
+    Expression(_NODE_VECTOR, _NODE_VECTOR_NEEDS),
+)
+
+LIVE_VECTORS = (
+    Expression(
+        """SELECT embedding, model FROM embedding_profile_vectors
+           WHERE profile_id = (SELECT active_profile_id FROM embedding_profile_state WHERE singleton = 1)
+           UNION ALL
+           SELECT e.embedding, e.model FROM node_embeddings e WHERE NOT EXISTS (
+               SELECT 1 FROM embedding_profile_vectors v WHERE v.node_id = e.node_id
+               AND v.profile_id = (SELECT active_profile_id FROM embedding_profile_state WHERE singleton = 1))""",
+        _PROFILE_VECTOR_NEEDS + _NODE_VECTOR_NEEDS,
+    ),
+    Expression("SELECT embedding, model FROM node_embeddings", _NODE_VECTOR_NEEDS),
+    Expression("SELECT embedding, NULL AS model FROM knowledge_nodes", ("knowledge_nodes.embedding",)),
+)
+"""Every vector that counts and the model that made it, for telling which models a file holds."""
+
+_BY_CREATION = ("created_at", "id")
+
+
+def _renamed(table: str, **columns: str) -> dict[str, tuple[Expression, ...]]:
+    """Columns that only have another name in the source: destination name to source name."""
+    return {name: (Expression(f'n."{source}"', (f"{table}.{source}",)),) for name, source in columns.items()}
+
+
+SOURCES: Mapping[str, tuple[TableSource, ...]] = {
+    "users": (TableSource("users", ("id", "handle"), ("id",)),),
+    "groups": (TableSource("groups", ("id", "handle"), ("id",)),),
+    "group_memberships": (TableSource("group_memberships", ("user_id", "group_id"), ("user_id", "group_id")),),
+    "knowledge_nodes": (
+        TableSource(
+            "knowledge_nodes",
+            ("id", "content", "created_at", "last_accessed"),
+            _BY_CREATION,
+            {
+                "embedding": EMBEDDING,
+                "codebase": (_first(_CODEBASE, CODEBASE_TAG), CODEBASE_TAG),
+            },
+            rest="metadata",
+        ),
+        TableSource(
+            "knowledge_nodes",
+            ("id", "content", "created_at"),
+            _BY_CREATION,
+            {"embedding": EMBEDDING, "codebase": (_CODEBASE, _first(CODEBASE_METADATA, CODEBASE_TAG), CODEBASE_TAG)},
+            rest="metadata",
+        ),
+    ),
+    "scheduling": (
+        TableSource("scheduling", ("memory_id",), ("memory_id",)),
+        TableSource(
+            "knowledge_nodes",
+            ("id", "stability", "difficulty"),
+            _BY_CREATION,
+            _renamed(
+                "knowledge_nodes", memory_id="id", retrievability="retention_strength", last_review="last_accessed"
+            ),
+        ),
+    ),
+    "edges": (
+        TableSource("edges", ("source_id", "target_id"), ("source_id", "target_id")),
+        TableSource(
+            "memory_connections",
+            ("source_id", "target_id"),
+            ("source_id", "target_id"),
+            _renamed("memory_connections", weight="strength", edge_type="link_type"),
+        ),
+    ),
+    "review_events": (TableSource("review_events", ("id", "memory_id"), ("id",)),),
+    "domains": (TableSource("domains", ("id",), ("id",)),),
+}
+
+
+def has(shape: Shape, needs: tuple[str, ...]) -> bool:
+    """Whether a file has every column named as ``table.column``."""
+    return all(column in shape.get(table, ()) for table, _, column in (need.partition(".") for need in needs))
+
+
+def resolve(shape: Shape) -> dict[str, ResolvedSource]:
+    """Where each destination table's rows are in a file of this shape; tables without a source are left out."""
+    resolved = {}
+    for table in TABLES:
+        for source in SOURCES[table.name]:
+            if all(column in shape.get(source.table, ()) for column in source.needs):
+                resolved[table.name] = _resolve_columns(table, source, shape)
+                break
+    used = frozenset().union(*(entry.used for entry in resolved.values()))
+    return {
+        name: ResolvedSource(entry.table, entry.source, entry.expressions, entry.used, _rest(entry, shape, used))
+        for name, entry in resolved.items()
+    }
+
+
+def _resolve_columns(table: Table, source: TableSource, shape: Shape) -> ResolvedSource:
+    expressions: list[str | None] = []
+    used: set[str] = set()
+    for column in table.columns:
+        plain = Expression(f'n."{column.name}"', (f"{source.table}.{column.name}",))
+        for expression in source.columns.get(column.name, (plain,)):
+            if has(shape, expression.needs):
+                expressions.append(expression.sql)
+                used.update(expression.needs)
+                break
+        else:
+            expressions.append(None)
+    return ResolvedSource(table, source, tuple(expressions), frozenset(used))
+
+
+def _rest(entry: ResolvedSource, shape: Shape, used: frozenset[str]) -> tuple[str, ...]:
+    """The columns of the source table that no description uses, for the one that takes them along."""
+    if entry.source.rest is None:
+        return ()
+    table = entry.source.table
+    return tuple(column for column in shape[table] if f"{table}.{column}" not in used)

@@ -1,0 +1,109 @@
+"""Keys that were met already, kept on disk: telling repeats apart costs no memory, whatever the source's size."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
+
+from vestige_tui.core.kinds import Kind
+from vestige_tui.core.report import RowError
+from vestige_tui.core.source.describe import quoted
+from vestige_tui.core.source.layouts import ResolvedSource
+from vestige_tui.core.source.reader import Batch, Record, row_label
+from vestige_tui.core.tables import PgType, Table
+
+_HEX = "[0-9a-f]"
+_CANONICAL_UUID = "-".join(_HEX * length for length in (8, 4, 4, 4, 12))
+
+
+class Ledger:
+    """Sets of keys by table name, in a temporary SQLite database that vanishes with the connection."""
+
+    def __init__(self) -> None:
+        self._connection = sqlite3.connect("", isolation_level=None, check_same_thread=False)
+        self._connection.execute("PRAGMA journal_mode = OFF")
+        self._connection.execute("PRAGMA synchronous = OFF")
+        self._connection.execute("CREATE TABLE met (name TEXT, key BLOB, PRIMARY KEY (name, key)) WITHOUT ROWID")
+        self._connection.execute("BEGIN")
+
+    def add(self, name: str, key: bytes) -> bool:
+        """Remember a key; whether it is new."""
+        return self._connection.execute("INSERT OR IGNORE INTO met VALUES (?, ?)", (name, key)).rowcount == 1
+
+    def has(self, name: str, key: bytes) -> bool:
+        """Whether a key was added before."""
+        found = self._connection.execute("SELECT 1 FROM met WHERE name = ? AND key = ?", (name, key)).fetchone()
+        return found is not None
+
+    def close(self) -> None:
+        """Forget everything."""
+        self._connection.close()
+
+
+def key_of(record: Record, positions: Sequence[int]) -> bytes:
+    """The canonical key of a record: the fields at these positions."""
+    return b"".join(record.fields[position] for position in positions)
+
+
+def drop_repeats(batches: Iterable[Batch], ledger: Ledger, table: Table, key: Sequence[str]) -> Iterable[Batch]:
+    """Turn every row whose canonical key was met before into an error: the first one is kept."""
+    positions = [table.position(column) for column in key]
+    for batch in batches:
+        kept: list[Record] = []
+        for record in batch.records:
+            if ledger.add(table.name, key_of(record, positions)):
+                kept.append(record)
+            else:
+                batch.rejected.append(_repeat(table, record))
+        yield replace(batch, records=kept)
+
+
+def _repeat(table: Table, record: Record) -> RowError:
+    names = " and ".join(table.key)
+    message = f"{names}: an earlier row of the source has the same key once it is written canonically"
+    return RowError(table.name, row_label(record.key), table.key[0], Kind.DUPLICATE_ID, message, copied=False)
+
+
+def may_repeat(connection: sqlite3.Connection, source: ResolvedSource) -> bool:
+    """Whether two rows of a table could have the same canonical key.
+
+    They cannot where the source itself keeps the key's columns unique and every id in them is spelled canonically.
+    """
+    table = source.table
+    columns = [source.expressions[table.position(name)] for name in table.key]
+    if not _is_unique(connection, source.source.table, columns):
+        return True
+    ids = [
+        expression
+        for expression, name in zip(columns, table.key, strict=True)
+        if expression and table.columns[table.position(name)].type is PgType.UUID
+    ]
+    return any(
+        _holds(
+            connection,
+            f"SELECT EXISTS (SELECT 1 FROM {quoted(source.source.table)} n"
+            f" WHERE {expression} NOT GLOB '{_CANONICAL_UUID}' OR {expression} IS NULL)",
+        )
+        for expression in ids
+    )
+
+
+def _is_unique(connection: sqlite3.Connection, table: str, expressions: Sequence[str | None]) -> bool:
+    """Whether a unique index of the source covers some of these columns and no other."""
+    indexes = connection.execute(
+        'SELECT name FROM pragma_index_list(?) WHERE "unique" AND NOT partial', (table,)
+    ).fetchall()
+    for (index,) in indexes:
+        covered = {
+            f"n.{quoted(name or '')}"
+            for (name,) in connection.execute("SELECT name FROM pragma_index_info(?)", (index,))
+        }
+        if covered <= set(expressions):
+            return True
+    return False
+
+
+def _holds(connection: sqlite3.Connection, sql: str) -> bool:
+    (value,) = connection.execute(sql).fetchone()
+    return bool(value)

@@ -1,0 +1,227 @@
+"""Opening a SQLite file without changing it, and saying in plain words why one cannot be read."""
+
+from __future__ import annotations
+
+import shutil
+import sqlite3
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from pathlib import Path
+
+from vestige_tui.core.convert import decode_text
+from vestige_tui.core.errors import NOTHING_CHANGED, SourceError
+from vestige_tui.core.source.scratch import private_folder
+
+MAGIC = b"SQLite format 3\0"
+BUSY_TIMEOUT = 10.0
+"""Seconds to wait for a lock that another program holds on the file."""
+
+SIDE_FILES = ("-wal", "-shm", "-journal")
+"""What SQLite keeps beside a database: recent changes, an index of them, and an interrupted transaction."""
+
+_NEEDS_A_COPY = ("SQLITE_CANTOPEN", "SQLITE_READONLY")
+"""SQLite's complaints when a folder is read-only and a WAL or an interrupted transaction asks for a file in it."""
+
+_COPY_ATTEMPTS = 3
+
+
+@contextmanager
+def open_source(path: Path) -> Iterator[sqlite3.Connection]:
+    """A read-only connection inside one read transaction: all that is read belongs to one moment.
+
+    Where SQLite cannot read the file in its place without writing beside it, a private copy is read, WAL included.
+    TEXT arrives as ``str``, or as ``BrokenText`` where it is not UTF-8. Raises ``SourceError``, also for whatever
+    SQLite reports inside the block.
+    """
+    check_file(path)
+    with explained(path), _without_traces(path):
+        try:
+            connection = _begin_reading(path)
+        except sqlite3.OperationalError as error:
+            if not getattr(error, "sqlite_errorname", "").startswith(_NEEDS_A_COPY):
+                raise
+            with private_folder() as folder, closing(_begin_reading(_raw_copy(path, folder))) as connection:
+                yield connection
+            return
+        with closing(connection):
+            yield connection
+
+
+def connect(path: Path, mode: str, timeout: float = BUSY_TIMEOUT) -> sqlite3.Connection:
+    """``mode`` is ``ro`` or ``rw``. The library makes the URI: with a ``?`` in it, a path opens another file."""
+    connection = sqlite3.connect(
+        f"{path.absolute().as_uri()}?mode={mode}",
+        uri=True,
+        isolation_level=None,
+        timeout=timeout,
+        check_same_thread=False,
+    )
+    connection.text_factory = decode_text
+    return connection
+
+
+def _begin_reading(path: Path) -> sqlite3.Connection:
+    connection = connect(path, "ro")
+    try:
+        connection.execute("PRAGMA query_only = 1")
+        connection.execute("BEGIN")
+        connection.execute("SELECT count(*) FROM sqlite_schema").fetchone()  # the transaction starts reading here
+    except BaseException:
+        connection.close()
+        raise
+    return connection
+
+
+def side_files(path: Path) -> list[Path]:
+    """The files of a database that lie beside it right now."""
+    candidates = (path.with_name(path.name + suffix) for suffix in SIDE_FILES)
+    return [file for file in candidates if file.exists()]
+
+
+@contextmanager
+def _without_traces(path: Path) -> Iterator[None]:
+    """Leave the folder as it was found.
+
+    A read-only connection to a file in WAL mode makes ``-wal`` and ``-shm`` and may not remove them. The last
+    writable one to close does, under SQLite's own locks, and with an empty WAL it changes nothing in the file.
+    """
+    found_clean = not side_files(path)
+    try:
+        yield
+    finally:
+        if found_clean and side_files(path):
+            try:
+                with closing(connect(path, "rw")) as connection:
+                    connection.execute("PRAGMA query_only = 1")
+                    connection.execute("SELECT count(*) FROM sqlite_schema").fetchone()
+            except sqlite3.Error:
+                pass  # somebody else is using the file by now: the side files are theirs
+
+
+def _raw_copy(path: Path, folder: Path) -> Path:
+    """Copy a database with its side files, all of one moment, and let SQLite recover it there."""
+    target = folder / "vestige.db"
+    for _ in range(_COPY_ATTEMPTS):
+        files = [path, *(file for file in side_files(path) if not file.name.endswith("-shm"))]
+        before = [_state(file) for file in files]
+        try:
+            for file in files:
+                shutil.copyfile(file, folder / file.name.replace(path.name, target.name, 1))
+        except OSError as error:
+            raise SourceError(
+                f"{path} can only be read from a private copy, and none could be made: {error.strerror or error}.",
+                remedy="Make room in the temporary folder, or name another one with TMPDIR.",
+            ) from None
+        if before == [_state(file) for file in files]:
+            with closing(connect(target, "rw")) as connection:
+                connection.execute("SELECT count(*) FROM sqlite_schema").fetchone()
+            return target
+    raise SourceError(
+        f"{path} is being written to, in a folder where SQLite cannot take part in the locking.",
+        remedy="Stop Vestige, then try again.",
+    )
+
+
+def _state(path: Path) -> tuple[int, int, int, int] | None:
+    try:
+        status = path.stat()
+    except OSError:
+        return None
+    return status.st_dev, status.st_ino, status.st_size, status.st_mtime_ns
+
+
+def identity(path: Path) -> tuple[int, int] | None:
+    """Which file a path leads to: its device and number, or None where there is none."""
+    state = _state(path)
+    return state[:2] if state else None
+
+
+def check_file(path: Path) -> None:
+    """Refuse what is no SQLite file before SQLite is asked, which would take an empty file for a database."""
+    try:
+        if path.is_dir():
+            raise SourceError(f"{path} is a folder.", remedy="Name the database file inside it, usually vestige.db.")
+        with path.open("rb") as file:
+            start = file.read(len(MAGIC))
+    except FileNotFoundError:
+        raise SourceError(f"{path} does not exist.", remedy="Check the path; the file is usually vestige.db.") from None
+    except OSError as error:
+        raise SourceError(
+            f"{path} cannot be read: {error.strerror or error}.",
+            remedy="Check the permissions of the file and of its folder.",
+        ) from None
+    if not start:
+        raise SourceError(
+            f"{path} is empty: there is no memory in it.",
+            remedy="Look for another vestige.db, or for a backup of this one.",
+        )
+    if start != MAGIC:
+        raise SourceError(
+            f"{path} is not a plain SQLite database; it may be encrypted (SQLCipher), damaged, or of another kind.",
+            remedy="If it is encrypted, let Vestige export it without encryption; otherwise look for a backup.",
+        )
+
+
+@contextmanager
+def explained(path: Path) -> Iterator[None]:
+    """Turn SQLite's errors inside the block into ``SourceError`` in plain words."""
+    try:
+        yield
+    except sqlite3.Error as error:
+        raise explain(error, path) from error
+
+
+def explain(error: sqlite3.Error, path: Path) -> SourceError:
+    """What a SQLite error means for the operator."""
+    code = getattr(error, "sqlite_errorname", "").removeprefix("SQLITE_").partition("_")[0]
+    missing = _missing_bytes(path) if code in ("CORRUPT", "IOERR") else 0
+    if missing:
+        return SourceError(
+            f"{path} is incomplete: {missing:,} bytes are missing at its end.",
+            remedy="It was probably copied or restored only in part: copy it again, or look for a backup.",
+        )
+    what, remedy = _EXPLANATIONS.get(
+        code, ("{path} cannot be read: " + str(error) + ".", "Check it with: sqlite3 FILE 'PRAGMA integrity_check'.")
+    )
+    return SourceError(what.replace("{path}", str(path)), means=NOTHING_CHANGED, remedy=remedy)
+
+
+def _missing_bytes(path: Path) -> int:
+    """How much shorter a file is than its header says (SQLite's file format: page size at 16, page count at 28)."""
+    try:
+        with path.open("rb") as file:
+            header = file.read(100)
+        page_size = int.from_bytes(header[16:18], "big")
+        page_size = 65_536 if page_size == 1 else page_size
+        return max(0, page_size * int.from_bytes(header[28:32], "big") - path.stat().st_size)
+    except OSError:
+        return 0
+
+
+_EXPLANATIONS = {
+    "BUSY": (
+        "{path} is locked by another program.",
+        "Wait until it has finished, or stop Vestige, and try again.",
+    ),
+    "CANTOPEN": (
+        "{path} cannot be opened.",
+        "Check that it still exists, and the permissions of its folder.",
+    ),
+    "NOTADB": (
+        "{path} is not a SQLite database; it may be encrypted (SQLCipher) or damaged.",
+        "If it is encrypted, let Vestige export it without encryption; otherwise look for a backup.",
+    ),
+    "CORRUPT": (
+        "{path} is damaged: SQLite found a page that cannot be right.",
+        "Look for a backup, or recover what can be: sqlite3 FILE .recover, then name the recovered file.",
+    ),
+    "IOERR": (
+        "{path} could not be read: the disk or the network share reported an error.",
+        "Check the disk, or copy the file to another one and name that copy.",
+    ),
+    "FULL": (
+        "The temporary folder is full: sorting the memories of {path} needs some space.",
+        "Make room there, or name another folder with TMPDIR.",
+    ),
+}
+"""By SQLite's primary result code."""

@@ -1,0 +1,180 @@
+"""The upgrade to V15: four columns, three tables and the bootstrap user are added; nothing that is there changes.
+
+Published Vestige reads ``schema_version`` and skips every migration up to it, so that row is left alone: raising it
+would make the user's own program skip migrations that it still needs. Only ``PRAGMA user_version`` becomes 15.
+"""
+
+from __future__ import annotations
+
+import shutil
+import sqlite3
+from collections.abc import Callable
+from contextlib import closing
+from datetime import UTC, datetime
+from pathlib import Path
+
+from vestige_tui.core.errors import NOTHING_CHANGED, RefusedError, SourceError
+from vestige_tui.core.source import opening
+from vestige_tui.core.source.describe import V15_TABLES, missing_v15, read_shape
+from vestige_tui.core.source.layouts import CODEBASE_METADATA, CODEBASE_TAG
+from vestige_tui.core.tables import BOOTSTRAP_USER_ID
+
+VERSION = 15
+LOCK_WAIT = 5.0
+"""Seconds to wait for another program to finish writing before the upgrade in place is refused."""
+
+COLUMNS: dict[str, str] = {
+    "owner_user_id": f"TEXT NOT NULL DEFAULT '{BOOTSTRAP_USER_ID}'",
+    "visibility": "TEXT NOT NULL DEFAULT 'private'",
+    "shared_with_groups": "TEXT NOT NULL DEFAULT '[]'",
+    "codebase": "TEXT",
+}
+"""What V15 adds to each memory."""
+
+_PARTY = (
+    "(id TEXT PRIMARY KEY, handle TEXT NOT NULL UNIQUE, display_name TEXT, created_at TEXT NOT NULL,"
+    " metadata TEXT NOT NULL DEFAULT '{}')"
+)
+TABLES: dict[str, str] = {
+    "users": _PARTY,
+    "groups": _PARTY,
+    "group_memberships": (
+        "(user_id TEXT NOT NULL REFERENCES users(id) ON DELETE CASCADE,"
+        " group_id TEXT NOT NULL REFERENCES groups(id) ON DELETE CASCADE,"
+        " role TEXT NOT NULL DEFAULT 'member' CHECK (role IN ('member', 'admin')), joined_at TEXT NOT NULL,"
+        " PRIMARY KEY (user_id, group_id))"
+    ),
+}
+"""The tables that V15 adds."""
+
+
+def upgrade_in_place(path: Path, on_backup: Callable[[Path], None] = lambda _: None) -> Path:
+    """Back the file up beside itself, then upgrade it in one transaction; returns the backup's path.
+
+    ``on_backup`` is told that path before anything in the file changes. Raises ``RefusedError`` while another program
+    holds the write lock, and ``SourceError`` where the backup or the upgrade fails; the file is then as it was.
+    """
+    opening.check_file(path)
+    with opening.explained(path), closing(opening.connect(path, "rw", timeout=LOCK_WAIT)) as connection:
+        try:
+            connection.execute("BEGIN IMMEDIATE")
+        except sqlite3.OperationalError as error:
+            if getattr(error, "sqlite_errorname", "").startswith("SQLITE_BUSY"):
+                raise RefusedError(
+                    f"Another program, probably Vestige, is writing to {path}.",
+                    remedy="Stop it and try again, or upgrade a private copy instead.",
+                ) from None
+            raise
+        backup = _back_up(path)
+        on_backup(backup)
+        _add_v15(connection)
+        connection.execute("COMMIT")
+    return backup
+
+
+def upgraded_copy(path: Path, folder: Path) -> Path:
+    """A consistent copy of the file in ``folder``, upgraded; the file itself is only read. Raises ``SourceError``."""
+    target = folder / "vestige.db"
+    with opening.open_source(path) as reading:
+        _require_space(path, folder)
+        copy_database(reading, target)
+    with opening.explained(target), closing(opening.connect(target, "rw")) as connection:
+        connection.execute("PRAGMA journal_mode = DELETE")  # nobody else reads it
+        connection.execute("BEGIN IMMEDIATE")
+        _add_v15(connection)
+        connection.execute("COMMIT")
+    return target
+
+
+def backup_path(path: Path) -> Path:
+    """Where the next backup of a file goes: beside it, dated, and never over another one."""
+    stem = f"{path.name}.before-v15-{datetime.now(UTC):%Y-%m-%d}"
+    candidate = path.with_name(f"{stem}.bak")
+    number = 2
+    while candidate.exists():
+        candidate = path.with_name(f"{stem}-{number}.bak")
+        number += 1
+    return candidate
+
+
+def copy_database(reading: sqlite3.Connection, target: Path) -> None:
+    """Copy what a connection sees, as of one moment, with SQLite's own backup."""
+    with closing(sqlite3.connect(target)) as writing:
+        reading.backup(writing)
+
+
+def _back_up(path: Path) -> Path:
+    target = backup_path(path)
+    _require_space(path, target.parent)
+    partial = target.with_name(target.name + ".part")
+    try:
+        with closing(opening.connect(path, "ro")) as reading:
+            copy_database(reading, partial)
+        with closing(sqlite3.connect(partial)) as copy:
+            if copy.execute("PRAGMA quick_check(1)").fetchone() != ("ok",):
+                raise SourceError(
+                    f"The backup of {path} is damaged, and so probably is the file.",
+                    remedy="Check it with: sqlite3 FILE 'PRAGMA integrity_check'.",
+                )
+        shutil.copymode(path, partial)
+        partial.replace(target)
+    except (OSError, sqlite3.Error) as error:
+        raise SourceError(
+            f"No backup could be made beside {path}: {error}.",
+            means=NOTHING_CHANGED,
+            remedy="Make room or get write access to that folder, or upgrade a private copy instead.",
+        ) from None
+    finally:
+        partial.unlink(missing_ok=True)
+    return target
+
+
+def _require_space(path: Path, folder: Path) -> None:
+    wal = path.with_name(path.name + "-wal")
+    needed = path.stat().st_size + (wal.stat().st_size if wal.exists() else 0)
+    free = shutil.disk_usage(folder).free
+    if needed > free:
+        raise SourceError(
+            f"A copy of {path} needs {needed / 1e6:,.0f} MB, and {folder} has {free / 1e6:,.0f} MB left.",
+            remedy="Make room there. For a private copy, TMPDIR can name another folder.",
+        )
+
+
+def _add_v15(connection: sqlite3.Connection) -> None:
+    """Add what is missing; every step leaves alone what is there. The caller's transaction holds all of it."""
+    missing = missing_v15(read_shape(connection))
+    for name, definition in COLUMNS.items():
+        if f"knowledge_nodes.{name}" in missing:
+            connection.execute(f"ALTER TABLE knowledge_nodes ADD COLUMN {name} {definition}")
+    for name in V15_TABLES:
+        if name in missing:
+            connection.execute(f"CREATE TABLE {name} {TABLES[name]}")
+    connection.execute(
+        "INSERT OR IGNORE INTO users (id, handle, display_name, created_at, metadata)"
+        " VALUES (?, 'local', 'Local User', strftime('%Y-%m-%dT%H:%M:%SZ', 'now'), '{}')",
+        (BOOTSTRAP_USER_ID,),
+    )
+    if "knowledge_nodes.codebase" in missing:
+        _fill_codebase(connection)
+    (version,) = connection.execute("PRAGMA user_version").fetchone()
+    if version < VERSION:
+        connection.execute(f"PRAGMA user_version = {VERSION}")
+
+
+def _fill_codebase(connection: sqlite3.Connection) -> None:
+    """Take each memory's codebase from its metadata or its tag; the reader does the same for what stays NULL."""
+    shape = read_shape(connection)
+    sources = [
+        expression.sql
+        for expression, column in ((CODEBASE_METADATA, "metadata"), (CODEBASE_TAG, "tags"))
+        if column in shape["knowledge_nodes"]
+    ]
+    if not sources:
+        return
+    value = sources[0] if len(sources) == 1 else f"coalesce({', '.join(sources)})"
+    connection.execute("SAVEPOINT codebase")
+    try:
+        connection.execute(f"UPDATE knowledge_nodes AS n SET codebase = {value} WHERE {value} IS NOT NULL")
+    except sqlite3.OperationalError:  # the file's full-text triggers may need a tokenizer that only Vestige has
+        connection.execute("ROLLBACK TO codebase")
+    connection.execute("RELEASE codebase")

@@ -1,0 +1,268 @@
+"""The eight tables, each described once, in the order in which they are copied.
+
+Reader, writer, schema, preview, bars and report all follow these descriptions: adding a table is adding a
+description. Names, types, defaults and keys are those of Vestige's PostgreSQL schema.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from enum import Enum
+
+from vestige_tui.core import convert, wire
+from vestige_tui.core.convert import Convert, SqliteValue
+
+SizedConvert = Callable[[SqliteValue, int | None], bytes]
+"""A converter that is told the dimension of the registered model."""
+
+BOOTSTRAP_USER_ID = "00000000-0000-0000-0000-000000000001"
+"""The user ``local``, whom every Vestige database has from V15 on."""
+
+_BOOTSTRAP_USER = convert.uuid(BOOTSTRAP_USER_ID)
+
+
+class PgType(Enum):
+    """Types of the destination's columns: the name in SQL, and the names of types that a value also fits into."""
+
+    UUID = ("uuid",)
+    TEXT = ("text", "character varying")
+    TIMESTAMPTZ = ("timestamp with time zone",)
+    JSONB = ("jsonb",)
+    TEXT_ARRAY = ("text[]",)
+    UUID_ARRAY = ("uuid[]",)
+    VECTOR = ("vector",)
+    FLOAT8 = ("double precision",)
+    INT4 = ("integer", "bigint")
+    INT2 = ("smallint", "integer", "bigint")
+
+    def __init__(self, *names: str) -> None:
+        self.fits = names
+        """Every type, as ``format_type`` names it, that takes the value unchanged; the first is the column's own."""
+
+    @property
+    def sql(self) -> str:
+        """The type's name in SQL; ``vector`` still wants the schema of its extension."""
+        return self.fits[0]
+
+
+@dataclass(frozen=True, slots=True)
+class Column:
+    """One column: how a source value becomes its field, and what stands in for a broken one.
+
+    ``empty`` is the field stored in place of a value that cannot be (None: the row cannot exist without it).
+    ``default`` is the destination's default as SQL. Where there is a ``sized`` converter, it is the one that
+    counts: it is told the dimension of the registered model. ``allowed`` lists the only values that the destination
+    takes, where it does.
+    """
+
+    name: str
+    type: PgType
+    convert: Convert
+    empty: bytes | None = wire.NULL
+    nullable: bool = True
+    default: str | None = None
+    sized: SizedConvert | None = None
+    allowed: tuple[str, ...] = ()
+
+    def converter(self, dimension: int | None) -> Convert:
+        """The converter for a run in which vectors have ``dimension`` elements (None: any)."""
+        sized = self.sized
+        return self.convert if sized is None else lambda value: sized(value, dimension)
+
+
+def _needed(name: str, kind: PgType, how: Convert, empty: bytes | None = None, default: str | None = None) -> Column:
+    return Column(name, kind, convert.required(how), empty, nullable=False, default=default)
+
+
+def _reference(name: str) -> Column:
+    return _needed(name, PgType.UUID, convert.uuid)
+
+
+def _timestamp(name: str) -> Column:
+    return _needed(name, PgType.TIMESTAMPTZ, convert.timestamp, convert.EPOCH, "now()")
+
+
+def _text_list(name: str) -> Column:
+    return _needed(name, PgType.TEXT_ARRAY, convert.text_list, convert.EMPTY_TEXT_ARRAY, "'{}'")
+
+
+def _metadata() -> Column:
+    return _needed("metadata", PgType.JSONB, convert.json_document, convert.EMPTY_OBJECT, "'{}'")
+
+
+def _number(name: str, default: float) -> Column:
+    return _needed(name, PgType.FLOAT8, convert.float8, wire.float8(default), str(default))
+
+
+def _choice(name: str, *allowed: str) -> Column:
+    """One of a few words; the first is the default."""
+    default = allowed[0]
+    column = _needed(name, PgType.TEXT, convert.text, wire.text(default.encode()), f"'{default}'")
+    return replace(column, allowed=allowed)
+
+
+def _count(name: str) -> Column:
+    return _needed(name, PgType.INT4, convert.int4, wire.int4(0), "0")
+
+
+@dataclass(frozen=True, slots=True)
+class Reference:
+    """``columns`` must be found as the primary key of ``table``; ``cascade`` deletes this row with the other."""
+
+    columns: tuple[str, ...]
+    table: str
+    cascade: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Table:
+    """One table of the destination. ``title`` is the plural that an operator reads."""
+
+    name: str
+    title: str
+    columns: tuple[Column, ...]
+    key: tuple[str, ...]
+    references: tuple[Reference, ...] = ()
+    unique: tuple[str, ...] = ()
+
+    @property
+    def column_names(self) -> tuple[str, ...]:
+        """The names of the columns, in their order."""
+        return tuple(column.name for column in self.columns)
+
+    def position(self, column: str) -> int:
+        """Where a column stands in a record, from 0."""
+        return self.column_names.index(column)
+
+    def converters(self, dimension: int | None) -> Sequence[Convert]:
+        """One converter a column."""
+        return [column.converter(dimension) for column in self.columns]
+
+
+def _party(name: str, title: str) -> Table:
+    """Users and groups have the same columns."""
+    return Table(
+        name,
+        title,
+        columns=(
+            _reference("id"),
+            _needed("handle", PgType.TEXT, convert.text),
+            Column("display_name", PgType.TEXT, convert.text),
+            _timestamp("created_at"),
+            _metadata(),
+        ),
+        key=("id",),
+        unique=("handle",),
+    )
+
+
+USERS = _party("users", "Users")
+GROUPS = _party("groups", "Groups")
+GROUP_MEMBERSHIPS = Table(
+    "group_memberships",
+    "Memberships",
+    columns=(
+        _reference("user_id"),
+        _reference("group_id"),
+        _choice("role", "member", "admin"),
+        _timestamp("joined_at"),
+    ),
+    key=("user_id", "group_id"),
+    references=(Reference(("user_id",), "users"), Reference(("group_id",), "groups")),
+)
+KNOWLEDGE_NODES = Table(
+    "knowledge_nodes",
+    "Memories",
+    columns=(
+        _reference("id"),
+        _needed("content", PgType.TEXT, convert.content),
+        _needed("node_type", PgType.TEXT, convert.text, wire.text(b"fact"), "'fact'"),
+        _text_list("tags"),
+        Column("embedding", PgType.VECTOR, convert.vector, sized=convert.vector),
+        _timestamp("created_at"),
+        _timestamp("updated_at"),
+        _metadata(),
+        _needed("owner_user_id", PgType.UUID, convert.uuid, _BOOTSTRAP_USER, f"'{BOOTSTRAP_USER_ID}'"),
+        _choice("visibility", "private", "group", "public"),
+        _needed("shared_with_groups", PgType.UUID_ARRAY, convert.uuid_list, convert.EMPTY_UUID_ARRAY, "'{}'"),
+        Column("codebase", PgType.TEXT, convert.text),
+        _text_list("domains"),
+        _needed("domain_scores", PgType.JSONB, convert.number_map, convert.EMPTY_OBJECT, "'{}'"),
+    ),
+    key=("id",),
+    references=(Reference(("owner_user_id",), "users", cascade=False),),
+)
+_MEMORY = Reference(("memory_id",), "knowledge_nodes")
+SCHEDULING = Table(
+    "scheduling",
+    "Scheduling",
+    columns=(
+        _reference("memory_id"),
+        _number("stability", 1.0),
+        _number("difficulty", 5.0),
+        _number("retrievability", 1.0),
+        Column("last_review", PgType.TIMESTAMPTZ, convert.timestamp),
+        Column("next_review", PgType.TIMESTAMPTZ, convert.timestamp),
+        _count("reps"),
+        _count("lapses"),
+    ),
+    key=("memory_id",),
+    references=(_MEMORY,),
+)
+EDGES = Table(
+    "edges",
+    "Connections",
+    columns=(
+        _reference("source_id"),
+        _reference("target_id"),
+        _needed("edge_type", PgType.TEXT, convert.text, wire.text(b"semantic"), "'semantic'"),
+        _number("weight", 1.0),
+        _timestamp("created_at"),
+    ),
+    key=("source_id", "target_id"),
+    references=(Reference(("source_id",), "knowledge_nodes"), Reference(("target_id",), "knowledge_nodes")),
+)
+REVIEW_EVENTS = Table(
+    "review_events",
+    "Review events",
+    columns=(
+        _reference("id"),
+        _reference("memory_id"),
+        _timestamp("occurred_at"),
+        Column("retrievability_before", PgType.FLOAT8, convert.float8),
+        Column("retrievability_after", PgType.FLOAT8, convert.float8),
+        Column("rating", PgType.INT2, convert.int2),
+        _needed("kind", PgType.TEXT, convert.text, wire.text(b"review"), "'review'"),
+        _metadata(),
+    ),
+    key=("id",),
+    references=(_MEMORY,),
+)
+DOMAINS = Table(
+    "domains",
+    "Domains",
+    columns=(
+        _needed("id", PgType.TEXT, convert.text),
+        _needed("label", PgType.TEXT, convert.text, wire.text(b"")),
+        Column("centroid", PgType.VECTOR, convert.vector),
+        _text_list("top_terms"),
+        _count("memory_count"),
+        _timestamp("created_at"),
+    ),
+    key=("id",),
+)
+
+TABLES: tuple[Table, ...] = (
+    USERS,
+    GROUPS,
+    GROUP_MEMBERSHIPS,
+    KNOWLEDGE_NODES,
+    SCHEDULING,
+    EDGES,
+    REVIEW_EVENTS,
+    DOMAINS,
+)
+"""In the seed's order: a table comes after those it refers to."""
+
+BY_NAME = {table.name: table for table in TABLES}

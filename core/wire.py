@@ -1,0 +1,99 @@
+"""PostgreSQL's binary ``COPY`` format, one field at a time.
+
+Every function returns a whole field: four bytes of length, big-endian, and then the value in the binary form that the
+type's receive function reads. Sources: PostgreSQL's documentation of ``COPY`` ("Binary Format") and the receive
+functions of each type; pgvector's README for ``vector``.
+"""
+
+from __future__ import annotations
+
+import sys
+from array import array
+from collections.abc import Iterable, Sequence
+from struct import Struct
+
+NULL = b"\xff\xff\xff\xff"
+HEADER = b"PGCOPY\n\xff\r\n\0" + b"\0" * 8
+TRAILER = b"\xff\xff"
+
+UUID_OID = 2950
+TEXT_OID = 25
+
+POSTGRES_EPOCH_MICROS = 946_684_800_000_000
+"""2000-01-01T00:00:00Z, where PostgreSQL's timestamps start, in microseconds of Unix time."""
+
+MAX_FIELD = 1 << 30
+"""PostgreSQL allocates no value of 1 GiB or more."""
+
+_INT2 = Struct(">ih").pack
+_INT4 = Struct(">ii").pack
+_INT8 = Struct(">iq").pack
+_FLOAT8 = Struct(">id").pack
+_LENGTH = Struct(">i").pack
+_ARRAY_HEAD = Struct(">iiiii").pack
+_VECTOR_HEAD = Struct(">iHH").pack
+_LITTLE_ENDIAN_HOST = sys.byteorder == "little"
+
+
+def text(value: bytes) -> bytes:
+    """``text`` from UTF-8 bytes."""
+    return _LENGTH(len(value)) + value
+
+
+def uuid(value: bytes) -> bytes:
+    """``uuid`` from its 16 bytes."""
+    return b"\0\0\0\x10" + value
+
+
+def jsonb(document: bytes) -> bytes:
+    """``jsonb`` from a JSON document in UTF-8, format version 1."""
+    return _LENGTH(len(document) + 1) + b"\x01" + document
+
+
+def timestamptz(unix_micros: int) -> bytes:
+    """``timestamptz`` from microseconds of Unix time."""
+    return _INT8(8, unix_micros - POSTGRES_EPOCH_MICROS)
+
+
+def float8(value: float) -> bytes:
+    """``double precision``."""
+    return _FLOAT8(8, value)
+
+
+def int4(value: int) -> bytes:
+    """``integer``; raises ``struct.error`` outside 32 bits."""
+    return _INT4(4, value)
+
+
+def int2(value: int) -> bytes:
+    """``smallint``; raises ``struct.error`` outside 16 bits."""
+    return _INT2(2, value)
+
+
+def array_of(element_oid: int, fields: Sequence[bytes]) -> bytes:
+    """A one-dimensional array from its elements, each a field already."""
+    if not fields:
+        return b"\0\0\0\x0c" + b"\0" * 8 + _LENGTH(element_oid)
+    body = b"".join(fields)
+    return _LENGTH(20 + len(body)) + _ARRAY_HEAD(1, 0, element_oid, len(fields), 1) + body
+
+
+def floats(blob: bytes) -> array[float]:
+    """Little-endian float32 values, as Vestige stores a vector; ``len(blob)`` is a multiple of 4."""
+    values = array("f", blob)
+    if not _LITTLE_ENDIAN_HOST:
+        values.byteswap()
+    return values
+
+
+def vector(values: array[float]) -> bytes:
+    """pgvector's ``vector`` from float32 values, bit for bit: int16 dimension, int16 unused, big-endian floats."""
+    swapped = values[:]
+    if _LITTLE_ENDIAN_HOST:
+        swapped.byteswap()
+    return _VECTOR_HEAD(4 + 4 * len(values), len(values), 0) + swapped.tobytes()
+
+
+def row(fields: Iterable[bytes], count: int) -> bytes:
+    """A row of ``count`` fields."""
+    return count.to_bytes(2, "big") + b"".join(fields)
