@@ -1,0 +1,19 @@
+from __future__ import annotations
+
+from tests.cli.commands import VestigeTui
+from vestige_tui import demo
+from vestige_tui.settings import demo_folder, embedded_folder
+
+
+def test_it_copies_and_queries_as_often_as_one_likes(vestige_tui: VestigeTui) -> None:
+    for _ in range(2):
+        result = vestige_tui("demo", "--headless")
+        assert result.code == 0
+        assert "errors are expected" in result.out
+        for query in ("By meaning", "By words", "Along connections"):
+            assert query in result.out
+        assert demo.MODEL.hash in result.out
+        assert "\n0 rows" not in result.out
+    assert not embedded_folder().exists()
+    kept = {path.name for path in demo_folder().iterdir() if not path.name.startswith(".")}
+    assert kept == {"postgres", "vestige.db"}

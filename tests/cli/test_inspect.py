@@ -1,0 +1,49 @@
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+from tests.cli.commands import VestigeTui
+from tests.support.sources import Sources
+
+
+def test_for_people(vestige_tui: VestigeTui, small_source: Path) -> None:
+    result = vestige_tui("inspect", small_source)
+    assert result.code == 0
+    for part in (
+        str(small_source),
+        "version 15",
+        "Memories:",
+        "registered",
+        "Nothing: this file can be copied as it is.",
+    ):
+        assert part in result.out
+
+
+def test_for_programs(vestige_tui: VestigeTui, broken_source: Path) -> None:
+    result = vestige_tui("inspect", broken_source, "--json")
+    document = json.loads(result.out)
+    assert result.code == 0
+    assert document["format"] == "vestige-tui/source/1"
+    assert document["rows"]["knowledge_nodes"] == 60
+    assert document["has_v15"] is True
+    assert document["model"]["dimension"] == 8
+    assert "1 vector of dimension 384 cannot be compared" in document["decisions"][0]
+
+
+def test_a_published_file_needs_an_upgrade(vestige_tui: VestigeTui, sources: Sources) -> None:
+    path = sources.published(13, v15=False, name="published [bold].db")
+    result = vestige_tui("inspect", path)
+    assert result.code == 0
+    assert "published [bold].db" in result.out
+    assert "--upgrade-copy" in result.out
+    assert "would stay behind" in result.out
+
+
+def test_what_is_no_vestige_database(vestige_tui: VestigeTui, tmp_path: Path) -> None:
+    (tmp_path / "x.db").write_text("hello")
+    for path in (tmp_path / "x.db", tmp_path / "missing.db", tmp_path):
+        result = vestige_tui("inspect", path)
+        assert result.code == 4
+        assert result.err.startswith("error: ")
+        assert result.out == ""

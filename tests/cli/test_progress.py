@@ -1,0 +1,83 @@
+from __future__ import annotations
+
+import io
+
+import pytest
+from rich.console import Console
+
+from vestige_tui.core.events import (
+    Event,
+    IndexProgress,
+    Notice,
+    Phase,
+    PhaseStarted,
+    RowTrouble,
+    TableFinished,
+    TableProgress,
+    TablesPlanned,
+)
+from vestige_tui.core.kinds import Kind
+from vestige_tui.core.report import RowError
+from vestige_tui.progress import Lines, watching
+
+RUN: tuple[Event, ...] = (
+    PhaseStarted(Phase.SOURCE),
+    TablesPlanned({"users": 0, "knowledge_nodes": 2_000, "edges": 10}),
+    Notice("a notice [bold]\x1b[2J"),
+    TableFinished("users", 0.0),
+    TableProgress("knowledge_nodes", 500, 499, 0, 1),
+    RowTrouble(RowError("knowledge_nodes", "id", None, Kind.BAD_UUID, "message", False)),
+    RowTrouble(RowError("unheard_of", "id", None, Kind.BAD_UUID, "message", False)),
+    TableProgress("knowledge_nodes", 2_000, 1_999, 0, 1),
+    TableFinished("knowledge_nodes", 2.0),
+    TableProgress("edges", 10, 10, 0, 0),
+    TableFinished("edges", 0.1),
+    PhaseStarted(Phase.INDEXES),
+    IndexProgress("first", 1, 2),
+    IndexProgress("hnsw", 2, 2),
+    IndexProgress("hnsw", 2, 2, 1.0),
+)
+
+
+def watch(*, terminal: bool = False, quiet: bool = False) -> str:
+    stream = io.StringIO()
+    console = Console(file=stream, force_terminal=terminal, width=80, markup=False, highlight=False, no_color=True)
+    with watching(console, quiet=quiet) as watcher:
+        for event in RUN:
+            watcher(event)
+    return stream.getvalue()
+
+
+def test_plain_lines_elsewhere() -> None:
+    assert watch().splitlines() == [
+        "Reading the source's description",
+        "a notice [bold]␛[2J",
+        "Memories: 2,000 of 2,000 in 2.0 s",
+        "Connections: 10 of 10 in 0.1 s",
+        "Building indexes",
+        "Index 2 of 2: hnsw",
+    ]
+
+
+def test_bars_in_a_terminal() -> None:
+    shown = watch(terminal=True)
+    for part in ("Memories", "2,000/2,000", "1,000/s", "1 error", "Connections", "Indexes", "2/2", "a notice [bold]␛"):
+        assert part in shown
+    assert "Users" not in shown
+    assert "1 errors" not in shown
+
+
+def test_quiet_is_quiet() -> None:
+    assert watch(quiet=True) == watch(quiet=True, terminal=True) == ""
+
+
+@pytest.mark.parametrize(("seconds", "expected"), [(1, 1), (4, 2), (11, 6)])
+def test_a_sign_of_life_every_ten_seconds(seconds: float, expected: int) -> None:
+    stream, now = io.StringIO(), [0.0]
+    lines = Lines(Console(file=stream), clock=lambda: now[0])
+    lines(TablesPlanned({"knowledge_nodes": 5_000}))
+    for batch in range(1, 6):
+        now[0] += seconds
+        lines(TableProgress("knowledge_nodes", batch * 1_000, batch * 1_000, 0, 0))
+    lines(TableFinished("knowledge_nodes", 5.0 * seconds))
+    assert len(stream.getvalue().splitlines()) == expected

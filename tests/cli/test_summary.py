@@ -1,0 +1,96 @@
+from __future__ import annotations
+
+import io
+from collections.abc import Sequence
+from pathlib import Path
+
+import pytest
+from rich.console import Console
+
+from vestige_tui.core.destination.dsn import Dsn
+from vestige_tui.core.kinds import Kind
+from vestige_tui.core.plan import CopyPlan
+from vestige_tui.core.report import (
+    NIL_UUID,
+    DestinationReport,
+    Estimate,
+    MigrationReport,
+    Outcome,
+    RowError,
+    SourceReport,
+    TableReport,
+)
+from vestige_tui.core.tables import TABLES
+from vestige_tui.summary import print_summary
+
+DSN = Dsn.parse("postgresql://bob:s3cr3t@host/db")
+
+
+def report(*, errors: int = 0, dry_run: bool = False, outcome: Outcome | None = None) -> MigrationReport:
+    plan = CopyPlan(Path("/tmp/[red]x.db"), DSN, dry_run=dry_run)
+    tables = {table.name: TableReport(0) for table in TABLES}
+    tables["knowledge_nodes"] = TableReport(12_345, 12_345, 12_000, 345 - min(errors, 1), min(errors, 1), 7)
+    made = MigrationReport(
+        plan, SourceReport("/tmp/[red]x.db", "seed", 15), DestinationReport(DSN.masked, "18.4"), tables
+    )
+    made.errors = [
+        RowError("knowledge_nodes", f"row-{number}", "metadata", Kind.MALFORMED_JSON, "metadata is\x1b[2J bad", True)
+        for number in range(errors)
+    ]
+    made.outcome = outcome or (Outcome.ERRORS if errors else Outcome.CLEAN)
+    return made
+
+
+def shown(made: MigrationReport, saved: Sequence[Path] = ()) -> str:
+    stream = io.StringIO()
+    print_summary(Console(file=stream, width=100, markup=False, highlight=False, emoji=False), made, saved)
+    return stream.getvalue()
+
+
+def test_a_clean_run() -> None:
+    made = report()
+    made.left_behind = {"int\x1bentions": 1_200}
+    text = shown(made, [Path("/tmp/report.json")])
+    for part in (
+        "=== Vestige migration report ===",
+        "/tmp/[red]x.db",
+        "postgresql://bob:***@host/db (PostgreSQL 18.4)",
+        "clean",
+        "12,345",
+        "int␛entions:        1,200",
+        "Report saved:    /tmp/report.json",
+    ):
+        assert part in text
+    assert "Errors" not in text
+    assert "s3cr3t" not in text
+
+
+@pytest.mark.parametrize(("errors", "footer"), [(20, None), (21, "+1 more"), (1_250, "+1,230 more")])
+def test_the_first_twenty_errors(errors: int, footer: str | None) -> None:
+    text = shown(report(errors=errors))
+    assert "=== Errors ===" in text
+    assert "row-19: metadata is␛[2J bad (copied)" in text
+    assert "row-20:" not in text
+    assert (footer in text) if footer else ("more" not in text)
+    assert f"malformed_json ({errors:,})" in text
+
+
+def test_a_row_without_an_id_and_a_field_that_the_message_does_not_name() -> None:
+    made = report(errors=1)
+    made.errors = [RowError("scheduling", NIL_UUID, "reps", Kind.REFUSED_BY_SERVER, "no, thanks", False)]
+    assert "Scheduling no usable id reps: no, thanks (left behind)" in shown(made)
+
+
+def test_a_dry_run_says_what_would_be() -> None:
+    made = report(errors=1, dry_run=True)
+    made.estimate = Estimate(4_000.4, 3_400_000)
+    text = shown(made)
+    for part in ("nothing was written", "to insert", "would be copied", "1:06:40", "3.4 MB", "1 row would stay behind"):
+        assert part in text
+
+
+def test_other_ends() -> None:
+    assert "another run brings the rest" in shown(report(outcome=Outcome.CANCELLED))
+    made = report(outcome=Outcome.FAILED)
+    made.failure = "The connection was lost.\nmore"
+    assert "failed: The connection was lost.\n" in shown(made)

@@ -1,0 +1,98 @@
+"""A copy from the command line: its destination, its progress, its report."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+from concurrent.futures import Future, ThreadPoolExecutor, wait
+from contextlib import contextmanager
+from pathlib import Path
+
+from rich.console import Console
+from rich.text import Text
+
+from vestige_tui import saving
+from vestige_tui.core.copier import run_sqlite_to_postgres
+from vestige_tui.core.destination.dsn import Dsn
+from vestige_tui.core.destination.embedded import EmbeddedServer
+from vestige_tui.core.errors import MigrationError
+from vestige_tui.core.events import Watcher
+from vestige_tui.core.model import Embedder
+from vestige_tui.core.plan import CopyPlan
+from vestige_tui.core.report import MigrationReport, Outcome
+from vestige_tui.progress import watching
+from vestige_tui.settings import embedded_folder
+from vestige_tui.summary import print_summary
+from vestige_tui.terminal import safe, standard_error, standard_output
+
+EMBEDDED = "embedded"
+"""What ``--postgres-url`` says for the PostgreSQL that vestige-tui runs itself."""
+
+
+@contextmanager
+def destination(postgres_url: str) -> Iterator[Dsn]:
+    """The destination that a URL or ``embedded`` names; an embedded server runs while the block does."""
+    if postgres_url.strip() == EMBEDDED:
+        with EmbeddedServer(embedded_folder()) as server:
+            yield server.dsn
+    else:
+        yield Dsn.parse(postgres_url)
+
+
+def copy(
+    plan: CopyPlan,
+    embedder: Embedder | None,
+    *,
+    cancel: threading.Event,
+    console: Console | None = None,
+    report_file: Path | None = None,
+    quiet: bool = False,
+) -> MigrationReport:
+    """Run a plan with progress on standard error, print its report on standard output and keep it.
+
+    A run that an error ends has its report printed and kept as well, as far as it had come.
+    """
+    errors = console or standard_error()
+    if plan.postgres_url.notice and not quiet:
+        errors.print(safe(plan.postgres_url.notice))
+    try:
+        with watching(errors, quiet=quiet) as watcher:
+            report = _in_background(plan, embedder, watcher, cancel)
+    except MigrationError as error:
+        if error.report is not None:
+            _conclude(error.report, errors, report_file)
+        raise
+    _conclude(report, errors, report_file)
+    return report
+
+
+def _in_background(
+    plan: CopyPlan, embedder: Embedder | None, watcher: Watcher, cancel: threading.Event
+) -> MigrationReport:
+    """Run in a thread, so that the main one stays free to take signals. An error in this one cancels the run."""
+    with ThreadPoolExecutor(max_workers=1, thread_name_prefix="copy") as executor:
+        running: Future[MigrationReport] = executor.submit(
+            run_sqlite_to_postgres, plan, embedder, on_event=watcher, cancel=cancel
+        )
+        try:
+            while not wait([running], timeout=0.2).done:  # without a timeout, Windows delivers no Ctrl-C
+                pass
+        except BaseException:
+            cancel.set()
+            raise
+    return running.result()
+
+
+def _conclude(report: MigrationReport, errors: Console, report_file: Path | None) -> None:
+    saved = []
+    try:
+        if report_file is not None:
+            saved.append(saving.save(report, report_file))
+        saved.append(saving.save(report, saving.kept_report(report)))
+    except OSError as error:
+        errors.print(safe(f"warning: the report was not saved: {error}", "yellow"), soft_wrap=True)
+    if report.outcome is Outcome.FAILED and not any(table.read for table in report.tables.values()):
+        for path in saved:  # the error says it all
+            errors.print(Text.assemble("Report saved: ", safe(path)), soft_wrap=True)
+    else:
+        print_summary(standard_output(), report, saved)

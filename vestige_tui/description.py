@@ -1,0 +1,114 @@
+"""What ``vestige-tui inspect`` says of a file, for people and as JSON."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from dataclasses import asdict
+
+from rich.console import Console
+from rich.text import Text
+
+from vestige_tui.core.source.describe import SourceDescription, VectorGroup
+from vestige_tui.core.tables import TABLES
+from vestige_tui.terminal import count, heading, labelled, safe, size
+
+FORMAT = "vestige-tui/source/1"
+_WIDTH = max(len(table.title) for table in TABLES) + 1
+_UPGRADING = "copying it needs --upgrade-copy (upgrades a private copy) or --allow-source-upgrade (upgrades this file)"
+
+
+def print_description(console: Console, source: SourceDescription) -> None:
+    """Print what a source file is."""
+    heading(console, "Vestige database")
+    labelled(console, "File", safe(source.path), width=_WIDTH)
+    modified = source.modified.strftime("%Y-%m-%d %H:%M:%S UTC")
+    labelled(console, "Size", f"{size(source.size)}, last written {modified}", width=_WIDTH)
+    labelled(console, "Layout", f"{_layout(source)}, version {source.version or 'unknown'}", width=_WIDTH)
+    labelled(console, "Markers", _markers(source), width=_WIDTH)
+    labelled(console, "Journal", safe(source.journal_mode), width=_WIDTH)
+    labelled(console, "Model", _model(source), width=_WIDTH)
+    heading(console, "What a copy would bring")
+    for table in TABLES:
+        labelled(console, table.title, f"{source.rows.get(table.name, 0):>12,}", width=_WIDTH)
+    if source.observed:
+        heading(console, "Vectors")
+        for group in source.observed:
+            console.print(safe(_vectors(group)), soft_wrap=True)
+    if source.left_behind:
+        heading(console, "What would stay behind: tables that have no place at the destination")
+        width = max(map(len, source.left_behind)) + 1
+        for name, rows in source.left_behind.items():
+            console.print(Text.assemble(safe(f"{name + ':':<{width}}", "bold"), f" {rows:>12,}"), soft_wrap=True)
+    heading(console, "What needs a decision")
+    for decision in decisions(source):
+        console.print(Text.assemble("- ", safe(decision)), soft_wrap=True)
+
+
+def decisions(source: SourceDescription) -> list[str]:
+    """What the operator has to decide before a copy, or the one sentence that there is nothing."""
+    return list(_decisions(source)) or ["Nothing: this file can be copied as it is."]
+
+
+def _decisions(source: SourceDescription) -> Iterator[str]:
+    if not source.has_v15:
+        missing = ", ".join(source.missing_v15)
+        yield f"The file is from before V15 ({missing} missing): {_UPGRADING}."
+    if source.observed and source.model is None:
+        yield "The file does not say which model made its vectors: name it with --embedder NAME:DIM[:HASH]."
+    for group in source.observed:
+        model = source.model
+        if model is not None and (group.name not in (None, model.name) or group.dimension != model.dimension):
+            strangers = f"{count(group.count, 'vector')} of dimension {group.dimension}{_made_by(group)}"
+            yield (
+                f"{strangers} cannot be compared with those of {model.name}, dimension {model.dimension}: "
+                "what they belong to would arrive without them."
+            )
+
+
+def to_json(source: SourceDescription) -> str:
+    """The description as one JSON document, format ``vestige-tui/source/1``."""
+    document = {
+        "format": FORMAT,
+        "path": str(source.path),
+        "size": source.size,
+        "modified": source.modified.isoformat(timespec="seconds").replace("+00:00", "Z"),
+        "layout": source.layout.value,
+        "version": source.version,
+        "user_version": source.user_version,
+        "schema_version": source.schema_version,
+        "has_v15": source.has_v15,
+        "missing_v15": list(source.missing_v15),
+        "journal_mode": source.journal_mode,
+        "rows": {table.name: source.rows.get(table.name, 0) for table in TABLES},
+        "registered_model": asdict(source.registered) if source.registered else None,
+        "model": asdict(source.model) if source.model else None,
+        "vectors": [asdict(group) for group in source.observed],
+        "left_behind": source.left_behind,
+        "decisions": decisions(source),
+    }
+    return json.dumps(document, indent=2)  # ASCII alone: a name from the file may hold what no terminal should get
+
+
+def _layout(source: SourceDescription) -> str:
+    return {"seed": "that of the specification", "published": "that of published Vestige"}[source.layout.value]
+
+
+def _markers(source: SourceDescription) -> str:
+    table = "absent" if source.schema_version is None else str(source.schema_version)
+    parts = "there" if source.has_v15 else "absent"
+    return f"user_version {source.user_version}, schema_version {table}, V15 parts {parts}"
+
+
+def _model(source: SourceDescription) -> Text:
+    if source.registered is not None:
+        return safe(f"{source.registered}, registered")
+    return safe(f"{source.model}, seen in the vectors" if source.model else "none")
+
+
+def _vectors(group: VectorGroup) -> str:
+    return f"{group.count:>12,} of dimension {group.dimension}{_made_by(group)}"
+
+
+def _made_by(group: VectorGroup) -> str:
+    return f" made by {group.name}" if group.name else ""

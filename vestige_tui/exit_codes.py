@@ -1,0 +1,42 @@
+"""The exit codes that scripts can rely on."""
+
+from __future__ import annotations
+
+from enum import IntEnum
+
+from vestige_tui.core.errors import MigrationError, RefusedError, UsageError
+from vestige_tui.core.report import Outcome
+
+
+class ExitCode(IntEnum):
+    """How a command ended, as the shell sees it."""
+
+    CLEAN = 0
+    ROW_ERRORS = 1
+    """The run finished; some rows have errors, which the report names."""
+    USAGE = 2
+    REFUSED = 3
+    """A check refused: an upgrade is needed, models or schema differ, another copy is running."""
+    UNUSABLE = 4
+    """The source or the destination cannot be used, or was lost; or an unexpected fault."""
+    CANCELLED = 130
+
+
+_BY_OUTCOME = {
+    Outcome.CLEAN: ExitCode.CLEAN,
+    Outcome.ERRORS: ExitCode.ROW_ERRORS,
+    Outcome.CANCELLED: ExitCode.CANCELLED,
+    Outcome.FAILED: ExitCode.UNUSABLE,
+}
+
+
+def code_of_outcome(outcome: Outcome) -> ExitCode:
+    """The exit code of a run that gave a report."""
+    return _BY_OUTCOME[outcome]
+
+
+def code_of_error(error: MigrationError) -> ExitCode:
+    """The exit code of a run that an error ended."""
+    if isinstance(error, UsageError):
+        return ExitCode.USAGE
+    return ExitCode.REFUSED if isinstance(error, RefusedError) else ExitCode.UNUSABLE
