@@ -93,7 +93,7 @@ def json_list(items: tuple[str, ...]) -> str:
 
 
 def memories(world: World) -> Iterator[Memory]:
-    """Yield all memories of a sample, oldest first."""
+    """Yield all memories of a sample, in the order they were written but for those that an import brought."""
     return (memory(world, number) for number in range(world.spec.memories))
 
 

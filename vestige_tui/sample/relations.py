@@ -64,7 +64,7 @@ def edges(world: World) -> Iterator[Edge]:
         local = [world.topic(one) == world.topic(two) or rng.random() < 0.04 for one, two in pairs]
         ranked = sorted(zip(local, pairs, strict=True), key=lambda choice: not choice[0])
         for _, (one, two) in ranked[:quota]:
-            moment = world.written(max(one, two))[0] + rng.randrange(clock.DAY)
+            moment = min(world.written(max(one, two))[0] + rng.randrange(clock.DAY), clock.END)
             form = clock.Form.SQLITE if rng.random() < 0.05 else clock.Form.NANOSECONDS
             yield Edge(
                 source=world.memory_id(one),
