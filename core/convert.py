@@ -11,8 +11,9 @@ import base64
 import json
 import math
 import re
+from binascii import unhexlify
 from collections.abc import Callable, Sequence
-from datetime import date
+from datetime import UTC, datetime
 from struct import error as StructError
 from typing import Any, NoReturn
 
@@ -35,8 +36,8 @@ MAX_NUMBER_DIGITS = 16_000
 """Longer JSON numbers, written out, are refused: ``numeric`` keeps 131,072 digits before the point and 16,383 after."""
 
 _TIMESTAMP = re.compile(
-    r"(\d{4})-(\d\d)-(\d\d)(?:T(\d\d):(\d\d):(\d\d)(?:\.(\d{1,9}))?(?:Z|([+-])(\d\d):(\d\d))"
-    r"| (\d\d):(\d\d):(\d\d)(?:\.(\d{1,9}))?)",
+    r"\d{4}-\d\d-\d\d(?:T(?:[01]\d|2[0-3]):\d\d:\d\d(?:\.\d{1,9})?(?:Z|[+-](?:[01]\d|2[0-3]):[0-5]\d)"
+    r"| (?:[01]\d|2[0-3]):\d\d:\d\d(?:\.\d{1,9})?)",
     re.ASCII,
 )
 _UUID = re.compile(
@@ -47,7 +48,7 @@ _RISKY_JSON = re.compile(r"\\u(?:0000|[dD][89a-fA-F])|[eE][+-]?\d{3}|\d{300}")
 _JSON_STRING = re.compile(r'"(?:[^"\\]|\\.)*"', re.DOTALL)
 _INTEGER = re.compile(r"\s*[+-]?\d{1,19}\s*", re.ASCII)
 _NUMBER = re.compile(r"\s*[+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d{1,3})?\s*", re.ASCII)
-_UNIX_EPOCH_DAY = date(1970, 1, 1).toordinal()
+_UNIX_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 class BrokenText(bytes):
@@ -106,21 +107,21 @@ def content(value: SqliteValue) -> bytes:
     return text(value)
 
 
-def uuid_bytes(value: SqliteValue) -> bytes:
-    """The 16 bytes of a UUID in any usual spelling: hyphens or none, braces, ``urn:uuid:``, either case."""
+def uuid(value: SqliteValue) -> bytes:
+    """TEXT to ``uuid``, in any usual spelling: hyphens or none, braces, ``urn:uuid:``, either case."""
     if type(value) is str:
+        if len(value) == 36 and value[8] == value[13] == value[18] == value[23] == "-":
+            try:
+                raw = unhexlify(value.replace("-", ""))
+            except ValueError:
+                raw = b""
+            if len(raw) == 16:
+                return wire.uuid(raw)
         match = _UUID.fullmatch(value)
         if match:
-            return bytes.fromhex(match[2].replace("-", ""))
+            return wire.uuid(unhexlify(match[2].replace("-", "")))
         raise ValueProblem(Kind.BAD_UUID, f"is not a UUID: {shortened(value)!r}")
-    if value is None:
-        raise ValueProblem(Kind.BAD_UUID, "is missing")
-    raise ValueProblem(Kind.BAD_UUID, "is not a UUID")
-
-
-def uuid(value: SqliteValue) -> bytes:
-    """TEXT to ``uuid``."""
-    return wire.uuid(uuid_bytes(value))
+    raise ValueProblem(Kind.BAD_UUID, "is missing" if value is None else "is not a UUID")
 
 
 def timestamp(value: SqliteValue) -> bytes:
@@ -130,27 +131,19 @@ def timestamp(value: SqliteValue) -> bytes:
     """
     if value is None or value == "":
         return wire.NULL
-    match = _TIMESTAMP.fullmatch(value) if type(value) is str else None
-    if match is None:
+    if type(value) is not str or not _TIMESTAMP.fullmatch(value):
         raise ValueProblem(Kind.BAD_TIMESTAMP, "is not a timestamp in a form that Vestige writes")
-    year, month, day, t_hour, t_minute, t_second, t_fraction, sign, off_hour, off_minute, *spaced = match.groups()
-    hour, minute, second, fraction = (t_hour, t_minute, t_second, t_fraction) if t_hour else spaced
     try:
-        days = date(int(year), int(month), int(day)).toordinal() - _UNIX_EPOCH_DAY
+        moment = datetime.fromisoformat(value)  # cuts what follows the sixth digit
     except ValueError:
-        raise ValueProblem(Kind.BAD_TIMESTAMP, "names a day that does not exist") from None
-    if hour > "23" or minute > "59" or second > "59" or (sign and (off_hour > "23" or off_minute > "59")):
-        raise ValueProblem(Kind.BAD_TIMESTAMP, "names a time of day that does not exist")
-    seconds = days * 86_400 + int(hour) * 3_600 + int(minute) * 60 + int(second)
-    if sign:
-        offset = int(off_hour) * 3_600 + int(off_minute) * 60
-        seconds += offset if sign == "-" else -offset
-    return wire.timestamptz(seconds * 1_000_000 + (int(fraction[:6].ljust(6, "0")) if fraction else 0))
+        raise ValueProblem(Kind.BAD_TIMESTAMP, "names a day or a time that does not exist") from None
+    since = (moment if moment.tzinfo else moment.replace(tzinfo=UTC)) - _UNIX_EPOCH
+    return wire.timestamptz((since.days * 86_400 + since.seconds) * 1_000_000 + since.microseconds)
 
 
 def float8(value: SqliteValue) -> bytes:
     """REAL, INTEGER or a number held as text to ``double precision``."""
-    if isinstance(value, float | int):
+    if type(value) is float or type(value) is int:
         return wire.float8(value)
     if value is None:
         return wire.NULL
@@ -207,7 +200,7 @@ def vector(value: SqliteValue, dimension: int | None = None) -> bytes:
 
 def json_document(value: SqliteValue) -> bytes:
     """TEXT of any JSON to ``jsonb``; NULL is the empty object."""
-    if value is None:
+    if value is None or value == "{}":
         return EMPTY_OBJECT
     document, _ = load_json(value)
     return wire.jsonb(document.encode())
@@ -215,7 +208,7 @@ def json_document(value: SqliteValue) -> bytes:
 
 def number_map(value: SqliteValue) -> bytes:
     """TEXT of a JSON object from strings to finite numbers to ``jsonb``; NULL is the empty object."""
-    if value is None:
+    if value is None or value == "{}":
         return EMPTY_OBJECT
     document, parsed = load_json(value)
     if not isinstance(parsed, dict) or not all(_is_number(score) for score in parsed.values()):
@@ -248,7 +241,7 @@ def uuid_list(value: SqliteValue) -> bytes:
 
 def _string_list(value: SqliteValue) -> list[str]:
     _, parsed = load_json(value)
-    if not isinstance(parsed, list) or not all(isinstance(item, str) for item in parsed):
+    if type(parsed) is not list or not {str}.issuperset(map(type, parsed)):
         raise ValueProblem(Kind.MISSHAPEN_JSON, "is not a JSON list of strings")
     return parsed
 
@@ -258,12 +251,15 @@ def load_json(value: SqliteValue) -> tuple[str, Any]:
     if isinstance(value, BrokenText):
         raise ValueProblem(Kind.UNSTORABLE_JSON, "holds bytes that are not UTF-8")
     try:
-        document = value.decode() if isinstance(value, bytes) else str(value)
-        if document.count("[") + document.count("{") > MAX_JSON_DEPTH and _depth(document) > MAX_JSON_DEPTH:
+        document = value if type(value) is str else value.decode() if isinstance(value, bytes) else str(value)
+        if len(document) > MAX_JSON_DEPTH and _nests_too_deep(document):
             raise ValueProblem(Kind.UNSTORABLE_JSON, f"is nested more than {MAX_JSON_DEPTH} levels deep")
         if _RISKY_JSON.search(document):
             return document, _load_risky(document)
-        return document, _DECODER.decode(document)
+        if document[:1] in " \t\r\n":  # which raw_decode does not skip
+            return document, _DECODER.decode(document)
+        parsed, end = _DECODER.raw_decode(document)
+        return document, parsed if end == len(document) else _DECODER.decode(document)
     except (ValueError, RecursionError):  # a UnicodeDecodeError is a ValueError
         raise ValueProblem(Kind.MALFORMED_JSON, "is not valid JSON") from None
 
@@ -298,15 +294,18 @@ _DECODER = json.JSONDecoder(parse_constant=_refuse_constant)
 _RISKY_DECODER = json.JSONDecoder(parse_constant=_refuse_constant, parse_int=_wide_number, parse_float=_wide_number)
 
 
-def _depth(document: str) -> int:
-    deepest = depth = 0
+def _nests_too_deep(document: str) -> bool:
+    if document.count("[") + document.count("{") <= MAX_JSON_DEPTH:
+        return False
+    depth = 0
     for letter in _JSON_STRING.sub("", document):
         if letter in "[{":
             depth += 1
-            deepest = max(deepest, depth)
+            if depth > MAX_JSON_DEPTH:
+                return True
         elif letter in "]}":
             depth -= 1
-    return deepest
+    return False
 
 
 def with_columns(base: SqliteValue, names: Sequence[str], values: Sequence[SqliteValue]) -> bytes:
@@ -349,18 +348,6 @@ def _json_value(value: int | float | str | bytes) -> tuple[object, str | None]:
     if isinstance(value, float) and not math.isfinite(value):
         return str(value), None
     return value, None
-
-
-def required(convert: Convert) -> Convert:
-    """The same converter for a column that must not be NULL: a missing value is a problem."""
-
-    def checked(value: SqliteValue) -> bytes:
-        field = convert(value)
-        if field == wire.NULL:
-            raise ValueProblem(Kind.MISSING_VALUE, "is missing")
-        return field
-
-    return checked
 
 
 def shortened(value: str, limit: int = 40) -> str:

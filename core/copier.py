@@ -11,19 +11,21 @@ from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-import psycopg
+from psycopg_pool import ConnectionPool
 
 from vestige_tui.core import events
+from vestige_tui.core.account import Account
 from vestige_tui.core.agreement import agree, check_presented
-from vestige_tui.core.destination import catalog, indexes
+from vestige_tui.core.crew import Link
+from vestige_tui.core.destination import catalog
 from vestige_tui.core.destination.catalog import Destination
 from vestige_tui.core.destination.connect import Connection, open_pool
 from vestige_tui.core.destination.failures import explained
 from vestige_tui.core.destination.prepare import prepare
 from vestige_tui.core.destination.watchdog import Watchdog
-from vestige_tui.core.destination.writer import TableWriter
 from vestige_tui.core.errors import BATCHES_STAY, NOTHING_CHANGED, Cancelled, MigrationError, UpgradeNeededError
 from vestige_tui.core.events import Phase, Watcher
+from vestige_tui.core.loading import links, load
 from vestige_tui.core.model import Embedder, ModelSignature
 from vestige_tui.core.plan import CopyPlan
 from vestige_tui.core.preview import Preview, estimate
@@ -34,7 +36,7 @@ from vestige_tui.core.source.opening import identity, open_source
 from vestige_tui.core.source.scratch import private_folder
 from vestige_tui.core.source.upgrade import upgrade_in_place, upgraded_copy
 from vestige_tui.core.tables import TABLES
-from vestige_tui.core.transfer import Account, Transfer
+from vestige_tui.core.transfer import Transfer
 
 log = logging.getLogger(__name__)
 
@@ -126,16 +128,17 @@ class _Run:
                 explained(plan.postgres_url),
                 pool.connection() as writing,
                 Watchdog(writing, self.account.cancel) as watchdog,
+                closing(Ledger()) as ledger,
             ):
                 with watchdog.step():
                     destination, model = self._look_at_destination(source, writing)
                 transfer = Transfer(
-                    self.account, reading, source, model, plan.batch_size, destination.key_of, self.only
+                    self.account, reading, source, model, plan.batch_size, destination.key_of, ledger, self.only
                 )
                 if plan.dry_run:
-                    self._preview(transfer, destination, writing, watchdog)
+                    self._preview(transfer, destination, Link(writing, watchdog))
                 else:
-                    self._copy(transfer, destination, writing, watchdog)
+                    self._copy(transfer, destination, Link(writing, watchdog), pool)
         if identity(plan.sqlite_path) != before:
             self.account.notice(
                 f"{plan.sqlite_path} was replaced or removed during the run; what was read is the file as it was at "
@@ -202,37 +205,26 @@ class _Run:
             )
         return destination, model
 
-    def _copy(self, transfer: Transfer, destination: Destination, writing: Connection, watchdog: Watchdog) -> None:
-        """Prepare, copy table by table, then build the indexes that are missing."""
-        with catalog.locked(self.plan.postgres_url, writing, destination), closing(Ledger()) as ledger:
+    def _copy(
+        self, transfer: Transfer, destination: Destination, control: Link, pool: ConnectionPool[Connection]
+    ) -> None:
+        """Prepare the destination, then load it."""
+        with catalog.locked(self.plan.postgres_url, control.connection, destination):
             self._phase(Phase.PREPARE)
-            with watchdog.step():
-                destination = prepare(writing, destination, transfer.model)
+            with control.watchdog.step():
+                destination = prepare(control.connection, destination, transfer.model)
             self._phase(Phase.COPY)
-            transfer.run(lambda table: TableWriter(writing, destination, table), ledger, watchdog)
-            self._phase(Phase.INDEXES)
-            self._build_indexes(writing, destination, watchdog)
+            transfer.announce()
+            with links(pool, control, self.plan.max_connections, self.account) as found:
+                load(transfer, found, destination)
 
-    def _preview(self, transfer: Transfer, destination: Destination, writing: Connection, watchdog: Watchdog) -> None:
+    def _preview(self, transfer: Transfer, destination: Destination, link: Link) -> None:
         """Read everything, write nothing: the server holds this transaction to that."""
         self._phase(Phase.PREVIEW)
-        with closing(Ledger()) as ledger, writing.transaction():
-            transfer.run(Preview(writing, destination, ledger).sink, ledger, watchdog)
+        transfer.announce()
+        with link.connection.transaction():
+            preview = Preview(link, destination, transfer.ledger, self.account)
+            transfer.run(TABLES, preview)
         dimension = transfer.model.dimension if transfer.model else None
         report = self.account.report
         report.estimate = estimate(report, transfer.source.size, dimension)
-
-    def _build_indexes(self, writing: Connection, destination: Destination, watchdog: Watchdog) -> None:
-        """Build what is missing; a cancelled build is rolled back, and the next run builds it."""
-        if destination.dimension is not None and not indexes.can_index_vectors(destination):
-            self.account.notice(f"Vectors of {destination.dimension:,} dimensions are too large for an HNSW index.")
-        missing = indexes.missing_indexes(writing, destination)
-        for position, index in enumerate(missing, start=1):
-            self.account.stop_if_cancelled()
-            self.account.tell(events.IndexProgress(index.name, position, len(missing), 0.0))
-            try:
-                with watchdog.step(long=True):
-                    indexes.build(writing, destination, index)
-                self.account.tell(events.IndexProgress(index.name, position, len(missing), 1.0))
-            except psycopg.errors.InsufficientPrivilege:
-                self.account.notice(f"The role may not build the index {index.name}; searching is slower without it.")

@@ -6,19 +6,20 @@ that are taken. Which rows would arrive is remembered in a ledger, so that memor
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 from psycopg import sql
 
 from vestige_tui.core import convert
+from vestige_tui.core.account import Account
+from vestige_tui.core.crew import Link
 from vestige_tui.core.destination.catalog import Destination
-from vestige_tui.core.destination.connect import Connection
 from vestige_tui.core.destination.faults import row_error
 from vestige_tui.core.destination.writer import Written
 from vestige_tui.core.kinds import Kind
 from vestige_tui.core.report import Estimate, MigrationReport, RowError
 from vestige_tui.core.source.ledger import Ledger, key_of
-from vestige_tui.core.source.reader import Record
+from vestige_tui.core.source.reader import Batch, Record
 from vestige_tui.core.tables import BOOTSTRAP_USER_ID, BY_NAME, PgType, Reference, Table
 
 SECONDS_PER_MEMORY = 0.00025
@@ -37,18 +38,27 @@ _MADE_WITH_THE_SCHEMA = {"users": _BOOTSTRAP_USER}
 
 
 class Preview:
-    """Stands in for the writers of one run: tells what each would do."""
+    """Stands in for the crew of one run: tells what writing would do."""
 
-    def __init__(self, connection: Connection, destination: Destination, ledger: Ledger) -> None:
-        self._connection = connection
+    def __init__(self, link: Link, destination: Destination, ledger: Ledger, account: Account) -> None:
+        self._connection, self._watchdog = link
+        self._account = account
         self.destination = destination
         self._ledger = ledger
         for name, key in _MADE_WITH_THE_SCHEMA.items():
             ledger.add(_ARRIVING + name, key)
 
-    def sink(self, table: Table) -> TablePreview:
-        """What stands in for one table's writer."""
-        return TablePreview(self, table)
+    def write(self, table: Table, batches: Iterable[Batch]) -> None:
+        """Account for every batch as if it had been written."""
+        judge = TablePreview(self, table)
+        for batch in batches:
+            self._account.stop_if_cancelled()
+            with self._watchdog.step():
+                written = judge.write(batch.records)
+            self._account.batch(table, batch, written)
+
+    def finish(self) -> None:
+        """Nothing is ever under way."""
 
     def present(self, table: Table, columns: Sequence[str], keys: Sequence[Sequence[bytes]]) -> frozenset[int]:
         """Positions in ``keys`` (fields by column) of those that the destination has already."""

@@ -72,7 +72,7 @@ class Column:
 
 
 def _needed(name: str, kind: PgType, how: Convert, empty: bytes | None = None, default: str | None = None) -> Column:
-    return Column(name, kind, convert.required(how), empty, nullable=False, default=default)
+    return Column(name, kind, how, empty, nullable=False, default=default)
 
 
 def _reference(name: str) -> Column:

@@ -48,7 +48,7 @@ class FoundTable:
 @dataclass(frozen=True, slots=True)
 class Destination:
     """A PostgreSQL database seen by a copy. ``vector_schema`` is None where pgvector is only available yet;
-    ``pooled`` tells that a session does not outlast a transaction.
+    ``pooled`` tells that a session does not outlast a transaction, ``empty`` that there is no memory yet.
     """
 
     schema: str
@@ -59,6 +59,7 @@ class Destination:
     registered: ModelSignature | None
     dimension: int | None
     pooled: bool
+    empty: bool
 
     def key_of(self, table: Table) -> tuple[str, ...]:
         """The columns of a table's primary key here; the described ones where the table is yet to be made."""
@@ -78,6 +79,11 @@ def inspect(connection: Connection) -> Destination:
     schema = _find_schema(connection)
     tables = {name: table for name in BY_NAME if (table := read_table(connection, schema, name)) is not None}
     registry = _exists(connection, schema, "embedding_model")
+    if registry and not _may(connection, schema, "embedding_model", "SELECT"):
+        raise RefusedError(
+            "The role may not read the table embedding_model, which names the model of the vectors there.",
+            remedy=f"Let its owner run: GRANT SELECT, INSERT ON {schema}.embedding_model TO the role.",
+        )
     return Destination(
         schema=schema,
         server_version=server_version,
@@ -87,6 +93,11 @@ def inspect(connection: Connection) -> Destination:
         registered=read_registered(connection, schema) if registry else None,
         dimension=stamped_dimension(connection, schema) if "knowledge_nodes" in tables else None,
         pooled=behind_pooler(connection),
+        empty="knowledge_nodes" not in tables
+        or (
+            _may(connection, schema, "knowledge_nodes", "SELECT")
+            and not _has_rows(connection, schema, "knowledge_nodes")
+        ),
     )
 
 
@@ -109,16 +120,16 @@ def check_writable(connection: Connection, destination: Destination) -> None:
     if not _flag(connection, "SELECT has_database_privilege(current_database(), 'TEMPORARY')"):
         lacking.append("create temporary tables (GRANT TEMPORARY ON DATABASE)")
     if len(destination.tables) < len(BY_NAME) and not _flag(
-        connection, "SELECT has_schema_privilege(%s, 'USAGE, CREATE')", destination.schema
+        connection,
+        "SELECT has_schema_privilege(%s, 'USAGE') AND has_schema_privilege(%s, 'CREATE')",  # a list means any of them
+        destination.schema,
+        destination.schema,
     ):
         lacking.append(f"create tables in schema {destination.schema} (GRANT USAGE, CREATE ON SCHEMA)")
     lacking += [
         f"read and insert into {name} (GRANT SELECT, INSERT)"
         for name in destination.tables
-        if not all(
-            _flag(connection, "SELECT has_table_privilege(format('%%I.%%I', %s::text, %s::text), %s)", *where)
-            for where in ((destination.schema, name, "SELECT"), (destination.schema, name, "INSERT"))
-        )
+        if not all(_may(connection, destination.schema, name, privilege) for privilege in ("SELECT", "INSERT"))
     ]
     if lacking:
         raise RefusedError(
@@ -212,6 +223,16 @@ def _find_schema(connection: Connection) -> str:
 
 def _exists(connection: Connection, schema: str, table: str) -> bool:
     return _flag(connection, "SELECT to_regclass(format('%%I.%%I', %s::text, %s::text)) IS NOT NULL", schema, table)
+
+
+def _may(connection: Connection, schema: str, table: str, privilege: str) -> bool:
+    query: LiteralString = "SELECT has_table_privilege(format('%%I.%%I', %s::text, %s::text), %s)"
+    return _flag(connection, query, schema, table, privilege)
+
+
+def _has_rows(connection: Connection, schema: str, table: str) -> bool:
+    query = sql.SQL("SELECT 1 FROM {} LIMIT 1").format(sql.Identifier(schema, table))
+    return connection.execute(query).fetchone() is not None
 
 
 def _flag(connection: Connection, query: LiteralString, *parameters: object) -> bool:

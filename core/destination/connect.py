@@ -18,13 +18,9 @@ Connection = psycopg.Connection[tuple[Any, ...]]
 CONNECT_TIMEOUT = 10
 """Seconds to wait for a server, where neither the connection string nor ``PGCONNECT_TIMEOUT`` says otherwise."""
 
-_READ_ONLY = "-c default_transaction_read_only=on"
 
-
-def conninfo(dsn: Dsn, *, read_only: bool = False) -> str:
+def conninfo(dsn: Dsn) -> str:
     """The connection string that is really used: the operator's settings, with ours where theirs are silent."""
-    if read_only:
-        dsn = dsn.with_parameters(options=f"{dsn.parameters.get('options', '')} {_READ_ONLY}".strip())
     return dsn.conninfo(
         application_name="vestige-tui",
         connect_timeout=os.environ.get("PGCONNECT_TIMEOUT", CONNECT_TIMEOUT),
@@ -42,7 +38,11 @@ def open_pool(dsn: Dsn, *, max_connections: int, read_only: bool = False) -> Ite
 
     ``read_only`` makes the server itself refuse every write. Raises ``DestinationError``.
     """
-    info = _try_out(dsn, read_only)
+    info = conninfo(dsn)
+    try:
+        psycopg.connect(info, autocommit=True).close()  # a pool only says that it got no connection, not why
+    except psycopg.Error as error:
+        raise explain_connecting(error, dsn) from None
     with ConnectionPool(
         info,
         min_size=1,
@@ -56,24 +56,10 @@ def open_pool(dsn: Dsn, *, max_connections: int, read_only: bool = False) -> Ite
         yield pool
 
 
-def _try_out(dsn: Dsn, read_only: bool) -> str:
-    """Connect once, since a pool only says that it got no connection, not why; returns the string that works."""
-    info = conninfo(dsn, read_only=read_only)
-    try:
-        try:
-            psycopg.connect(info, autocommit=True).close()
-        except psycopg.OperationalError as error:
-            if "unsupported startup parameter" not in str(error):
-                raise
-            info = conninfo(dsn)  # PgBouncer; transactions are still opened READ ONLY
-            psycopg.connect(info, autocommit=True).close()
-    except psycopg.Error as error:
-        raise explain_connecting(error, dsn) from None
-    return info
-
-
 def _refuse_writes(connection: Connection) -> None:
-    """Every transaction that psycopg opens on this connection is READ ONLY."""
+    """Let the server refuse every write: by the session's default, and in every transaction that psycopg opens."""
+    if not behind_pooler(connection):  # there the session is lent, and its settings would go to somebody else
+        connection.execute("SET default_transaction_read_only = on")
     connection.read_only = True
 
 

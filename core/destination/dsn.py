@@ -53,6 +53,12 @@ class Dsn:
                 "The host name in the connection string contains an @ sign: probably the password does.",
                 remedy=_ESCAPE_HINT,
             )
+        for name in ("port", "connect_timeout"):
+            if not re.fullmatch(r"\s*-?\d*\s*(,\s*\d*\s*)*", parameters.get(name, "")):
+                raise UsageError(
+                    f"The connection string's {name} is not a number.",
+                    remedy=f"Correct it. If it is a part of the password: {_ESCAPE_HINT}",
+                )
         if not parameters and "PGSERVICE" not in os.environ and "PGHOST" not in os.environ:
             raise UsageError(
                 "The connection string of the destination is empty.",

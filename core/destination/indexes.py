@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import psycopg
 from psycopg import sql
 
-from vestige_tui.core.destination.catalog import Destination
+from vestige_tui.core.destination.catalog import Destination, count_rows
 from vestige_tui.core.destination.connect import Connection
 
 HNSW_NAME = "idx_knowledge_nodes_embedding_hnsw"
@@ -18,8 +18,11 @@ HNSW_MAX_VECTOR = 2_000
 HNSW_MAX_HALFVEC = 4_000
 """The most dimensions an HNSW index takes, by type (pgvector's README)."""
 
-BUILD_MEMORY_MB = 512
-"""``maintenance_work_mem`` for the builds, in MB: 100,000 vectors of 256 dimensions fit."""
+BUILD_MEMORY_MB = (256, 2_048)
+"""The least and the most ``maintenance_work_mem`` that a build asks for, in MB."""
+
+_GRAPH_BYTES = 1_000
+"""What HNSW's graph needs for each vector beside the vector itself (m = 16), with room to spare."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,14 +87,47 @@ def build(connection: Connection, destination: Destination, index: Index) -> Non
         _build(connection, destination, index, parallel=False)
 
 
+def progress(observer: Connection, builder: Connection) -> float | None:
+    """How far the index build of one connection is, from 0 to 1, seen from another; None where nothing is known."""
+    row = observer.execute(
+        """SELECT CASE WHEN blocks_total > 0 THEN blocks_done::float8 / blocks_total
+                       WHEN tuples_total > 0 THEN tuples_done::float8 / tuples_total END
+           FROM pg_stat_progress_create_index WHERE pid = %s""",
+        (builder.info.backend_pid,),
+    ).fetchone()
+    return None if row is None or row[0] is None else min(1.0, row[0])
+
+
 def _build(connection: Connection, destination: Destination, index: Index, *, parallel: bool) -> None:
     with connection.transaction():
-        connection.execute(sql.SQL("SET LOCAL maintenance_work_mem = {}").format(f"{BUILD_MEMORY_MB}MB"))
+        memory = build_memory(connection, destination, index)
+        connection.execute(sql.SQL("SET LOCAL maintenance_work_mem = {}").format(f"{memory}MB"))
         connection.execute("SET LOCAL statement_timeout = 0")
         if not parallel:
             connection.execute("SET LOCAL max_parallel_maintenance_workers = 0")
         connection.execute(sql.SQL("DROP INDEX IF EXISTS {}").format(sql.Identifier(destination.schema, index.name)))
         connection.execute(_definition(destination, index))
+
+
+def build_memory(connection: Connection, destination: Destination, index: Index) -> int:
+    """MB for one build: an HNSW graph that does not fit is several times slower to build, and says so in a NOTICE."""
+    least, most = BUILD_MEMORY_MB
+    if index is not HNSW:
+        return least
+    rows = count_rows(connection, destination.schema, index.table)
+    needed = rows * (4 * (destination.dimension or 0) + _GRAPH_BYTES) * 5 // 4
+    return max(least, min(most, needed // 1_000_000))
+
+
+def drop_premature(connection: Connection, destination: Destination) -> None:
+    """Take the HNSW index off a table that is still empty: it is built after the rows are in, many times faster."""
+    owned = connection.execute(
+        """SELECT 1 FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
+           WHERE n.nspname = %s AND c.relname = %s AND pg_has_role(c.relowner, 'MEMBER')""",
+        (destination.schema, HNSW_NAME),
+    ).fetchone()
+    if owned:
+        connection.execute(sql.SQL("DROP INDEX {}").format(sql.Identifier(destination.schema, HNSW_NAME)))
 
 
 def _definition(destination: Destination, index: Index) -> sql.Composed:

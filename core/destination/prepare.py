@@ -7,6 +7,7 @@ from psycopg import sql
 
 from vestige_tui.core.destination.catalog import Destination, inspect
 from vestige_tui.core.destination.connect import Connection
+from vestige_tui.core.destination.indexes import drop_premature
 from vestige_tui.core.destination.registry import register_model
 from vestige_tui.core.destination.schema import create_missing_tables
 from vestige_tui.core.errors import RefusedError
@@ -22,6 +23,8 @@ def prepare(connection: Connection, destination: Destination, model: ModelSignat
         with connection.transaction():
             vector_schema = destination.vector_schema or _create_extension(connection, destination.schema)
             create_missing_tables(connection, destination.schema, vector_schema, destination.present)
+            if destination.empty and "knowledge_nodes" in destination.present:
+                drop_premature(connection, destination)
             if model is not None:
                 register_model(connection, destination.schema, vector_schema, model)
     except psycopg.errors.InsufficientPrivilege as error:

@@ -1,22 +1,24 @@
 """Bringing batches into the destination: whole when possible, row by row where one of them is at fault.
 
-Behind a pooler, where a session ends with its transaction, the staging table is made anew in each.
+Batches travel in groups: one binary ``COPY`` brings a group into a temporary staging table, then each batch is one
+``INSERT … SELECT … ON CONFLICT DO NOTHING`` from there and one transaction, all of them sent in one pipeline. A batch
+that the server refuses is halved under savepoints until the rows at fault stand alone; the others arrive.
 
-A batch is one transaction: binary ``COPY`` into a temporary staging table, then ``INSERT … SELECT … ON CONFLICT DO
-NOTHING`` from there. When the server refuses it, the batch is sent again and halved under savepoints until the rows
-at fault stand alone; the others arrive.
+Behind a pooler, where a session ends with its transaction, staging table and batch share one transaction.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from itertools import accumulate, chain
 
 import psycopg
 from psycopg import sql
+from psycopg.pq import ExecStatus
 
 from vestige_tui.core import wire
-from vestige_tui.core.destination.catalog import Destination, FoundTable
+from vestige_tui.core.destination.catalog import Destination
 from vestige_tui.core.destination.connect import Connection
 from vestige_tui.core.destination.failures import is_row_fault
 from vestige_tui.core.destination.faults import refused_row
@@ -25,10 +27,14 @@ from vestige_tui.core.report import RowError
 from vestige_tui.core.source.reader import Record
 from vestige_tui.core.tables import Table
 
+Records = Sequence[Record]
+Faults = dict[int, psycopg.Error]
+"""What the server said of rows, by their position in the staging table."""
+
 
 @dataclass(slots=True)
 class Written:
-    """What became of a batch: rows inserted, how many of those were mended, and the errors of all its rows."""
+    """What became of a batch: rows inserted, how many of those were mended, rows failed, and all errors."""
 
     inserted: int = 0
     repaired: int = 0
@@ -48,89 +54,119 @@ class Written:
 class TableWriter:
     """Writes the records of one table over one connection in autocommit mode.
 
-    Every method raises ``psycopg.Error`` when the batch's fault is not a row's: then nothing of that batch was kept,
+    Every method raises ``psycopg.Error`` when the fault is not a row's: then nothing of the batch in flight was kept,
     unless the connection broke while it was being committed.
     """
 
     def __init__(self, connection: Connection, destination: Destination, table: Table) -> None:
-        found = destination.tables[table.name]
         self._connection = connection
         self._table = table
-        self._found: FoundTable = found
-        self._stage = sql.Identifier("pg_temp", f"vestige_tui_{table.name}")
+        self._found = destination.tables[table.name]
+        self._pooled = destination.pooled
+        name = f"vestige_tui_{table.name}"
+        stage = sql.Identifier("pg_temp", name)
         target = sql.Identifier(destination.schema, table.name)
-        columns = identifiers(table.column_names)
-        self._copy = sql.SQL("COPY {} FROM STDIN (FORMAT binary)").format(self._stage)
+        columns, key = identifiers(table.column_names), identifiers(self._found.key)
+        self._create_stage = sql.SQL("CREATE TEMPORARY TABLE {} (ord integer, {}) ON COMMIT {}").format(
+            sql.Identifier(name),
+            sql.SQL(", ").join(
+                sql.SQL("{} {}").format(
+                    sql.Identifier(column.name), column_type(column, destination.vector_schema or "")
+                )
+                for column in table.columns
+            ),
+            sql.SQL("DROP" if self._pooled else "PRESERVE ROWS"),
+        )
+        self._empty_stage = sql.SQL("TRUNCATE {}").format(stage)
+        self._copy = sql.SQL("COPY {} FROM STDIN (FORMAT binary)").format(stage)
         self._insert = sql.SQL(
             "INSERT INTO {} ({}) SELECT {} FROM {} WHERE ord >= %s AND ord < %s ON CONFLICT ({}) DO NOTHING"
-        ).format(target, columns, columns, self._stage, identifiers(found.key))
+        ).format(target, columns, columns, stage, key)
         self._present = sql.SQL("SELECT s.ord FROM {} s JOIN {} t USING ({}) WHERE s.ord = ANY (%s)").format(
-            self._stage, target, identifiers(found.key)
+            stage, target, key
         )
-        self._pooled = destination.pooled
-        self._create_stage = self._staging_table(destination)
         if not self._pooled:
             connection.execute(self._create_stage)
 
-    def _staging_table(self, destination: Destination) -> sql.Composed:
-        columns = [
-            sql.SQL("{} {}").format(sql.Identifier(column.name), column_type(column, destination.vector_schema or ""))
-            for column in self._table.columns
-        ]
-        return sql.SQL("CREATE TEMPORARY TABLE {} (ord integer, {}) ON COMMIT {}").format(
-            sql.Identifier(f"vestige_tui_{self._table.name}"),
-            sql.SQL(", ").join(columns),
-            sql.SQL("DROP" if self._pooled else "DELETE ROWS"),
-        )
+    def write(self, batches: Sequence[Records]) -> list[Written]:
+        """One transaction a batch, with all rows that the server takes; what became of each."""
+        if self._pooled:
+            return [self._write_alone(records) for records in batches]
+        try:
+            self._send([*chain.from_iterable(batches)])
+        except psycopg.Error as error:  # a row that cannot even be staged
+            if not is_row_fault(error):
+                raise
+            return [self._write_alone(records) for records in batches]
+        results = self._insert_staged(batches)
+        self._connection.execute(self._empty_stage)
+        return results
 
-    def write(self, records: Sequence[Record]) -> Written:
-        """One transaction with all rows that the server takes."""
+    def _send(self, records: Records) -> None:
+        width = len(self._table.columns) + 1
+        rows = [wire.row([wire.int4(ord_), *record.fields], width) for ord_, record in enumerate(records)]
+        with self._connection.cursor() as cursor, cursor.copy(self._copy) as copy:
+            copy.write(b"".join((wire.HEADER, *rows, wire.TRAILER)))
+
+    def _insert_staged(self, batches: Sequence[Records]) -> list[Written]:
+        """Insert each batch from the staging table in a transaction of its own, paying for one round trip."""
+        starts = [*accumulate((len(records) for records in batches[:-1]), initial=0)]
+        answers = [(self._connection.cursor(), self._connection.cursor()) for _ in batches]
+        try:
+            with self._connection.pipeline() as pipeline:
+                for low, records, (present, inserted) in zip(starts, batches, answers, strict=True):
+                    if mended := _mended(records, low):
+                        present.execute(self._present, (mended,))
+                    inserted.execute(self._insert, (low, low + len(records)))
+                    pipeline.sync()  # ends the transaction
+        except psycopg.Error as error:
+            if not is_row_fault(error):
+                raise
+        results = []
+        for low, records, (present, inserted) in zip(starts, batches, answers, strict=True):
+            if inserted.pgresult is not None and inserted.pgresult.status == ExecStatus.COMMAND_OK:
+                there = frozenset(row[0] for row in present) if present.description else frozenset()
+                results.append(self._summary(records, low, inserted.rowcount, there, {}))
+            else:  # refused, or not sent any more after another one was
+                with self._connection.transaction():
+                    results.append(self._insert_apart(records, low))
+        return results
+
+    def _write_alone(self, records: Records) -> Written:
+        """Stage and insert one batch in one transaction; halve it where a row cannot even be staged."""
         if not records:
             return Written()
         try:
             with self._connection.transaction():
+                if self._pooled:
+                    self._connection.execute(self._create_stage)
                 self._send(records)
-                present = self._already_there(records)
-                inserted = self._take(0, len(records))
+                written = self._insert_apart(records, 0)
+                if not self._pooled:
+                    self._connection.execute(self._empty_stage)
+                return written
         except psycopg.Error as error:
             if not is_row_fault(error):
                 raise
-            return self._write_apart(records)
-        return self._summary(records, inserted, present, {})
-
-    def _write_apart(self, records: Sequence[Record]) -> Written:
-        """The same for a batch in which some row is at fault."""
-        try:
-            with self._connection.transaction():
-                self._send(records)
-                present = self._already_there(records)
-                faults: dict[int, psycopg.Error] = {}
-                inserted = self._take_apart(0, len(records), faults)
-        except psycopg.Error as error:  # the COPY itself: the row cannot even be staged
-            if not is_row_fault(error):
-                raise
             if len(records) == 1:
-                return self._summary(records, 0, frozenset(), {0: error})
-            middle = len(records) // 2
-            return self.write(records[:middle]).add(self.write(records[middle:]))
-        return self._summary(records, inserted, present, faults)
+                return self._summary(records, 0, 0, frozenset(), {0: error})
+        middle = len(records) // 2
+        return self._write_alone(records[:middle]).add(self._write_alone(records[middle:]))
 
-    def _send(self, records: Sequence[Record]) -> None:
-        if self._pooled:
-            self._connection.execute(self._create_stage)
-        width = len(self._table.columns) + 1
-        with self._connection.cursor() as cursor, cursor.copy(self._copy) as copy:
-            rows = [wire.row([wire.int4(ord_), *record.fields], width) for ord_, record in enumerate(records)]
-            copy.write(b"".join((wire.HEADER, *rows, wire.TRAILER)))
+    def _insert_apart(self, records: Records, low: int) -> Written:
+        """Insert a staged batch, within a transaction, under savepoints."""
+        mended = _mended(records, low)
+        rows = self._connection.execute(self._present, (mended,)) if mended else ()
+        present = frozenset(row[0] for row in rows)
+        faults: Faults = {}
+        inserted = self._halve(low, low + len(records), faults)
+        return self._summary(records, low, inserted, present, faults)
 
-    def _take(self, low: int, high: int) -> int:
-        return self._connection.execute(self._insert, (low, high)).rowcount
-
-    def _take_apart(self, low: int, high: int, faults: dict[int, psycopg.Error]) -> int:
+    def _halve(self, low: int, high: int, faults: Faults) -> int:
         """Insert the staged rows from ``low`` up to ``high``, halving where the server refuses; collects the faults."""
         try:
             with self._connection.transaction():
-                return self._take(low, high)
+                return self._connection.execute(self._insert, (low, high)).rowcount
         except psycopg.Error as error:
             if not is_row_fault(error):
                 raise
@@ -138,23 +174,19 @@ class TableWriter:
                 faults[low] = error
                 return 0
         middle = (low + high) // 2
-        return self._take_apart(low, middle, faults) + self._take_apart(middle, high, faults)
+        return self._halve(low, middle, faults) + self._halve(middle, high, faults)
 
-    def _already_there(self, records: Sequence[Record]) -> frozenset[int]:
-        """Which of the mended rows are at the destination already: only the others count as repaired."""
-        mended = [ord_ for ord_, record in enumerate(records) if record.problems]
-        if not mended:
-            return frozenset()
-        return frozenset(row[0] for row in self._connection.execute(self._present, (mended,)))
-
-    def _summary(
-        self, records: Sequence[Record], inserted: int, present: frozenset[int], faults: dict[int, psycopg.Error]
-    ) -> Written:
+    def _summary(self, records: Records, low: int, inserted: int, present: frozenset[int], faults: Faults) -> Written:
+        """``present``: which of the mended rows were there before, for only the others count as repaired."""
         written = Written(inserted=inserted, failed=len(faults))
-        for ord_, record in enumerate(records):
+        for ord_, record in enumerate(records, start=low):
             if ord_ in faults:
                 written.errors.append(refused_row(self._table, self._found, record, faults[ord_]))
             elif record.problems:
                 written.errors.extend(record.problems)
                 written.repaired += ord_ not in present
         return written
+
+
+def _mended(records: Records, low: int) -> list[int]:
+    return [ord_ for ord_, record in enumerate(records, start=low) if record.problems]

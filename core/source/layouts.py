@@ -28,13 +28,13 @@ class TableSource:
     """Where the rows of one destination table may come from.
 
     ``columns`` maps a column to the expressions that can yield it, best first; a column that is not mentioned comes
-    from the source column of its own name. ``order`` is the order of reading. ``rest`` names the column that takes
-    every column of the source table that no description uses.
+    from the source column of its own name. ``order`` is the order of reading, where it is not that of storage.
+    ``rest`` names the column that takes every column of the source table that no description uses.
     """
 
     table: str
     needs: tuple[str, ...]
-    order: tuple[str, ...]
+    order: tuple[str, ...] = ()
     columns: Mapping[str, tuple[Expression, ...]] = field(default_factory=dict)
     rest: str | None = None
 
@@ -66,7 +66,7 @@ _PROFILE_VECTOR_NEEDS = (
 )
 CODEBASE_TAG = Expression(
     """(SELECT substr(tag.value, 10) FROM json_each(CASE WHEN json_valid(n.tags) THEN n.tags ELSE '[]' END) tag
-        WHERE tag.type = 'text' AND tag.value LIKE 'codebase:_%' LIMIT 1)""",
+        WHERE tag.type = 'text' AND tag.value GLOB 'codebase:?*' LIMIT 1)""",
     ("knowledge_nodes.tags",),
 )
 """The first ``codebase:NAME`` tag of a memory, which is how published Vestige marks where one belongs."""
@@ -119,9 +119,9 @@ def _renamed(table: str, **columns: str) -> dict[str, tuple[Expression, ...]]:
 
 
 SOURCES: Mapping[str, tuple[TableSource, ...]] = {
-    "users": (TableSource("users", ("id", "handle"), ("id",)),),
-    "groups": (TableSource("groups", ("id", "handle"), ("id",)),),
-    "group_memberships": (TableSource("group_memberships", ("user_id", "group_id"), ("user_id", "group_id")),),
+    "users": (TableSource("users", ("id", "handle")),),
+    "groups": (TableSource("groups", ("id", "handle")),),
+    "group_memberships": (TableSource("group_memberships", ("user_id", "group_id")),),
     "knowledge_nodes": (
         TableSource(
             "knowledge_nodes",
@@ -142,27 +142,25 @@ SOURCES: Mapping[str, tuple[TableSource, ...]] = {
         ),
     ),
     "scheduling": (
-        TableSource("scheduling", ("memory_id",), ("memory_id",)),
+        TableSource("scheduling", ("memory_id",)),
         TableSource(
             "knowledge_nodes",
             ("id", "stability", "difficulty"),
-            _BY_CREATION,
-            _renamed(
+            columns=_renamed(
                 "knowledge_nodes", memory_id="id", retrievability="retention_strength", last_review="last_accessed"
             ),
         ),
     ),
     "edges": (
-        TableSource("edges", ("source_id", "target_id"), ("source_id", "target_id")),
+        TableSource("edges", ("source_id", "target_id")),
         TableSource(
             "memory_connections",
             ("source_id", "target_id"),
-            ("source_id", "target_id"),
-            _renamed("memory_connections", weight="strength", edge_type="link_type"),
+            columns=_renamed("memory_connections", weight="strength", edge_type="link_type"),
         ),
     ),
-    "review_events": (TableSource("review_events", ("id", "memory_id"), ("id",)),),
-    "domains": (TableSource("domains", ("id",), ("id",)),),
+    "review_events": (TableSource("review_events", ("id", "memory_id")),),
+    "domains": (TableSource("domains", ("id",)),),
 }
 
 

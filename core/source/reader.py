@@ -16,6 +16,10 @@ from vestige_tui.core.report import NIL_UUID, RowError
 from vestige_tui.core.source.describe import quoted
 from vestige_tui.core.source.layouts import ResolvedSource
 from vestige_tui.core.tables import Table
+from vestige_tui.core.wire import NULL
+
+BATCH_BYTES = 4_000_000
+"""A batch is closed early at this size, so that large memories do not multiply by the rows of a batch."""
 
 ARROW = "→"
 """Stands between the parts of a key in a row's label."""
@@ -33,10 +37,22 @@ class Record(NamedTuple):
 
 @dataclass(slots=True)
 class Batch:
-    """Up to one transaction's rows: those that can be sent, and those that cannot, each with its reason."""
+    """Up to one transaction's rows: those that can be sent, and those that cannot, each with its reason.
+
+    ``size`` is in bytes, about what travels.
+    """
 
     records: list[Record] = field(default_factory=list)
     rejected: list[RowError] = field(default_factory=list)
+    size: int = 0
+
+    def add(self, made: Record | RowError) -> None:
+        """Take in a row."""
+        if isinstance(made, Record):
+            self.records.append(made)
+            self.size += sum(map(len, made.fields))
+        else:
+            self.rejected.append(made)
 
     @property
     def read(self) -> int:
@@ -53,23 +69,46 @@ def read_batches(
     batch_size: int,
     only: Collection[str] | None = None,
 ) -> Iterator[Batch]:
-    """Stream a table in its order, ``batch_size`` rows at a time, with memory for one batch.
+    """Stream a table in its order, up to ``batch_size`` rows or ``BATCH_BYTES`` at a time, with memory for one batch.
 
     ``dimension`` is what embeddings must have; ``model`` names the model whose vectors count where a file says which
     model made each; ``only`` restricts the reading to rows with these labels. Raises ``sqlite3.Error``.
     """
     query = select(source, connection, restricted=only is not None)
-    rows = connection.execute(query, {"model": model, "only": json.dumps([*(only or ())])})
     to_record = record_maker(source, dimension)
-    while chunk := rows.fetchmany(batch_size):
-        batch = Batch()
-        for values in chunk:
-            made = to_record(values)
-            if isinstance(made, Record):
-                batch.records.append(made)
-            else:
-                batch.rejected.append(made)
+    parameters = {"model": model, "only": json.dumps([*(only or ())])}
+    batch = Batch()
+    for values in _rows(connection, query, parameters):
+        batch.add(to_record(values))
+        if batch.read == batch_size or batch.size >= BATCH_BYTES:
+            yield batch
+            batch = Batch()
+    if batch.read:
         yield batch
+
+
+def _rows(connection: sqlite3.Connection, query: str, parameters: dict[str, str | None]) -> Iterator[Values]:
+    """The rows of a query, one by one.
+
+    SQLite's own decoding is the fast one, and fails at the first TEXT that is not UTF-8; only then are the rows read
+    again, from there on with a decoding that keeps such a value apart.
+    """
+    done = 0
+    for decoding in (str, convert.decode_text):
+        connection.text_factory = decoding
+        rows = connection.execute(query, parameters)
+        for _ in range(done):
+            rows.fetchone()
+        try:
+            for row in rows:
+                yield row
+                done += 1
+            return
+        except sqlite3.OperationalError as error:
+            if decoding is not str or "decode to UTF-8" not in str(error):
+                raise
+        finally:
+            connection.text_factory = convert.decode_text
 
 
 def select(source: ResolvedSource, connection: sqlite3.Connection, *, restricted: bool = False) -> str:
@@ -78,11 +117,13 @@ def select(source: ResolvedSource, connection: sqlite3.Connection, *, restricted
     The table itself is scanned, never an index: a damaged index could leave rows out without a word.
     """
     table = quoted(source.source.table)
-    order = ", ".join(quoted(column) for column in source.source.order)
+    order = ", ".join(map(quoted, source.source.order))
     columns = ", ".join(
         [expression or "NULL" for expression in source.expressions] + [f"n.{quoted(name)}" for name in source.rest]
     )
     where = f" WHERE {_label(source)} IN (SELECT value FROM json_each(:only))" if restricted else ""
+    if not order:
+        return f"SELECT {columns} FROM {table} n NOT INDEXED{where}"
     if not _has_rowid(connection, source.source.table):
         return f"SELECT {columns} FROM {table} n{where} ORDER BY {order}"
     # LIMIT -1 keeps SQLite from dropping the inner ORDER BY; CROSS JOIN keeps it outermost.
@@ -111,6 +152,7 @@ def record_maker(source: ResolvedSource, dimension: int | None) -> Callable[[Val
     converters = _converters(source, dimension)
     key_of = _key_getter(table)
     width = len(table.columns)
+    required = [position for position, column in enumerate(table.columns) if not column.nullable]
     rest_at = table.position(source.source.rest) if source.source.rest and source.rest else None
 
     def make(values: Values) -> Record | RowError:
@@ -121,9 +163,12 @@ def record_maker(source: ResolvedSource, dimension: int | None) -> Callable[[Val
             chosen = [*converters]
             chosen[rest_at] = lambda base: convert.with_columns(base, source.rest, loose)
         try:
-            return Record(key_of(values), [how(value) for how, value in zip(chosen, values, strict=True)])
+            fields = [how(value) for how, value in zip(chosen, values, strict=True)]
         except ValueProblem:
             return _mend(table, chosen, values, key_of(values))
+        if NULL in fields and any(fields[position] is NULL for position in required):
+            return _mend(table, chosen, values, key_of(values))
+        return Record(key_of(values), fields)
 
     return make
 
@@ -157,7 +202,10 @@ def _mend(table: Table, converters: Sequence[Convert], values: Values, key: Valu
     problems: list[RowError] = []
     for column, how, value in zip(table.columns, converters, values, strict=True):
         try:
-            fields.append(how(value))
+            field_ = how(value)
+            if field_ == NULL and not column.nullable:
+                raise ValueProblem(Kind.MISSING_VALUE, "is missing")
+            fields.append(field_)
         except ValueProblem as problem:
             instead = problem.instead or column.empty
             error = RowError(

@@ -1,0 +1,119 @@
+"""Several writers at work on one source: reading and converting go on while the server takes in what came before.
+
+One thread, the run's own, reads; it puts groups of batches into a short queue. Each writer thread has a connection of
+its own and takes the next group. Tables that refer to others are begun only when those are finished.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterable, Sequence
+from queue import Full, Queue
+from types import TracebackType
+from typing import NamedTuple
+
+from vestige_tui.core.account import Account
+from vestige_tui.core.destination.catalog import Destination
+from vestige_tui.core.destination.connect import Connection
+from vestige_tui.core.destination.watchdog import Watchdog
+from vestige_tui.core.destination.writer import TableWriter
+from vestige_tui.core.source.reader import Batch
+from vestige_tui.core.tables import Table
+
+GROUP_BATCHES = 8
+GROUP_BYTES = 2_000_000
+"""How many batches travel together at most, each still a transaction of its own: round trips are paid by the group."""
+
+
+class Link(NamedTuple):
+    """A connection and what watches over it."""
+
+    connection: Connection
+    watchdog: Watchdog
+
+
+class _Task(NamedTuple):
+    table: Table
+    batches: Sequence[Batch]
+
+
+class Crew:
+    """Writes batches over several connections while the block runs."""
+
+    def __init__(self, links: Sequence[Link], destination: Destination, account: Account) -> None:
+        self._destination = destination
+        self._account = account
+        self._queue: Queue[_Task | None] = Queue(maxsize=len(links) + 1)
+        self._failure: BaseException | None = None
+        self._threads = [
+            threading.Thread(target=self._work, args=(link,), name=f"writer-{number}", daemon=True)
+            for number, link in enumerate(links, start=1)
+        ]
+
+    def __enter__(self) -> Crew:
+        for thread in self._threads:
+            thread.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if error is not None:
+            self._failure = self._failure or error  # what is still queued is not written
+        for _ in self._threads:
+            self._queue.put(None)
+        for thread in self._threads:
+            thread.join()
+
+    def write(self, table: Table, batches: Iterable[Batch]) -> None:
+        """Queue a table's batches in groups; raises what stopped a writer, or ``Cancelled``."""
+        group: list[Batch] = []
+        size = 0
+        for batch in batches:
+            group.append(batch)
+            size += batch.size
+            if len(group) == GROUP_BATCHES or size >= GROUP_BYTES:
+                self._put(_Task(table, group))
+                group, size = [], 0
+        if group:
+            self._put(_Task(table, group))
+
+    def finish(self) -> None:
+        """Wait until all that was queued is written; raises what stopped a writer, or ``Cancelled``."""
+        self._queue.join()
+        self._check()
+
+    def _put(self, task: _Task) -> None:
+        while True:
+            self._check()
+            try:
+                self._queue.put(task, timeout=0.1)
+            except Full:
+                continue
+            return
+
+    def _check(self) -> None:
+        if self._failure is not None:
+            raise self._failure
+        self._account.stop_if_cancelled()
+
+    def _work(self, link: Link) -> None:
+        writers: dict[str, TableWriter] = {}
+        while (task := self._queue.get()) is not None:
+            try:
+                if self._failure is None and not self._account.cancel.is_set():
+                    self._write(task, link, writers)
+            except BaseException as error:  # carried to the run's own thread, which raises it
+                self._failure = self._failure or error
+            finally:
+                self._queue.task_done()
+        self._queue.task_done()
+
+    def _write(self, task: _Task, link: Link, writers: dict[str, TableWriter]) -> None:
+        table = task.table
+        with link.watchdog.step():
+            if table.name not in writers:
+                writers[table.name] = TableWriter(link.connection, self._destination, table)
+            results = writers[table.name].write([batch.records for batch in task.batches])
+        for batch, written in zip(task.batches, results, strict=True):
+            self._account.batch(table, batch, written)

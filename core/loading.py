@@ -1,0 +1,133 @@
+"""The writing part of a run: rows over several connections, and indexes beside them as soon as their table is full."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+
+import psycopg
+from psycopg_pool import ConnectionPool, PoolTimeout
+
+from vestige_tui.core import events
+from vestige_tui.core.account import Account
+from vestige_tui.core.crew import Crew, Link
+from vestige_tui.core.destination import indexes
+from vestige_tui.core.destination.catalog import Destination
+from vestige_tui.core.destination.connect import Connection
+from vestige_tui.core.destination.indexes import Index
+from vestige_tui.core.destination.watchdog import Watchdog
+from vestige_tui.core.events import Phase
+from vestige_tui.core.transfer import Transfer, stages
+
+EXTRA_CONNECTION_WAIT = 5.0
+"""Seconds to wait for each connection beyond the first; without it the run goes on with those it has."""
+
+PROGRESS_INTERVAL = 0.5
+"""Seconds between two looks at how far an index is."""
+
+
+@contextmanager
+def links(pool: ConnectionPool[Connection], control: Link, wanted: int, account: Account) -> Iterator[Sequence[Link]]:
+    """Up to ``wanted`` connections, ``control`` first; a server that has fewer to give gets by with those."""
+    with ExitStack() as stack:
+        found = [control]
+        while len(found) < wanted:
+            try:
+                connection = stack.enter_context(pool.connection(timeout=EXTRA_CONNECTION_WAIT))
+            except PoolTimeout:
+                account.notice(f"The server gave {len(found)} of {wanted} connections; the copy takes longer.")
+                break
+            found.append(Link(connection, stack.enter_context(Watchdog(connection, account.cancel))))
+        yield found
+
+
+def load(transfer: Transfer, found: Sequence[Link], destination: Destination) -> None:
+    """Bring every table over and build the indexes that are missing, those of full tables beside the last tables."""
+    account = transfer.account
+    control, *others = found
+    *first, last = stages()
+    with Crew(found, destination, account) as crew:
+        for tables in first:
+            transfer.run(tables, crew)
+    builder = Builder(control, destination, account)
+    if others:
+        with builder.in_background({table.name for table in last}) as full, Crew(others, destination, account) as crew:
+            transfer.run(last, crew)
+            full.set()
+            account.tell(events.PhaseStarted(Phase.INDEXES))
+            builder.report_progress(others[0].connection)
+    else:
+        with Crew(found, destination, account) as crew:
+            transfer.run(last, crew)
+        account.tell(events.PhaseStarted(Phase.INDEXES))
+        builder.build(builder.missing)
+
+
+class Builder:
+    """Builds the indexes that are missing; one that is cancelled is rolled back, and the next run builds it."""
+
+    def __init__(self, link: Link, destination: Destination, account: Account) -> None:
+        self._link = link
+        self._destination = destination
+        self._account = account
+        self._failure: BaseException | None = None
+        self._current: tuple[Index, int] | None = None
+        self._thread: threading.Thread | None = None
+        self.missing = indexes.missing_indexes(link.connection, destination)
+        if destination.dimension is not None and not indexes.can_index_vectors(destination):
+            account.notice(f"Vectors of {destination.dimension:,} dimensions are too large for an HNSW index.")
+
+    def build(self, chosen: Sequence[Index]) -> None:
+        """Build these, one after the other."""
+        for index in chosen:
+            self._account.stop_if_cancelled()
+            self._current = index, self.missing.index(index) + 1
+            self._tell(0.0)
+            try:
+                with self._link.watchdog.step(long=True):
+                    indexes.build(self._link.connection, self._destination, index)
+            except psycopg.errors.InsufficientPrivilege:
+                self._account.notice(f"The role may not build the index {index.name}; searching is slower without it.")
+            self._tell(1.0)
+        self._current = None
+
+    @contextmanager
+    def in_background(self, filling: set[str]) -> Iterator[threading.Event]:
+        """Build while the block runs; the indexes of ``filling`` tables wait until the yielded event is set."""
+        full = threading.Event()
+
+        def work() -> None:
+            try:
+                self.build([index for index in self.missing if index.table not in filling])
+                full.wait()
+                self.build([index for index in self.missing if index.table in filling])
+            except BaseException as error:  # carried to the run's own thread, which raises it
+                self._failure = error
+
+        self._thread = threading.Thread(target=work, name="indexes", daemon=True)
+        self._thread.start()
+        try:
+            yield full
+        except BaseException:
+            self._account.cancel.set()  # nobody waits for an index of a copy that has failed
+            full.set()
+            self._thread.join()
+            raise
+        self._thread.join()
+        if self._failure is not None:
+            raise self._failure
+
+    def report_progress(self, connection: Connection) -> None:
+        """Until all is built, look from another connection how far the server is."""
+        while self._thread is not None and self._thread.is_alive():
+            self._thread.join(PROGRESS_INTERVAL)
+            fraction = indexes.progress(connection, self._link.connection)
+            if fraction is not None:
+                self._tell(fraction)
+
+    def _tell(self, fraction: float) -> None:
+        current = self._current
+        if current is not None:
+            index, position = current
+            self._account.tell(events.IndexProgress(index.name, position, len(self.missing), fraction))
