@@ -13,9 +13,11 @@ from vestige_tui.core.errors import Cancelled
 from vestige_tui.core.events import Event, Watcher
 from vestige_tui.core.report import MigrationReport, RowError
 from vestige_tui.core.source.reader import Batch
-from vestige_tui.core.tables import Table
+from vestige_tui.core.tables import TABLES, Table
 
 log = logging.getLogger(__name__)
+
+_RANK = {table.name: rank for rank, table in enumerate(TABLES)}
 
 LOG_EVERY = 1_000
 """Memories between two lines of the log."""
@@ -31,16 +33,18 @@ class Account:
     _lock: threading.RLock = field(default_factory=threading.RLock)
     _started: dict[str, float] = field(default_factory=dict)
     _expected: dict[str, int] = field(default_factory=dict)
+    _places: list[tuple[int, int]] = field(default_factory=list)
 
     def tell(self, event: Event) -> None:
         """Announce something."""
         with self._lock:
             self.watcher(event)
 
-    def trouble(self, error: RowError) -> None:
-        """What is wrong with a row."""
+    def trouble(self, error: RowError, batch: int = -1) -> None:
+        """What is wrong with a row of a batch, or with the source as a whole."""
         with self._lock:
             self.report.errors.append(error)
+            self._places.append((_RANK[error.table], batch))
             log.warning("migrate: %s %s: %s (%s)", error.table, error.row, error.message, error.kind)
             self.watcher(events.RowTrouble(error))
 
@@ -71,7 +75,7 @@ class Account:
             counts.failed += written.failed + len(batch.rejected)
             counts.already_present += len(batch.records) - written.inserted - written.failed
             for error in (*batch.rejected, *written.errors):
-                self.trouble(error)
+                self.trouble(error, batch.number)
             if table.name == "knowledge_nodes" and counts.copied // LOG_EVERY > logged:
                 log.info("migrate: knowledge_nodes batch committed memories_copied=%d", counts.copied)
             counts.seconds = time.monotonic() - self._started[table.name]
@@ -85,6 +89,13 @@ class Account:
         with self._lock:
             self._expected[table.name] = rows
             self._finish_when_complete(table)
+
+    def settle(self) -> None:
+        """Put the errors into the order of the source: writers finish their batches in any order."""
+        with self._lock:
+            order = sorted(range(len(self._places)), key=self._places.__getitem__)
+            self.report.errors[:] = [self.report.errors[place] for place in order]
+            self._places.sort()
 
     def _finish_when_complete(self, table: Table) -> None:
         counts = self.report.tables[table.name]

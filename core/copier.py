@@ -57,7 +57,12 @@ def run_sqlite_to_postgres(
 
     Raises ``RefusedError``, ``SourceError`` or ``DestinationError``; the error's ``report`` tells what was done.
     """
-    report = MigrationReport(plan, SourceReport(str(plan.sqlite_path)), DestinationReport(plan.postgres_url.masked))
+    report = MigrationReport(
+        plan,
+        SourceReport(str(plan.sqlite_path)),
+        DestinationReport(plan.postgres_url.masked),
+        tables={table.name: TableReport() for table in TABLES},
+    )
     run = _Run(
         plan,
         embedder.model_signature() if embedder else None,
@@ -81,6 +86,7 @@ def run_sqlite_to_postgres(
         log.error("migrate: %s", error.what)
         raise
     finally:
+        run.account.settle()
         report.duration_ms = round((time.monotonic() - started) * 1000)
         _log_end(report)
     return report

@@ -1,6 +1,7 @@
 """What a run tells its watcher, in the order in which it happens.
 
-The watcher only watches: a run behaves the same with and without one, and a watcher never answers.
+The watcher only watches: a run behaves the same with and without one, and a watcher never answers. It is called from
+the threads of the run, one event at a time, and should return quickly.
 """
 
 from __future__ import annotations

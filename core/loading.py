@@ -15,6 +15,7 @@ from vestige_tui.core.crew import Crew, Link
 from vestige_tui.core.destination import indexes
 from vestige_tui.core.destination.catalog import Destination
 from vestige_tui.core.destination.connect import Connection
+from vestige_tui.core.destination.failures import is_index_fault
 from vestige_tui.core.destination.indexes import Index
 from vestige_tui.core.destination.watchdog import Watchdog
 from vestige_tui.core.events import Phase
@@ -87,8 +88,13 @@ class Builder:
             try:
                 with self._link.watchdog.step(long=True):
                     indexes.build(self._link.connection, self._destination, index)
-            except psycopg.errors.InsufficientPrivilege:
-                self._account.notice(f"The role may not build the index {index.name}; searching is slower without it.")
+            except psycopg.Error as error:
+                if not is_index_fault(error):
+                    raise
+                self._account.notice(
+                    f"The index {index.name} could not be built ({type(error).__name__}); searching is slower "
+                    "without it. The rows themselves are complete."
+                )
             self._tell(1.0)
         self._current = None
 

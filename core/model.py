@@ -27,7 +27,9 @@ VESTIGE_MODELS: Mapping[str, tuple[str, int]] = {
 }
 """What ``VESTIGE_EMBEDDING_MODEL`` may say, and the name and dimension that Vestige then uses."""
 
-_PRESENTED = re.compile(r"(?P<name>\S(?:.*\S)?):(?P<dimension>\d{1,6})(?::(?P<hash>[0-9a-fA-F]{4,64}|unknown))?")
+_PRESENTED = re.compile(
+    r"(?P<name>\S(?:.*\S)?):(?P<dimension>\d{1,6})(?::(?P<hash>[0-9a-fA-F]{4,64}|unknown))?", re.ASCII
+)
 
 
 @dataclass(frozen=True, slots=True)

@@ -70,28 +70,31 @@ class Preview:
         kinds = [table.columns[table.position(name)].type for name in columns]
         names = sql.SQL(", ").join(map(sql.Identifier, columns))
         query = sql.SQL("SELECT k.ord - 1 FROM unnest({}) WITH ORDINALITY k({}, ord) JOIN {} t USING ({})").format(
-            sql.SQL(", ").join(sql.SQL(f"%s::text[]::{kind.sql}[]") for kind in kinds),
+            sql.SQL(", ").join(
+                sql.SQL("{}::text[]::{}[]").format(
+                    sql.Literal([_as_text(key[position], kind) for key in keys]), sql.SQL(kind.sql)
+                )
+                for position, kind in enumerate(kinds)
+            ),
             names,
             sql.Identifier(self.destination.schema, table.name),
             names,
         )
-        arrays = [[_as_text(key[position], kind) for key in keys] for position, kind in enumerate(kinds)]
-        return frozenset(row[0] for row in self._connection.execute(query, arrays))
+        return frozenset(row[0] for row in self._connection.execute(query))
 
     def taken(self, table: Table, column: str, records: Sequence[Record]) -> set[int]:
         """Positions of records whose unique value belongs to a row of another key, there or among those arriving."""
         position, key = table.position(column), table.position(table.key[0])
         owners = {b"local": _BOOTSTRAP_USER} if table.name == "users" else {}
         if table.name in self.destination.tables:
-            query = sql.SQL("SELECT {}::text, {}::text FROM {} WHERE {} = ANY (%s)").format(
+            query = sql.SQL("SELECT {}::text, {}::text FROM {} WHERE {} = ANY ({})").format(
                 sql.Identifier(column),
                 sql.Identifier(table.key[0]),
                 sql.Identifier(self.destination.schema, table.name),
                 sql.Identifier(column),
+                sql.Literal([_as_text(record.fields[position], PgType.TEXT) for record in records]),
             )
-            values = [_as_text(record.fields[position], PgType.TEXT) for record in records]
-            rows = self._connection.execute(query, (values,))
-            owners = {value.encode(): convert.uuid(owner) for value, owner in rows}
+            owners = {value.encode(): convert.uuid(owner) for value, owner in self._connection.execute(query)}
         name = f"{_ARRIVING}{table.name}.{column}"
         return {
             ord_
@@ -151,7 +154,7 @@ class TablePreview:
         return written
 
     def _faults(self, records: Sequence[Record]) -> dict[int, RowError]:
-        """What the server would refuse, by position."""
+        """What the server would refuse, by position; of several faults of a row the one that it names first."""
         faults: dict[int, RowError] = {}
         table = self._table
         for column in table.columns:
@@ -159,13 +162,14 @@ class TablePreview:
                 allowed = {value.encode() for value in column.allowed}
                 for ord_, record in enumerate(records):
                     if record.fields[table.position(column.name)][4:] not in allowed:
-                        faults[ord_] = row_error(table, record, Kind.VALUE_NOT_ALLOWED, (column.name,))
+                        faults.setdefault(ord_, row_error(table, record, Kind.VALUE_NOT_ALLOWED, (column.name,)))
         for name in table.unique:
             for ord_ in self._preview.taken(table, name, records):
-                faults[ord_] = row_error(table, records[ord_], Kind.ALREADY_TAKEN, (name,))
+                faults.setdefault(ord_, row_error(table, records[ord_], Kind.ALREADY_TAKEN, (name,)))
         for reference in table.references:
             for ord_ in self._preview.unresolved(table, reference, records):
-                faults[ord_] = row_error(table, records[ord_], Kind.MISSING_REFERENCE, reference.columns)
+                fault = row_error(table, records[ord_], Kind.MISSING_REFERENCE, reference.columns)
+                faults.setdefault(ord_, fault)
         return faults
 
 

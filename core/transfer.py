@@ -125,6 +125,7 @@ def only_labelled(batches: Iterable[Batch], labels: Collection[str]) -> Iterator
     """The rows of these labels alone."""
     for batch in batches:
         yield Batch(
+            batch.number,
             [record for record in batch.records if row_label(record.key) in labels],
             [error for error in batch.rejected if error.row in labels],
         )

@@ -20,6 +20,8 @@ from vestige_tui.core.tables import BY_NAME, Column, Table
 MIN_SERVER_VERSION = 16_00_00
 MIN_PGVECTOR = (0, 5)
 
+REGISTRY_COLUMNS = ("id", "name", "dimension", "hash")
+
 LOCK_CLASS = 0x56455354
 """First half of the advisory lock's key ("VEST" in ASCII); the second half is the hash of the schema's name."""
 
@@ -78,7 +80,11 @@ def inspect(connection: Connection) -> Destination:
     pgvector_version, vector_schema = _check_pgvector(connection)
     schema = _find_schema(connection)
     tables = {name: table for name in BY_NAME if (table := read_table(connection, schema, name)) is not None}
-    registry = _exists(connection, schema, "embedding_model")
+    registry = read_table(connection, schema, "embedding_model")
+    lacking = [name for name in REGISTRY_COLUMNS if registry and name not in registry.columns]
+    if lacking:
+        differences = tuple(f"embedding_model.{name} is missing" for name in lacking)
+        raise SchemaMismatchError(differences, schema=schema)
     if registry and not _may(connection, schema, "embedding_model", "SELECT"):
         raise RefusedError(
             "The role may not read the table embedding_model, which names the model of the vectors there.",

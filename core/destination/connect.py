@@ -38,13 +38,12 @@ def open_pool(dsn: Dsn, *, max_connections: int, read_only: bool = False) -> Ite
 
     ``read_only`` makes the server itself refuse every write. Raises ``DestinationError``.
     """
-    info = conninfo(dsn)
     try:
-        psycopg.connect(info, autocommit=True).close()  # a pool only says that it got no connection, not why
+        psycopg.connect(conninfo(dsn), autocommit=True).close()  # a pool only says that it got no connection, not why
     except psycopg.Error as error:
         raise explain_connecting(error, dsn) from None
     with ConnectionPool(
-        info,
+        conninfo(dsn),  # kept in no variable, where a traceback could show it
         min_size=1,
         max_size=max_connections,
         kwargs={"autocommit": True, "prepare_threshold": None},

@@ -48,9 +48,9 @@ class Dsn:
                 "The connection string of the destination cannot be read.",
                 remedy=f"Write it as postgresql://user@host:5432/database. {_ESCAPE_HINT}",
             ) from None
-        if "@" in parameters.get("host", ""):
+        if any("@" in parameters.get(name, "")[1:] for name in ("host", "dbname")):
             raise UsageError(
-                "The host name in the connection string contains an @ sign: probably the password does.",
+                "The host or database name in the connection string contains an @ sign: probably the password does.",
                 remedy=_ESCAPE_HINT,
             )
         for name in ("port", "connect_timeout"):

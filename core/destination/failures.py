@@ -33,6 +33,11 @@ def is_row_fault(error: psycopg.Error) -> bool:
     return error.sqlstate.startswith(_ROW_CLASSES)
 
 
+def is_index_fault(error: psycopg.Error) -> bool:
+    """Whether rows that are there, or missing rights, keep an index from being built: the rows are none the worse."""
+    return (error.sqlstate or "").startswith(("22", "54", "42501"))
+
+
 def kind_of(error: psycopg.Error) -> Kind:
     """The kind of a row's fault."""
     return _KINDS.get(error.sqlstate or "", Kind.REFUSED_BY_SERVER)
@@ -60,9 +65,12 @@ def explain(error: psycopg.Error, dsn: Dsn, *, means: str = BATCHES_STAY) -> Des
     elif state:
         what = f"PostgreSQL reported: {first_line(error, dsn)} (SQLSTATE {state})"
         remedy = "Mend what the server names, and run again: what has arrived is skipped."
-    else:  # a connection that breaks tells no SQLSTATE, and nothing of a COMMIT that was on its way
-        what, remedy = _STATES["08"]
-        means = LAST_BATCH_UNKNOWN
+    elif isinstance(error, psycopg.OperationalError | psycopg.InterfaceError):
+        what, remedy = _STATES["08"]  # a connection that breaks tells no SQLSTATE,
+        means = LAST_BATCH_UNKNOWN  # and nothing of a COMMIT that was on its way
+    else:
+        what = f"The PostgreSQL driver reported a {type(error).__name__}: a fault of vestige-tui."
+        remedy = "Please report it, with the log of a run with --log-file."
     return DestinationError(what, means=means, remedy=remedy)
 
 

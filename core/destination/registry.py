@@ -19,10 +19,12 @@ def read_registered(connection: Connection, schema: str) -> ModelSignature | Non
 def register_model(connection: Connection, schema: str, vector_schema: str, signature: ModelSignature) -> None:
     """Write the one row of the registry where there is none, and stamp ``vector(N)`` where it is not stamped yet."""
     connection.execute(
-        sql.SQL("INSERT INTO {} (id, name, dimension, hash) VALUES (1, %s, %s, %s) ON CONFLICT (id) DO NOTHING").format(
-            sql.Identifier(schema, "embedding_model")
-        ),
-        (signature.name, signature.dimension, signature.hash),
+        sql.SQL("INSERT INTO {} (id, name, dimension, hash) VALUES (1, {}, {}, {}) ON CONFLICT (id) DO NOTHING").format(
+            sql.Identifier(schema, "embedding_model"),
+            sql.Literal(signature.name),
+            sql.Literal(signature.dimension),
+            sql.Literal(signature.hash),
+        )
     )
     if stamped_dimension(connection, schema) is None:
         connection.execute(

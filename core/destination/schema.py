@@ -52,11 +52,17 @@ def create_missing_tables(connection: Connection, schema: str, vector_schema: st
     for table in TABLES:
         if table.name not in present:
             connection.execute(table_definition(table, schema, vector_schema))
-    connection.execute(REGISTRY.format(**names))
+    if not _has_registry(connection, schema):  # where it is there, the role need not be allowed to make tables
+        connection.execute(REGISTRY.format(**names))
     if "knowledge_nodes" not in present:
         for statement in (_TAGS_TEXT, _SEARCH_COLUMN, _TOUCH, _TOUCH_TRIGGER):
             connection.execute(sql.SQL(statement).format(**names))
     connection.execute(sql.SQL(_BOOTSTRAP_USER).format(**names))
+
+
+def _has_registry(connection: Connection, schema: str) -> bool:
+    query = "SELECT to_regclass(format('%%I.%%I', %s::text, 'embedding_model')) IS NOT NULL"
+    return connection.execute(query, (schema,)).fetchone() == (True,)
 
 
 def table_definition(table: Table, schema: str, vector_schema: str) -> sql.Composed:

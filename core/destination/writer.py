@@ -79,12 +79,9 @@ class TableWriter:
         )
         self._empty_stage = sql.SQL("TRUNCATE {}").format(stage)
         self._copy = sql.SQL("COPY {} FROM STDIN (FORMAT binary)").format(stage)
-        self._insert = sql.SQL(
-            "INSERT INTO {} ({}) SELECT {} FROM {} WHERE ord >= %s AND ord < %s ON CONFLICT ({}) DO NOTHING"
-        ).format(target, columns, columns, stage, key)
-        self._present = sql.SQL("SELECT s.ord FROM {} s JOIN {} t USING ({}) WHERE s.ord = ANY (%s)").format(
-            stage, target, key
-        )
+        self._insert_from = sql.SQL("INSERT INTO {} ({}) SELECT {} FROM {}").format(target, columns, columns, stage)
+        self._on_conflict = sql.SQL("ON CONFLICT ({}) DO NOTHING").format(key)
+        self._there = sql.SQL("SELECT s.ord FROM {} s JOIN {} t USING ({})").format(stage, target, key)
         if not self._pooled:
             connection.execute(self._create_stage)
 
@@ -102,6 +99,16 @@ class TableWriter:
         self._connection.execute(self._empty_stage)
         return results
 
+    # Numbers are written into these statements: with parameters, a % in a schema's name would be taken for one.
+
+    def _insert(self, low: int, high: int) -> sql.Composed:
+        return sql.SQL("{} WHERE ord >= {} AND ord < {} {}").format(
+            self._insert_from, sql.Literal(low), sql.Literal(high), self._on_conflict
+        )
+
+    def _present(self, ords: Sequence[int]) -> sql.Composed:
+        return sql.SQL("{} WHERE s.ord IN ({})").format(self._there, sql.SQL(", ").join(map(sql.Literal, ords)))
+
     def _send(self, records: Records) -> None:
         width = len(self._table.columns) + 1
         rows = [wire.row([wire.int4(ord_), *record.fields], width) for ord_, record in enumerate(records)]
@@ -116,8 +123,8 @@ class TableWriter:
             with self._connection.pipeline() as pipeline:
                 for low, records, (present, inserted) in zip(starts, batches, answers, strict=True):
                     if mended := _mended(records, low):
-                        present.execute(self._present, (mended,))
-                    inserted.execute(self._insert, (low, low + len(records)))
+                        present.execute(self._present(mended))
+                    inserted.execute(self._insert(low, low + len(records)))
                     pipeline.sync()  # ends the transaction
         except psycopg.Error as error:
             if not is_row_fault(error):
@@ -156,7 +163,7 @@ class TableWriter:
     def _insert_apart(self, records: Records, low: int) -> Written:
         """Insert a staged batch, within a transaction, under savepoints."""
         mended = _mended(records, low)
-        rows = self._connection.execute(self._present, (mended,)) if mended else ()
+        rows = self._connection.execute(self._present(mended)) if mended else ()
         present = frozenset(row[0] for row in rows)
         faults: Faults = {}
         inserted = self._halve(low, low + len(records), faults)
@@ -166,7 +173,7 @@ class TableWriter:
         """Insert the staged rows from ``low`` up to ``high``, halving where the server refuses; collects the faults."""
         try:
             with self._connection.transaction():
-                return self._connection.execute(self._insert, (low, high)).rowcount
+                return self._connection.execute(self._insert(low, high)).rowcount
         except psycopg.Error as error:
             if not is_row_fault(error):
                 raise

@@ -8,10 +8,11 @@ from datetime import UTC, datetime
 from enum import StrEnum
 from pathlib import Path
 
+from vestige_tui.core.convert import SqliteValue
 from vestige_tui.core.errors import SourceError
 from vestige_tui.core.model import ModelSignature
 from vestige_tui.core.source.layouts import LIVE_VECTORS, ResolvedSource, Shape, has, resolve
-from vestige_tui.core.source.opening import open_source
+from vestige_tui.core.source.opening import open_source, side_files
 
 V15_COLUMNS = ("owner_user_id", "visibility", "shared_with_groups", "codebase")
 V15_TABLES = ("users", "groups", "group_memberships")
@@ -101,11 +102,11 @@ def describe_open(connection: sqlite3.Connection, path: Path) -> SourceDescripti
             remedy="Name the file that Vestige uses, usually vestige.db. If this one was copied from elsewhere, copy "
             "its -wal file as well: the memories may be in there.",
         )
-    wal = path.with_name(path.name + "-wal")
+    size, modified = _size_and_change(path)
     return SourceDescription(
         path=path,
-        size=path.stat().st_size + (wal.stat().st_size if wal.exists() else 0),
-        modified=datetime.fromtimestamp(path.stat().st_mtime, UTC),
+        size=size,
+        modified=modified,
         layout=Layout.PUBLISHED if "last_accessed" in shape["knowledge_nodes"] else Layout.SEED,
         user_version=_scalar(connection, "PRAGMA user_version") or 0,
         schema_version=_schema_version(connection, shape),
@@ -117,6 +118,18 @@ def describe_open(connection: sqlite3.Connection, path: Path) -> SourceDescripti
         journal_mode=str(connection.execute("PRAGMA journal_mode").fetchone()[0]),
         sources=sources,
     )
+
+
+def _size_and_change(path: Path) -> tuple[int, datetime]:
+    """Bytes of a file and its WAL, and when the file last changed."""
+    try:
+        status = path.stat()
+        wal = sum(file.stat().st_size for file in side_files(path) if file.name.endswith("-wal"))
+    except OSError:
+        raise SourceError(
+            f"{path} was removed while it was being read.", remedy="Put it back, or name another file."
+        ) from None
+    return status.st_size + wal, datetime.fromtimestamp(status.st_mtime, UTC)
 
 
 def read_shape(connection: sqlite3.Connection) -> Shape:
@@ -177,8 +190,13 @@ def _observed(connection: sqlite3.Connection, shape: Shape) -> tuple[VectorGroup
                 " WHERE typeof(embedding) = 'blob' AND length(embedding) >= 4"
                 " GROUP BY 1, 2 ORDER BY 3 DESC, 1, 2"
             )
-            return tuple(VectorGroup(name if isinstance(name, str) else None, *rest) for name, *rest in rows)
+            return tuple(VectorGroup(_model_name(name), *rest) for name, *rest in rows)
     return ()
+
+
+def _model_name(value: SqliteValue) -> str | None:
+    """A model's name as text, whatever a file holds there: vectors under a garbled name count as another model's."""
+    return value.decode(errors="replace") if isinstance(value, bytes) else None if value is None else str(value)
 
 
 def _left_behind(connection: sqlite3.Connection, shape: Shape, sources: dict[str, ResolvedSource]) -> dict[str, int]:

@@ -69,8 +69,11 @@ def may_repeat(connection: sqlite3.Connection, source: ResolvedSource) -> bool:
     """Whether two rows of a table could have the same canonical key.
 
     They cannot where the source itself keeps the key's columns unique and every id in them is spelled canonically.
+    Text may become equal when what PostgreSQL cannot store is replaced, or a number in its place becomes text.
     """
     table = source.table
+    if any(table.columns[table.position(name)].type is not PgType.UUID for name in table.key):
+        return True
     columns = [source.expressions[table.position(name)] for name in table.key]
     if not _is_unique(connection, source.source.table, columns):
         return True

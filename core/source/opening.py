@@ -35,16 +35,28 @@ def open_source(path: Path) -> Iterator[sqlite3.Connection]:
     """
     check_file(path)
     with explained(path), _without_traces(path):
-        try:
-            connection = _begin_reading(path)
-        except sqlite3.OperationalError as error:
-            if not getattr(error, "sqlite_errorname", "").startswith(_NEEDS_A_COPY):
-                raise
-            with private_folder() as folder, closing(_begin_reading(_raw_copy(path, folder))) as connection:
+        connection = _read_in_place(path)
+        if connection is not None:
+            with closing(connection):
                 yield connection
             return
-        with closing(connection):
+        with private_folder() as folder, closing(_begin_reading(_raw_copy(path, folder))) as connection:
             yield connection
+
+
+def _read_in_place(path: Path) -> sqlite3.Connection | None:
+    """A connection to the file itself, None where SQLite would have to write beside it.
+
+    A WAL without its ``-shm`` is what a crash or a copy leaves: nobody has it open, and reading would make a new one.
+    """
+    if _has_wal(path) and not any(file.name.endswith("-shm") for file in side_files(path)):
+        return None
+    try:
+        return _begin_reading(path)
+    except sqlite3.OperationalError as error:
+        if getattr(error, "sqlite_errorname", "").startswith(_NEEDS_A_COPY):
+            return None
+        raise
 
 
 def connect(path: Path, mode: str, timeout: float = BUSY_TIMEOUT) -> sqlite3.Connection:
@@ -73,8 +85,9 @@ def _begin_reading(path: Path) -> sqlite3.Connection:
 
 
 def side_files(path: Path) -> list[Path]:
-    """The files of a database that lie beside it right now."""
-    candidates = (path.with_name(path.name + suffix) for suffix in SIDE_FILES)
+    """The files of a database that lie beside it right now; SQLite keeps them where a symbolic link leads."""
+    real = path.resolve()
+    candidates = (real.with_name(real.name + suffix) for suffix in SIDE_FILES)
     return [file for file in candidates if file.exists()]
 
 
@@ -94,19 +107,25 @@ def _without_traces(path: Path) -> Iterator[None]:
                 with closing(connect(path, "rw")) as connection:
                     connection.execute("PRAGMA query_only = 1")
                     connection.execute("SELECT count(*) FROM sqlite_schema").fetchone()
-            except sqlite3.Error:
-                pass  # somebody else is using the file by now: the side files are theirs
+            except sqlite3.Error:  # somebody else is using the file by now, and the side files are theirs
+                if not path.exists() and not _has_wal(path):  # or it was removed, and nothing is in them
+                    for file in side_files(path):
+                        file.unlink(missing_ok=True)
+
+
+def _has_wal(path: Path) -> bool:
+    return any(file.name.endswith("-wal") and file.stat().st_size for file in side_files(path))
 
 
 def _raw_copy(path: Path, folder: Path) -> Path:
     """Copy a database with its side files, all of one moment, and let SQLite recover it there."""
-    target = folder / "vestige.db"
+    real, target = path.resolve(), folder / "vestige.db"
     for _ in range(_COPY_ATTEMPTS):
-        files = [path, *(file for file in side_files(path) if not file.name.endswith("-shm"))]
+        files = [real, *(file for file in side_files(real) if not file.name.endswith("-shm"))]
         before = [_state(file) for file in files]
         try:
             for file in files:
-                shutil.copyfile(file, folder / file.name.replace(path.name, target.name, 1))
+                shutil.copyfile(file, folder / file.name.replace(real.name, target.name, 1))
         except OSError as error:
             raise SourceError(
                 f"{path} can only be read from a private copy, and none could be made: {error.strerror or error}.",
@@ -141,6 +160,8 @@ def check_file(path: Path) -> None:
     try:
         if path.is_dir():
             raise SourceError(f"{path} is a folder.", remedy="Name the database file inside it, usually vestige.db.")
+        if path.exists() and not path.is_file():  # reading from a named pipe would wait forever
+            raise SourceError(f"{path} is not a file.", remedy="Name the database file, usually vestige.db.")
         with path.open("rb") as file:
             start = file.read(len(MAGIC))
     except FileNotFoundError:

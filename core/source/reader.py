@@ -39,8 +39,10 @@ class Record(NamedTuple):
 class Batch:
     """Up to one transaction's rows: those that can be sent, and those that cannot, each with its reason.
 
-    ``size`` is in bytes, about what travels.
+    ``number`` counts the batches of a table from 0; ``size`` is in bytes, about what travels.
     """
+
+    number: int = 0
 
     records: list[Record] = field(default_factory=list)
     rejected: list[RowError] = field(default_factory=list)
@@ -77,12 +79,12 @@ def read_batches(
     query = select(source, connection, restricted=only is not None)
     to_record = record_maker(source, dimension)
     parameters = {"model": model, "only": json.dumps([*(only or ())])}
-    batch = Batch()
+    batch = Batch(0)
     for values in _rows(connection, query, parameters):
         batch.add(to_record(values))
         if batch.read == batch_size or batch.size >= BATCH_BYTES:
             yield batch
-            batch = Batch()
+            batch = Batch(batch.number + 1)
     if batch.read:
         yield batch
 

@@ -12,6 +12,8 @@ from pathlib import Path
 
 from filelock import FileLock, Timeout
 
+from vestige_tui.core.errors import SourceError
+
 PREFIX = "vestige-tui-private-"
 _LOCK = "in-use.lock"
 _SETTLING = 10.0
@@ -20,9 +22,15 @@ _SETTLING = 10.0
 
 @contextmanager
 def private_folder() -> Iterator[Path]:
-    """A new folder in the system's temporary folder (``TMPDIR``) that only this user can read."""
+    """A new folder in the system's temporary one (``TMPDIR``) that only this user can read. Raises ``SourceError``."""
     _sweep()
-    folder = Path(tempfile.mkdtemp(prefix=PREFIX))
+    try:
+        folder = Path(tempfile.mkdtemp(prefix=PREFIX))
+    except OSError as error:
+        raise SourceError(
+            f"A private copy is needed, and none can be made in {tempfile.gettempdir()}: {error.strerror or error}.",
+            remedy="Make room there, or name another folder with TMPDIR.",
+        ) from None
     lock = FileLock(folder / _LOCK)
     lock.acquire()
     try:

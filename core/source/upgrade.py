@@ -6,6 +6,7 @@ would make the user's own program skip migrations that it still needs. Only ``PR
 
 from __future__ import annotations
 
+import os
 import shutil
 import sqlite3
 from collections.abc import Callable
@@ -15,7 +16,7 @@ from pathlib import Path
 
 from vestige_tui.core.errors import NOTHING_CHANGED, RefusedError, SourceError
 from vestige_tui.core.source import opening
-from vestige_tui.core.source.describe import V15_TABLES, missing_v15, read_shape
+from vestige_tui.core.source.describe import V15_TABLES, missing_v15, quoted, read_shape
 from vestige_tui.core.source.layouts import CODEBASE_METADATA, CODEBASE_TAG
 from vestige_tui.core.tables import BOOTSTRAP_USER_ID
 
@@ -55,6 +56,11 @@ def upgrade_in_place(path: Path, on_backup: Callable[[Path], None] = lambda _: N
     holds the write lock, and ``SourceError`` where the backup or the upgrade fails; the file is then as it was.
     """
     opening.check_file(path)
+    if not os.access(path, os.W_OK):
+        raise SourceError(
+            f"{path} may not be changed by this user.",
+            remedy="Get write access to the file and its folder, or upgrade a private copy instead.",
+        )
     with opening.explained(path), closing(opening.connect(path, "rw", timeout=LOCK_WAIT)) as connection:
         try:
             connection.execute("BEGIN IMMEDIATE")
@@ -78,7 +84,7 @@ def upgraded_copy(path: Path, folder: Path) -> Path:
     with opening.open_source(path) as reading:
         _require_space(path, folder)
         copy_database(reading, target)
-    with opening.explained(target), closing(opening.connect(target, "rw")) as connection:
+    with opening.explained(path), closing(opening.connect(target, "rw")) as connection:
         connection.execute("PRAGMA journal_mode = DELETE")  # nobody else reads it
         connection.execute("BEGIN IMMEDIATE")
         _add_v15(connection)
@@ -172,9 +178,23 @@ def _fill_codebase(connection: sqlite3.Connection) -> None:
     if not sources:
         return
     value = sources[0] if len(sources) == 1 else f"coalesce({', '.join(sources)})"
+    statement = f"UPDATE knowledge_nodes AS n SET codebase = {value} WHERE {value} IS NOT NULL"
     connection.execute("SAVEPOINT codebase")
     try:
-        connection.execute(f"UPDATE knowledge_nodes AS n SET codebase = {value} WHERE {value} IS NOT NULL")
-    except sqlite3.OperationalError:  # the file's full-text triggers may need a tokenizer that only Vestige has
+        connection.execute(statement)
+    except sqlite3.DatabaseError:  # the full-text index is damaged, or needs a tokenizer that only Vestige has
         connection.execute("ROLLBACK TO codebase")
+        _execute_without_triggers(connection, statement)
     connection.execute("RELEASE codebase")
+
+
+def _execute_without_triggers(connection: sqlite3.Connection, statement: str) -> None:
+    """Change memories behind the back of their triggers, which keep an index of content and tags alone."""
+    triggers = connection.execute(
+        "SELECT name, sql FROM sqlite_schema WHERE type = 'trigger' AND tbl_name = 'knowledge_nodes'"
+    ).fetchall()
+    for name, _ in triggers:
+        connection.execute(f"DROP TRIGGER {quoted(name)}")
+    connection.execute(statement)
+    for _, definition in triggers:
+        connection.execute(definition)
