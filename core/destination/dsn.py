@@ -20,6 +20,7 @@ MASK = "***"
 SECRET_PARAMETERS = ("password", "sslpassword", "oauth_client_secret", "scram_client_key", "scram_server_key")
 
 _DRIVER_SUFFIX = re.compile(r"^(postgres(?:ql)?)\+\w+://", re.IGNORECASE)
+_NAMED_HOST = re.compile(r"[?&]host=")
 _ESCAPE_HINT = (
     "In a URL, write special characters of the user name and password with percent signs "
     "(@ is %40, : is %3A, / is %2F, # is %23, ? is %3F, % is %25), "
@@ -48,7 +49,8 @@ class Dsn:
                 "The connection string of the destination cannot be read.",
                 remedy=f"Write it as postgresql://user@host:5432/database. {_ESCAPE_HINT}",
             ) from None
-        if any("@" in parameters.get(name, "")[1:] for name in ("host", "dbname")):
+        named = "://" not in plain or _NAMED_HOST.search(plain)  # an abstract socket's name begins with an @
+        if any("@" in parameters.get(name, "")[1 if named else 0 :] for name in ("host", "dbname")):
             raise UsageError(
                 "The host or database name in the connection string contains an @ sign: probably the password does.",
                 remedy=_ESCAPE_HINT,
