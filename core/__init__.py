@@ -10,4 +10,5 @@ becomes events and a report (``events``, ``report``). ``copier`` holds the steps
 
 import logging
 
-logging.getLogger(__name__).addHandler(logging.NullHandler())  # who uses the library decides what is shown
+for name in (__name__, "psycopg"):  # who uses the library decides what is shown
+    logging.getLogger(name).addHandler(logging.NullHandler())

@@ -77,8 +77,11 @@ def storable_text(value: str | bytes) -> tuple[str, str | None]:
     """Text that PostgreSQL can store, and what had to be replaced by U+FFFD in words, or None."""
     found = []
     if isinstance(value, bytes):
-        value = value.decode(errors="replace")
-        found.append("bytes that are not UTF-8")
+        try:
+            value = value.decode()
+        except UnicodeDecodeError:
+            value = value.decode(errors="replace")
+            found.append("bytes that are not UTF-8")
     if "\0" in value:
         value = value.replace("\0", "\ufffd")
         found.append("NUL characters")
