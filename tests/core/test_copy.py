@@ -1,0 +1,657 @@
+"""The verification section of the specification, on a real server: whatever is in a source arrives, exactly."""
+
+from __future__ import annotations
+
+import json
+import logging
+import random
+import threading
+from dataclasses import replace
+from datetime import UTC, datetime
+from pathlib import Path
+from uuid import UUID
+
+import psycopg
+import pytest
+
+from tests.support.destination import fingerprint, read_tables
+from tests.support.expected import BOOTSTRAP_USER, expected_tables, floats
+from tests.support.runs import COUNTER_OF, TABLES, copy, counts, only_error
+from tests.support.servers import Database, Server
+from tests.support.sources import SEED_SPEC, SMALL_SPEC, Sources, edit, memory_ids, query, signature
+from vestige_tui.core import events
+from vestige_tui.core.destination.connect import open_pool
+from vestige_tui.core.destination.dsn import Dsn
+from vestige_tui.core.errors import DestinationError
+from vestige_tui.core.kinds import Kind
+from vestige_tui.core.report import MigrationReport, Outcome, RowError
+from vestige_tui.sample import SampleSpec
+
+SEED_COUNTS = {
+    "users": 4,
+    "groups": 2,
+    "group_memberships": 4,
+    "knowledge_nodes": 250,
+    "scheduling": 250,
+    "edges": 50,
+    "review_events": 50,
+    "domains": 5,
+}
+"""Rows of the specification's example, the bootstrap user among the users."""
+
+
+def assert_equal_everywhere(source: Path, database: Database, schema: str = "public") -> None:
+    """Every row of the source is at the destination, every column of it equal, and nothing else is there."""
+    wanted, found = expected_tables(source), read_tables(database, schema)
+    bootstrap = found["users"].pop((BOOTSTRAP_USER,))
+    assert (bootstrap["handle"], bootstrap["display_name"], bootstrap["metadata"]) == ("local", "Local User", {})
+    for table in TABLES:
+        assert found[table].keys() == wanted[table].keys(), table
+        for key, row in wanted[table].items():
+            assert found[table][key] == row, (table, key)
+
+
+# The example of the specification, steps 1 to 10
+
+
+@pytest.mark.parametrize("batch_size", [1, 7, 500])
+def test_every_row_and_column_arrives_exactly(seed_source: Path, database: Database, batch_size: int) -> None:
+    report = copy(seed_source, database, batch_size=batch_size)
+
+    assert report.memories_copied == 250
+    assert report.scheduling_rows == 250
+    assert report.edges_copied == 50
+    assert report.review_events_copied == 50
+    assert report.users_copied == 4
+    assert report.groups_copied == 2
+    assert report.group_memberships_copied == 4
+    assert report.domains_copied == 5
+    assert report.errors == []
+    assert report.notices == []
+    assert report.outcome is Outcome.CLEAN
+    assert counts(report, "read") == counts(report, "source") == SEED_COUNTS
+    assert counts(report, "inserted") == SEED_COUNTS | {"users": 3}
+    assert counts(report, "already_present") == dict.fromkeys(TABLES, 0) | {"users": 1}
+    assert counts(report, "failed") == counts(report, "repaired") == dict.fromkeys(TABLES, 0)
+    assert_equal_everywhere(seed_source, database)
+
+
+def test_the_example_is_not_trivial(seed_source: Path) -> None:
+    """The comparison above means something only where the source has some of everything."""
+    memories = list(expected_tables(seed_source)["knowledge_nodes"].values())
+    vectors = [row["embedding"] for row in memories]
+    assert vectors.count(None) > 0
+    assert {len(vector) for vector in vectors if vector} == {256 * 4}
+    assert len({vector for vector in vectors if vector}) > 200
+    for column in ("tags", "metadata", "shared_with_groups", "codebase", "domains", "domain_scores"):
+        assert {bool(row[column]) for row in memories} == {True, False}, column
+    assert {row["visibility"] for row in memories} == {"private", "group", "public"}
+    assert len({row["owner_user_id"] for row in memories}) == 4
+    assert len({row["node_type"] for row in memories}) > 3
+    assert any(row["created_at"] != row["updated_at"] for row in memories)
+    assert any(not row["content"].isascii() for row in memories)
+    assert any("\n" in row["content"] for row in memories)
+
+
+def test_vectors_arrive_bit_for_bit_whatever_their_bits_are(small_source: Path, database: Database) -> None:
+    """Zeros of both signs, denormals, the largest and smallest floats, and bits at random."""
+    rng = random.Random(7)
+    blobs = [
+        bytes.fromhex("00000000000000800100000001000080ffff7f7fffff7fff000080000000803f"),
+        bytes.fromhex("ffff7f00ffff7f800000007fcdcccc3dabaaaa3edb0f494054f82dc000000000"),
+    ]
+    while len(blobs) < 20:
+        blob = rng.randbytes(32)
+        if all(number == number and abs(number) != float("inf") for number in floats(blob)):
+            blobs.append(blob)
+    ids = memory_ids(small_source)
+    for memory, blob in zip(ids, blobs, strict=False):
+        edit(small_source, "UPDATE knowledge_nodes SET embedding = ? WHERE id = ?", (blob, memory))
+
+    assert copy(small_source, database).outcome is Outcome.CLEAN
+    found = read_tables(database)["knowledge_nodes"]
+    for memory, blob in zip(ids, blobs, strict=False):
+        assert found[(UUID(memory),)]["embedding"] == blob
+
+
+def test_copying_again_inserts_nothing(seed_source: Path, database: Database) -> None:
+    first = copy(seed_source, database)
+    before = fingerprint(database)
+    second = copy(seed_source, database, batch_size=64, max_connections=1)
+
+    assert second.counters() == first.counters()
+    assert second.errors == []
+    assert second.outcome is Outcome.CLEAN
+    assert counts(second, "inserted") == dict.fromkeys(TABLES, 0)
+    assert counts(second, "already_present") == SEED_COUNTS
+    assert database.value("SELECT count(*) FROM knowledge_nodes") == 250
+    assert fingerprint(database) == before
+
+
+def test_malformed_groups_are_reported_and_the_memory_is_there_without_any(
+    seed_source: Path, database: Database, other_database: Database
+) -> None:
+    copy(seed_source, database)
+    ((private,), *_) = query(seed_source, "SELECT id FROM knowledge_nodes WHERE shared_with_groups = '[]'")
+    edit(seed_source, "UPDATE knowledge_nodes SET shared_with_groups = '[not json' WHERE id = ?", (private,))
+
+    again = copy(seed_source, database)
+    error = only_error(again)
+    assert (error.table, error.row, error.field, error.copied) == (
+        "knowledge_nodes",
+        private,
+        "shared_with_groups",
+        True,
+    )
+    assert error.kind is Kind.MALFORMED_JSON
+    assert again.outcome is Outcome.ERRORS
+    assert again.memories_copied == 250
+    assert (again.tables["knowledge_nodes"].inserted, again.tables["knowledge_nodes"].repaired) == (0, 0)
+    groups = "SELECT shared_with_groups FROM knowledge_nodes WHERE id = %s"
+    assert database.value(groups, (private,)) == []
+
+    fresh = copy(seed_source, other_database)
+    assert fresh.errors == again.errors
+    assert (fresh.tables["knowledge_nodes"].inserted, fresh.tables["knowledge_nodes"].repaired) == (250, 1)
+    assert other_database.value(groups, (private,)) == []
+    assert other_database.value("SELECT count(*) FROM knowledge_nodes") == 250
+
+
+def test_what_has_arrived_is_never_overwritten(small_source: Path, copied_database: Database) -> None:
+    """Neither a later change in the source nor an edit at the destination is undone by another run."""
+    first, second, *_ = memory_ids(small_source)
+    ((shared, groups), *_) = query(
+        small_source, "SELECT id, shared_with_groups FROM knowledge_nodes WHERE shared_with_groups <> '[]'"
+    )
+    edit(small_source, "UPDATE knowledge_nodes SET content = 'changed in the source' WHERE id = ?", (first,))
+    edit(small_source, "UPDATE knowledge_nodes SET shared_with_groups = 'broken' WHERE id = ?", (shared,))
+    copied_database.execute(f"UPDATE knowledge_nodes SET content = 'changed there' WHERE id = '{second}'")
+    before = fingerprint(copied_database)
+
+    assert only_error(copy(small_source, copied_database)).row == shared
+    assert fingerprint(copied_database) == before
+    kept = copied_database.value("SELECT shared_with_groups FROM knowledge_nodes WHERE id = %s", (shared,))
+    assert [str(group) for group in kept] == json.loads(groups)
+
+
+def test_a_partly_filled_destination_is_completed(small_source: Path, copied_database: Database) -> None:
+    gone = memory_ids(small_source)[5:15]
+    events_gone = copied_database.value(
+        "SELECT count(*) FROM review_events WHERE memory_id = ANY(%s::text[]::uuid[])", (gone,)
+    )
+    edges_gone = copied_database.value(
+        "SELECT count(*) FROM edges WHERE source_id = ANY(%(ids)s::text[]::uuid[])"
+        " OR target_id = ANY(%(ids)s::text[]::uuid[])",
+        {"ids": gone},
+    )
+    copied_database.rows("DELETE FROM knowledge_nodes WHERE id = ANY(%s::text[]::uuid[]) RETURNING 1", (gone,))
+
+    report = copy(small_source, copied_database, batch_size=3)
+    assert edges_gone
+    assert events_gone
+    assert counts(report, "inserted") == dict.fromkeys(TABLES, 0) | {
+        "knowledge_nodes": 10,
+        "scheduling": 10,
+        "edges": edges_gone,
+        "review_events": events_gone,
+    }
+    assert report.outcome is Outcome.CLEAN
+    assert_equal_everywhere(small_source, copied_database)
+
+
+# The dry run
+
+
+def test_a_dry_run_counts_and_writes_nothing(seed_source: Path, database: Database) -> None:
+    before = fingerprint(database)
+    report = copy(seed_source, database, dry_run=True)
+
+    assert report.outcome is Outcome.CLEAN
+    assert counts(report, "source") == counts(report, "read") == SEED_COUNTS
+    assert {name: getattr(report, COUNTER_OF[name]) for name in TABLES} == SEED_COUNTS
+    assert report.errors == []
+    assert report.estimate is not None
+    assert 0 < report.estimate.seconds < 60
+    assert 250 * 256 * 4 < report.estimate.size < 100_000_000
+    assert fingerprint(database) == before
+    assert read_tables(database) == {}
+    assert before["objects"] == []
+    assert [name for name, _ in before["extensions"]] == ["plpgsql"]
+
+
+def test_a_dry_run_tells_what_a_copy_then_does(small_source: Path, copied_database: Database) -> None:
+    gone = memory_ids(small_source)[::3]
+    copied_database.rows("DELETE FROM knowledge_nodes WHERE id = ANY(%s::text[]::uuid[]) RETURNING 1", (gone,))
+    edit(small_source, "UPDATE knowledge_nodes SET metadata = '{' WHERE id = ?", (gone[0],))
+    edit(small_source, "UPDATE knowledge_nodes SET tags = 'none' WHERE id = ?", (memory_ids(small_source)[1],))
+    edit(small_source, "UPDATE knowledge_nodes SET content = '' WHERE id = ?", (gone[1],))
+    edit(small_source, "DELETE FROM scheduling WHERE memory_id = ?", (gone[1],))
+    edit(small_source, "DELETE FROM edges WHERE ? IN (source_id, target_id)", (gone[1],))
+    edit(small_source, "DELETE FROM review_events WHERE memory_id = ?", (gone[1],))
+    before = fingerprint(copied_database)
+    preview = copy(small_source, copied_database, dry_run=True, batch_size=4)
+    assert fingerprint(copied_database) == before
+
+    real = copy(small_source, copied_database, batch_size=4)
+    for field in ("source", "read", "inserted", "already_present", "failed", "repaired"):
+        assert counts(preview, field) == counts(real, field), field
+    assert preview.errors == real.errors
+    assert {(error.row, error.field, error.kind, error.copied) for error in real.errors} == {
+        (gone[0], "metadata", Kind.MALFORMED_JSON, True),
+        (memory_ids(small_source)[1], "tags", Kind.MALFORMED_JSON, True),
+        (gone[1], "content", Kind.EMPTY_CONTENT, False),
+    }
+    assert (real.tables["knowledge_nodes"].inserted, real.tables["knowledge_nodes"].repaired) == (9, 1)
+
+
+def test_the_server_itself_refuses_writes_in_a_dry_run(database: Database) -> None:
+    with (
+        open_pool(database.dsn, max_connections=1, read_only=True) as pool,
+        pool.connection() as connection,
+        pytest.raises(psycopg.errors.ReadOnlySqlTransaction),
+    ):
+        connection.execute("CREATE TABLE t ()")
+
+
+def test_a_dry_run_looks_where_a_copy_would_write(
+    small_source: Path, database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The search path may come from PGOPTIONS; what makes a dry run read-only must not push that aside."""
+    database.execute("CREATE SCHEMA memory", "CREATE EXTENSION vector")
+    monkeypatch.setenv("PGOPTIONS", "-c search_path=memory,public")
+    copy(small_source, database)
+    assert database.value("SELECT count(*) FROM memory.knowledge_nodes") == 30
+
+    report = copy(small_source, database, dry_run=True)
+    assert counts(report, "inserted") == dict.fromkeys(TABLES, 0)
+
+
+# Where it goes
+
+
+def test_model_is_registered_and_the_column_stamped(seed_source: Path, database: Database) -> None:
+    report = copy(seed_source, database)
+    model = signature(256)
+    assert report.source.model == report.destination.model == model
+    assert database.rows("SELECT id, name, dimension, hash FROM embedding_model") == [(1, *_parts(model))]
+    assert database.value("SELECT format_type(atttypid, atttypmod) FROM pg_attribute WHERE attname = 'embedding'"
+                          " AND attrelid = 'knowledge_nodes'::regclass") == "vector(256)"  # fmt: skip
+
+
+def _parts(model: object) -> tuple[object, ...]:
+    return tuple(getattr(model, name) for name in ("name", "dimension", "hash"))
+
+
+def test_full_text_column_finds_content_type_and_tags(small_source: Path, database: Database) -> None:
+    first, *_ = memory_ids(small_source)
+    edit(
+        small_source,
+        "UPDATE knowledge_nodes SET content = 'The zebras were running', node_type = 'anecdote', tags = '[\"stripe\"]'"
+        " WHERE id = ?",
+        (first,),
+    )
+    copy(small_source, database)
+    assert database.value("SELECT search_vec::text FROM knowledge_nodes WHERE id = %s", (first,)) == (
+        "'anecdot':5B 'run':4A 'stripe':6C 'zebra':2A"
+    )
+
+
+@pytest.mark.parametrize("schema", ["memory", 'Odd "Schema"', "100 %s"])
+def test_another_schema_and_pgvector_somewhere_else(small_source: Path, database: Database, schema: str) -> None:
+    """Tables go to the first schema of the search path, even where pgvector's own is not on it."""
+    quoted = '"' + schema.replace('"', '""') + '"'
+    database.execute(
+        f"CREATE SCHEMA {quoted}",
+        "CREATE SCHEMA extensions",
+        "CREATE EXTENSION vector WITH SCHEMA extensions",
+        f"ALTER DATABASE {database.name} SET search_path = {quoted}",
+    )
+    report = copy(small_source, database)
+    assert report.outcome is Outcome.CLEAN
+    assert_equal_everywhere(small_source, database, schema)
+    assert database.rows("SELECT relname FROM pg_class WHERE relnamespace = 'public'::regnamespace") == []
+    assert copy(small_source, database).tables["knowledge_nodes"].inserted == 0
+    assert copy(small_source, database, dry_run=True).tables["knowledge_nodes"].already_present == 30
+
+
+def test_a_memory_without_scheduling_or_vector(small_source: Path, database: Database) -> None:
+    edit(small_source, "DELETE FROM scheduling")
+    edit(small_source, "UPDATE knowledge_nodes SET embedding = NULL")
+    report = copy(small_source, database)
+    assert report.outcome is Outcome.CLEAN
+    assert report.scheduling_rows == 0
+    assert_equal_everywhere(small_source, database)
+
+
+def test_an_empty_source(sources: Sources, database: Database) -> None:
+    source = sources.seed(SampleSpec(memories=0, edges=0, review_events=0, users=0, groups=0, memberships=0, domains=0))
+    report = copy(source, database)
+    assert report.outcome is Outcome.CLEAN
+    assert counts(report, "source") == dict.fromkeys(TABLES, 0) | {"users": 1}
+    assert_equal_everywhere(source, database)
+    assert copy(source, database, dry_run=True).outcome is Outcome.CLEAN
+
+
+def test_timestamps_in_all_forms_keep_their_instant(small_source: Path, database: Database) -> None:
+    """Nanoseconds are cut, not rounded; an offset is applied; an empty text is no date."""
+    first, second, third, *_ = memory_ids(small_source)
+    for memory, created in (
+        (first, "2026-02-13T10:11:12.999999999+00:00"),
+        (second, "2026-02-13T23:30:00.5-05:30"),
+        (third, "1969-12-31 23:59:59"),
+    ):
+        edit(small_source, "UPDATE knowledge_nodes SET created_at = ? WHERE id = ?", (created, memory))
+    edit(small_source, "UPDATE scheduling SET last_review = '', next_review = NULL WHERE memory_id = ?", (first,))
+    database.execute(f"ALTER DATABASE {database.name} SET TimeZone = 'Asia/Kolkata'")
+
+    assert copy(small_source, database).outcome is Outcome.CLEAN
+    created_at = "SELECT created_at FROM knowledge_nodes WHERE id = %s"
+    assert database.value(created_at, (first,)) == datetime(2026, 2, 13, 10, 11, 12, 999_999, tzinfo=UTC)
+    assert database.value(created_at, (second,)) == datetime(2026, 2, 14, 5, 0, 0, 500_000, tzinfo=UTC)
+    assert database.value(created_at, (third,)) == datetime(1969, 12, 31, 23, 59, 59, tzinfo=UTC)
+    assert database.rows("SELECT last_review, next_review FROM scheduling WHERE memory_id = %s", (first,)) == [
+        (None, None)
+    ]
+
+
+# Published Vestige
+
+
+@pytest.mark.parametrize(("version", "batch_size"), [(13, 7), (13, 500), (35, 64)])
+def test_published_layout_arrives_exactly(sources: Sources, database: Database, version: int, batch_size: int) -> None:
+    """All memories, scheduling, edges and vectors; every other non-NULL column is in ``metadata``."""
+    source = sources.published(version, SEED_SPEC)
+    report = copy(source, database, batch_size=batch_size)
+
+    assert report.errors == []
+    assert report.source.layout == "published"
+    assert report.memories_copied == report.scheduling_rows == 250
+    assert report.edges_copied == 50
+    assert report.review_events_copied == report.groups_copied == report.group_memberships_copied == 0
+    assert report.users_copied == 1
+    assert report.domains_copied == (5 if version >= 16 else 0)
+    assert_equal_everywhere(source, database)
+
+
+@pytest.mark.parametrize("version", [1, 3, 16, 28, 38])
+def test_other_published_versions(sources: Sources, database: Database, version: int) -> None:
+    source = sources.published(version)
+    report = copy(source, database)
+    assert report.errors == []
+    assert report.edges_copied == (20 if version >= 3 else 0)
+    assert_equal_everywhere(source, database)
+
+
+@pytest.mark.parametrize("version", [13, 35])
+def test_published_rows_in_plain_numbers(sources: Sources, database: Database, version: int) -> None:
+    """The same once more without the help of ``expected_tables``."""
+    source = sources.published(version)
+    chosen = memory_ids(source)[4]
+    edit(
+        source,
+        "UPDATE knowledge_nodes SET stability = 12.5, difficulty = 3.25, retention_strength = 0.75, reps = 9,"
+        " lapses = 2, last_accessed = '2026-01-02T03:04:05.123456789+00:00', next_review = NULL, source = 'cli',"
+        " sentiment_score = -0.5, valid_from = '2025-01-01', flashbulb = 1, summary_parent_id = NULL,"
+        ' tags = \'["a", "codebase:quill", "codebase:late"]\' WHERE id = ?',
+        (chosen,),
+    )
+    vector = bytes.fromhex("0000803f000000c0" * 4)
+    edit(source, "UPDATE node_embeddings SET embedding = ? WHERE node_id = ?", (vector, chosen))
+    if version >= 28:
+        edit(source, "UPDATE embedding_profile_vectors SET embedding = ? WHERE node_id = ? AND profile_id LIKE 'nomic%'",
+             (vector, chosen))  # fmt: skip
+    copy(source, database)
+
+    found = read_tables(database)
+    memory = found["knowledge_nodes"][(UUID(chosen),)]
+    assert memory["codebase"] == "quill"
+    assert memory["tags"] == ["a", "codebase:quill", "codebase:late"]
+    assert memory["embedding"] == vector
+    assert memory["visibility"] == "private"
+    assert memory["shared_with_groups"] == []
+    assert memory["owner_user_id"] == BOOTSTRAP_USER
+    metadata = memory["metadata"]
+    assert {"source": "cli", "sentiment_score": -0.5, "valid_from": "2025-01-01", "flashbulb": 1}.items() <= (
+        metadata.items()
+    )
+    assert {"learning_state", "storage_strength", "retrieval_strength", "has_embedding", "embedding_model", "scope",
+            "memory_system", "utility_score", "suppression_count", "emotional_valence"} <= metadata.keys()  # fmt: skip
+    assert not {"summary_parent_id", "stability", "last_accessed", "tags", "codebase", "id"} & metadata.keys()
+    assert found["scheduling"][(UUID(chosen),)] == {
+        "memory_id": UUID(chosen),
+        "stability": 12.5,
+        "difficulty": 3.25,
+        "retrievability": 0.75,
+        "last_review": datetime(2026, 1, 2, 3, 4, 5, 123_456, tzinfo=UTC),
+        "next_review": None,
+        "reps": 9,
+        "lapses": 2,
+    }
+
+
+def test_profile_vectors_count_before_their_mirror(sources: Sources, database: Database) -> None:
+    """From V28 on the active profile has the vector; a memory that is only in the mirror has the mirror's."""
+    source = sources.published(35)
+    ids = memory_ids(source)
+    with_vectors = [row[0] for row in query(source, "SELECT node_id FROM node_embeddings")]
+    in_profile, only_mirrored = [memory for memory in ids if memory in with_vectors][:2]
+    edit(source, "UPDATE embedding_profile_vectors SET embedding = ? WHERE node_id = ? AND profile_id LIKE 'nomic%'",
+         (bytes(28) + b"\0\0\x80?", in_profile))  # fmt: skip
+    edit(
+        source, "DELETE FROM embedding_profile_vectors WHERE node_id = ? AND profile_id LIKE 'nomic%'", (only_mirrored,)
+    )
+    edit(source, "UPDATE node_embeddings SET embedding = ? WHERE node_id = ?", (b"\0\0\0@" + bytes(28), only_mirrored))
+    assert copy(source, database).errors == []
+
+    found = read_tables(database)["knowledge_nodes"]
+    assert found[(UUID(in_profile),)]["embedding"] == bytes(28) + b"\0\0\x80?"
+    assert found[(UUID(only_mirrored),)]["embedding"] == b"\0\0\0@" + bytes(28)
+
+
+def test_vectors_of_another_model_are_told_once_and_not_mixed_in(sources: Sources, database: Database) -> None:
+    source = sources.published(13)
+    others = [row[0] for row in query(source, "SELECT node_id FROM node_embeddings ORDER BY node_id LIMIT 3")]
+    for memory in others:
+        edit(source, "UPDATE node_embeddings SET model = 'all-MiniLM-L6-v2' WHERE node_id = ?", (memory,))
+    report = copy(source, database)
+
+    error = only_error(report)
+    assert error.kind is Kind.OTHER_MODEL
+    assert error.copied
+    assert "3 embeddings" in error.message
+    assert "all-MiniLM-L6-v2" in error.message
+    assert report.memories_copied == 30
+    empty = {str(row[0]) for row in database.rows("SELECT id FROM knowledge_nodes WHERE embedding IS NULL")}
+    assert set(others) <= empty
+
+
+def test_what_has_no_destination_is_named(sources: Sources, database: Database) -> None:
+    source = sources.published(13)
+    report = copy(source, database)
+    expected = {name: query(source, f'SELECT count(*) FROM "{name}"')[0][0] for name in report.left_behind}
+    assert report.left_behind == expected
+    assert report.left_behind.items() >= {"intentions": 12, "insights": 8, "memory_access_log": 30}.items()
+    assert not set(report.left_behind) & {"knowledge_nodes", "node_embeddings", "memory_connections", "users",
+                                          "schema_version", "knowledge_fts", "knowledge_fts_data"}  # fmt: skip
+
+
+# The report, the watcher, the log
+
+
+def test_report_as_json(sources: Sources, database: Database, tmp_path: Path) -> None:
+    source = sources.seed()
+    edit(source, "UPDATE knowledge_nodes SET metadata = 'secret plans' WHERE id = ?", (memory_ids(source)[3],))
+    report = copy(source, Dsn(dict(database.dsn.parameters) | {"password": "hunter2canary"}), batch_size=9)
+    document = json.loads(report.to_json())
+
+    model = {"name": SMALL_SPEC.model_name, "dimension": 8, "hash": SMALL_SPEC.model_hash}
+    assert document["format"] == "vestige-tui/report/1"
+    assert document["dry_run"] is False
+    assert document["outcome"] == "errors"
+    assert document["source"] == {"path": str(source), "layout": "seed", "version": 15, "model": model}
+    assert document["destination"]["model"] == model
+    assert document["destination"]["server_version"] == database.value("SHOW server_version").split()[0]
+    assert document["destination"]["pgvector_version"] == database.value(
+        "SELECT extversion FROM pg_extension WHERE extname = 'vector'"
+    )
+    assert document["plan"] == {
+        "batch_size": 9, "max_connections": 4, "allow_source_upgrade": False, "upgrade_copy": False,
+    }  # fmt: skip
+    assert document["memories_copied"] == document["scheduling_rows"] == 30
+    assert document["users_copied"] == 4
+    assert tuple(document["tables"]) == TABLES
+    seconds = document["tables"]["knowledge_nodes"].pop("seconds")
+    assert 0 < seconds < 60
+    assert document["tables"]["knowledge_nodes"] == {
+        "source": 30, "read": 30, "inserted": 30, "already_present": 0, "failed": 0, "repaired": 1,
+    }  # fmt: skip
+    assert document["errors"] == [
+        {
+            "table": "knowledge_nodes",
+            "row": memory_ids(source)[3],
+            "field": "metadata",
+            "kind": "malformed_json",
+            "message": "metadata is not valid JSON",
+            "copied": True,
+        }
+    ]
+    assert document["left_behind"] == {}
+    assert datetime.fromisoformat(document["started_at"]).tzinfo is UTC
+    assert document["duration_ms"] > 0
+    assert "hunter2canary" not in report.to_json()
+    assert "secret plans" not in report.to_json()
+
+
+def test_a_watcher_is_told_everything_in_order(small_source: Path, database: Database) -> None:
+    ids = memory_ids(small_source)
+    edit(small_source, "UPDATE knowledge_nodes SET metadata = '{' WHERE id = ?", (ids[0],))
+    seen: list[events.Event] = []
+    report = copy(small_source, database, on_event=seen.append, batch_size=8)
+
+    assert [event.phase for event in seen if isinstance(event, events.PhaseStarted)] == [
+        events.Phase.SOURCE, events.Phase.DESTINATION, events.Phase.PREPARE, events.Phase.COPY, events.Phase.INDEXES,
+    ]  # fmt: skip
+    (planned,) = [event for event in seen if isinstance(event, events.TablesPlanned)]
+    assert planned.totals == counts(report, "source")
+    finished = [event.table for event in seen if isinstance(event, events.TableFinished)]
+    assert sorted(finished) == sorted(TABLES)
+    assert max(map(finished.index, ("users", "groups"))) < finished.index("group_memberships")
+    assert finished.index("users") < finished.index("knowledge_nodes")
+    assert finished.index("knowledge_nodes") < min(map(finished.index, ("scheduling", "edges", "review_events")))
+    memories = [event for event in seen if isinstance(event, events.TableProgress) and event.table == "knowledge_nodes"]
+    assert [event.read for event in memories] == [8, 16, 24, 30]
+    assert [event.inserted for event in memories] == [8, 16, 24, 30]
+    assert [event.error for event in seen if isinstance(event, events.RowTrouble)] == report.errors
+    built = {event.name: event for event in seen if isinstance(event, events.IndexProgress)}
+    assert sorted(event.position for event in built.values()) == list(range(1, len(built) + 1))
+    assert {event.total for event in built.values()} == {len(built)}
+    assert "idx_knowledge_nodes_embedding_hnsw" in built
+
+
+def test_cancelling_ends_after_what_is_in_flight_and_the_next_run_completes(
+    sources: Sources, database: Database
+) -> None:
+    source = sources.seed(replace(SMALL_SPEC, memories=200))
+    cancel = threading.Event()
+
+    def watch(event: events.Event) -> None:
+        if isinstance(event, events.TableProgress) and event.table == "knowledge_nodes":
+            cancel.set()
+
+    report = copy(source, database, on_event=watch, cancel=cancel, batch_size=2, max_connections=1)
+    assert report.outcome is Outcome.CANCELLED
+    arrived = report.tables["knowledge_nodes"].inserted
+    assert 2 <= arrived < 100
+    assert report.tables["knowledge_nodes"].read == arrived
+    assert report.scheduling_rows == 0
+    there = {str(row[0]) for row in database.rows("SELECT id FROM knowledge_nodes")}
+    assert there == set(memory_ids(source)[:arrived])
+
+    finished = copy(source, database)
+    assert finished.outcome is Outcome.CLEAN
+    assert finished.tables["knowledge_nodes"].inserted == 200 - arrived
+    assert_equal_everywhere(source, database)
+
+
+def test_cancelled_before_it_began(small_source: Path, database: Database) -> None:
+    cancel = threading.Event()
+    cancel.set()
+    before = fingerprint(database)
+    assert copy(small_source, database, cancel=cancel).outcome is Outcome.CANCELLED
+    assert fingerprint(database) == before
+
+
+@pytest.mark.parametrize(("table", "connections"), [("knowledge_nodes", 1), ("knowledge_nodes", 4), ("edges", 4)])
+def test_a_lost_connection_ends_the_run_and_the_next_one_completes(
+    sources: Sources, database: Database, table: str, connections: int
+) -> None:
+    source = sources.seed(replace(SMALL_SPEC, memories=200, edges=200))
+    cut = threading.Event()
+
+    def watch(event: events.Event) -> None:
+        if isinstance(event, events.TableProgress) and event.table == table and not cut.is_set():
+            cut.set()
+            database.execute(
+                "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
+                " WHERE datname = current_database() AND pid <> pg_backend_pid()"
+            )
+
+    with pytest.raises(DestinationError) as caught:
+        copy(source, database, on_event=watch, batch_size=2, max_connections=connections)
+    assert "What had arrived stays" in caught.value.means
+    report = caught.value.report
+    assert report is not None
+    assert report.outcome is Outcome.FAILED
+    arrived = database.value(f"SELECT count(*) FROM {table}")
+    assert 2 <= report.tables[table].inserted <= arrived < 200
+
+    finished = copy(source, database)
+    assert finished.outcome is Outcome.CLEAN
+    assert finished.tables[table].already_present == arrived
+    assert_equal_everywhere(source, database)
+
+
+def test_log_has_the_parameters_the_counts_and_no_secret(
+    sources: Sources, database: Database, caplog: pytest.LogCaptureFixture
+) -> None:
+    source = sources.seed(SampleSpec(memories=2_100, edges=0, review_events=0, dimension=4))
+    chosen = memory_ids(source)[10]
+    edit(source, "UPDATE knowledge_nodes SET metadata = '{\"diary\": secret' WHERE id = ?", (chosen,))
+    caplog.set_level(logging.INFO, logger="vestige_tui.core")
+    copy(source, Dsn(dict(database.dsn.parameters) | {"password": "hunter2canary"}))
+
+    text = caplog.text
+    assert f"source: {source.as_uri()}?mode=ro" in text
+    assert "destination: postgresql://" in text
+    assert "batch_size: 500" in text
+    batches = [record.getMessage() for record in caplog.records if "batch committed" in record.getMessage()]
+    assert [message.rpartition("=")[2] for message in batches] == ["1000", "2000"]
+    (warning,) = [record for record in caplog.records if record.levelno == logging.WARNING]
+    assert chosen in warning.getMessage()
+    assert "metadata is not valid JSON" in warning.getMessage()
+    assert "memories_copied=2100" in caplog.records[-1].getMessage()
+    assert "errors=1" in caplog.records[-1].getMessage()
+    assert "hunter2canary" not in text
+    assert "diary" not in text
+
+
+def test_with_and_without_a_watcher_the_same_is_reported(
+    sources: Sources, database: Database, other_database: Database
+) -> None:
+    source = sources.seed(SampleSpec(memories=40, edges=10, review_events=10, dimension=4, broken_rows=True))
+
+    def told(report: MigrationReport) -> tuple[list[RowError], list[dict[str, int]]]:
+        return report.errors, [counts(report, field) for field in ("read", "inserted", "already_present", "failed")]
+
+    assert told(copy(source, database)) == told(copy(source, other_database, on_event=lambda event: None))
+
+
+def test_postgresql_16(small_source: Path, server16: Server) -> None:
+    """The oldest server that is supported."""
+    with server16.database() as database:
+        assert copy(small_source, database).outcome is Outcome.CLEAN
+        assert_equal_everywhere(small_source, database)
+        again = copy(small_source, database)
+        assert again.tables["knowledge_nodes"].already_present == 30
+        assert again.destination.server_version is not None
+        assert again.destination.server_version.startswith("16.")

@@ -1,0 +1,302 @@
+"""Secondary indexes, the full-text column and the trigger of a destination."""
+
+from __future__ import annotations
+
+import random
+import string
+import struct
+import threading
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+
+from tests.support.destination import read_tables
+from tests.support.expected import expected_tables
+from tests.support.runs import copy
+from tests.support.servers import Database, Server
+from tests.support.sources import SMALL_SPEC, Sources, edit, memory_ids, signature
+from vestige_tui.core import events
+from vestige_tui.core.report import Outcome
+from vestige_tui.sample import SampleSpec
+
+HNSW = "idx_knowledge_nodes_embedding_hnsw"
+
+WANTED = {
+    "idx_knowledge_nodes_node_type": "public.knowledge_nodes USING btree (node_type)",
+    "idx_knowledge_nodes_created_at": "public.knowledge_nodes USING btree (created_at)",
+    "idx_knowledge_nodes_updated_at": "public.knowledge_nodes USING btree (updated_at)",
+    "idx_knowledge_nodes_owner_user_id": "public.knowledge_nodes USING btree (owner_user_id)",
+    "idx_knowledge_nodes_codebase": "public.knowledge_nodes USING btree (codebase) WHERE (codebase IS NOT NULL)",
+    "idx_knowledge_nodes_search_vec": "public.knowledge_nodes USING gin (search_vec)",
+    "idx_knowledge_nodes_domains": "public.knowledge_nodes USING gin (domains)",
+    "idx_knowledge_nodes_tags": "public.knowledge_nodes USING gin (tags)",
+    "idx_knowledge_nodes_shared_with_groups": "public.knowledge_nodes USING gin (shared_with_groups)",
+    "idx_scheduling_next_review": "public.scheduling USING btree (next_review)",
+    "idx_scheduling_last_review": "public.scheduling USING btree (last_review)",
+    "idx_edges_source_id": "public.edges USING btree (source_id)",
+    "idx_edges_target_id": "public.edges USING btree (target_id)",
+    "idx_edges_edge_type": "public.edges USING btree (edge_type)",
+    "idx_review_events_memory_id": "public.review_events USING btree (memory_id)",
+    "idx_review_events_occurred_at": "public.review_events USING btree (occurred_at)",
+    HNSW: "public.knowledge_nodes USING hnsw (embedding vector_cosine_ops) WITH (m='16', ef_construction='64')",
+}
+"""Of ``vestige-schemas.md`` section 7: every index but those of keys and unique constraints."""
+
+
+def indexes(database: Database) -> dict[str, str]:
+    """By name, what each index that belongs to no constraint is on; all of them valid."""
+    rows = database.rows(
+        """SELECT i.relname, pg_get_indexdef(i.oid), x.indisvalid
+           FROM pg_index x JOIN pg_class i ON i.oid = x.indexrelid JOIN pg_namespace n ON n.oid = i.relnamespace
+           WHERE n.nspname = 'public' AND NOT EXISTS (SELECT 1 FROM pg_constraint c WHERE c.conindid = i.oid)"""
+    )
+    assert all(valid for *_, valid in rows)
+    return {name: definition.partition(" ON ")[2] for name, definition, _ in rows}
+
+
+def files(database: Database) -> dict[str, int]:
+    """By name, the file number of each index: another one after it was rebuilt."""
+    return dict(
+        database.rows("SELECT relname, relfilenode::bigint FROM pg_class WHERE relkind = 'i' AND relname ~ '^idx_'")
+    )
+
+
+def built(into: list[str]) -> Callable[[events.Event], None]:
+    """A watcher that notes which indexes are built, each once."""
+
+    def watch(event: events.Event) -> None:
+        if isinstance(event, events.IndexProgress) and event.name not in into[-1:]:
+            into.append(event.name)
+
+    return watch
+
+
+def test_indexes_of_a_fresh_destination(small_source: Path, database: Database) -> None:
+    names: list[str] = []
+    copy(small_source, database, on_event=built(names))
+    assert indexes(database) == WANTED
+    assert sorted(names) == sorted(WANTED)
+    assert [name for name in names if name.startswith("idx_knowledge_nodes")][-1] == HNSW  # it takes the longest
+
+
+def test_they_are_built_after_the_rows_of_their_table_are_in(small_source: Path, database: Database) -> None:
+    early: dict[str, list[str]] = {}
+
+    def watch(event: events.Event) -> None:
+        if isinstance(event, events.TableFinished):
+            early[event.table] = [on for on in indexes(database).values() if on.startswith(f"public.{event.table} ")]
+
+    copy(small_source, database, on_event=watch, batch_size=4)
+    assert early == dict.fromkeys(early, [])
+    assert {"knowledge_nodes", "scheduling", "edges", "review_events"} <= early.keys()
+
+
+def test_running_again_rebuilds_nothing(small_source: Path, copied_database: Database) -> None:
+    before, names = files(copied_database), list[str]()
+    copy(small_source, copied_database, on_event=built(names))
+    assert names == []
+    assert files(copied_database) == before
+    assert len(before) == len(WANTED)
+
+
+def test_a_missing_index_is_built_again_and_the_others_stay(small_source: Path, copied_database: Database) -> None:
+    copied_database.execute("DROP INDEX idx_knowledge_nodes_tags", f"DROP INDEX {HNSW}")
+    kept, names = files(copied_database), list[str]()
+    copy(small_source, copied_database, on_event=built(names))
+    assert names == ["idx_knowledge_nodes_tags", HNSW]
+    assert indexes(copied_database) == WANTED
+    assert {name: file for name, file in files(copied_database).items() if name in kept} == kept
+
+
+def test_an_invalid_index_is_replaced(small_source: Path, server: Server, copied_database: Database) -> None:
+    """As an interrupted CREATE INDEX CONCURRENTLY leaves one."""
+    if not server.is_superuser:
+        pytest.skip("only a superuser can change the catalog")
+    copied_database.execute(f"UPDATE pg_index SET indisvalid = false WHERE indexrelid = '{HNSW}'::regclass")
+    names: list[str] = []
+    copy(small_source, copied_database, on_event=built(names))
+    assert names == [HNSW]
+    assert indexes(copied_database) == WANTED
+
+
+def test_an_equal_index_of_another_name_is_enough(small_source: Path, copied_database: Database) -> None:
+    copied_database.execute(
+        "ALTER INDEX idx_knowledge_nodes_tags RENAME TO by_tag", f"ALTER INDEX {HNSW} RENAME TO neighbours"
+    )
+    names: list[str] = []
+    copy(small_source, copied_database, on_event=built(names))
+    assert names == []
+
+
+def test_cancelling_while_indexes_are_built(small_source: Path, database: Database) -> None:
+    """The rows are in; the next run builds the rest."""
+    cancel = threading.Event()
+
+    def watch(event: events.Event) -> None:
+        if isinstance(event, events.IndexProgress) and event.position == 4:
+            cancel.set()
+
+    report = copy(small_source, database, on_event=watch, cancel=cancel)
+    assert report.outcome is Outcome.CANCELLED
+    assert report.memories_copied == 30
+    assert 3 <= len(indexes(database)) <= 4
+    assert copy(small_source, database).outcome is Outcome.CLEAN
+    assert indexes(database) == WANTED
+
+
+def vectors_of(sources: Sources, dimension: int) -> Path:
+    """A small source with vectors of many dimensions."""
+    spec = replace(SMALL_SPEC, memories=6, edges=0, review_events=0, dimension=dimension, domains=1,
+                   model_hash=signature(dimension).hash)  # fmt: skip
+    return sources.seed(spec)
+
+
+@pytest.mark.parametrize(
+    ("dimension", "expression"),
+    [(2_000, "embedding vector_cosine_ops"), (2_001, "((embedding)::halfvec(2001)) halfvec_cosine_ops"), (4_001, None)],
+)
+def test_hnsw_by_dimension(sources: Sources, database: Database, dimension: int, expression: str | None) -> None:
+    """``vector`` up to 2,000 dimensions, half-precision up to 4,000, and beyond that none, which is said."""
+    source = vectors_of(sources, dimension)
+    report = copy(source, database)
+    assert report.outcome is Outcome.CLEAN
+    assert read_tables(database)["knowledge_nodes"] == expected_tables(source)["knowledge_nodes"]
+    if expression is None:
+        assert HNSW not in indexes(database)
+        assert len(report.notices) == 1
+        assert "4,001" in report.notices[0]
+    else:
+        assert indexes(database)[HNSW] == (
+            f"public.knowledge_nodes USING hnsw ({expression}) WITH (m='16', ef_construction='64')"
+        )
+        assert report.notices == []
+    names: list[str] = []
+    copy(source, database, on_event=built(names))
+    assert names == []
+
+
+def test_without_a_model_there_is_no_hnsw(sources: Sources, database: Database) -> None:
+    source = sources.seed()
+    edit(source, "DELETE FROM embedding_model")
+    copy(source, database)
+    assert indexes(database) == {name: on for name, on in WANTED.items() if name != HNSW}
+
+
+def test_nearest_neighbours_come_from_the_index(sources: Sources, database: Database) -> None:
+    """What the index is for: the neighbours of a memory by cosine distance, the same as by brute force."""
+    source = sources.seed(SampleSpec(memories=300, edges=0, review_events=0, dimension=32))
+    copy(source, database)
+    vectors = {
+        str(row["id"]): struct.unpack("<32f", row["embedding"])
+        for row in expected_tables(source)["knowledge_nodes"].values()
+        if row["embedding"]
+    }
+    asked = next(iter(vectors.values()))
+    exact = sorted(vectors, key=lambda name: -sum(x * y for x, y in zip(asked, vectors[name], strict=True)))[:5]
+    with database.connect() as connection:
+        connection.execute("SET enable_seqscan = off")
+        query = "SELECT id::text FROM knowledge_nodes ORDER BY embedding <=> %s::vector LIMIT 5"
+        plan = "\n".join(row[0] for row in connection.execute(f"EXPLAIN {query}", (str(list(asked)),)))
+        found = [row[0] for row in connection.execute(query, (str(list(asked)),))]
+    assert HNSW in plan
+    assert found[0] == exact[0]
+    assert len(set(found) & set(exact)) >= 4
+
+
+# The trigger
+
+
+def test_updated_at_moves_on_update_and_on_nothing_else(small_source: Path, copied_database: Database) -> None:
+    wanted = expected_tables(small_source)["knowledge_nodes"]
+    assert {key: row["updated_at"] for key, row in read_tables(copied_database)["knowledge_nodes"].items()} == {
+        key: row["updated_at"] for key, row in wanted.items()
+    }
+    first, second, *_ = memory_ids(small_source)
+    before = datetime.now(UTC)
+    copied_database.execute(f"UPDATE knowledge_nodes SET content = 'new' WHERE id = '{first}'")
+    found = {str(key[0]): row for key, row in read_tables(copied_database)["knowledge_nodes"].items()}
+    assert found[first]["updated_at"] >= before
+    assert found[first]["created_at"] < before
+    assert found[second]["updated_at"] < before
+
+    copy(small_source, copied_database)
+    assert {str(key[0]): row for key, row in read_tables(copied_database)["knowledge_nodes"].items()} == found
+
+
+# What is too much for an index
+
+
+def words(count: int, length: int, letters: str = string.ascii_lowercase, separator: str = " ") -> str:
+    """Different words at random."""
+    rng = random.Random(count)
+    return separator.join("".join(rng.choices(letters, k=length)) for _ in range(count))
+
+
+KANJI = "".join(map(chr, range(0x4E00, 0x9FA5)))
+RARE = "".join(map(chr, range(0x20000, 0x2A6D6)))  # four bytes each in UTF-8
+
+HUGE = {
+    "3 MB of words": words(400_000, 7),
+    "1 MB with hyphens": "-".join(words(140_000, 6).split()),
+    "1 MB of hyphenated pairs": " ".join(f"{word[:4]}-{word[4:]}" for word in words(110_000, 8).split()),
+    "1 MB of addresses": " ".join(
+        f"{word[:5]}.{word[5:8]}.com/{word[8:]}/{word}" for word in words(30_000, 12).split()
+    ),
+    "1 MB of CJK": words(60_000, 5, KANJI),
+    "CJK in one piece": "".join(random.Random(1).choices(KANJI, k=350_000)),
+    "pairs of rare characters": " ".join(f"{word[:2]}-{word[2:]}" for word in words(60_000, 4, RARE).split()),
+    "single rare characters": " ".join(RARE),
+    "one word of 3 MB": "x" * 3_000_000,
+    "emoji": "🧠" * 500_000,
+    "paths and numbers": " ".join(
+        f"/{word[:3]}/{word[3:]}.{number}" for number, word in enumerate(words(80_000, 7).split())
+    ),
+}
+
+
+def test_memories_that_are_too_long_for_a_tsvector(sources: Sources, database: Database) -> None:
+    """A tsvector over 1 MB is an error, so a bounded part is indexed; the memory itself arrives whole."""
+    source = sources.seed()
+    ids = memory_ids(source)
+    for memory, text in zip(ids, HUGE.values(), strict=False):
+        edit(source, "UPDATE knowledge_nodes SET content = ?, node_type = 'fact' WHERE id = ?", (text, memory))
+    tags = "[" + ",".join(f'"{word}"' for word in words(20_000, 9).split()) + "]"
+    edit(source, "UPDATE knowledge_nodes SET tags = ? WHERE id = ?", (tags, ids[0]))
+    report = copy(source, database)
+    assert report.errors == []
+    assert read_tables(database)["knowledge_nodes"] == expected_tables(source)["knowledge_nodes"]
+    first = HUGE["3 MB of words"].partition(" ")[0]
+    found = database.rows(
+        "SELECT id::text FROM knowledge_nodes WHERE search_vec @@ to_tsquery('english', %s)", (first,)
+    )
+    assert found == [(ids[0],)]
+
+
+LONG = "".join(random.Random(3).choices(string.ascii_lowercase, k=60_000))
+
+
+def test_values_that_are_too_long_for_their_indexes(sources: Sources, database: Database) -> None:
+    """A long value (60,000 random letters) is no reason for a run to fail when the rows are in already."""
+    source = sources.seed()
+    edit(source, "UPDATE knowledge_nodes SET node_type = ? WHERE rowid = 7", (LONG,))
+    edit(source, "UPDATE knowledge_nodes SET codebase = ? WHERE rowid = 8", (LONG,))
+    edit(source, "UPDATE knowledge_nodes SET tags = ? WHERE rowid = 9", (f'["{LONG}"]',))
+    edit(source, "UPDATE knowledge_nodes SET domains = ? WHERE rowid = 10", (f'["{LONG}"]',))
+    edit(source, "UPDATE edges SET edge_type = ? WHERE rowid = 7", (LONG,))
+    report = copy(source, database)
+    assert report.outcome in (Outcome.CLEAN, Outcome.ERRORS)
+    assert report.memories_copied >= 26
+    assert copy(source, database).tables["knowledge_nodes"].inserted == 0
+
+
+def test_a_vector_that_half_precision_cannot_hold(sources: Sources, database: Database) -> None:
+    """Beyond 2,000 dimensions the index is of half-precision numbers, which end at 65,504."""
+    source = vectors_of(sources, 2_500)
+    blob = struct.pack("<2500f", 1e6, *[0.5] * 2_499)
+    edit(source, "UPDATE knowledge_nodes SET embedding = ? WHERE rowid = 3", (blob,))
+    report = copy(source, database)
+    assert report.outcome in (Outcome.CLEAN, Outcome.ERRORS)
+    assert report.memories_copied == 6

@@ -1,0 +1,127 @@
+"""Testing a connection: what is reported, and that nothing is written."""
+
+from __future__ import annotations
+
+import socket
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import pytest
+
+from tests.support.servers import Database, Server
+from vestige_tui.core.destination.dsn import Dsn
+from vestige_tui.core.destination.probe import create_database, database_name, probe
+from vestige_tui.core.errors import DestinationError, Obstacle
+
+
+def test_an_empty_database_is_usable(database: Database) -> None:
+    found = probe(database.dsn)
+    assert found.usable
+    assert found.database == database.name
+    assert (found.rows, found.registered, found.memories) == ({}, None, 0)
+    assert found.privileges.create
+    assert found.privileges.temporary
+    assert found.pgvector is not None
+
+
+def test_a_probe_writes_nothing(database: Database) -> None:
+    transactions = "SELECT pg_current_xact_id_if_assigned(), (SELECT count(*) FROM pg_class)"
+    before = database.rows(transactions)
+    next_id = int(database.value("SELECT pg_snapshot_xmax(pg_current_snapshot())::text"))
+    probe(database.dsn)
+    assert database.rows(transactions) == before
+    assert int(database.value("SELECT pg_snapshot_xmax(pg_current_snapshot())::text")) == next_id
+
+
+def test_what_is_there_is_counted(database: Database) -> None:
+    database.execute(
+        "CREATE EXTENSION IF NOT EXISTS vector",
+        "CREATE TABLE domains (id text PRIMARY KEY, label text, centroid vector, top_terms text[],"
+        " memory_count integer, created_at timestamptz)",
+        "INSERT INTO domains (id) VALUES ('a'), ('b')",
+    )
+    found = probe(database.dsn)
+    assert found.rows == {"domains": 2}
+    assert found.pgvector_installed
+
+
+def test_tables_that_do_not_fit_are_a_refusal(database: Database) -> None:
+    database.execute("CREATE TABLE domains (id integer PRIMARY KEY)")
+    found = probe(database.dsn)
+    assert not found.usable
+    assert "domains" in found.refusals[0].what
+
+
+def test_a_missing_database_is_told_and_can_be_created(server: Server) -> None:
+    missing = server.dsn.with_parameters(dbname='not there; "yet"')
+    with pytest.raises(DestinationError) as failure:
+        probe(missing)
+    assert failure.value.obstacle is Obstacle.DATABASE_MISSING
+    try:
+        assert create_database(missing) == 'not there; "yet"'
+        assert create_database(missing), "a second time does no harm"
+        assert probe(missing).usable
+    finally:
+        with server.administer() as connection:
+            connection.execute('DROP DATABASE "not there; ""yet"""')
+
+
+@pytest.mark.parametrize(
+    ("parameters", "obstacle"),
+    [
+        ({"host": "127.0.0.1", "port": "1"}, Obstacle.REFUSED),
+        ({"host": "no-such-host.invalid"}, Obstacle.UNKNOWN_HOST),
+        ({"host": "/nowhere"}, Obstacle.REFUSED),
+    ],
+)
+def test_each_obstacle_has_a_reason(parameters: dict[str, str], obstacle: Obstacle) -> None:
+    with pytest.raises(DestinationError) as failure:
+        probe(Dsn(parameters | {"user": "nobody", "dbname": "nothing", "password": "canary-7f3a"}))
+    assert failure.value.obstacle is obstacle
+    assert "canary" not in str(failure.value)
+
+
+def test_a_server_that_says_nothing_is_given_up() -> None:
+    with _silent_port() as port, pytest.raises(DestinationError) as failure:
+        probe(Dsn({"host": "127.0.0.1", "port": str(port), "user": "u", "connect_timeout": "2"}))
+    assert failure.value.obstacle is Obstacle.NO_ANSWER
+
+
+def test_an_unknown_user_is_told(server: Server) -> None:
+    if not server.dsn.parameters.get("host", "").startswith("/"):
+        pytest.skip("another server may let nobody in without a password")
+    with pytest.raises(DestinationError) as failure:
+        probe(server.dsn.with_parameters(user="nobody_here"))
+    assert failure.value.obstacle is Obstacle.UNKNOWN_USER
+
+
+def test_a_role_that_may_do_nothing_is_refused(server: Server, database: Database) -> None:
+    if not server.is_superuser:
+        pytest.skip("needs a server on which roles can be made")
+    database.execute("DROP ROLE IF EXISTS vestige_guest", "CREATE ROLE vestige_guest LOGIN")
+    database.execute(
+        f'REVOKE ALL ON DATABASE "{database.name}" FROM public',
+        f'GRANT CONNECT ON DATABASE "{database.name}" TO vestige_guest',
+        "REVOKE CREATE ON SCHEMA public FROM public",
+    )
+    try:
+        found = probe(database.dsn.with_parameters(user="vestige_guest"))
+    finally:
+        database.execute("DROP OWNED BY vestige_guest", "DROP ROLE vestige_guest")
+    assert not found.usable
+    assert not any((found.privileges.create, found.privileges.temporary, found.privileges.extension))
+    assert "The role may not do what a copy needs" in found.refusals[0].what
+
+
+@pytest.mark.parametrize(
+    ("parameters", "name"),
+    [({"dbname": "a", "user": "b"}, "a"), ({"user": "b"}, "b")],
+)
+def test_the_name_of_the_database_is_what_libpq_takes(parameters: dict[str, str], name: str) -> None:
+    assert database_name(Dsn(parameters)) == name
+
+
+@contextmanager
+def _silent_port() -> Iterator[int]:
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+        yield listening.getsockname()[1]

