@@ -1,0 +1,156 @@
+"""What must hold (issue 5), beside what was measured."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+from bench.races import (
+    AGAIN,
+    FLOOR,
+    FRESH,
+    HEADLESS,
+    LARGE,
+    PLAIN,
+    SLOW,
+    SLOW_LINK,
+    SPECIFICATION,
+    SPECIFIED,
+    SPECIFIED_PLAIN,
+    WIZARD,
+)
+from bench.results import Results, Run, peak, seconds
+
+MEGABYTE = 10**6
+
+_SIZES = {LARGE: 1_000_000, SPECIFIED: 10_000, SPECIFIED_PLAIN: 10_000}
+_USUAL_SIZE = 100_000
+_DIMENSION = 256
+
+
+class Verdict(StrEnum):
+    """Whether a bound holds."""
+
+    HELD = "held"
+    BROKEN = "NOT HELD"
+    OPEN = "not judged"
+    """It was measured, but not on what the bound is for."""
+
+    UNKNOWN = "not measured"
+
+
+@dataclass(frozen=True, slots=True)
+class Bound:
+    """One line: what, the figure and on what it was measured, and the bound as issue 5 has it."""
+
+    what: str
+    bound: str
+    verdict: Verdict = Verdict.UNKNOWN
+    figure: str = ""
+    size: str = ""
+
+
+def bounds(results: Results) -> list[Bound]:
+    """All of them, in the issue's order."""
+    return [
+        _against_floor(results),
+        _against_floor_plain(results),
+        _against_specification(results),
+        _again(results),
+        _wizard(results),
+        _flat_memory(results),
+        _flat_time(results),
+        _slow_link(results),
+        Bound("the copier's promises (kill, restart, equality)", "hold with any number of connections: see tests/"),
+    ]
+
+
+def _against_floor(results: Results) -> Bound:
+    line = Bound("fresh destination, against the floor", "at most 1.0×, stretch 0.9×")
+    return _at_most(results, line, 1.0, results.ratio(FRESH, HEADLESS.name, FLOOR.name), (FRESH,))
+
+
+def _against_floor_plain(results: Results) -> Bound:
+    line = Bound("the same without HNSW on either side", "at most 0.85×")
+    return _at_most(results, line, 0.85, results.ratio(PLAIN, HEADLESS.name, FLOOR.name), (PLAIN,))
+
+
+def _against_specification(results: Results) -> Bound:
+    """Two figures that are only ever quoted together."""
+    line = Bound("faster than the specification's algorithm", "at least 10× and 6×")
+    written, plain = (results.ratio(race, SPECIFICATION.name, HEADLESS.name) for race in (SPECIFIED, SPECIFIED_PLAIN))
+    if written is None or plain is None:
+        return line
+    figure = f"{written:.1f}× as written, {plain:.1f}× with HNSW on neither side"
+    return _judged(results, line, figure, (SPECIFIED,), held=written >= 10 and plain >= 6)
+
+
+def _again(results: Results) -> Bound:
+    line = Bound("run again with everything present", "at least 200,000 rows/s, nothing written")
+    took = results.median(FRESH, AGAIN.name, seconds)
+    if took is None:
+        return line
+    rate = results.totals[FRESH] / took
+    runs = results.of(FRESH, AGAIN.name)
+    written = max(run.rows_written or 0 for run in runs)
+    log = max(run.wal_written or 0 for run in runs) / MEGABYTE
+    figure = f"{rate:,.0f} rows/s, {written:,} rows written (the log grew by {log:.1f} MB)"
+    return _judged(results, line, figure, (FRESH,), held=rate >= 200_000 and written == 0)
+
+
+def _wizard(results: Results) -> Bound:
+    line = Bound("under the wizard, against headless", "at most 1.1×")
+    return _at_most(results, line, 1.1, results.ratio(FRESH, WIZARD.name, HEADLESS.name), (FRESH,))
+
+
+def _flat_memory(results: Results) -> Bound:
+    """Without ``--full``, the usual source stands in for the large one, and nothing is judged."""
+    line = Bound("client memory, very many memories against few", "at most 1.2×, and 200 MB")
+    small = results.median(SPECIFIED_PLAIN, HEADLESS.name, peak)
+    for race in (LARGE, PLAIN):
+        large = results.median(race, HEADLESS.name, peak)
+        if small is not None and large is not None:
+            figure = f"{large / small:.2f}×, {large / MEGABYTE:,.0f} MB"
+            held = large <= 1.2 * small and large <= 200 * MEGABYTE if race == LARGE else None
+            return _judged(results, line, figure, (race, SPECIFIED_PLAIN), held=held)
+    return line
+
+
+def _flat_time(results: Results) -> Bound:
+    line = Bound("time a memory, very many memories against the usual number, without HNSW", "at most 1.3×")
+    large, usual = (results.median(race, HEADLESS.name, seconds) for race in (LARGE, PLAIN))
+    if large is None or usual is None:
+        return line
+    memories = {race.name: race.recipe.memories for race in results.races}
+    ratio = (large / memories[LARGE]) / (usual / memories[PLAIN])
+    return _at_most(results, line, 1.3, ratio, (LARGE, PLAIN))
+
+
+def _slow_link(results: Results) -> Bound:
+    line = Bound("slow link, against direct", "at most 1.5×, with few round trips a batch")
+    ratio = results.ratio(SLOW_LINK, SLOW.name, HEADLESS.name)
+    trips = results.median(SLOW_LINK, SLOW.name, trips_a_batch)
+    if ratio is None or trips is None:
+        return line
+    figure = f"{ratio:.2f}×, {trips:.1f} round trips a batch"
+    return _judged(results, line, figure, (SLOW_LINK,), held=ratio <= 1.5)
+
+
+def trips_a_batch(run: Run) -> float:
+    """Round trips of the copy itself, by batch."""
+    return (run.trips or 0) / max(1, run.measured.batches)
+
+
+def _at_most(results: Results, line: Bound, most: float, ratio: float | None, on: tuple[str, ...]) -> Bound:
+    return line if ratio is None else _judged(results, line, f"{ratio:.2f}×", on, held=ratio <= most)
+
+
+def _judged(results: Results, line: Bound, figure: str, on: tuple[str, ...], *, held: bool | None) -> Bound:
+    """The line with its figure, judged only where all these races had the sizes that the bound is for."""
+    recipes = {race.name: race.recipe for race in results.races}
+    meant = all(
+        recipes[race].memories == _SIZES.get(race, _USUAL_SIZE) and recipes[race].dimension == _DIMENSION for race in on
+    )
+    verdict = Verdict.OPEN if held is None or not meant else Verdict.HELD if held else Verdict.BROKEN
+    size = " and ".join(str(recipes[race]) for race in on)
+    return Bound(line.what, line.bound, verdict, figure, size)

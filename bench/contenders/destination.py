@@ -1,0 +1,29 @@
+"""What the baselines take over from the tool: the same schema, and the same indexes."""
+
+from __future__ import annotations
+
+import psycopg
+
+from bench.tasks import Task
+from vestige_tui.core.destination import indexes
+from vestige_tui.core.destination.catalog import Destination, inspect
+from vestige_tui.core.destination.connect import Connection, conninfo
+from vestige_tui.core.destination.prepare import prepare
+from vestige_tui.core.model import ModelSignature
+
+
+def connect(task: Task) -> Connection:
+    """One connection as the tool opens it, in autocommit mode."""
+    return psycopg.connect(conninfo(task.dsn), autocommit=True)
+
+
+def prepared(connection: Connection, model: ModelSignature | None) -> Destination:
+    """The tool's schema, with no secondary index yet."""
+    return prepare(connection, inspect(connection), model)
+
+
+def build_indexes(connection: Connection, destination: Destination, *, hnsw: bool) -> None:
+    """The tool's secondary indexes, built as it builds them, one after the other."""
+    for index in indexes.missing_indexes(connection, destination):
+        if hnsw or index is not indexes.HNSW:
+            indexes.build(connection, destination, index)

@@ -1,0 +1,56 @@
+"""Ready-made files in PostgreSQL's binary COPY format, from the tool's own reader and converters."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterator
+from pathlib import Path
+
+from vestige_tui.core import wire
+from vestige_tui.core.source.describe import SourceDescription, describe_open
+from vestige_tui.core.source.opening import open_source
+from vestige_tui.core.source.reader import Record, read_batches
+from vestige_tui.core.tables import BOOTSTRAP_USER_ID, TABLES, USERS, Table
+
+_BATCH = 500
+
+
+def copy_file(folder: Path, table: Table) -> Path:
+    """Where the rows of a table are."""
+    return folder / f"{table.name}.copy"
+
+
+def write_copy_files(source: Path, folder: Path) -> None:
+    """Write one file for each table of a source; of the users, the one that comes with the schema is left out."""
+    folder.mkdir()
+    with open_source(source) as reading:
+        description = describe_open(reading, source)
+        for table in TABLES:
+            with copy_file(folder, table).open("wb") as file:
+                file.write(wire.HEADER)
+                for records in sound_batches(reading, description, table, _BATCH):
+                    file.writelines(
+                        wire.row(record.fields, len(table.columns))
+                        for record in records
+                        if table is not USERS or record.key != (BOOTSTRAP_USER_ID,)
+                    )
+                file.write(wire.TRAILER)
+
+
+def sound_batches(
+    reading: sqlite3.Connection, source: SourceDescription, table: Table, batch_size: int
+) -> Iterator[list[Record]]:
+    """The rows of one table as the tool reads and converts them. Raises ``ValueError`` at a row that has a problem."""
+    if table.name not in source.sources:
+        return
+    batches = read_batches(
+        reading,
+        source.sources[table.name],
+        dimension=source.model.dimension if source.model else None,
+        model=source.model.name if source.model else None,
+        batch_size=batch_size,
+    )
+    for batch in batches:
+        if batch.rejected or any(record.problems for record in batch.records):
+            raise ValueError(f"{source.path} has rows with problems in {table.name}")
+        yield batch.records

@@ -1,0 +1,80 @@
+"""Who runs against whom, and on what."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from bench.sources import Recipe
+
+DELAY = 0.020
+"""Seconds that the slow link adds, each way."""
+
+
+@dataclass(frozen=True, slots=True)
+class Entrant:
+    """One line of a table: ``contender`` names the module that is run.
+
+    ``delay`` puts a slow link between it and the server (seconds each way). ``then`` runs afterwards on the database
+    that this one has filled. One that is not ``comparable`` does less than the tool.
+    """
+
+    name: str
+    contender: str
+    delay: float = 0.0
+    then: Entrant | None = None
+    comparable: bool = True
+
+
+AGAIN = Entrant("this tool, again", "tool")
+HEADLESS = Entrant("this tool", "tool")
+COPY_AND_AGAIN = Entrant(HEADLESS.name, "tool", then=AGAIN)
+WIZARD = Entrant("this tool, wizard", "wizard")
+SLOW = Entrant("this tool, slow link", "tool", delay=DELAY)
+FLOOR = Entrant("floor", "floor")
+SPECIFICATION = Entrant("specification", "specification")
+PGLOADER = Entrant("pgloader", "pgloader", comparable=False)
+
+REFERENCES = (HEADLESS, FLOOR, SPECIFICATION)
+"""Whose times the others are divided by."""
+
+
+@dataclass(frozen=True, slots=True)
+class Race:
+    """Entrants who take turns on one source; ``rounds`` None means as many as the command line says."""
+
+    name: str
+    title: str
+    recipe: Recipe
+    hnsw: bool
+    entrants: tuple[Entrant, ...]
+    rounds: int | None = None
+
+
+FRESH = "fresh"
+PLAIN = "plain"
+SPECIFIED = "specification"
+SPECIFIED_PLAIN = "specification-plain"
+SLOW_LINK = "slow-link"
+LOADER = "pgloader"
+LARGE = "large"
+
+NAMES = (FRESH, PLAIN, SPECIFIED, SPECIFIED_PLAIN, SLOW_LINK, LOADER, LARGE)
+
+
+def races(main: Recipe, small: int, large: int | None) -> tuple[Race, ...]:
+    """All of them: on ``main``, on as many memories as ``small`` says, and on ``large`` where that is given."""
+    smaller = main.of_size(small)
+    lasting = (
+        ()
+        if large is None
+        else (Race(LARGE, "Many memories, without HNSW", main.of_size(large), False, (HEADLESS,), rounds=1),)
+    )
+    return (
+        Race(FRESH, "Fresh destination, all indexes", main, True, (COPY_AND_AGAIN, WIZARD, FLOOR)),
+        Race(PLAIN, "Fresh destination without HNSW", main, False, (HEADLESS, FLOOR)),
+        Race(SPECIFIED, "The specification's algorithm, as written", smaller, True, (HEADLESS, SPECIFICATION)),
+        Race(SPECIFIED_PLAIN, "The specification's algorithm without HNSW", smaller, False, (HEADLESS, SPECIFICATION)),
+        Race(SLOW_LINK, f"A link that adds {DELAY * 1000:.0f} ms each way", main, True, (HEADLESS, SLOW)),
+        Race(LOADER, "Not comparable: it does far less", main, True, (HEADLESS, PGLOADER)),
+        *lasting,
+    )
