@@ -75,17 +75,15 @@ def decode_text(raw: bytes) -> str | BrokenText:
 
 def storable_text(value: str | bytes) -> tuple[str, str | None]:
     """Text that PostgreSQL can store, and what had to be replaced by U+FFFD in words, or None."""
+    decoded = value if isinstance(value, str) else decode_text(value)
     found = []
-    if isinstance(value, bytes):
-        try:
-            value = value.decode()
-        except UnicodeDecodeError:
-            value = value.decode(errors="replace")
-            found.append("bytes that are not UTF-8")
-    if "\0" in value:
-        value = value.replace("\0", "\ufffd")
+    if isinstance(decoded, bytes):
+        decoded = decoded.decode(errors="replace")
+        found.append("bytes that are not UTF-8")
+    if "\0" in decoded:
+        decoded = decoded.replace("\0", "\ufffd")
         found.append("NUL characters")
-    return value, " and ".join(found) or None
+    return decoded, " and ".join(found) or None
 
 
 def text(value: SqliteValue) -> bytes:
