@@ -62,11 +62,10 @@ class Preview:
 
     def present(self, table: Table, columns: Sequence[str], keys: Sequence[Sequence[bytes]]) -> frozenset[int]:
         """Positions in ``keys`` (fields by column) of those that the destination has already."""
-        if table.name not in self.destination.tables:
-            made = _MADE_WITH_THE_SCHEMA.get(table.name)
-            return frozenset(ord_ for ord_, key in enumerate(keys) if key[0] == made)
-        if not keys:
-            return frozenset()
+        made = _MADE_WITH_THE_SCHEMA.get(table.name)
+        made_first = frozenset(ord_ for ord_, key in enumerate(keys) if key[0] == made)
+        if table.name not in self.destination.tables or not keys:
+            return made_first
         kinds = [table.columns[table.position(name)].type for name in columns]
         names = sql.SQL(", ").join(map(sql.Identifier, columns))
         query = sql.SQL("SELECT k.ord - 1 FROM unnest({}) WITH ORDINALITY k({}, ord) JOIN {} t USING ({})").format(
@@ -80,10 +79,13 @@ class Preview:
             sql.Identifier(self.destination.schema, table.name),
             names,
         )
-        return frozenset(row[0] for row in self._connection.execute(query))
+        return made_first | {row[0] for row in self._connection.execute(query)}
 
-    def taken(self, table: Table, column: str, records: Sequence[Record]) -> set[int]:
-        """Positions of records whose unique value belongs to a row of another key, there or among those arriving."""
+    def taken(self, table: Table, column: str, records: Sequence[Record], present: frozenset[int]) -> set[int]:
+        """Positions of records whose unique value belongs to a row of another key, there or among those arriving.
+
+        Those that are ``present`` are not written, and so take nothing away from others.
+        """
         position, key = table.position(column), table.position(table.key[0])
         owners = {b"local": _BOOTSTRAP_USER} if table.name == "users" else {}
         if table.name in self.destination.tables:
@@ -99,8 +101,11 @@ class Preview:
         return {
             ord_
             for ord_, record in enumerate(records)
-            if owners.get(record.fields[position][4:], record.fields[key]) != record.fields[key]
-            or not self._ledger.add(name, record.fields[position])
+            if ord_ not in present
+            and (
+                owners.get(record.fields[position][4:], record.fields[key]) != record.fields[key]
+                or not self._ledger.add(name, record.fields[position])
+            )
         }
 
     def unresolved(self, table: Table, reference: Reference, records: Sequence[Record]) -> set[int]:
@@ -137,7 +142,7 @@ class TablePreview:
         positions = [self._table.position(name) for name in self._key]
         keys = [[record.fields[position] for position in positions] for record in records]
         present = self._preview.present(self._table, self._key, keys)
-        faults = self._faults(records) if records else {}
+        faults = self._faults(records, present) if records else {}
         written = Written()
         for ord_, record in enumerate(records):
             fault = None if ord_ in present else faults.get(ord_)
@@ -153,7 +158,7 @@ class TablePreview:
                 self._preview.arrives(self._table, record)
         return written
 
-    def _faults(self, records: Sequence[Record]) -> dict[int, RowError]:
+    def _faults(self, records: Sequence[Record], present: frozenset[int]) -> dict[int, RowError]:
         """What the server would refuse, by position; of several faults of a row the one that it names first."""
         faults: dict[int, RowError] = {}
         table = self._table
@@ -164,7 +169,7 @@ class TablePreview:
                     if record.fields[table.position(column.name)][4:] not in allowed:
                         faults.setdefault(ord_, row_error(table, record, Kind.VALUE_NOT_ALLOWED, (column.name,)))
         for name in table.unique:
-            for ord_ in self._preview.taken(table, name, records):
+            for ord_ in self._preview.taken(table, name, records, present):
                 faults.setdefault(ord_, row_error(table, records[ord_], Kind.ALREADY_TAKEN, (name,)))
         for reference in table.references:
             for ord_ in self._preview.unresolved(table, reference, records):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from importlib.metadata import version
 from pathlib import Path
 
@@ -31,16 +32,19 @@ def cli(context: click.Context) -> None:
 
 @cli.command()
 @click.option("--headless", is_flag=True, help="Without the wizard: copy, print the report and three queries.")
-def demo(headless: bool) -> ExitCode:
-    """Try it: a sample database, copied and queried.
+def demo(headless: bool) -> int:
+    """Try it: the wizard on a sample database.
 
     2,000 memories, a few of them broken on purpose, go into a PostgreSQL of the demo's own.
     """
-    from vestige_tui.demo import run_demo
+    from vestige_tui.demo import open_demo, run_demo
 
-    if not headless:
-        click.echo("The wizard is not there yet; running as with --headless.", err=True)
-    return run_demo()
+    if headless:
+        return run_demo()
+    if not (sys.stdin.isatty() and sys.stdout.isatty()):
+        click.echo("There is no terminal for the wizard; running as with --headless.", err=True)
+        return run_demo()
+    return open_demo()
 
 
 @cli.command()

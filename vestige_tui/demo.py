@@ -1,4 +1,4 @@
-"""``vestige-tui demo``: a sample database, a PostgreSQL of its own, the copy, and three queries on what arrived."""
+"""``vestige-tui demo``: a sample database and a PostgreSQL of its own, for the wizard or a copy and three queries."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from vestige_tui.copying import copy
+from vestige_tui.copying import EMBEDDED, copy
 from vestige_tui.core.destination.dsn import Dsn
 from vestige_tui.core.destination.embedded import EmbeddedServer
 from vestige_tui.core.model import ModelSignature, PresentedEmbedder, signature_hash
@@ -62,6 +62,16 @@ def run_demo() -> ExitCode:
             heading(console, "Your own memories")
             console.print(NEXT, soft_wrap=True)
     return ExitCode.CLEAN
+
+
+def open_demo() -> int:
+    """Make everything anew in the demo's folder and open the wizard on it; returns the exit code."""
+    from vestige_tui.wizard import open_wizard
+
+    folder = demo_folder()
+    EmbeddedServer(folder / "postgres").discard()
+    sample = make_sample(folder / "vestige.db", standard_error())
+    return open_wizard(sample, EMBEDDED, server_folder=folder / "postgres")
 
 
 def make_sample(path: Path, errors: Console) -> Path:

@@ -15,6 +15,7 @@ SEARCHED_CHARACTERS = 100_000
 """How much of a memory's content is indexed: a tsvector of 1 MB or more is an error."""
 
 SEARCHED_TAG_CHARACTERS = 10_000
+"""The same for its tags, and for its node type."""
 
 REGISTRY = sql.SQL(
     """CREATE TABLE IF NOT EXISTS {schema}.embedding_model (
@@ -31,7 +32,7 @@ _TAGS_TEXT = """CREATE OR REPLACE FUNCTION {schema}.vestige_tags_text(tags text[
     AS $$ SELECT pg_catalog.left(pg_catalog.array_to_string(tags, ' '), {tag_characters}) $$"""
 _SEARCH_COLUMN = """ALTER TABLE {schema}.knowledge_nodes ADD COLUMN search_vec tsvector GENERATED ALWAYS AS (
     setweight(to_tsvector('pg_catalog.english'::regconfig, left(content, {characters})), 'A')
-    || setweight(to_tsvector('pg_catalog.english'::regconfig, node_type), 'B')
+    || setweight(to_tsvector('pg_catalog.english'::regconfig, left(node_type, {tag_characters})), 'B')
     || setweight(to_tsvector('pg_catalog.english'::regconfig, {schema}.vestige_tags_text(tags)), 'C')) STORED"""
 _TOUCH = """CREATE OR REPLACE FUNCTION {schema}.vestige_touch_updated_at() RETURNS trigger LANGUAGE plpgsql
     AS $$ BEGIN NEW.updated_at := now(); RETURN NEW; END $$"""

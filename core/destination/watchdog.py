@@ -16,7 +16,7 @@ from types import TracebackType
 import psycopg
 
 from vestige_tui.core.destination.connect import Connection
-from vestige_tui.core.errors import BATCHES_STAY, Cancelled, DestinationError
+from vestige_tui.core.errors import LAST_BATCH_UNKNOWN, Cancelled, DestinationError
 
 ANSWER_TIMEOUT = 120.0
 """Seconds to wait for the answer to one step of a run, index builds aside."""
@@ -25,6 +25,8 @@ CANCEL_GRACE = 20.0
 """Seconds that a step may still take after the operator asked to stop."""
 
 _TICK = 0.1
+_ASK_AGAIN = 1.0
+"""Seconds until the server is asked once more to cancel: it may have been between two statements the first time."""
 
 
 class Watchdog:
@@ -59,6 +61,8 @@ class Watchdog:
         self._interruptible = long
         self._deadline = None if long else time.monotonic() + self._answer_timeout
         try:
+            if long and self._cancel.is_set():  # asked before there was anything to interrupt
+                raise Cancelled
             yield
         except psycopg.errors.QueryCanceled:
             if self._cancel.is_set():
@@ -71,7 +75,7 @@ class Watchdog:
                 raise Cancelled from None
             raise DestinationError(
                 f"The server has not answered for {self._answer_timeout:,.0f} seconds.",
-                means=BATCHES_STAY,
+                means=LAST_BATCH_UNKNOWN,  # the server may still be at it
                 remedy="Check the server, the network, and that nothing locks the tables; then run again: "
                 "what has arrived is skipped.",
             ) from None
@@ -80,14 +84,16 @@ class Watchdog:
             self._interruptible = False
 
     def _watch(self) -> None:
-        asked = False
+        cancelled, asked = False, float("-inf")
         while not self._done.wait(_TICK):
-            if self._cancel.is_set() and not asked:
-                asked = True
-                if self._interruptible:
-                    with suppress(psycopg.Error):
-                        self._connection.cancel_safe(timeout=CANCEL_GRACE / 2)
-                self._deadline = min(self._deadline or float("inf"), time.monotonic() + CANCEL_GRACE)
+            now = time.monotonic()
+            if self._cancel.is_set() and not cancelled:
+                cancelled = True
+                self._deadline = min(self._deadline or float("inf"), now + CANCEL_GRACE)
+            if cancelled and self._interruptible and now > asked + _ASK_AGAIN:
+                asked = now
+                with suppress(psycopg.Error):
+                    self._connection.cancel_safe(timeout=CANCEL_GRACE / 2)
             deadline = self._deadline
             if deadline is not None and time.monotonic() > deadline:
                 self._shut_down()

@@ -34,10 +34,11 @@ def open_source(path: Path) -> Iterator[sqlite3.Connection]:
     SQLite reports inside the block.
     """
     check_file(path)
+    _check_length(path)
     with explained(path), _without_traces(path):
         connection = _read_in_place(path)
         if connection is not None:
-            with closing(connection):
+            with closing(connection), _undisturbed(path):
                 yield connection
             return
         with private_folder() as folder, closing(_begin_reading(_raw_copy(path, folder))) as connection:
@@ -197,21 +198,56 @@ def explain(error: sqlite3.Error, path: Path) -> SourceError:
     code = getattr(error, "sqlite_errorname", "").removeprefix("SQLITE_").partition("_")[0]
     missing = _missing_bytes(path) if code in ("CORRUPT", "IOERR") else 0
     if missing:
-        return SourceError(
-            f"{path} is incomplete: {missing:,} bytes are missing at its end.",
-            remedy="It was probably copied or restored only in part: copy it again, or look for a backup.",
-        )
+        return _incomplete(path, missing)
     what, remedy = _EXPLANATIONS.get(
         code, ("{path} cannot be read: " + str(error) + ".", "Check it with: sqlite3 FILE 'PRAGMA integrity_check'.")
     )
     return SourceError(what.replace("{path}", str(path)), means=NOTHING_CHANGED, remedy=remedy)
 
 
+@contextmanager
+def _undisturbed(path: Path) -> Iterator[None]:
+    """See to it that a file which is being read stays the same one, though ``cp`` heeds no locks of SQLite.
+
+    While a read transaction lasts, SQLite changes the file itself only to bring in what was in the WAL at its start.
+    """
+    before = None if _has_wal(path) else _state(path)
+    yield
+    after = _state(path)
+    if before and after and before[:2] == after[:2] and before != after:
+        raise SourceError(
+            f"{path} was overwritten while it was being read.",
+            means="What has arrived may be a mixture of what was in the file before and after.",
+            remedy="Remove from the destination what this run inserted, then run again while nobody changes the file.",
+        )
+
+
+def _check_length(path: Path) -> None:
+    """Refuse a file whose end is missing: SQLite takes what is missing of its last page for zeros.
+
+    With a WAL or a journal beside it, a file may be shorter than its header says.
+    """
+    if _missing_bytes(path) and not side_files(path) and (missing := _missing_bytes(path)):
+        raise _incomplete(path, missing)
+
+
+def _incomplete(path: Path, missing: int) -> SourceError:
+    return SourceError(
+        f"{path} is incomplete: {missing:,} bytes are missing at its end.",
+        remedy="It was probably copied or restored only in part: copy it again, or look for a backup.",
+    )
+
+
 def _missing_bytes(path: Path) -> int:
-    """How much shorter a file is than its header says (SQLite's file format: page size at 16, page count at 28)."""
+    """How much shorter a file is than its header says.
+
+    SQLite's file format: page size at 16, page count at 28, which counts where the numbers at 24 and 92 are equal.
+    """
     try:
         with path.open("rb") as file:
             header = file.read(100)
+        if header[24:28] != header[92:96]:  # written by a SQLite that did not keep the page count
+            return 0
         page_size = int.from_bytes(header[16:18], "big")
         page_size = 65_536 if page_size == 1 else page_size
         return max(0, page_size * int.from_bytes(header[28:32], "big") - path.stat().st_size)

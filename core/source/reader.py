@@ -126,12 +126,13 @@ def select(source: ResolvedSource, connection: sqlite3.Connection, *, restricted
     where = f" WHERE {_label(source)} IN (SELECT value FROM json_each(:only))" if restricted else ""
     if not order:
         return f"SELECT {columns} FROM {table} n NOT INDEXED{where}"
-    if not _has_rowid(connection, source.source.table):
+    rowid = _rowid(connection, source.source.table)
+    if rowid is None:
         return f"SELECT {columns} FROM {table} n{where} ORDER BY {order}"
     # LIMIT -1 keeps SQLite from dropping the inner ORDER BY; CROSS JOIN keeps it outermost.
     return (
-        f"SELECT {columns} FROM (SELECT rowid AS r FROM {table} n NOT INDEXED{where} ORDER BY {order} LIMIT -1) k"
-        f" CROSS JOIN {table} n ON n.rowid = k.r"
+        f"SELECT {columns} FROM (SELECT {rowid} AS r FROM {table} n NOT INDEXED{where} ORDER BY {order} LIMIT -1) k"
+        f" CROSS JOIN {table} n ON n.{rowid} = k.r"
     )
 
 
@@ -141,11 +142,13 @@ def _label(source: ResolvedSource) -> str:
     return f" || '{ARROW}' || ".join(f"coalesce({part}, '')" for part in parts)
 
 
-def _has_rowid(connection: sqlite3.Connection, table: str) -> bool:
+def _rowid(connection: sqlite3.Connection, table: str) -> str | None:
+    """One of SQLite's names for a row's number that no column of the table has; None where its rows have none."""
     (without,) = connection.execute(
         "SELECT wr FROM pragma_table_list WHERE name = ? AND schema = 'main'", (table,)
     ).fetchone()
-    return not without
+    columns = {name.lower() for (name,) in connection.execute("SELECT name FROM pragma_table_xinfo(?)", (table,))}
+    return None if without else next((name for name in ("rowid", "_rowid_", "oid") if name not in columns), None)
 
 
 def record_maker(source: ResolvedSource, dimension: int | None) -> Callable[[Values], Record | RowError]:

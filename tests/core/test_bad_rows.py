@@ -8,6 +8,7 @@ from contextlib import closing
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 from uuid import UUID, uuid5
 
 import pytest
@@ -46,48 +47,34 @@ def no_content_is_shown(report: MigrationReport) -> None:
     assert "canary" not in report.to_json()
 
 
-FLAWS = [
-    pytest.param("visibility", "secret", Kind.VALUE_NOT_ALLOWED, id="visibility"),
-    pytest.param("owner_user_id", NOBODY, Kind.MISSING_REFERENCE, id="owner"),
-    pytest.param("content", "", Kind.EMPTY_CONTENT, id="content"),
-]
-
-
-@pytest.mark.parametrize("batch_size", BATCH_SIZES)
-@pytest.mark.parametrize(("column", "value", "kind"), FLAWS)
+@pytest.mark.parametrize(
+    ("column", "value", "kind"),
+    [
+        pytest.param("visibility", "secret", Kind.VALUE_NOT_ALLOWED, id="visibility"),
+        pytest.param("owner_user_id", NOBODY, Kind.MISSING_REFERENCE, id="owner"),
+        pytest.param("content", "", Kind.EMPTY_CONTENT, id="content"),
+        pytest.param("id", "note-7", Kind.BAD_UUID, id="uuid"),
+    ],
+)
 def test_one_bad_memory_costs_itself_alone(
-    small_source: Path, database: Database, column: str, value: str, kind: Kind, batch_size: int
+    small_source: Path, database: Database, column: str, value: str, kind: Kind
 ) -> None:
-    wanted = expected_tables(small_source)
+    wanted = expected_tables(small_source)["knowledge_nodes"]
     bad = spoil(small_source, 14, column, value)
     release(small_source, bad)
-    report = copy(small_source, database, batch_size=batch_size)
+    del wanted[(UUID(bad),)]
+    for batch_size in BATCH_SIZES:
+        report = copy(small_source, database, batch_size=batch_size)
 
-    error = only_error(report)
-    assert (error.table, error.row, error.field) == ("knowledge_nodes", bad, column)
-    assert (error.kind, error.copied) == (kind, False)
-    assert counts(report, "failed") == dict.fromkeys(TABLES, 0) | {"knowledge_nodes": 1}
-    assert (report.memories_copied, report.scheduling_rows) == (29, 29)
-    assert report.outcome is Outcome.ERRORS
-    no_content_is_shown(report)
-
-    del wanted["knowledge_nodes"][(UUID(bad),)]
-    assert read_tables(database)["knowledge_nodes"] == wanted["knowledge_nodes"]
-
-
-@pytest.mark.parametrize("batch_size", BATCH_SIZES)
-def test_an_id_that_is_no_uuid(small_source: Path, database: Database, batch_size: int) -> None:
-    bad = spoil(small_source, 14, "id", "note-7")
-    release(small_source, bad)
-    report = copy(small_source, database, batch_size=batch_size)
-
-    error = only_error(report)
-    assert (error.table, error.row, error.field) == ("knowledge_nodes", "note-7", "id")
-    assert (error.kind, error.copied) == (Kind.BAD_UUID, False)
-    assert report.memories_copied == 29
-    assert {str(row[0]) for row in database.rows("SELECT id FROM knowledge_nodes")} == set(memory_ids(small_source)) - {
-        "note-7"
-    }
+        error = only_error(report)
+        assert (error.table, error.row) == ("knowledge_nodes", value if column == "id" else bad)
+        assert (error.field, error.kind, error.copied) == (column, kind, False)
+        assert counts(report, "failed") == dict.fromkeys(TABLES, 0) | {"knowledge_nodes": 1}
+        assert counts(report, "inserted")["knowledge_nodes"] == counts(report, "inserted")["scheduling"] == 29
+        assert report.outcome is Outcome.ERRORS
+        no_content_is_shown(report)
+        assert read_tables(database)["knowledge_nodes"] == wanted, batch_size
+        database.execute("TRUNCATE knowledge_nodes CASCADE")
 
 
 @pytest.mark.parametrize("empty", [None, ""])
@@ -97,8 +84,7 @@ def test_no_id_at_all_is_the_nil_uuid(small_source: Path, database: Database, em
     assert (error.row, error.field, error.kind, error.copied) == (NIL_UUID, "id", Kind.BAD_UUID, False)
 
 
-@pytest.mark.parametrize("batch_size", BATCH_SIZES)
-def test_several_bad_rows_in_one_batch(small_source: Path, database: Database, batch_size: int) -> None:
+def test_several_bad_rows_in_one_batch(small_source: Path, database: Database) -> None:
     """First, last, neighbours, and of every kind: each has its own error, and all the others arrive."""
     ids = memory_ids(small_source)
     expected = {}
@@ -116,15 +102,17 @@ def test_several_bad_rows_in_one_batch(small_source: Path, database: Database, b
     mended = spoil(small_source, 10, "metadata", "{'canary': 1}")
     expected[mended] = ("metadata", Kind.MALFORMED_JSON, True)
 
-    report = copy(small_source, database, batch_size=batch_size)
-    assert {error.row: (error.field, error.kind, error.copied) for error in report.errors} == expected
-    assert len(report.errors) == 8
-    table = report.tables["knowledge_nodes"]
-    assert (table.read, table.inserted, table.failed, table.repaired) == (30, 23, 7, 1)
-    no_content_is_shown(report)
-    there = {str(row[0]) for row in database.rows("SELECT id FROM knowledge_nodes")}
-    assert there == set(ids) - {row for row, (*_, copied) in expected.items() if not copied}
-    assert database.value("SELECT metadata FROM knowledge_nodes WHERE id = %s", (mended,)) == {}
+    for batch_size in BATCH_SIZES:
+        report = copy(small_source, database, batch_size=batch_size)
+        assert {error.row: (error.field, error.kind, error.copied) for error in report.errors} == expected
+        assert len(report.errors) == 8
+        table = report.tables["knowledge_nodes"]
+        assert (table.read, table.inserted, table.failed, table.repaired) == (30, 23, 7, 1)
+        no_content_is_shown(report)
+        there = {str(row[0]) for row in database.rows("SELECT id FROM knowledge_nodes")}
+        assert there == set(ids) - {row for row, (*_, copied) in expected.items() if not copied}
+        assert database.value("SELECT metadata FROM knowledge_nodes WHERE id = %s", (mended,)) == {}
+        database.execute("TRUNCATE knowledge_nodes CASCADE")
 
 
 def test_every_row_of_a_batch_is_bad(small_source: Path, database: Database) -> None:
@@ -146,7 +134,7 @@ def test_every_row_of_a_batch_is_bad(small_source: Path, database: Database) -> 
     }
 
 
-@pytest.mark.parametrize("batch_size", [1, 3, 500])
+@pytest.mark.parametrize("batch_size", [1, 500])
 def test_what_belongs_to_a_bad_memory_stays_behind_with_it(
     small_source: Path, database: Database, batch_size: int
 ) -> None:
@@ -174,7 +162,7 @@ def test_what_belongs_to_a_bad_memory_stays_behind_with_it(
     assert counts(again, "inserted") == dict.fromkeys(TABLES, 0) | {"knowledge_nodes": 1, "scheduling": 1, "edges": 2}
 
 
-@pytest.mark.parametrize("batch_size", [1, 2, 500])
+@pytest.mark.parametrize("batch_size", [1, 500])
 def test_a_handle_that_belongs_to_another_id(small_source: Path, copied_database: Database, batch_size: int) -> None:
     """The user stays behind with a message, and so does what it owns: nothing is given to somebody else."""
     ((user, handle),) = query(
@@ -224,7 +212,7 @@ def test_two_users_of_one_handle_in_the_source(small_source: Path, database: Dat
     assert (error.table, error.row, error.kind, error.copied) == ("users", second, Kind.ALREADY_TAKEN, False)
 
 
-@pytest.mark.parametrize("batch_size", [1, 3, 500])
+@pytest.mark.parametrize("batch_size", [3, 500])
 def test_bad_rows_of_the_other_tables(small_source: Path, database: Database, batch_size: int) -> None:
     """A row that refers to nothing, or has no usable key, stays behind alone."""
     before = expected_tables(small_source)
@@ -279,7 +267,7 @@ def test_a_role_that_is_not_allowed(small_source: Path, database: Database) -> N
     assert report.group_memberships_copied == 3
 
 
-MENDED = [
+MENDED: list[tuple[str, Any, str, Any]] = [
     ("tags", "not json", "malformed_json", []),
     ("tags", '{"a": 1}', "misshapen_json", []),
     ("tags", '["a", 1]', "misshapen_json", []),
@@ -378,7 +366,7 @@ def test_a_broken_field_and_a_bad_row_in_one(small_source: Path, database: Datab
     assert report.tables["knowledge_nodes"].repaired == 0
 
 
-@pytest.mark.parametrize("batch_size", [1, 4, 500])
+@pytest.mark.parametrize("batch_size", [4, 500])
 def test_the_sample_of_broken_rows(sources: Sources, database: Database, batch_size: int) -> None:
     """The twelve flaws that the demo shows."""
     source = sources.seed(replace(SMALL_SPEC, memories=60, broken_rows=True))
@@ -525,7 +513,7 @@ def hostile_source(path: Path, seed: int) -> Path:
     return path
 
 
-@pytest.mark.parametrize("seed", range(6))
+@pytest.mark.parametrize("seed", range(4))
 def test_anything_in_any_column(tmp_path: Path, database: Database, seed: int) -> None:
     """Hostile values everywhere, repeated keys among them: no run stops, its counts add up, and the dry run knew."""
     source = hostile_source(tmp_path / "hostile.db", seed)

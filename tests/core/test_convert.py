@@ -262,9 +262,9 @@ def test_integers(fields: Fields, how: Convert, kind: str, bits: int) -> None:
             assert fields.read(how(value), kind) == str(number)
     assert fields.read(how("+7"), kind) == "7"
     assert how(None) == NULL
-    for value in (least - 1, most + 1, 2**63 - 1, str(most + 1), 1e300, "9" * 30, "", "x", "1.5", 1.5, b"1", "1e3",
+    for bad in (least - 1, most + 1, 2**63 - 1, str(most + 1), 1e300, "9" * 30, "", "x", "1.5", 1.5, b"1", "1e3",
                   math.inf, "٣"):  # fmt: skip
-        assert problem(how, value).kind is Kind.BAD_NUMBER
+        assert problem(how, bad).kind is Kind.BAD_NUMBER
     assert "out of range" in problem(how, most + 1).message
 
 

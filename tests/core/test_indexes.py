@@ -90,7 +90,7 @@ def test_they_are_built_after_the_rows_of_their_table_are_in(small_source: Path,
             early[event.table] = [on for on in indexes(database).values() if on.startswith(f"public.{event.table} ")]
 
     copy(small_source, database, on_event=watch, batch_size=4)
-    assert early == dict.fromkeys(early, [])
+    assert early == {table: [] for table in early}
     assert {"knowledge_nodes", "scheduling", "edges", "review_events"} <= early.keys()
 
 

@@ -21,7 +21,6 @@ StopMode = Literal["smart", "fast", "immediate"]
 
 _SETTINGS = {
     "fsync": "off",
-    "synchronous_commit": "off",
     "full_page_writes": "off",
     "autovacuum": "off",
     "max_wal_senders": "4",

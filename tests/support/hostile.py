@@ -5,10 +5,12 @@ from __future__ import annotations
 import hashlib
 import os
 import random
+import shutil
 import sqlite3
 import struct
 import subprocess
 import sys
+import tempfile
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from contextlib import closing, contextmanager
@@ -133,6 +135,17 @@ def run_python(
     )
 
 
+@contextmanager
+def folder_for_all() -> Iterator[Path]:
+    """A folder that every user may enter; pytest keeps its own for the user who runs it."""
+    folder = Path(tempfile.mkdtemp(prefix="vestige-hostile-"))
+    folder.chmod(0o755)
+    try:
+        yield folder
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
 _IMPORTS = """
 import encodings.idna, json, sqlite3, threading
 from pathlib import Path
@@ -165,7 +178,7 @@ def crashed_writer(path: Path, *statements: str) -> None:
 def bulk_source(path: Path, memories: int, dimension: int, *, edges: int = 0, reviews: int = 0) -> Path:
     """A source in the seed's layout with many short memories, made in a moment: for runs that are interrupted.
 
-    Every memory has its own content, vector, metadata, times and schedule; edges and reviews are spread over them.
+    Every memory has its own content, metadata, times and schedule; ten share a vector, which makes the index cheap.
     """
     create_seed_sample(
         path,
@@ -176,15 +189,16 @@ def bulk_source(path: Path, memories: int, dimension: int, *, edges: int = 0, re
     pack = struct.Struct(f"<{dimension}f").pack
     numbers = "WITH RECURSIVE n(i) AS (SELECT 0 UNION ALL SELECT i + 1 FROM n WHERE i + 1 < ?)"
     with closing(sqlite3.connect(path, isolation_level=None)) as connection:
-        connection.create_function("vector", 0, lambda: pack(*(rng.gauss(0, 1) for _ in range(dimension))))
+        vectors = [pack(*(rng.gauss(0, 1) for _ in range(dimension))) for _ in range(memories // 10 + 1)]
+        connection.create_function("vector", 1, lambda i: vectors[i % len(vectors)])
         connection.create_function("memory", 1, lambda i: memory_id(i, memories))
         connection.execute("PRAGMA synchronous = OFF")
         connection.execute("BEGIN")
         connection.execute(
             f"""{numbers} INSERT INTO knowledge_nodes
                 (id, content, node_type, tags, embedding, created_at, updated_at, metadata, domains, domain_scores)
-            SELECT memory(i), 'note ' || i || ' of the word' || i % 997, 'fact', '["t' || i % 13 || '"]',
-                   CASE WHEN i % 50 THEN vector() END, strftime('%Y-%m-%dT%H:%M:%SZ', 1750000000 + i, 'unixepoch'),
+            SELECT memory(i), 'note ' || i || ' of the word' || (i % 997), 'fact', '["t' || (i % 13) || '"]',
+                   CASE WHEN i % 50 THEN vector(i) END, strftime('%Y-%m-%dT%H:%M:%SZ', 1750000000 + i, 'unixepoch'),
                    strftime('%Y-%m-%d %H:%M:%S', 1750000000 + 2 * i, 'unixepoch'), '{{"n": ' || i || '}}', '[]', '{{}}'
             FROM n""",
             (memories,),

@@ -17,6 +17,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta, timezone
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 from uuid import UUID
@@ -81,7 +82,7 @@ def uuid(value: Any) -> UUID:
 
 def moment(value: Any) -> Any:
     """A timestamp in one of the three forms."""
-    if value in (None, b""):
+    if value is None or (isinstance(value, Text) and not value):
         return None
     if not isinstance(value, Text):
         raise Broken("bad_timestamp")
@@ -159,12 +160,18 @@ def document(value: Any) -> Any:
         raise Broken("unstorable_json")
     try:
         shown = value.decode() if isinstance(value, bytes) else str(value)
-        parsed = json.loads(shown, parse_constant=_constant)
+        parsed = json.loads(shown, parse_constant=_constant, parse_float=_number)
     except ValueError:
         raise Broken("malformed_json") from None
     if not all(_storable(part) for part in _strings(parsed)):
         raise Broken("unstorable_json")
     return parsed
+
+
+def _number(literal: str) -> Any:
+    """JSONB keeps decimals exactly, and writes whole numbers without an exponent."""
+    exact = Decimal(literal)
+    return int(exact) if exact == exact.to_integral_value() else float(literal)
 
 
 def _constant(name: str) -> Any:
@@ -387,7 +394,7 @@ def _take(reading: Reading, table: str, shape: Shape, origin: Sequence[Row]) -> 
 
 def _convert(table: str, shape: Shape, values: Row, label: str) -> tuple[Row, list[Complaint]]:
     row: Row = {}
-    complaints = []
+    complaints: list[Complaint] = []
     for name, column in shape.fields.items():
         try:
             row[name] = column.rule(values[name])
@@ -452,7 +459,7 @@ def _published(connection: sqlite3.Connection, reading: Reading, model: str) -> 
         name = row["model"] if row["model"] is None else row["model"].decode(errors="replace")
         if name in (None, model):
             vectors[_exactly(row["node_id"])] = row["embedding"]
-        elif not isinstance(row["embedding"], Text) and len(row["embedding"]) >= 4:
+        elif type(row["embedding"]) is bytes and len(row["embedding"]) >= 4:
             others[name] += 1
     for _ in others:
         reading.complaints[("knowledge_nodes", NIL, "embedding", "other_model", True)] += 1
@@ -484,7 +491,8 @@ class Loose(str):
 
     def __new__(cls, columns: dict[str, Any]) -> Loose:
         """Judge each value; what PostgreSQL cannot store is replaced in it."""
-        kept, broken = {}, False
+        kept: dict[str, Any] = {}
+        broken = False
         for name, value in columns.items():
             if isinstance(value, Text):
                 kept[name] = value.decode(errors="replace").replace("\0", "\ufffd")

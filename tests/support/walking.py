@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -13,10 +14,12 @@ from textual.pilot import Pilot
 
 from tests.support.servers import Database
 from tests.support.sources import SMALL_SPEC
-from tests.support.wizard import FakeHost, machine, on_screen, until
+from tests.support.wizard import SMALL, FakeHost, Scenario, machine, on_screen, until
+from vestige_tui.app import VestigeApp
 from vestige_tui.core.destination.probe import probe
 from vestige_tui.core.events import Event, TableProgress
 from vestige_tui.core.model import ModelSignature
+from vestige_tui.core.plan import CopyPlan
 from vestige_tui.core.report import MigrationReport
 from vestige_tui.core.source.describe import describe
 from vestige_tui.saving import save
@@ -24,12 +27,40 @@ from vestige_tui.screens.base import StepScreen
 from vestige_tui.screens.machine import Machine
 from vestige_tui.screens.run import Run
 from vestige_tui.screens.state import Prefill, Target, WizardState
+from vestige_tui.screens.steps import Step
 
 BROKEN_SPEC = replace(SMALL_SPEC, memories=60, broken_rows=True)
 """60 memories, twelve of them broken."""
 
-LONG_SPEC = replace(SMALL_SPEC, memories=4_000)
-"""Enough for several batches on every connection."""
+LONG_SPEC = replace(SMALL_SPEC, memories=1_500)
+"""Many batches, where a batch is ten rows."""
+
+
+class _StartingAt(VestigeApp):
+    """A wizard that opens at another step than the first."""
+
+    def __init__(self, on: Machine, state: WizardState, first: Step) -> None:
+        super().__init__(on, state)
+        self.animation_level = "none"
+        self._first: Step | None = first
+
+    def make_screen(self, step: Step) -> StepScreen:
+        first, self._first = self._first, None
+        return super().make_screen(first or step)
+
+
+def walk(
+    scenario: Scenario, home: Path, state: WizardState, *, first: Step, size: tuple[int, int] = SMALL
+) -> VestigeApp:
+    """Run a wizard from a step on and do with it what ``scenario`` says; returns it as it was left."""
+    app = _StartingAt(walking_machine(home), state, first)
+
+    async def run() -> None:
+        async with app.run_test(size=size) as pilot:
+            await scenario(app, pilot)
+
+    asyncio.run(run())
+    return app
 
 
 def walking_machine(home: Path) -> Machine:
@@ -48,9 +79,7 @@ def from_the_start(source: Path, database: Database, presented: ModelSignature |
 
 def chosen(source: Path, database: Database, presented: ModelSignature | None = None) -> WizardState:
     """A wizard that knows source and destination."""
-    return WizardState(
-        source=describe(source), target=Target(database.dsn, probe(database.dsn)), presented=presented
-    )
+    return WizardState(source=describe(source), target=Target(database.dsn, probe(database.dsn)), presented=presented)
 
 
 async def forward(pilot: Pilot[None], to: str) -> StepScreen:
@@ -100,14 +129,18 @@ class Gate:
 def held_copy(monkeypatch: pytest.MonkeyPatch) -> Iterator[Gate]:
     """A gate that the next copy comes to; it is open when the block ends."""
     gate = Gate()
-    take = Run._take
+    take, plan = Run._take, WizardState.plan
 
     def hold(run: Run, event: Event) -> None:
         take(run, event)
         if not run.plan.dry_run:
             gate.pass_by(event)
 
+    def small_batches(state: WizardState, *, dry_run: bool) -> CopyPlan:
+        return replace(plan(state, dry_run=dry_run), batch_size=10)
+
     monkeypatch.setattr(Run, "_take", hold)
+    monkeypatch.setattr(WizardState, "plan", small_batches)
     try:
         yield gate
     finally:

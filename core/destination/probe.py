@@ -1,0 +1,231 @@
+"""Testing a connection: what answers there, what is missing, and what is there already. Nothing is written.
+
+``create_database`` is the one exception, for a database that is missing; it is called when the operator asks for it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+import psycopg
+from psycopg import sql
+
+from vestige_tui.core.destination import catalog
+from vestige_tui.core.destination.connect import Connection, behind_pooler, conninfo
+from vestige_tui.core.destination.dsn import Dsn
+from vestige_tui.core.destination.failures import explain_connecting, explained, first_line
+from vestige_tui.core.errors import NOTHING_CHANGED, DestinationError, RefusedError
+from vestige_tui.core.model import ModelSignature
+
+STATEMENT_TIMEOUT = 5
+"""Seconds that one question to the server may take; rows that take longer to count are not counted."""
+
+_MAINTENANCE = ("postgres", "template1")
+
+
+@dataclass(frozen=True, slots=True)
+class Privileges:
+    """What the role may do: make tables in the schema, make temporary ones, add an extension to the database."""
+
+    create: bool
+    temporary: bool
+    extension: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Probe:
+    """What a test of a connection found.
+
+    ``tls`` is the protocol of the connection, None where it is not encrypted; ``local`` means a socket of this machine.
+    ``pgvector`` is the version that is installed in the database or, with ``pgvector_installed`` False, could be; None
+    where the server does not have it. ``rows`` counts the rows of each table of a copy that is there already, None
+    where they could not be counted in time. ``refusals`` are the reasons why no copy into it would start.
+    """
+
+    server_version: str
+    database: str
+    user: str
+    tls: str | None
+    local: bool
+    pgvector: str | None
+    pgvector_installed: bool
+    privileges: Privileges
+    standby: bool
+    pooled: bool
+    schema: str | None
+    rows: Mapping[str, int | None]
+    registered: ModelSignature | None
+    refusals: tuple[RefusedError, ...] = ()
+
+    @property
+    def usable(self) -> bool:
+        """Whether a copy into it could start."""
+        return not self.refusals
+
+    @property
+    def memories(self) -> int:
+        """How many memories are there already, as far as they could be counted."""
+        return self.rows.get("knowledge_nodes") or 0
+
+
+def probe(dsn: Dsn) -> Probe:
+    """Connect, look, and leave. Raises ``DestinationError``; what only stands against a copy is a refusal."""
+    with _connected(dsn) as connection, explained(dsn, means=NOTHING_CHANGED):
+        refusals: list[RefusedError] = []
+        destination = _inspect(connection, refusals)
+        with _careful(connection):
+            schema = destination.schema if destination is not None else _value(connection, "SELECT current_schema()")
+            version, installed = _pgvector(connection)
+            privileges = _privileges(connection, schema)
+            standby = bool(_value(connection, "SELECT pg_is_in_recovery()"))
+            tls = _value(connection, "SELECT version FROM pg_stat_ssl WHERE pid = pg_backend_pid()")
+        if version is not None and not installed and not privileges.extension:
+            refusals.append(_may_not_install())
+        if standby:
+            refusals.insert(0, _standby())
+        return Probe(
+            server_version=(connection.info.parameter_status("server_version") or "?").split()[0],
+            database=connection.info.dbname,
+            user=connection.info.user,
+            tls=(tls or "TLS") if connection.pgconn.ssl_in_use else None,
+            local=connection.info.host.startswith(("/", "@")),
+            pgvector=version,
+            pgvector_installed=installed,
+            privileges=privileges,
+            standby=standby,
+            pooled=destination.pooled if destination is not None else behind_pooler(connection),
+            schema=schema,
+            rows=_count_rows(connection, destination) if destination is not None else {},
+            registered=destination.registered if destination is not None else None,
+            refusals=tuple(refusals),
+        )
+
+
+def create_database(dsn: Dsn) -> str:
+    """Create the database that ``dsn`` names, empty and in UTF-8, and return its name. Raises ``DestinationError``."""
+    name = database_name(dsn)
+    statement = sql.SQL("CREATE DATABASE {} ENCODING 'UTF8' TEMPLATE template0").format(sql.Identifier(name))
+    with _maintaining(dsn) as connection:
+        try:
+            connection.execute(statement)
+        except psycopg.errors.DuplicateDatabase:
+            pass  # somebody was faster, which serves as well
+        except psycopg.Error as error:
+            raise DestinationError(
+                f"The database {name} could not be created: {first_line(error, dsn)}",
+                means=NOTHING_CHANGED,
+                remedy="Let the server's administrator create it (createdb --encoding=UTF8 NAME), "
+                "and make your user its owner.",
+            ) from None
+    return name
+
+
+def database_name(dsn: Dsn) -> str:
+    """The database that libpq connects to: the one that is named, or else one that is called like the user."""
+    defaults = {option.keyword.decode(): option.val for option in psycopg.pq.Conninfo.get_defaults()}
+    for keyword in ("dbname", "user"):
+        if named := dsn.parameters.get(keyword):
+            return named
+        if known := defaults.get(keyword):
+            return known.decode()
+    return _MAINTENANCE[0]
+
+
+@contextmanager
+def _connected(dsn: Dsn) -> Iterator[Connection]:
+    try:
+        connection = psycopg.connect(conninfo(dsn), autocommit=True, prepare_threshold=None)
+    except psycopg.Error as error:
+        raise explain_connecting(error, dsn) from None
+    with connection:
+        yield connection
+
+
+@contextmanager
+def _maintaining(dsn: Dsn) -> Iterator[Connection]:
+    """A connection to a database that every server has."""
+    for database in _MAINTENANCE:
+        try:
+            connection = psycopg.connect(conninfo(dsn.with_parameters(dbname=database)), autocommit=True)
+        except psycopg.Error as error:
+            failure = explain_connecting(error, dsn)
+            continue
+        with connection:
+            yield connection
+        return
+    raise failure
+
+
+@contextmanager
+def _careful(connection: Connection) -> Iterator[None]:
+    """A read-only transaction in which no question takes long."""
+    with connection.transaction():
+        connection.execute("SET TRANSACTION READ ONLY")
+        connection.execute(f"SET LOCAL statement_timeout = '{STATEMENT_TIMEOUT}s'")
+        yield
+
+
+def _inspect(connection: Connection, refusals: list[RefusedError]) -> catalog.Destination | None:
+    """The destination as a copy sees it; what a copy would refuse is added to ``refusals``."""
+    destination = None
+    try:
+        destination = catalog.inspect(connection)
+        catalog.check_fit(destination, destination.registered)
+        if not _value(connection, "SELECT pg_is_in_recovery()"):
+            catalog.check_writable(connection, destination)
+    except RefusedError as refusal:
+        refusals.append(refusal)
+    return destination
+
+
+def _pgvector(connection: Connection) -> tuple[str | None, bool]:
+    """Its version, and whether it is installed in this database."""
+    row = connection.execute(
+        "SELECT default_version, installed_version FROM pg_available_extensions WHERE name = 'vector'"
+    ).fetchone()
+    return (None, False) if row is None else (row[1] or row[0], row[1] is not None)
+
+
+def _privileges(connection: Connection, schema: str | None) -> Privileges:
+    row = connection.execute(
+        """SELECT coalesce(has_schema_privilege(%(schema)s, 'CREATE'), false),
+                  has_database_privilege(current_database(), 'TEMPORARY'),
+                  rolsuper OR (has_database_privilege(current_database(), 'CREATE') AND EXISTS (
+                      SELECT 1 FROM pg_available_extension_versions
+                      WHERE name = 'vector' AND (trusted OR NOT superuser)))
+           FROM pg_roles WHERE rolname = current_user""",
+        {"schema": schema},
+    ).fetchone()
+    return Privileges(*(row or (False, False, False)))
+
+
+def _count_rows(connection: Connection, destination: catalog.Destination) -> dict[str, int | None]:
+    counts: dict[str, int | None] = {}
+    for name in destination.tables:
+        try:
+            with _careful(connection):
+                counts[name] = catalog.count_rows(connection, destination.schema, name)
+        except (psycopg.errors.QueryCanceled, psycopg.errors.InsufficientPrivilege):
+            counts[name] = None
+    return counts
+
+
+def _value(connection: Connection, query: str) -> str | None:
+    row = connection.execute(query).fetchone()
+    return row[0] if row else None
+
+
+def _standby() -> RefusedError:
+    return RefusedError(
+        "The server is a standby: it follows another server and takes no writes.",
+        remedy="Connect to the primary server.",
+    )
+
+
+def _may_not_install() -> RefusedError:
+    return RefusedError(
+        "The server has pgvector, but this database does not use it yet, and your user may not add it.",
+        remedy="Let the owner of the database run once in it: CREATE EXTENSION vector;",
+    )

@@ -1,0 +1,97 @@
+"""A quick look at a file, for a list of several: size, last change, number of memories, and who has it open."""
+
+from __future__ import annotations
+
+import os
+import sys
+from contextlib import suppress
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+
+from vestige_tui.core.errors import SourceError
+from vestige_tui.core.source.describe import count_rows, read_shape
+from vestige_tui.core.source.opening import SIDE_FILES, open_source
+
+_PROCESSES = Path("/proc")
+
+
+@dataclass(frozen=True, slots=True)
+class Glance:
+    """A file in a list. ``size`` is in bytes with the WAL; ``memories`` is None where ``problem`` says why."""
+
+    path: Path
+    size: int
+    modified: datetime
+    memories: int | None
+    problem: SourceError | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Usage:
+    """Who has a file open. ``process`` names a program of this user and its number; None where none was found.
+
+    ``certain`` is False where the system does not tell: then ``side_files`` are the only sign there is.
+    """
+
+    process: str | None
+    side_files: bool
+    certain: bool
+
+
+def glance(path: Path) -> Glance:
+    """Look at a file. Raises ``SourceError`` where not even its size can be told."""
+    try:
+        status = path.stat()
+        size = status.st_size + sum(_size(path.with_name(path.name + suffix)) for suffix in SIDE_FILES[:1])
+    except OSError as error:
+        raise SourceError(
+            f"{path} cannot be looked at: {error.strerror or error}.", remedy="Check the path and its permissions."
+        ) from None
+    modified = datetime.fromtimestamp(status.st_mtime, UTC)
+    try:
+        return Glance(path, size, modified, _count_memories(path))
+    except SourceError as error:
+        return Glance(path, size, modified, None, error)
+
+
+def usage(path: Path) -> Usage:
+    """Whether another program has the file open, looked up without touching the file."""
+    side_files = any(path.with_name(path.name + suffix).exists() for suffix in SIDE_FILES)
+    if sys.platform != "linux" or not _PROCESSES.is_dir():
+        return Usage(None, side_files, certain=False)
+    return Usage(_holder(path), side_files, certain=True)
+
+
+def _count_memories(path: Path) -> int:
+    with open_source(path) as connection:
+        if "knowledge_nodes" not in read_shape(connection):
+            raise SourceError(
+                f"{path} has no table of memories.", remedy="Name the file that Vestige uses, usually vestige.db."
+            )
+        return count_rows(connection, "knowledge_nodes")
+
+
+def _size(path: Path) -> int:
+    try:
+        return path.stat().st_size
+    except OSError:
+        return 0
+
+
+def _holder(path: Path) -> str | None:
+    """The first other process whose list of open files has this one; those of other users are not told."""
+    try:
+        wanted = path.stat()
+    except OSError:
+        return None
+    for process in _PROCESSES.iterdir():
+        if not process.name.isdigit() or int(process.name) == os.getpid():
+            continue
+        with suppress(OSError):
+            for descriptor in (process / "fd").iterdir():
+                with suppress(OSError):
+                    found = descriptor.stat()
+                    if (found.st_dev, found.st_ino) == (wanted.st_dev, wanted.st_ino):
+                        return f"{(process / 'comm').read_text(errors='replace').strip()}, process {process.name}"
+    return None

@@ -1,0 +1,74 @@
+"""Where Vestige keeps its database on this machine; the order is that of Vestige's own programs and documents."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+
+FILE_NAME = "vestige.db"
+DATA_DIR_VARIABLE = "VESTIGE_DATA_DIR"
+
+
+def candidates(
+    environment: Mapping[str, str] = os.environ,
+    *,
+    home: Path | None = None,
+    folder: Path | None = None,
+    platform: str = sys.platform,
+) -> tuple[Path, ...]:
+    """Every place to look, the likeliest first and each once, whether there is anything or not.
+
+    ``home`` and ``folder`` default to the user's home and the current folder; ``platform`` is ``sys.platform``.
+    """
+    home, folder = home or Path.home(), folder or Path.cwd()
+    return tuple(dict.fromkeys(place / FILE_NAME for place in _folders(environment, home, folder, platform)))
+
+
+def locate(
+    environment: Mapping[str, str] = os.environ,
+    *,
+    home: Path | None = None,
+    folder: Path | None = None,
+    platform: str = sys.platform,
+) -> tuple[Path, ...]:
+    """The candidates that are files; a file that can be reached by two paths is named once."""
+    found: dict[Path, Path] = {}
+    for path in candidates(environment, home=home, folder=folder, platform=platform):
+        try:
+            if path.is_file():
+                found.setdefault(path.resolve(), path)
+        except OSError:  # a folder that may not be entered, a link to itself
+            continue
+    return tuple(found.values())
+
+
+def _folders(environment: Mapping[str, str], home: Path, folder: Path, platform: str) -> Iterator[Path]:
+    if told := environment.get(DATA_DIR_VARIABLE, "").strip():
+        yield _expanded(told, home, folder)
+    yield from _data_folders(environment, home, platform)
+    yield home / ".vestige"
+    yield folder / ".vestige"
+
+
+def _data_folders(environment: Mapping[str, str], home: Path, platform: str) -> Iterator[Path]:
+    """What Rust's ``ProjectDirs("com", "vestige", "core")`` gives, then what Vestige's documents name besides."""
+    if platform == "win32":
+        roaming = Path(environment.get("APPDATA") or home / "AppData" / "Roaming")
+        yield roaming / "vestige" / "core" / "data"
+        yield roaming / "vestige" / "core"
+    elif platform == "darwin":
+        yield home / "Library" / "Application Support" / "com.vestige.core"
+    else:
+        told = Path(environment.get("XDG_DATA_HOME", ""))
+        data = told if told.is_absolute() else home / ".local" / "share"  # the standard ignores a relative one
+        yield data / "core"
+        yield data / "vestige" / "core"
+
+
+def _expanded(told: str, home: Path, folder: Path) -> Path:
+    """A leading ``~`` is the home folder, also in front of a backslash."""
+    if told == "~" or told.startswith(("~/", "~\\")):
+        return home / told[2:]
+    return folder / told

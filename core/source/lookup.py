@@ -1,0 +1,76 @@
+"""One row of a source, for an operator to look at: read by its label, and never more of a value than is shown."""
+
+from __future__ import annotations
+
+import sqlite3
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from vestige_tui.core.report import NIL_UUID
+from vestige_tui.core.source.describe import quoted, read_shape
+from vestige_tui.core.source.layouts import ResolvedSource, resolve
+from vestige_tui.core.source.opening import open_source
+from vestige_tui.core.source.reader import ARROW
+
+EXCERPT = 4_000
+"""Bytes of a value that are read: some screens full, whatever the value's size."""
+
+
+@dataclass(frozen=True, slots=True)
+class FoundValue:
+    """A value as it stands in the source.
+
+    ``type`` is SQLite's: null, integer, real, text or blob. ``size`` is in bytes; ``start`` is the value's beginning
+    as text, or the first bytes of a BLOB in hexadecimal.
+    """
+
+    column: str
+    type: str
+    size: int
+    start: str
+
+
+def find_row(path: Path, table: str, label: str) -> tuple[FoundValue, ...] | None:
+    """The row of a destination table that ``RowError.row`` names, as the source has it now; None where there is none.
+
+    The nil UUID finds the first row without an id. Raises ``SourceError``.
+    """
+    with open_source(path) as connection:
+        shape = read_shape(connection)
+        source = resolve(shape).get(table)
+        if source is None:
+            return None
+        columns = shape[source.source.table]
+        fields = ", ".join(
+            f"typeof(n.{name}), length(CAST(n.{name} AS BLOB)), substr(CAST(n.{name} AS BLOB), 1, {EXCERPT})"
+            for name in map(quoted, columns)
+        )
+        row = _fetch(connection, source, fields, label)
+    if row is None:
+        return None
+    triples = zip(columns, row[::3], row[1::3], row[2::3], strict=True)
+    return tuple(FoundValue(name, kind, size or 0, _readable(kind, start)) for name, kind, size, start in triples)
+
+
+def _fetch(connection: sqlite3.Connection, source: ResolvedSource, fields: str, label: str) -> tuple[Any, ...] | None:
+    """The first row of a label: by the key's own columns, which an index may serve, or else by reading all labels."""
+    keys = [source.expressions[source.table.position(name)] or "NULL" for name in source.table.key]
+    query = f"SELECT {fields} FROM {quoted(source.source.table)} n WHERE"
+    parts = label.split(ARROW)
+    if len(parts) == len(keys):
+        exact = " AND ".join(f"{key} = ?" for key in keys)
+        row: tuple[Any, ...] | None = connection.execute(f"{query} {exact} LIMIT 1", parts).fetchone()
+        if row is not None:
+            return row
+    labels = f" || '{ARROW}' || ".join(f"coalesce({key}, '')" for key in keys)
+    nameless = ARROW.join("" for _ in keys)
+    wanted = nameless if label == NIL_UUID else label
+    found: tuple[Any, ...] | None = connection.execute(f"{query} {labels} = ? LIMIT 1", (wanted,)).fetchone()
+    return found
+
+
+def _readable(kind: str, start: bytes | None) -> str:
+    if start is None:
+        return ""
+    return start.hex() if kind == "blob" else start.decode(errors="replace")

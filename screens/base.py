@@ -1,0 +1,280 @@
+"""What every step has in common: header, sidebar, body, buttons, keys, help, and the ways forward and back."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import replace
+from typing import TYPE_CHECKING, ClassVar
+
+from textual import events, on
+from textual.app import ComposeResult
+from textual.binding import ActiveBinding, Binding, BindingType
+from textual.containers import Horizontal, Vertical, VerticalScroll
+from textual.content import Content
+from textual.message import Message
+from textual.screen import Screen
+from textual.widgets import Button, Footer, Label, Static
+
+from vestige_tui.screens.dialogs import HelpDialog
+from vestige_tui.screens.machine import Machine
+from vestige_tui.screens.state import WizardState
+from vestige_tui.screens.steps import Step, previous_step
+from vestige_tui.screens.widgets.sidebar import Sidebar, StepLine
+from vestige_tui.screens.widgets.text import plain
+
+if TYPE_CHECKING:
+    from vestige_tui.core.destination.dsn import Dsn
+
+SMALLEST = (80, 24)
+"""Columns and rows that a step needs."""
+
+WIDE = 96
+"""Columns from which the sidebar has room for words."""
+
+ROOMY = 32
+"""Rows from which lists may take more of them."""
+
+
+class StepScreen(Screen[None]):
+    """One step of the wizard.
+
+    A step says which one it is (``STEP``, ``HELP``), composes its body in ``compose_body``, names its main action in
+    ``primary_label`` and carries it out in ``primary``. It hands a new state over with ``keep``, ``advance`` or
+    ``go_back``, and calls ``refresh_shell`` when label or state of its main action changed.
+    """
+
+    STEP: ClassVar[Step]
+    HELP: ClassVar[str]
+    """The text of F1: what the step is for, what its choices mean."""
+
+    SCROLLS: ClassVar[str] = "#body"
+    """The part that Page Up and Page Down move, whatever has the focus."""
+
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("ctrl+b", "back", "Back"),
+        Binding("ctrl+n", "primary", "Continue"),
+        Binding("pagedown", "scroll_page(1)", "More", key_display="PgDn"),
+        Binding("pageup", "scroll_page(-1)", "More", show=False),
+        Binding("f1", "help", "Help"),
+    ]
+    HORIZONTAL_BREAKPOINTS = [  # noqa: RUF012  (Textual declares it otherwise)
+        (0, "-too-narrow"),
+        (SMALLEST[0], "-narrow"),
+        (WIDE, "-wide"),
+    ]
+    VERTICAL_BREAKPOINTS = [  # noqa: RUF012
+        (0, "-too-short"),
+        (SMALLEST[1], "-low"),
+        (ROOMY, "-roomy"),
+    ]
+
+    class Replaced(Message):
+        """``step`` has a new state and stays where it is."""
+
+        def __init__(self, state: WizardState, step: Step) -> None:
+            super().__init__()
+            self.state = state
+            self.step = step
+
+    class Finished(Replaced):
+        """``step`` has its answer: go on to the next one."""
+
+    class Left(Replaced):
+        """The operator wants to go from ``step`` to ``to``, an earlier one or one that was reached before."""
+
+        def __init__(self, state: WizardState, step: Step, to: Step) -> None:
+            super().__init__(state, step)
+            self.to = to
+
+    def __init__(self, state: WizardState, machine: Machine) -> None:
+        super().__init__(classes="step")
+        self.state = state
+        self.machine = machine
+        self._keys: tuple[tuple[str, str, bool], ...] = ()
+
+    def compose_body(self) -> ComposeResult:
+        """The widgets of this step."""
+        yield from ()
+
+    def extra_buttons(self) -> Iterable[Button]:
+        """Buttons between Back and the main action."""
+        return ()
+
+    @property
+    def lead(self) -> str:
+        """What this step is about, in half a line beside its title."""
+        return ""
+
+    @property
+    def primary_label(self) -> str:
+        """What the main action will do, as its button and its key say it; empty where there is none now."""
+        return ""
+
+    @property
+    def primary_ready(self) -> bool:
+        """Whether the main action can be taken now."""
+        return True
+
+    @property
+    def back_ready(self) -> bool:
+        """Whether the operator may leave this step now."""
+        return True
+
+    def primary(self) -> None:
+        """Take the main action."""
+
+    def keep(self, state: WizardState) -> None:
+        """Hand over a new state and stay here."""
+        self.state = state
+        self.post_message(self.Replaced(state, self.STEP))
+        self.refresh_shell()
+
+    def advance(self, state: WizardState) -> None:
+        """Hand over a new state and go on to the next step that asks something."""
+        self.state = state
+        self.post_message(self.Finished(state, self.STEP))
+
+    def go_back(self) -> None:
+        """Go to the step before this one; what has been answered stays."""
+        step = previous_step(self.STEP, self.state)
+        if step is not None and self.back_ready:
+            self.go_to(step)
+
+    def go_to(self, step: Step) -> None:
+        """Go to a certain step."""
+        self.post_message(self.Left(self.state, self.STEP, step))
+
+    def compose(self) -> ComposeResult:
+        """The shell around ``compose_body``."""
+        with Horizontal(id="top"):
+            yield Label("vestige-tui", id="program")
+            yield Label(id="move")
+        with Horizontal(id="middle"):
+            yield Sidebar(id="sidebar")
+            with Vertical(id="page"):
+                with Horizontal(id="heading"):
+                    yield Label(self.STEP.title, id="title")
+                    yield Label(id="lead")
+                with VerticalScroll(id="body", can_focus=False):
+                    yield from self.compose_body()
+                with Horizontal(id="buttons"):
+                    yield Button("Back", id="back", compact=True)
+                    yield from self.extra_buttons()
+                    yield Static(classes="spacer")
+                    yield Button(id="primary", compact=True, classes="-primary")
+        yield Footer(show_command_palette=False)
+        yield Static(id="too-small")
+
+    def on_mount(self) -> None:
+        """Fill the shell, and keep the key that scrolls in step with whether there is more to see."""
+        self.watch(self.query_one(self.SCROLLS), "show_vertical_scrollbar", self._refresh_keys, init=False)
+        self.refresh_shell()
+
+    def refresh_shell(self) -> None:
+        """Show state, label and readiness as they are now."""
+        if not self.is_mounted:
+            return
+        self.query_one("#move", Label).update(moved(self.state))
+        self.query_one(Sidebar).show(
+            self.state, self.STEP, brief=self.app.size.width < WIDE, locked=not self.back_ready
+        )
+        self.query_one("#lead", Label).update(plain(self.lead))
+        button = self.query_one("#primary", Button)
+        if str(button.label) != self.primary_label:
+            button.label = Content(self.primary_label)
+            button.refresh(layout=True)  # by itself a new label keeps the old width
+        button.display = bool(self.primary_label)
+        button.disabled = not self.primary_ready
+        back = self.query_one("#back", Button)
+        back.display = previous_step(self.STEP, self.state) is not None
+        back.disabled = not self.back_ready
+        self._refresh_keys()
+
+    def _refresh_keys(self) -> None:
+        """Have the footer drawn anew, but only when it would say something else: each time it is built from nothing."""
+        keys = tuple(
+            (key, active.binding.description, active.enabled)
+            for key, active in self.active_bindings.items()
+            if active.binding.show
+        )
+        if keys != self._keys:
+            self._keys = keys
+            self.refresh_bindings()
+
+    @property
+    def active_bindings(self) -> dict[str, ActiveBinding]:
+        """The keys of this step; that of the main action says what it will do."""
+        bindings = super().active_bindings
+        if (found := bindings.get("ctrl+n")) is not None and self.primary_label:
+            bindings["ctrl+n"] = found._replace(binding=replace(found.binding, description=self.primary_label))
+        return bindings
+
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        """Which keys there are now: None shows one dimmed, False not at all."""
+        if action == "primary":
+            return bool(self.primary_label) and (self.primary_ready or None)
+        if action == "back":
+            return previous_step(self.STEP, self.state) is not None and (self.back_ready or None)
+        if action == "scroll_page":
+            return self.is_mounted and self.query_one(self.SCROLLS).max_scroll_y > 0
+        return super().check_action(action, parameters)
+
+    def action_primary(self) -> None:
+        """The key of the main action."""
+        self.primary()
+
+    def action_back(self) -> None:
+        """The key that goes back."""
+        self.go_back()
+
+    def action_scroll_page(self, direction: int) -> None:
+        """Show more of what does not fit."""
+        area = self.query_one(self.SCROLLS)
+        area.scroll_relative(y=direction * max(area.size.height - 1, 1), animate=False)
+
+    def action_help(self) -> None:
+        """Explain this step."""
+        self.app.push_screen(HelpDialog(self.STEP.title, self.HELP.strip()))
+
+    @on(Button.Pressed, "#primary")
+    def _primary_pressed(self) -> None:
+        self.primary()
+
+    @on(Button.Pressed, "#back")
+    def _back_pressed(self) -> None:
+        self.go_back()
+
+    @on(StepLine.Chosen)
+    def _step_chosen(self, event: StepLine.Chosen) -> None:
+        self.go_to(event.step)
+
+    def on_resize(self, event: events.Resize) -> None:
+        """Fit the sidebar, or say that there is too little room."""
+        width, height = event.size
+        self.query_one("#too-small", Static).update(
+            f"vestige-tui needs {SMALLEST[0]} × {SMALLEST[1]} characters.\n"
+            f"This terminal has {width} × {height}.\nMake it larger: everything goes on as it was."
+        )
+        self.refresh_shell()
+
+
+def moved(state: WizardState) -> Content:
+    """What is being moved where: the source's file name and the destination, its password masked."""
+    source = state.source.path.name if state.source is not None else "…"
+    if state.target is None:
+        destination = "…"
+    elif state.target.embedded:
+        destination = "embedded PostgreSQL"
+    else:
+        destination = place_of(state.target.dsn)
+    return Content.assemble(plain(source), "  ", ("→", "$accent"), "  ", plain(destination))
+
+
+def place_of(dsn: Dsn) -> str:
+    """A destination in few words: ``user@host:port/database``."""
+    values = dsn.parameters
+    if values.get("host", "").startswith(("/", "@")):
+        return f"{values.get('dbname', 'database')} on this machine"
+    from vestige_tui.screens.dsn_fields import without_secrets  # the first step needs none of libpq, which loads slowly
+
+    return without_secrets(dsn).masked.removeprefix("postgresql://")

@@ -1,0 +1,102 @@
+"""Testing a destination: which password is tried, and what each obstacle means for somebody with these fields."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+from vestige_tui.core.destination.dsn import Dsn
+from vestige_tui.core.destination.probe import create_database, probe
+from vestige_tui.core.errors import DestinationError, Obstacle
+from vestige_tui.screens.dsn_fields import with_password
+from vestige_tui.screens.machine import EmbeddedHost, PasswordStore, Secret
+from vestige_tui.screens.state import PasswordOrigin, Target
+
+
+@dataclass(frozen=True, slots=True)
+class Tested:
+    """A destination that answered, and what became of the wish to remember its password."""
+
+    target: Target
+    keyring_problem: str | None = None
+    remembered: bool = False
+
+
+def try_server(dsn: Dsn, passwords: PasswordStore, *, remember: bool) -> Tested:
+    """Connect with what the fields say, then with what libpq finds by itself, then with the keyring's password.
+
+    Raises ``DestinationError``. A password that was typed is put into the keyring when ``remember`` says so.
+    """
+    typed = dsn.parameters.get("password")
+    account = passwords.account(dsn)
+    try:
+        found = probe(dsn)
+    except DestinationError as error:
+        stored = passwords.get(account) if error.obstacle is Obstacle.NO_PASSWORD and not typed else None
+        if stored is None:
+            raise _in_terms_of_the_fields(error, dsn) from None
+        return Tested(_with_stored(dsn, stored))
+    if not typed:
+        return Tested(Target(dsn, found))
+    tested = Tested(Target(dsn, found, password=PasswordOrigin.TYPED))
+    if not remember:
+        return tested
+    problem = passwords.set(account, Secret(typed))
+    return replace(tested, keyring_problem=problem, remembered=problem is None)
+
+
+def try_embedded(host: EmbeddedHost) -> Tested:
+    """Start the embedded server and look at it. Raises ``MigrationError``."""
+    dsn = host.start()
+    return Tested(Target(dsn, probe(dsn), embedded=True))
+
+
+def create_and_try(dsn: Dsn, passwords: PasswordStore, *, remember: bool) -> Tested:
+    """Create the database that is missing, and test again. Raises ``DestinationError``."""
+    stored = passwords.get(passwords.account(dsn)) if not dsn.parameters.get("password") else None
+    try:
+        create_database(dsn)
+    except DestinationError as error:
+        if error.obstacle is not Obstacle.NO_PASSWORD or stored is None:
+            raise _in_terms_of_the_fields(error, dsn) from None
+        create_database(with_password(dsn, stored.reveal()))
+    return try_server(dsn, passwords, remember=remember)
+
+
+def _with_stored(dsn: Dsn, stored: Secret) -> Target:
+    complete = with_password(dsn, stored.reveal())
+    try:
+        return Target(complete, probe(complete), password=PasswordOrigin.KEYRING)
+    except DestinationError as error:
+        explained = _in_terms_of_the_fields(error, complete)
+        if error.obstacle is Obstacle.WRONG_PASSWORD:
+            explained.remedy = "The password came from the keyring. Type the right one, or choose Forget it."
+        raise explained from None
+
+
+def _in_terms_of_the_fields(error: DestinationError, dsn: Dsn) -> DestinationError:
+    """The same in fewer words: the fields with the destination are in sight, and nothing can have been changed."""
+    if error.obstacle is not None:
+        error.what = error.what.removesuffix(f" ({dsn.masked})")
+        error.means = "Nothing has been changed."
+        error.remedy = _REMEDIES[error.obstacle]
+    return error
+
+
+_REMEDIES = {
+    Obstacle.NO_ANSWER: "Check host and port, and whether a firewall or a missing VPN is in the way.",
+    Obstacle.WRONG_PASSWORD: "Check user and password.",
+    Obstacle.NO_PASSWORD: "Type it into the field Password.",
+    Obstacle.UNKNOWN_HOST: "Check how the host is spelt, and your network or VPN.",
+    Obstacle.REFUSED: "Check host and port, that PostgreSQL is running there, and that it listens on that address "
+    "(listen_addresses in postgresql.conf).",
+    Obstacle.TLS_REQUIRED: "Set TLS to “always”.",
+    Obstacle.NOT_ALLOWED: "Check user and database; else the server's administrator has to allow your address "
+    "(pg_hba.conf).",
+    Obstacle.NO_TLS: "Set TLS to “when offered”, where you trust the network in between.",
+    Obstacle.TLS_FAILED: "Check the host's name and the certificate; “always” encrypts without checking it.",
+    Obstacle.DATABASE_MISSING: "It can be created now, empty: choose Create database. Or name another one.",
+    Obstacle.UNKNOWN_USER: "Check the user's name.",
+    Obstacle.NO_SLOT: "Wait a moment and test again, or let its administrator raise max_connections.",
+    Obstacle.NOT_READY: "Wait a moment and test again.",
+}
+"""What to do about each obstacle, for somebody who has the fields of this step before them."""

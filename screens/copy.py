@@ -1,0 +1,178 @@
+"""The copy step: the copier at work, its bars, the rows with trouble as they come up, and the way to stop it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from datetime import datetime
+from typing import ClassVar
+
+from textual import on
+from textual.app import ComposeResult
+from textual.binding import Binding, BindingType
+from textual.content import Content
+from textual.widgets import Button, Label, Static
+
+from vestige_tui.core.events import Phase
+from vestige_tui.screens.base import StepScreen
+from vestige_tui.screens.dialogs import ConfirmDialog
+from vestige_tui.screens.outcome import clock
+from vestige_tui.screens.progress import Progress
+from vestige_tui.screens.row_dialog import RowDialog
+from vestige_tui.screens.run import Run
+from vestige_tui.screens.state import rows_in_source
+from vestige_tui.screens.steps import Step
+from vestige_tui.screens.widgets.progress_bars import ProgressBars, phase_words
+from vestige_tui.screens.widgets.trouble_list import TroubleList
+from vestige_tui.screens.work import WorkWanted
+
+_CANCEL_MEANS = "ends after this batch; what has arrived stays"
+_CANCELLING = "Finishing this batch, then stopping…"
+_TICK = 0.5  # seconds between two looks at the clock
+
+
+class CopyScreen(StepScreen):
+    """Shows a run from its first moment to its last, then goes on to the report by itself."""
+
+    STEP = Step.COPY
+    HELP = """
+The copy reads your file and adds rows at the destination, a batch at a time. Each batch arrives wholly or not at all.
+Your file is only read.
+
+Cancel ends the copy after the batch in flight. What has arrived stays; running the copy again skips it and brings the
+rest. The same holds when the connection breaks or the machine goes down.
+
+Rows with trouble appear in the list below the bars. They never stop the copy. The report shows all of them afterwards.
+"""
+    BINDINGS: ClassVar[list[BindingType]] = [Binding("escape", "cancel", "Cancel")]
+
+    _run: Run | None = None
+    _progress = Progress()
+    _started: datetime | None = None
+
+    def compose_body(self) -> ComposeResult:
+        """What is being done, the bars, and the rows with trouble."""
+        yield Label(id="phase")
+        yield ProgressBars(rows_in_source(self.state) if self.state.only is None else {}, id="bars")
+        yield Label(id="trouble-title")
+        yield TroubleList(empty="None so far.", id="rows")
+
+    def extra_buttons(self) -> Iterable[Button | Static]:  # type: ignore[override]
+        """Cancel, and what it means."""
+        yield Button("Cancel", id="cancel", compact=True)
+        yield Static(_CANCEL_MEANS, id="cancel-means")
+
+    def on_mount(self) -> None:
+        """Have the run carried out, and show the first of it."""
+        agreement = self.state.agreement
+        presented = agreement.presented if agreement is not None else self.state.presented
+        self._run = Run(
+            self.state.plan(dry_run=False),
+            presented,
+            self.post_message,
+            only=self.state.only,
+            keep=self.machine.keep_report,
+        )
+        self._started = self.machine.now()
+        self.post_message(WorkWanted(self._run))
+        self._show(self._progress)
+        self.query_one(TroubleList).focus()
+        self.set_interval(_TICK, self._show_time)
+
+    @property
+    def lead(self) -> str:
+        """How long it has taken, and how long it will."""
+        elapsed = (self.machine.now() - self._started).total_seconds() if self._started is not None else 0.0
+        parts = [f"elapsed {clock(elapsed)}"]
+        if self._progress.phase is Phase.COPY and (left := self._progress.seconds_left) is not None:
+            parts.append(f"about {clock(max(1.0, left))} left for the rows")
+        return " · ".join(parts)
+
+    @property
+    def back_ready(self) -> bool:
+        """A running copy is cancelled, not walked out on."""
+        return False
+
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        """A copy can be cancelled once; there is no going back from it."""
+        if action == "back":
+            return False
+        if action == "cancel":
+            return self._run is not None and not self._run.cancelled
+        return super().check_action(action, parameters)
+
+    def refresh_shell(self) -> None:
+        """As every step, but without Back."""
+        super().refresh_shell()
+        if self.is_mounted:
+            self.query_one("#back").display = False
+
+    @on(Run.Progressed)
+    def _progressed(self, event: Run.Progressed) -> None:
+        self._show(event.progress)
+
+    @on(Run.Troubled)
+    def _troubled(self, event: Run.Troubled) -> None:
+        rows = self.query_one(TroubleList)
+        rows.add(event.errors)
+        self._show_trouble(len(rows.errors))
+
+    def _show(self, progress: Progress) -> None:
+        self._progress = progress
+        self.query_one(ProgressBars).show(progress)
+        self.query_one("#phase", Label).update(self._phase_line())
+        self._show_trouble(len(self.query_one(TroubleList).errors))
+        self._show_time()
+
+    def _phase_line(self) -> Content:
+        if self._run is not None and self._run.cancelled:
+            return Content.assemble(("… ", "bold $warning"), (_CANCELLING, "bold"))
+        words = phase_words(self._progress.phase)
+        total = self._progress.total
+        if self._progress.phase is not Phase.COPY or not total.total:
+            return Content(f"{words}…")
+        return Content(f"{words}: {total.read:,} of {total.total:,} rows, {self._progress.fraction:.0%}")
+
+    def _show_trouble(self, number: int) -> None:
+        mark = ("! ", "bold $warning") if number else ("– ", "$muted")
+        self.query_one("#trouble-title", Label).update(Content.assemble(mark, f"Rows with trouble: {number:,}"))
+
+    def _show_time(self) -> None:
+        self.query_one("#lead", Label).update(self.lead)
+
+    @on(TroubleList.Opened)
+    def _open(self, event: TroubleList.Opened) -> None:
+        if self.state.source is not None:
+            self.app.push_screen(RowDialog(event.error, self.state.source.path, dry=False))
+
+    @on(Button.Pressed, "#cancel")
+    def action_cancel(self) -> None:
+        """Ask whether the copy is to end."""
+        question = ConfirmDialog(
+            "Cancel the copy?",
+            "It ends after the batch in flight. What has arrived stays, and your file is as it was.\n"
+            "Running the copy again skips what is there and brings the rest.",
+            yes="Cancel the copy",
+            no="Go on copying",
+        )
+        self.app.push_screen(question, self._cancel)
+
+    def _cancel(self, really: bool | None) -> None:
+        if not really or self._run is None:
+            return
+        self._run.cancel()
+        self.query_one("#cancel", Button).disabled = True
+        self.query_one("#cancel-means", Static).update("")
+        self.query_one("#phase", Label).update(self._phase_line())
+        self.refresh_bindings()
+
+    @on(Run.Ended)
+    def _go_on(self) -> None:
+        """To the report, unless a dialog is open: then when it has been closed."""
+        run = self._run
+        if run is not None and not run.running and self.is_current:
+            state = self.state.with_report(run.report, run.failure, saved=run.saved, unsaved=run.unsaved)
+            self.advance(state)
+
+    def on_screen_resume(self) -> None:
+        """A dialog was closed; the run may have ended meanwhile."""
+        self._go_on()

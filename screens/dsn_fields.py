@@ -1,0 +1,86 @@
+"""A connection string as fields that people fill in, and back: the same destination said in two ways.
+
+Reading is ``Dsn``'s, and so libpq's. Writing makes a URL that holds every parameter but the secret ones.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from urllib.parse import quote, urlencode
+
+from vestige_tui.core.destination.dsn import SECRET_PARAMETERS, Dsn
+
+FIELDS = ("host", "port", "dbname", "user", "sslmode")
+"""The parameters that have a field of their own; the password has one too, and is never part of the URL."""
+
+TLS_MODES = {
+    "prefer": "when offered",
+    "require": "always",
+    "verify-full": "always, host checked",
+    "verify-ca": "always, issuer checked",
+    "allow": "only if demanded",
+    "disable": "never",
+}
+"""What ``sslmode`` may be, in words; the first is libpq's default."""
+
+_ENVIRONMENT = {
+    "PGHOST": "host",
+    "PGHOSTADDR": "hostaddr",
+    "PGPORT": "port",
+    "PGDATABASE": "dbname",
+    "PGUSER": "user",
+    "PGSSLMODE": "sslmode",
+    "PGSERVICE": "service",
+}
+_PLACES = ("PGHOST", "PGHOSTADDR", "PGDATABASE", "PGSERVICE")
+"""Variables of which one has to be set for the environment to name a destination."""
+
+
+def fields_of(dsn: Dsn) -> dict[str, str]:
+    """The value of each field, empty where the connection string is silent."""
+    return {name: dsn.parameters.get(name, "") for name in FIELDS}
+
+
+def with_fields(dsn: Dsn, fields: Mapping[str, str]) -> Dsn:
+    """The same destination with these fields; an empty one takes its parameter away, all others stay."""
+    kept = {name: value for name, value in dsn.parameters.items() if name not in fields}
+    return Dsn(kept | {name: value.strip() for name, value in fields.items() if value.strip()})
+
+
+def with_password(dsn: Dsn, password: str) -> Dsn:
+    """The same destination with this password, or as it is where there is none."""
+    return dsn.with_parameters(password=password) if password else dsn
+
+
+def without_secrets(dsn: Dsn) -> Dsn:
+    """The same destination without any password or key."""
+    return Dsn({name: value for name, value in dsn.parameters.items() if name not in SECRET_PARAMETERS})
+
+
+def url_of(dsn: Dsn) -> str:
+    """The destination as a URL without secrets; ``Dsn.parse`` reads the same parameters from it."""
+    values = dict(without_secrets(dsn).parameters)
+    if not values:
+        return ""
+    user, host, port = values.pop("user", ""), values.pop("host", ""), values.pop("port", "")
+    database = values.pop("dbname", "")
+    if _fits_no_authority(host) or "," in port:
+        values = {"host": host, "port": port} | values
+        host = port = ""
+    elif ":" in host:
+        host = f"[{host}]"
+    authority = (f"{quote(user, safe='')}@" if user else "") + host + (f":{port}" if port else "")
+    query = urlencode({name: value for name, value in values.items() if value}, quote_via=quote, safe="/,")
+    return f"postgresql://{authority}/{quote(database, safe='')}" + (f"?{query}" if query else "")
+
+
+def from_environment(environment: Mapping[str, str]) -> Dsn | None:
+    """The destination that libpq's variables name, None where they name no place; the password is libpq's to find."""
+    if not any(environment.get(name) for name in _PLACES):
+        return None
+    return Dsn({parameter: environment[name] for name, parameter in _ENVIRONMENT.items() if environment.get(name)})
+
+
+def _fits_no_authority(host: str) -> bool:
+    """A socket's folder or several hosts, which go into the query."""
+    return host.startswith(("/", "@")) or "," in host or "%" in host

@@ -1,0 +1,85 @@
+"""Asks where rows with trouble are to be written, and writes them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import ClassVar
+
+from textual import on
+from textual.app import ComposeResult
+from textual.binding import Binding, BindingType
+from textual.containers import Horizontal, Vertical
+from textual.screen import ModalScreen
+from textual.widgets import Button, Footer, Input, Label, Static
+
+from vestige_tui.core.report import RowError
+from vestige_tui.screens.export import export_rows
+from vestige_tui.screens.widgets.notice import Notice, Tone
+from vestige_tui.screens.widgets.text import count, lines
+
+
+class ExportDialog(ModalScreen[Path | None]):
+    """Hands over the file that was written, or None."""
+
+    BINDINGS: ClassVar[list[BindingType]] = [Binding("escape", "dismiss(None)", "Close")]
+
+    def __init__(self, errors: Sequence[RowError], suggested: Path) -> None:
+        super().__init__()
+        self._errors = errors
+        self._suggested = suggested
+
+    def compose(self) -> ComposeResult:
+        """The file, what will be in it, and both ways out."""
+        what = (
+            f"Writes {count(len(self._errors), 'row')} as JSON Lines: one object a line, ids and reasons, no contents."
+        )
+        with Vertical(classes="dialog -broad"):
+            yield Label("Export rows with trouble", classes="dialog-title")
+            yield Static(lines(what), classes="dialog-text")
+            yield Input(str(self._suggested), id="file", compact=True)
+            yield Notice(id="refused")
+            with Horizontal(classes="dialog-buttons"):
+                yield Button("Close", id="close", compact=True)
+                yield Static(classes="spacer")
+                yield Button("Write file", id="write", compact=True, classes="-primary")
+        yield Footer(show_command_palette=False)
+
+    def on_mount(self) -> None:
+        """The file's name can be changed at once."""
+        self.query_one("#file").focus()
+
+    @on(Button.Pressed, "#close")
+    def close(self) -> None:
+        """Write nothing."""
+        self.dismiss(None)
+
+    @on(Button.Pressed, "#write")
+    @on(Input.Submitted)
+    def write(self) -> None:
+        """Write the file, or say why not."""
+        path = Path(self.query_one("#file", Input).value.strip()).expanduser()
+        try:
+            export_rows(self._errors, path)
+        except FileExistsError:
+            self._refuse(f"{path} is there already.", "Choose another name: nothing is overwritten.")
+        except (OSError, ValueError) as error:
+            reason = getattr(error, "strerror", None) or str(error)
+            self._refuse(
+                f"{path} cannot be written: {reason}.", "Choose a folder that exists and that you may write to."
+            )
+        else:
+            self.dismiss(path)
+
+    def _refuse(self, what: str, remedy: str) -> None:
+        self.query_one("#refused", Notice).say(Tone.BAD, what, remedy)
+
+
+def free_name(folder: Path, stem: str) -> Path:
+    """A file in a folder that is not there yet: ``stem.jsonl``, or with a number."""
+    candidate = folder / f"{stem}.jsonl"
+    number = 2
+    while candidate.exists():
+        candidate = folder / f"{stem}-{number}.jsonl"
+        number += 1
+    return candidate

@@ -1,0 +1,119 @@
+"""What the wizard is given of the user and the machine it runs on: folders, environment, keyring, what was used last.
+
+The application fills it in; screens know these forms alone, so that a test hands them others.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Protocol
+
+if TYPE_CHECKING:
+    from vestige_tui.core.destination.dsn import Dsn
+    from vestige_tui.core.report import MigrationReport
+
+
+@dataclass(frozen=True, slots=True)
+class Secret:
+    """A password. Its ``repr`` and ``str`` are ``***``; ``reveal`` gives what is behind."""
+
+    _value: str = field(repr=False)
+
+    def reveal(self) -> str:
+        """The password itself, for libpq and the keyring alone."""
+        return self._value
+
+    def __repr__(self) -> str:
+        return "***"
+
+    def __str__(self) -> str:
+        return "***"
+
+
+class PasswordStore(Protocol):
+    """The system keyring, or none. Every method may wait for a daemon: call them in a thread."""
+
+    service: str
+    """The name under which the keyring lists our passwords."""
+
+    def account(self, dsn: Dsn) -> str:
+        """The account name of a destination, ``user@host:port/database``."""
+        ...
+
+    def problem(self) -> str | None:
+        """Why this machine can keep no passwords, in one sentence; None where it can."""
+        ...
+
+    def get(self, account: str) -> Secret | None:
+        """The stored password, None where there is none or none can be had."""
+        ...
+
+    def set(self, account: str, password: Secret) -> str | None:
+        """Store it. Returns why that failed, None when it did not."""
+        ...
+
+    def forget(self, account: str) -> str | None:
+        """Remove it. Returns why that failed, None when it did not, or when there was none."""
+        ...
+
+
+class RecentPlaces(Protocol):
+    """Sources and destination of the runs before, without any password."""
+
+    @property
+    def sources(self) -> Sequence[Path]:
+        """Databases used before, the last one first."""
+        ...
+
+    @property
+    def destination(self) -> str:
+        """The last destination: a connection string without secrets, ``embedded``, or empty."""
+        ...
+
+    def remember_source(self, path: Path) -> None:
+        """Keep a database for the next time."""
+        ...
+
+    def remember_destination(self, destination: Dsn | None) -> None:
+        """Keep a destination, without its secrets; None is the embedded one."""
+        ...
+
+
+class EmbeddedHost(Protocol):
+    """The PostgreSQL that vestige-tui runs itself; once started it runs until the program ends."""
+
+    @property
+    def folder(self) -> Path:
+        """Where its data lives."""
+        ...
+
+    @property
+    def installed(self) -> bool:
+        """Whether the package that brings it is there."""
+        ...
+
+    def start(self) -> Dsn:
+        """Start it if it does not run yet; may take seconds. Raises ``MigrationError``."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Machine:
+    """Everything outside the wizard that it uses. ``platform`` is ``sys.platform``; ``now`` is in UTC.
+
+    ``keep_report`` writes the report of a copy to where reports are kept and returns the file; it raises ``OSError``.
+    """
+
+    version: str
+    platform: str
+    home: Path
+    folder: Path
+    environment: Mapping[str, str] = field(repr=False)
+    passwords: PasswordStore
+    recent: RecentPlaces
+    embedded: EmbeddedHost
+    now: Callable[[], datetime]
+    keep_report: Callable[[MigrationReport], Path] | None = None

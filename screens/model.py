@@ -1,0 +1,223 @@
+"""The model step: whether source, this run and destination speak of one embedding model, and the ways out."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import ClassVar
+
+from textual import on
+from textual.app import ComposeResult
+from textual.widgets import Input, RadioSet, Static
+
+from vestige_tui.core.text import display_safe
+from vestige_tui.screens.base import StepScreen
+from vestige_tui.screens.model_question import (
+    UNRECORDED,
+    Question,
+    candidates,
+    differing,
+    holders,
+    named,
+    own_model,
+    question,
+    vector_dimension,
+)
+from vestige_tui.screens.state import ModelAgreement
+from vestige_tui.screens.steps import Step
+from vestige_tui.screens.widgets.choice import Choice, Choices
+from vestige_tui.screens.widgets.notice import Notice, Tone
+from vestige_tui.screens.widgets.signatures import Signatures
+from vestige_tui.screens.widgets.text import lines
+
+_WHY = (
+    "A vector only means something to the model that made it. Next to vectors of another model, memories would be "
+    "found at random. So the copy stops here unless all agree."
+)
+
+
+class ModelScreen(StepScreen):
+    """Shows a disagreement about the embedding model, and takes the answer."""
+
+    STEP = Step.MODEL
+    HELP = """
+An embedding model turns the text of a memory into a vector: a long list of numbers that stands for its meaning. Your
+agent finds memories by comparing such vectors.
+
+Vectors of two models cannot be compared, as little as coordinates on two different maps. A destination therefore
+records its one model, and every copy checks it: name, dimension (how many numbers a vector has) and a hash over name,
+dimension and release. An unknown hash agrees with every hash.
+
+This run is the embedder that VESTIGE_EMBEDDING_MODEL or --embedder names.
+
+To change to another model later, embed the memories anew at the destination: vestige-tui migrate reembed --model NAME
+"""
+
+    KEEP: ClassVar[str] = "keep"
+    NAME: ClassVar[str] = "name"
+    LEAVE: ClassVar[str] = "leave"
+    GO_BACK: ClassVar[str] = "go-back"
+
+    @property
+    def _question(self) -> Question:
+        return question(self.state)
+
+    @property
+    def lead(self) -> str:
+        """How it stands."""
+        return _LEADS[self._question]
+
+    def compose_body(self) -> ComposeResult:
+        """The signatures, what they mean, and what can be done."""
+        asked = self._question
+        if asked is Question.NONE:
+            yield Notice(id="notice")
+        yield Signatures(holders(self.state), differing(self.state), id="signatures")
+        if asked is not Question.NONE:
+            yield Static(lines(self._meaning()), classes="paragraph")
+            yield Choices(*self._choices(), id="ways")
+            yield Input(
+                self._name_given(), placeholder="name, as publisher/model", id="name", compact=True, max_length=200
+            )
+            yield Static(id="consequence", classes="indented")
+
+    def on_mount(self) -> None:
+        """The first way has the focus; a match says so."""
+        if self._question is Question.NONE:
+            self.query_one("#notice", Notice).say(Tone.GOOD, self._match())
+            self.query_one("#primary").focus()
+            return
+        self.query_one(Choices).focus()
+        self.call_after_refresh(self._show_way)
+
+    def _name_given(self) -> str:
+        given = self.state.model_answer.signature if self.state.model_answer is not None else None
+        return given.name if given is not None and given not in candidates(self.state) else ""
+
+    def _match(self) -> str:
+        agreement = self.state.agreement
+        if agreement is None or agreement.signature is None:
+            return "The vectors are copied unchanged; no model is recorded for them."
+        name = display_safe(agreement.signature.name)
+        return f"Source and destination speak of one model: {name}. The vectors are copied unchanged."
+
+    def _meaning(self) -> str:
+        if self._question is Question.UNKNOWN:
+            return (
+                f"The file does not say which model made its vectors of {vector_dimension(self.state):,} dimensions. "
+                "A vector only means something to the model that made it: name it, and every later copy is checked."
+            )
+        return _WHY
+
+    def _choices(self) -> Iterable[Choice]:
+        if self._question is Question.THIS_RUN:
+            yield Choice("Keep the source's model", value=True, id=self.KEEP)
+        if self._question is Question.UNKNOWN:
+            known = candidates(self.state)
+            given = self.state.model_answer
+            chosen = next((number for number, model in enumerate(known) if given and model == given.signature), None)
+            other = given is not None and given.signature is not None and chosen is None
+            for number, signature in enumerate(known):
+                value = chosen == number or (given is None and number == 0)
+                yield Choice(lines(signature.name), value=value, id=f"candidate-{number}")
+            yield Choice("Another model", value=other or (given is None and not known), id=self.NAME)
+            yield Choice("Leave it open", value=given == UNRECORDED, id=self.LEAVE)
+        else:
+            yield Choice(
+                "Go back and choose another destination",
+                value=self._question is Question.DESTINATION,
+                id=self.GO_BACK,
+            )
+
+    @property
+    def _taken(self) -> str:
+        return (self.query_one(Choices).taken or "") if self.is_mounted and self.query(Choices) else ""
+
+    @property
+    def _answer(self) -> ModelAgreement | None:
+        """What the chosen way amounts to; None where it is no answer, or not yet one."""
+        taken = self._taken
+        if taken == self.KEEP:
+            return own_model(self.state)
+        if taken == self.LEAVE:
+            return UNRECORDED
+        if taken == self.NAME:
+            name = self.query_one("#name", Input).value.strip()
+            return named(name, vector_dimension(self.state)) if name else None
+        if taken.startswith("candidate-"):
+            signature = candidates(self.state)[int(taken.removeprefix("candidate-"))]
+            return named(signature.name, signature.dimension)
+        return None
+
+    @property
+    def primary_label(self) -> str:
+        """What will happen, by the way that is chosen."""
+        if self._question is Question.NONE:
+            return "Go on to the preview"
+        return _LABELS.get(self._taken, "Record this model")
+
+    @property
+    def primary_ready(self) -> bool:
+        """A model of another name wants the name."""
+        return self._question is Question.NONE or self._taken == self.GO_BACK or self._answer is not None
+
+    def primary(self) -> None:
+        """Take the answer and go on, or go back."""
+        if self._taken == self.GO_BACK:
+            self.go_to(Step.DESTINATION)
+        elif self._question is Question.NONE:
+            self.advance(self.state)
+        elif (answer := self._answer) is not None:
+            self.advance(self.state.with_model(answer))
+
+    @on(RadioSet.Changed)
+    def _show_way(self) -> None:
+        self.query_one("#name").display = self._taken == self.NAME
+        self.query_one("#consequence", Static).update(lines(self._consequence()))
+        self.refresh_shell()
+
+    def _consequence(self) -> str:
+        taken = self._taken
+        if taken == self.KEEP:
+            agreement = own_model(self.state)
+            name = agreement.signature.name if agreement and agreement.signature else "the model that made them"
+            presented = self.state.presented.name if self.state.presented else "NAME"
+            return (
+                f"Vectors are copied unchanged. A Vestige that uses them must use {name}.\n"
+                f"To change models later:  vestige-tui migrate reembed --model {presented}"
+            )
+        if taken == self.GO_BACK:
+            return self._why_go_back()
+        if taken == self.LEAVE:
+            return "Vectors are copied unchanged, and nothing checks later that they fit the others."
+        return "Recorded at the destination with the hash unknown, which agrees with every hash of that name."
+
+    def _why_go_back(self) -> str:
+        own = holders(self.state)[0].signature
+        if self._question is Question.THIS_RUN:
+            return "Nothing has been written. Your answers so far stay."
+        return (
+            "An empty database takes these memories as they are. Or embed this one anew with the source's model, "
+            f"then come back:\nvestige-tui migrate reembed --model {own.name if own else 'NAME'}"
+        )
+
+    @on(Input.Changed, "#name")
+    def _typed(self) -> None:
+        self.refresh_shell()
+
+    @on(Input.Submitted, "#name")
+    def _named(self) -> None:
+        if self.primary_ready:
+            self.primary()
+
+
+_LEADS = {
+    Question.NONE: "✓ one model on both sides",
+    Question.THIS_RUN: "! this run names another model",
+    Question.DESTINATION: "! the destination has another model",
+    Question.UNKNOWN: "! nobody says which model made the vectors",
+}
+_LABELS = {
+    ModelScreen.KEEP: "Keep the source's model",
+    ModelScreen.LEAVE: "Copy without recording",
+    ModelScreen.GO_BACK: "Choose another destination",
+}

@@ -1,0 +1,93 @@
+"""What to do after a copy: the lines for Vestige, the rows that need mending, and what to keep."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Iterator
+
+from textual.content import Content
+
+from vestige_tui.core.destination.dsn import MASK, Dsn
+from vestige_tui.core.report import MigrationReport, Outcome
+from vestige_tui.screens.state import Target, WizardState
+from vestige_tui.screens.widgets.text import count, lines, plain
+
+_IN_THE_URL = frozenset({"host", "hostaddr", "port", "user", "password", "dbname", "service"})
+
+
+def next_steps(state: WizardState) -> Content:
+    """Everything that follows, a paragraph each."""
+    return Content("\n\n").join(_paragraphs(state))
+
+
+def _paragraphs(state: WizardState) -> Iterator[Content]:
+    report = state.report
+    if report is None or report.outcome in (Outcome.CANCELLED, Outcome.FAILED):
+        yield Content(
+            "The copy is not finished. Run again brings the rest: what has arrived is skipped, nothing is copied "
+            "twice. Until then, let Vestige go on with your file."
+        )
+    else:
+        if any(table.failed for table in report.tables.values()):
+            yield Content("Mend in the source what stayed behind, then try it again: Retry (r) here, or a later copy.")
+        if state.target is not None:
+            yield _vestige_lines(state.target)
+    yield _files(state)
+    if report is not None:
+        yield from _remarks(report)
+
+
+def _vestige_lines(target: Target) -> Content:
+    """``vestige.toml`` for the new store, and where the password goes."""
+    toml = [
+        "[storage]",
+        'backend = "postgres"',
+        "",
+        "[storage.postgres]",
+        f"url = {json.dumps(target.dsn.masked, ensure_ascii=False)}",
+    ]
+    return Content("\n").join(
+        [
+            Content.styled("In vestige.toml, on every machine that shares this memory:", "bold"),
+            *(plain(f"  {line}", "$accent") for line in toml),
+            *(lines(text) for text in _hints(target)),
+        ]
+    )
+
+
+def _hints(target: Target) -> Iterable[str]:
+    dsn: Dsn = target.dsn
+    if MASK in dsn.masked:
+        yield (
+            f"{MASK} stands for the password. Write it there, or leave it and its colon out and keep it in a passfile "
+            "(~/.pgpass) or in PGPASSWORD."
+        )
+    if dsn.parameters.keys() - _IN_THE_URL:
+        yield "Other settings of your connection string, such as sslmode, belong into that URL too."
+    if target.embedded:
+        yield (
+            "This PostgreSQL is vestige-tui's own: it runs while vestige-tui does. For every day, and for other "
+            "machines, copy to a server that always runs."
+        )
+
+
+def _files(state: WizardState) -> Content:
+    facts = []
+    if state.source is not None:
+        note = "keep it until you trust the new store"
+        facts.append(f"Your file: {state.source.path} ({note})")
+    if state.backup is not None:
+        facts.append(f"Backup from before the upgrade: {state.backup}")
+    if state.saved is not None:
+        facts.append(f"Report saved: {state.saved}")
+    elif state.unsaved:
+        facts.append(f"The report could not be saved: {state.unsaved}")
+    return Content("\n").join(plain(fact) for fact in facts)
+
+
+def _remarks(report: MigrationReport) -> Iterator[Content]:
+    if report.left_behind:
+        named = ", ".join(f"{name} ({rows:,})" for name, rows in report.left_behind.items())
+        yield plain(f"{count(len(report.left_behind), 'table')} of Vestige stayed in the source: {named}.")
+    for notice in report.notices:
+        yield plain(notice)

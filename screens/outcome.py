@@ -1,0 +1,98 @@
+"""How a run ended, in a sentence or two for somebody who wants to know that nothing was lost."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import timedelta
+
+from vestige_tui.core.errors import MigrationError
+from vestige_tui.core.report import MigrationReport, Outcome, TableReport
+from vestige_tui.screens.widgets.notice import Tone
+from vestige_tui.screens.widgets.text import count
+
+MEMORIES = "knowledge_nodes"
+RUN_AGAIN = "What has arrived stays. Run again to bring the rest: nothing is copied twice."
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """A headline and what follows from it."""
+
+    tone: Tone
+    headline: str
+    details: tuple[str, ...] = ()
+
+
+def verdict(
+    report: MigrationReport | None, failure: MigrationError | None, only: Mapping[str, frozenset[str]] | None = None
+) -> Verdict:
+    """What to say of a run; ``only`` are the rows that it was restricted to."""
+    if failure is not None or report is None:
+        error = failure or MigrationError("There is no report.", remedy="Run the copy.")
+        return Verdict(Tone.BAD, error.what, (error.means, error.remedy))
+    if only is not None:
+        return _of_retry(report, only)
+    memories = report.tables.get(MEMORIES, TableReport())
+    if report.outcome is Outcome.CANCELLED:
+        so_far = f"{memories.copied:,} of {count(memories.source, 'memory', 'memories')} are at the destination."
+        return Verdict(Tone.WARNING, f"Cancelled: {so_far}", (RUN_AGAIN,))
+    failed = sum(table.failed for table in report.tables.values())
+    return Verdict(Tone.WARNING if failed else Tone.GOOD, _accounted(memories), tuple(_rest(report, memories)))
+
+
+def _accounted(memories: TableReport) -> str:
+    if not memories.source:
+        return "The source holds no memories; all else that it holds is accounted for."
+    every = count(memories.source, "memory", "memories")
+    if memories.failed:
+        verb = "stayed behind and is" if memories.failed == 1 else "stayed behind and are"
+        return f"All {every} are accounted for: {memories.copied:,} arrived, {memories.failed:,} {verb} listed."
+    if memories.already_present == memories.source:
+        return f"All {every} are at the destination; they had arrived before."
+    return f"All {every} have arrived." if memories.source > 1 else "The one memory has arrived."
+
+
+def _rest(report: MigrationReport, memories: TableReport) -> list[str]:
+    sentences = []
+    repaired = sum(table.repaired for table in report.tables.values())
+    others = sum(table.failed for table in report.tables.values()) - memories.failed
+    if repaired:
+        sentences.append(f"{count(repaired, 'row')} arrived repaired, a broken field left out.")
+    if others:
+        sentences.append(f"{count(others, 'row')} of other tables stayed behind.")
+    if memories.already_present and memories.already_present < memories.source:
+        were = "was" if memories.already_present == 1 else "were"
+        sentences.append(f"{count(memories.already_present, 'memory', 'memories')} {were} there before.")
+    return [" ".join(sentences)] if sentences else []
+
+
+def _of_retry(report: MigrationReport, only: Mapping[str, frozenset[str]]) -> Verdict:
+    tried = sum(map(len, only.values()))
+    read = sum(table.read for table in report.tables.values())
+    arrived = sum(table.copied for table in report.tables.values())
+    details = []
+    if report.outcome is Outcome.CANCELLED:
+        details.append(RUN_AGAIN)
+    elif read < tried:
+        details.append(
+            f"{count(tried - read, 'row')} of them cannot be found in the source any more: removed, or under another "
+            "id now. Run again copies all that is new."
+        )
+    if read > arrived:
+        details.append("What is still wrong is listed below.")
+    headline = f"Tried {count(tried, 'row')} again: {arrived:,} arrived, {read - arrived:,} still stayed behind."
+    return Verdict(Tone.GOOD if arrived == tried else Tone.WARNING, headline, tuple(details))
+
+
+def duration(seconds: float) -> str:
+    """A length of time: ``0.8 s``, ``41 s``, ``2:05``, ``1:04:09``."""
+    if seconds < 10:
+        return f"{seconds:.1f} s"
+    return f"{seconds:.0f} s" if seconds < 60 else clock(seconds)
+
+
+def clock(seconds: float) -> str:
+    """A length of time as a clock shows it: ``0:41``, ``1:04:09``."""
+    text = str(timedelta(seconds=int(seconds)))
+    return text.removeprefix("0:").removeprefix("0") if text.startswith("0:") else text

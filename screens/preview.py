@@ -1,0 +1,174 @@
+"""The preview step: the dry run, and what a copy would do; the one place from which a copy is started."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterable
+from typing import ClassVar
+
+from textual import events, on
+from textual.app import ComposeResult
+from textual.binding import Binding, BindingType
+from textual.content import Content
+from textual.widgets import Button, Static
+
+from vestige_tui.screens import preview_report
+from vestige_tui.screens.base import StepScreen
+from vestige_tui.screens.progress import Progress
+from vestige_tui.screens.rows_dialog import RowsDialog
+from vestige_tui.screens.run import Run
+from vestige_tui.screens.state import rows_in_source
+from vestige_tui.screens.steps import Step
+from vestige_tui.screens.widgets.notice import Notice
+from vestige_tui.screens.widgets.progress_bars import bar_parts, phase_words
+
+_MARGIN = 2  # columns for the scroll bar
+
+
+class PreviewScreen(StepScreen):
+    """Runs the copier without writing as soon as it opens, and shows what came of it."""
+
+    STEP = Step.PREVIEW
+    HELP = """
+The preview reads every row as the copy will, and looks up what the destination has already. It writes nothing: the
+server itself refuses writes during a preview.
+
+Already there are rows that an earlier copy brought; they are skipped. Trouble are rows with a broken field: some
+arrive repaired, without that field; some cannot exist in PostgreSQL and stay behind. Those are listed with the
+reason, and you can try them again after mending the source.
+
+Start copy is the one button that writes. It only adds rows at the destination; nothing there is changed or removed,
+and your file is never written to.
+"""
+    BINDINGS: ClassVar[list[BindingType]] = [Binding("f2", "rows", "Rows")]
+
+    _run: Run | None = None
+
+    def compose_body(self) -> ComposeResult:
+        """Progress or failure, the counts, and what they mean."""
+        yield Notice(id="notice")
+        yield Static(id="progress")
+        yield Static(id="counts")
+        yield Static(id="estimate")
+        yield Static(id="trouble")
+        yield Static(id="left-behind")
+
+    def extra_buttons(self) -> Iterable[Button]:
+        """The way to the rows with trouble."""
+        yield Button("Look at the rows", id="rows", compact=True)
+
+    def on_mount(self) -> None:
+        """Show the preview that there is, where nothing was copied since; else make one."""
+        if self.state.preview is None or self.state.report is not None or self.state.failure is not None:
+            self._start()
+        else:
+            self._show()
+
+    def on_unmount(self) -> None:
+        """A preview that nobody waits for may end."""
+        if self._run is not None:
+            self._run.cancel()
+
+    @property
+    def _reading(self) -> bool:
+        return self._run is not None and self._run.running
+
+    @property
+    def lead(self) -> str:
+        """That nothing has happened yet."""
+        return "Reading every row, writing nothing." if self._reading else "Nothing has been written yet."
+
+    @property
+    def primary_label(self) -> str:
+        """The one button that writes."""
+        return "Start copy" if self.state.preview_failure is None else "Try again"
+
+    @property
+    def primary_ready(self) -> bool:
+        """A copy is started from a preview that has finished."""
+        return not self._reading and (self.state.preview is not None or self.state.preview_failure is not None)
+
+    def primary(self) -> None:
+        """Start the copy, or make the preview again."""
+        if not self.primary_ready:
+            return
+        if self.state.preview_failure is not None:
+            self._start()
+        else:
+            self.advance(self.state.with_only(None))
+
+    def _start(self) -> None:
+        agreement = self.state.agreement
+        presented = agreement.presented if agreement is not None else self.state.presented
+        self._run = Run(self.state.plan(dry_run=True), presented, self.post_message)
+        self.keep(self.state.with_preview(None))
+        self._show_progress(Progress())
+        # A daemon: a server that does not answer must not keep the program from ending; nothing of it is to be kept.
+        threading.Thread(target=self._run.carry_out, name="preview", daemon=True).start()
+        self.refresh_shell()
+
+    @on(Run.Progressed)
+    def _progressed(self, event: Run.Progressed) -> None:
+        if event.run is self._run and self._reading:
+            self._show_progress(event.progress)
+
+    @on(Run.Ended)
+    def _ended(self, event: Run.Ended) -> None:
+        event.stop()
+        if event.run is self._run:
+            report = event.run.report if event.run.failure is None else None
+            self.keep(self.state.with_preview(report, event.run.failure))
+            self._show()
+            self.query_one("#primary").focus()
+
+    def _show_progress(self, progress: Progress) -> None:
+        self.query_one("#notice", Notice).clear()
+        self._fill("#counts", preview_report.counts_so_far(rows_in_source(self.state), progress))
+        total = progress.total
+        rows = f"  {total.read:,} of {total.total:,} rows" if total.total else ""
+        words = phase_words(progress.phase)
+        bar = bar_parts(total.read / total.total if total.total else 0.0, max(10, min(40, self._width - 30)), "$accent")
+        self._fill("#progress", Content.assemble(f"{words}…\n", *bar, rows))
+        for selector in ("#estimate", "#trouble", "#left-behind"):
+            self._fill(selector, Content(""))
+
+    def _show(self) -> None:
+        self._fill("#progress", Content(""))
+        report, failure = self.state.preview, self.state.preview_failure
+        if failure is not None:
+            self.query_one("#notice", Notice).explain(failure)
+            for selector in ("#counts", "#estimate", "#trouble", "#left-behind"):
+                self._fill(selector, Content(""))
+        elif report is not None:
+            self._fill("#counts", preview_report.counts(report))
+            self._fill("#estimate", Content(preview_report.estimate(report)))
+            self._fill("#trouble", preview_report.trouble(report, self._width))
+            self._fill("#left-behind", preview_report.left_behind(report, self._width))
+        self.query_one("#rows").display = report is not None and bool(report.errors)
+        self.refresh_bindings()
+
+    def _fill(self, selector: str, content: Content) -> None:
+        static = self.query_one(selector, Static)
+        static.update(content)
+        static.display = bool(content)
+
+    @property
+    def _width(self) -> int:
+        return max(40, self.query_one("#body").size.width - _MARGIN)
+
+    def on_resize(self, _event: events.Resize) -> None:
+        """Make use of the new width."""
+        if not self._reading:
+            self.call_after_refresh(self._show)
+
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        """Rows can be looked at where some have trouble."""
+        if action == "rows":
+            return not self._reading and self.state.preview is not None and bool(self.state.preview.errors)
+        return super().check_action(action, parameters)
+
+    @on(Button.Pressed, "#rows")
+    def action_rows(self) -> None:
+        """Look at the rows with trouble."""
+        if self.state.preview is not None and self.state.source is not None:
+            self.app.push_screen(RowsDialog(self.state.preview.errors, self.state.source.path))

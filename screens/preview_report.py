@@ -1,0 +1,111 @@
+"""What a dry run found, as the preview shows it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from textual.content import Content
+
+from vestige_tui.core.report import MigrationReport
+from vestige_tui.screens.outcome import clock
+from vestige_tui.screens.progress import Pace, Progress
+from vestige_tui.screens.table_groups import GROUPS, TableGroup, summed
+from vestige_tui.screens.trouble import Group, grouped, short_row, table_title, troubled_rows
+from vestige_tui.screens.widgets.grid import Cell, grid
+from vestige_tui.screens.widgets.text import count, plain, shortened, size
+
+_TITLES = ("", "in source", "already there", "to write", "trouble")
+_NOTHING = "–"
+_COUNT, _KIND, _EXAMPLES, _NAMED = 7, 40, 3, 24
+
+
+def counts_so_far(rows: Mapping[str, int], progress: Progress) -> Content:
+    """The table of counts while the rows are being read; ``rows`` is what the source holds."""
+    return grid(_TITLES, [_row_so_far(group, rows, progress) for group in GROUPS])
+
+
+def _row_so_far(group: TableGroup, rows: Mapping[str, int], progress: Progress) -> Sequence[Cell]:
+    pace = sum((progress.tables.get(name, Pace()) for name in group.names), Pace())
+    known = [_NOTHING] * 2 if not pace.read else [f"{pace.present:,}", f"{pace.inserted:,}"]
+    total = pace.total or summed(group, rows)
+    return [group.title, f"{total:,}", *known, _trouble(pace.troubles)]
+
+
+def counts(report: MigrationReport) -> Content:
+    """The table of counts: what is there, what a copy would write."""
+    rows: list[Sequence[Cell]] = []
+    for group in GROUPS:
+        tables = [report.tables[name] for name in group.names if name in report.tables]
+        rows.append(
+            [
+                group.title,
+                f"{sum(table.source for table in tables):,}",
+                f"{sum(table.already_present for table in tables):,}",
+                f"{sum(table.inserted for table in tables):,}",
+                _trouble(troubled_rows(report.errors, group.names)),
+            ]
+        )
+    return grid(_TITLES, rows)
+
+
+def _trouble(number: int) -> Content:
+    return Content.styled(f"! {number:,}", "bold $warning") if number else plain(_NOTHING, "$muted")
+
+
+def estimate(report: MigrationReport) -> str:
+    """How long a copy will take and how much room, in a sentence."""
+    to_write = sum(table.inserted for table in report.tables.values())
+    if not to_write:
+        return "There is nothing to write: every row that can be copied is there already."
+    if report.estimate is None:
+        return f"{count(to_write, 'row')} to write."
+    seconds = max(1, round(report.estimate.seconds))
+    long = f"{seconds} s" if seconds < 60 else clock(seconds)
+    return f"{count(to_write, 'row')} to write: about {long}, {size(report.estimate.size)} in PostgreSQL."
+
+
+def trouble(report: MigrationReport, width: int) -> Content:
+    """Trouble by fate and kind: how many rows, what is wrong, and which ones for example."""
+    groups = grouped(report.errors)
+    if not groups:
+        return Content.assemble(("✓ ", "bold $success"), "No row will have trouble.")
+    memories = troubled_rows(report.errors, ["knowledge_nodes"])
+    others = troubled_rows(report.errors, report.tables) - memories
+    parts = [count(memories, "memory", "memories") if memories else "", count(others, "other row") if others else ""]
+    verb = "needs" if memories + others == 1 else "need"
+    lines = [Content.assemble(("! ", "bold $warning"), (f"{' and '.join(filter(None, parts))} {verb} a look", "bold"))]
+    for copied, words in ((False, "stay behind"), (True, "arrive repaired, without the broken field")):
+        of_fate = [group for group in groups if group.copied is copied]
+        if of_fate:
+            lines.append(plain(f"  {sum(len(group.errors) for group in of_fate):,} {words}"))
+            lines.extend(_kind(group, width) for group in of_fate)
+    return Content("\n").join(lines)
+
+
+def _kind(group: Group, width: int) -> Content:
+    head = f"{len(group.errors):>{_COUNT},}  {group.title:<{_KIND}}  "
+    return Content.assemble(plain(head, "$muted"), plain(_examples(group, width - len(head)), "$muted"))
+
+
+def _examples(group: Group, width: int) -> str:
+    """As many of the rows as there is room for, with the table's name where that fits."""
+    rows = [short_row(error) for error in group.errors[:_EXAMPLES]]
+    text = rows[0] if width < _NAMED else f"{table_title(group.errors[0])} {rows[0]}"
+    for row in rows[1:]:
+        if len(text) + len(row) + 2 <= width:
+            text += f", {row}"
+    return text
+
+
+def left_behind(report: MigrationReport, width: int) -> Content:
+    """The tables of the source that have no place at the destination."""
+    if not report.left_behind:
+        return Content("")
+    tables = count(len(report.left_behind), "table")
+    named = ", ".join(f"{name} ({rows:,})" for name, rows in report.left_behind.items())
+    return Content.assemble(
+        ("– ", "$muted"),
+        f"{tables} of Vestige stay{'s' if len(report.left_behind) == 1 else ''} in the source, "
+        "for PostgreSQL has no place for them yet:\n  ",
+        plain(shortened(named, 4 * width)),
+    )

@@ -1,0 +1,124 @@
+"""How far a run is, made from what it tells: counts, pace and time left, without any interface."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
+
+from vestige_tui.core import events
+from vestige_tui.core.events import Event, IndexProgress, Phase
+from vestige_tui.core.preview import SECONDS_PER_MEMORY, SECONDS_PER_OTHER_ROW, SECONDS_PER_VECTOR_ELEMENT
+
+_TELLING = 2.0
+"""Seconds of copying before a pace is worth telling the time left by."""
+
+
+@dataclass(frozen=True, slots=True)
+class Pace:
+    """How far a table, or several together, have come; ``timed`` rows took ``seconds``."""
+
+    total: int = 0
+    read: int = 0
+    inserted: int = 0
+    present: int = 0
+    troubles: int = 0
+    timed: int = 0
+    seconds: float = 0.0
+    finished: bool = False
+
+    @property
+    def rate(self) -> float:
+        """Rows a second, 0 while nobody can tell."""
+        return self.timed / self.seconds if self.seconds > 0 else 0.0
+
+    def __add__(self, other: Pace) -> Pace:
+        return Pace(
+            self.total + other.total,
+            self.read + other.read,
+            self.inserted + other.inserted,
+            self.present + other.present,
+            self.troubles + other.troubles,
+            self.timed + other.timed,
+            self.seconds + other.seconds,
+            self.finished and other.finished,
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """A run at one moment. ``copying`` is how long it has been reading rows, in seconds."""
+
+    phase: Phase | None = None
+    tables: Mapping[str, Pace] = field(default_factory=dict)
+    index: IndexProgress | None = None
+    notices: tuple[str, ...] = ()
+    copying: float = 0.0
+    dimension: int = 0
+
+    @property
+    def total(self) -> Pace:
+        """All tables together."""
+        return sum(self.tables.values(), Pace(finished=True))
+
+    @property
+    def fraction(self) -> float:
+        """How much of the reading is done, from 0 to 1, by the work that the rows make."""
+        whole = sum(self._weight(name) * pace.total for name, pace in self.tables.items())
+        done = sum(self._weight(name) * min(pace.read, pace.total) for name, pace in self.tables.items())
+        return done / whole if whole else 0.0
+
+    @property
+    def seconds_left(self) -> float | None:
+        """How long the rest of the rows will take at this pace; None while nobody can tell."""
+        if self.copying < _TELLING or not 0.01 < self.fraction < 1:
+            return None
+        return self.copying * (1 - self.fraction) / self.fraction
+
+    def _weight(self, table: str) -> float:
+        if table == "knowledge_nodes":
+            return SECONDS_PER_MEMORY + self.dimension * SECONDS_PER_VECTOR_ELEMENT
+        return SECONDS_PER_OTHER_ROW
+
+
+class Meter:
+    """Keeps account of a run's events; ``dimension`` is that of the vectors, which make a memory slow or fast."""
+
+    def __init__(self, dimension: int = 0, clock: Callable[[], float] = time.monotonic) -> None:
+        self.progress = Progress(dimension=dimension)
+        self._clock = clock
+        self._started = clock()
+        self._first: dict[str, tuple[float, int]] = {}
+
+    def take(self, event: Event) -> None:
+        """Account for one event."""
+        now = self._clock()
+        match event:
+            case events.PhaseStarted(phase):
+                self.progress = replace(self.progress, phase=phase)
+            case events.TablesPlanned(totals):
+                self._started = now
+                self.progress = replace(
+                    self.progress, tables={name: Pace(total, finished=not total) for name, total in totals.items()}
+                )
+            case events.TableProgress(table, read, inserted, present):
+                since, before = self._first.setdefault(table, (now, read))
+                timed = {"timed": read - before, "seconds": now - since}
+                self._change(table, read=read, inserted=inserted, present=present, **timed)
+            case events.TableFinished(table, seconds):
+                self._change(table, finished=True, timed=self._pace(table).read, seconds=seconds)
+            case events.RowTrouble(error):
+                self._change(error.table, troubles=self._pace(error.table).troubles + 1)
+            case events.IndexProgress():
+                self.progress = replace(self.progress, index=event)
+            case events.Notice(text):
+                self.progress = replace(self.progress, notices=(*self.progress.notices, text))
+
+    def _pace(self, table: str) -> Pace:
+        return self.progress.tables.get(table, Pace())
+
+    def _change(self, table: str, **changes: float) -> None:
+        pace = replace(self._pace(table), **changes)  # type: ignore[arg-type]
+        self.progress = replace(
+            self.progress, tables={**self.progress.tables, table: pace}, copying=self._clock() - self._started
+        )

@@ -1,0 +1,201 @@
+"""The report step: how the copy ended, every row with trouble, the counts, and what to do next."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from functools import cached_property
+from pathlib import Path
+from typing import ClassVar
+
+from textual import events, on
+from textual.app import ComposeResult
+from textual.binding import Binding, BindingType
+from textual.containers import VerticalScroll
+from textual.content import Content
+from textual.widgets import Button, Footer, Static, TabbedContent, TabPane, Tabs
+
+from vestige_tui.core.report import MigrationReport, Outcome, RowError
+from vestige_tui.screens.base import WIDE, StepScreen
+from vestige_tui.screens.export_dialog import ExportDialog, free_name
+from vestige_tui.screens.next_steps import next_steps
+from vestige_tui.screens.outcome import duration, verdict
+from vestige_tui.screens.steps import Step
+from vestige_tui.screens.table_groups import GROUPS
+from vestige_tui.screens.trouble import failed_rows
+from vestige_tui.screens.widgets.grid import Cell, grid
+from vestige_tui.screens.widgets.notice import Notice
+from vestige_tui.screens.widgets.text import count
+from vestige_tui.screens.widgets.troubles import Troubles
+
+_TITLES = ("", "in source", "arrived", "before", "repaired", "behind")
+_PANES = ("rows", "counts", "next")
+
+
+class ReportScreen(StepScreen):
+    """What a copy did, and all that can be done about it."""
+
+    STEP = Step.REPORT
+    HELP = """
+The counts add up for every table: rows in the source = arrived now + there before + stayed behind. Repaired rows
+arrived without a broken field.
+
+Open a row to see what is wrong with it, how to mend it, and how it stands in the source. Mend it there; Retry then
+reads just the rows that stayed behind and tries them again. A row that arrived repaired is not overwritten: delete it
+at the destination first, then run the copy again.
+
+Export writes the rows that the list shows to a file, one JSON object a line.
+
+Run again copies once more from the beginning and skips what is there. It is always safe.
+
+The report itself was saved; the last page says where.
+"""
+    SCROLLS: ClassVar[str] = "#next-steps"
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("f2", "next_page", "Page"),
+        Binding("r", "retry", "Retry"),
+        Binding("e", "export", "Export"),
+    ]
+
+    @property
+    def _errors(self) -> Sequence[RowError]:
+        return self.state.report.errors if self.state.report is not None else ()
+
+    @cached_property
+    def _failed(self) -> Mapping[str, frozenset[str]]:
+        """The rows that can be tried again; an unfinished run has to bring the rest first."""
+        return {} if self._unfinished else failed_rows(self._errors)
+
+    @property
+    def _unfinished(self) -> bool:
+        report = self.state.report
+        return report is None or report.outcome in (Outcome.CANCELLED, Outcome.FAILED)
+
+    @property
+    def lead(self) -> str:
+        """How long it took."""
+        report = self.state.report
+        return f"took {duration(report.duration_ms / 1000)}" if report is not None else ""
+
+    def compose_body(self) -> ComposeResult:
+        """The outcome, and three pages: rows, counts, next steps."""
+        source = self.state.source.path if self.state.source is not None else Path()
+        yield Notice(id="outcome")
+        with TabbedContent(initial="rows" if self._errors else "next", id="pages"):
+            with TabPane(f"Rows with trouble {len(self._errors):,}", id="rows"):
+                yield Troubles(self._errors, source, dry=False)
+            with TabPane("Counts", id="counts"):
+                yield Static(counts(self.state.report))
+            with TabPane("What to do next", id="next"), VerticalScroll(id="next-steps", can_focus=False):
+                yield Static(next_steps(self.state))
+
+    def extra_buttons(self) -> Iterable[Button]:
+        """What else can be done."""
+        yield Button(f"Retry {count(sum(map(len, self._failed.values())), 'row')}", id="retry", compact=True)
+        yield Button("Export", id="export", compact=True)
+        yield Button("Run again", id="again", compact=True)
+        yield Button("Quit", id="quit", compact=True)
+
+    def on_mount(self) -> None:
+        """Say how it ended; the keys go to the rows, where there are some."""
+        said = verdict(self.state.report, self.state.failure, self.state.only)
+        self.query_one("#outcome", Notice).say(said.tone, said.headline, *said.details)
+        self.query_one("#retry").display = bool(self._failed)
+        self.query_one("#export").display = bool(self._errors)
+        self.query_one("#again").display = not self._unfinished
+        self.query_one("#quit").display = self._unfinished
+        if self._errors:
+            self.query_one(Troubles).rows.focus()
+        else:
+            self.query_one("#primary").focus()
+
+    def on_resize(self, event: events.Resize) -> None:
+        """Where there is little room, the keys stand closer."""
+        self.query_one(Footer).compact = event.size.width < WIDE
+
+    @on(TabbedContent.TabActivated)
+    def _page_turned(self) -> None:
+        self.call_after_refresh(self.refresh_bindings)  # only then is it known whether there is something to scroll
+
+    @property
+    def primary_label(self) -> str:
+        """To bring the rest, or else to be done."""
+        return "Run again" if self._unfinished else "Quit"
+
+    def primary(self) -> None:
+        """Do that."""
+        if self._unfinished:
+            self.run_again()
+        else:
+            self.leave()
+
+    @on(Button.Pressed, "#again")
+    def run_again(self) -> None:
+        """Copy once more, from the beginning."""
+        self.state = self.state.with_only(None)
+        self.go_to(Step.COPY)
+
+    @on(Button.Pressed, "#retry")
+    def action_retry(self) -> None:
+        """Try the rows again that stayed behind."""
+        if self._failed:
+            self.state = self.state.with_only(self._failed)
+            self.go_to(Step.COPY)
+
+    @on(Button.Pressed, "#quit")
+    def leave(self) -> None:
+        """Quit."""
+        self.call_later(self.app.action_quit)
+
+    @on(Button.Pressed, "#export")
+    def action_export(self) -> None:
+        """Write the rows that the list shows to a file."""
+        rows = self.query_one(Troubles).shown
+        if rows:
+            folder = self.machine.folder
+            name = free_name(folder, f"vestige-rows-with-trouble-{self.machine.now():%Y%m%d}")
+            self.app.push_screen(ExportDialog(rows, name), self._exported)
+
+    def _exported(self, path: Path | None) -> None:
+        if path is not None:
+            self.notify(f"Written: {path}", markup=False)
+
+    @property
+    def _page(self) -> str:
+        return self.query_one("#pages", TabbedContent).active
+
+    def action_next_page(self) -> None:
+        """Turn to the next page."""
+        pages = self.query_one("#pages", TabbedContent)
+        pages.active = _PANES[(_PANES.index(self._page) + 1) % len(_PANES)]
+        if pages.active == "rows" and self._errors:
+            self.query_one(Troubles).rows.focus()
+        else:
+            pages.query_one(Tabs).focus()
+
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        """Only what there is something to do with."""
+        if action == "primary" and not self._unfinished:
+            return False  # Quit has a key of its own
+        if action == "scroll_page" and (not self.is_mounted or self._page != "next"):
+            return False
+        if action == "retry":
+            return bool(self._failed)
+        if action == "export":
+            return bool(self._errors)
+        return super().check_action(action, parameters)
+
+
+def counts(report: MigrationReport | None) -> Content:
+    """What became of the rows, by table."""
+    rows: list[Sequence[Cell]] = []
+    for group in GROUPS:
+        tables = [report.tables[name] for name in group.names if name in report.tables] if report is not None else []
+        numbers = (
+            sum(table.source for table in tables),
+            sum(table.inserted for table in tables),
+            sum(table.already_present for table in tables),
+            sum(table.repaired for table in tables),
+            sum(table.failed for table in tables),
+        )
+        rows.append([group.title, *(f"{number:,}" if number else "–" for number in numbers)])
+    return grid(_TITLES, rows)

@@ -1,0 +1,119 @@
+"""One row with trouble, in full: what is wrong, what becomes of it, how to mend it, and how it stands in the source."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+from textual import on
+from textual.app import ComposeResult
+from textual.containers import Horizontal, Vertical, VerticalScroll
+from textual.content import Content
+from textual.message import Message
+from textual.widgets import Button, Footer, Label, Static
+
+from vestige_tui.core.errors import MigrationError
+from vestige_tui.core.kinds import EXPLANATIONS, Kind
+from vestige_tui.core.report import RowError
+from vestige_tui.core.source.lookup import FoundValue, find_row
+from vestige_tui.screens.background import ask
+from vestige_tui.screens.dialogs import HelpDialog
+from vestige_tui.screens.trouble import fate_in_full, remedy, short_row, table_title
+from vestige_tui.screens.widgets.key_values import KeyValues
+from vestige_tui.screens.widgets.text import lines, plain
+
+SHOWN = 600
+"""Characters of a value that are shown; whoever wants all of it asks the file."""
+
+_FATE = re.compile(r"; [^;]*\barrived\b.*")
+"""The part of an explanation that tells what became of a row: that has a paragraph of its own here."""
+
+_IN_THE_SOURCE = "The row in the source, as it is now"
+_LARGE = 1_000
+"""Bytes from which the size of a text is told."""
+
+Row = Sequence[FoundValue] | None
+
+
+class RowDialog(HelpDialog):
+    """Explains one row; its values are read from the source when it opens, and are kept nowhere."""
+
+    class Read(Message):
+        """What the source says of the row now, or why it cannot be read."""
+
+        def __init__(self, row: Row | MigrationError) -> None:
+            super().__init__()
+            self.row = row
+
+    def __init__(self, error: RowError, source: Path, *, dry: bool) -> None:
+        super().__init__(f"{table_title(error)} {short_row(error)}", "")
+        self._error = error
+        self._source = source
+        self._dry = dry
+
+    def compose(self) -> ComposeResult:
+        """Title, explanation, the row, and how to leave."""
+        with Vertical(classes="dialog -whole"):
+            yield Label(plain(self._title), classes="dialog-title")
+            with VerticalScroll(classes="dialog-text", can_focus=False):
+                yield Static(self._explanation())
+                yield Static(section(_IN_THE_SOURCE, "reading…"), id="row")
+                yield KeyValues(id="values")
+            with Horizontal(classes="dialog-buttons"):
+                yield Static(classes="spacer")
+                yield Button("Close", id="close", compact=True, classes="-primary")
+        yield Footer(show_command_palette=False)
+
+    def on_mount(self) -> None:
+        """Read the row beside the interface: a file on a network share may take its time."""
+        if self._error.kind is Kind.OTHER_MODEL:
+            self.query_one("#row").display = False  # it stands for many rows, not for one
+            return
+        ask(self, lambda: find_row(self._source, self._error.table, self._error.row), self.Read, name="read-row")
+
+    def _explanation(self) -> Content:
+        error = self._error
+        meaning = _FATE.sub(".", EXPLANATIONS[error.kind].meaning)
+        doing = "What will become of it" if self._dry else "What became of it"
+        sections = [
+            section("What is wrong", f"{error.message}.", meaning),
+            section(doing, fate_in_full(error, dry=self._dry)),
+            section("How to mend it", remedy(error)),
+        ]
+        return Content("\n").join(sections)
+
+    @on(Read)
+    def _show_row(self, event: Read) -> None:
+        row = event.row
+        if isinstance(row, MigrationError):
+            content = section(_IN_THE_SOURCE, row.what, row.remedy)
+        elif row is None:
+            content = section(_IN_THE_SOURCE, "There is no row of this id: removed, renamed, or made by the upgrade.")
+        else:
+            content = Content.styled(_IN_THE_SOURCE, "bold $accent")
+            self.query_one(KeyValues).show(self._values(row))
+        self.query_one("#row", Static).update(content)
+
+    def _values(self, row: Sequence[FoundValue]) -> Iterator[tuple[str, Content]]:
+        """A fact a value, the one with trouble first and marked."""
+        for value in sorted(row, key=lambda value: value.column != self._error.field):
+            mark = "! " if value.column == self._error.field else "  "
+            yield mark + value.column, _shown(value)
+
+
+def section(title: str, *paragraphs: str) -> Content:
+    """A title, and paragraphs under it."""
+    return Content("\n").join([Content.styled(title, "bold $accent"), *map(plain, paragraphs), Content("")])
+
+
+def _shown(value: FoundValue) -> Content:
+    if value.type == "null":
+        return Content.styled("(nothing)", "$muted")
+    if value.type == "blob":
+        return Content.assemble(plain(value.start[:16]), (f"…  {value.size:,} bytes", "$muted"))
+    if not value.start:
+        return Content.styled("(empty)", "$muted")
+    size = f"  ({value.size:,} bytes)" if value.size > _LARGE else ""
+    cut = "…" if len(value.start) > SHOWN else ""
+    return Content.assemble(lines(value.start[:SHOWN]), (cut + size, "$muted"))

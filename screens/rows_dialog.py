@@ -1,0 +1,47 @@
+"""The rows that a preview found trouble with, over the preview."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import ClassVar
+
+from textual import on
+from textual.app import ComposeResult
+from textual.binding import Binding, BindingType
+from textual.containers import Horizontal, Vertical
+from textual.screen import ModalScreen
+from textual.widgets import Button, Footer, Label, Static
+
+from vestige_tui.core.report import RowError
+from vestige_tui.screens.widgets.troubles import Troubles
+
+
+class RowsDialog(ModalScreen[None]):
+    """Looks through rows; Escape goes back to where it was opened."""
+
+    BINDINGS: ClassVar[list[BindingType]] = [Binding("escape", "dismiss", "Close")]
+
+    def __init__(self, errors: Sequence[RowError], source: Path) -> None:
+        super().__init__()
+        self._errors = errors
+        self._source = source
+
+    def compose(self) -> ComposeResult:
+        """A title, the rows, and how to leave."""
+        with Vertical(classes="dialog -whole"):
+            yield Label("Rows that will have trouble", classes="dialog-title")
+            yield Troubles(self._errors, self._source, dry=True)
+            with Horizontal(classes="dialog-buttons"):
+                yield Static(classes="spacer")
+                yield Button("Close", id="close", compact=True, classes="-primary")
+        yield Footer(show_command_palette=False)
+
+    def on_mount(self) -> None:
+        """The list has the keys."""
+        self.query_one(Troubles).rows.focus()
+
+    @on(Button.Pressed, "#close")
+    def close(self) -> None:
+        """Back to the preview."""
+        self.dismiss()

@@ -1,0 +1,178 @@
+"""A run of the copier beside the interface: what it tells becomes messages, at a pace that a screen can follow."""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+from collections.abc import Callable, Mapping
+from pathlib import Path
+
+from textual.message import Message
+
+from vestige_tui.core.errors import BATCHES_STAY, NOTHING_CHANGED, MigrationError
+from vestige_tui.core.events import Event, PhaseStarted, RowTrouble, TablesPlanned
+from vestige_tui.core.model import ModelSignature, PresentedEmbedder
+from vestige_tui.core.plan import CopyPlan
+from vestige_tui.core.report import MigrationReport, RowError
+from vestige_tui.screens.progress import Meter, Progress
+from vestige_tui.screens.work import Farewell
+
+log = logging.getLogger(__name__)
+
+PROGRESS_INTERVAL = 0.1
+"""Seconds between two messages about the counts."""
+
+TROUBLE_INTERVAL = 0.3
+"""Seconds between two messages with rows that have trouble; each brings all that came up in between."""
+
+Keep = Callable[[MigrationReport], Path]
+"""Writes a report to where it is kept and returns the file. Raises ``OSError``."""
+
+
+class Run:
+    """One run, to be carried out once, in a thread of its own. ``post`` takes its messages, from that thread.
+
+    ``only`` restricts it to rows of these labels, by table. ``keep`` saves the report.
+    When the run is over, ``report`` and ``failure`` tell how it went; ``saved`` is the file that keeps the report, or
+    ``unsaved`` says why there is none.
+    """
+
+    farewell = Farewell(
+        "Stop the copy and quit?",
+        "The batch in flight is finished or rolled back. What has arrived stays, and starting again completes it.",
+        leave="Stop and quit",
+        stay="Go on copying",
+        waiting="Finishing this batch, one moment…",
+    )
+
+    class Progressed(Message, bubble=False):
+        """How far the run is; a newer one replaces an older one of the same phase that still waits."""
+
+        def __init__(self, run: Run, progress: Progress) -> None:
+            super().__init__()
+            self.run = run
+            self.progress = progress
+
+        def can_replace(self, message: Message) -> bool:
+            """Counts are totals, so that the newest tells all; a phase is shown, however short it is."""
+            return isinstance(message, Run.Progressed) and message.progress.phase is self.progress.phase
+
+    class Troubled(Message, bubble=False):
+        """Rows that have trouble, since the last such message; none is ever dropped."""
+
+        def __init__(self, run: Run, errors: tuple[RowError, ...]) -> None:
+            super().__init__()
+            self.run = run
+            self.errors = errors
+
+    class Ended(Message):
+        """The run is over."""
+
+        def __init__(self, run: Run) -> None:
+            super().__init__()
+            self.run = run
+
+    def __init__(
+        self,
+        plan: CopyPlan,
+        presented: ModelSignature | None,
+        post: Callable[[Message], bool],
+        *,
+        only: Mapping[str, frozenset[str]] | None = None,
+        keep: Keep | None = None,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self.plan = plan
+        self.only = only
+        self.report: MigrationReport | None = None
+        self.failure: MigrationError | None = None
+        self.saved: Path | None = None
+        self.unsaved = ""
+        self._post = post
+        self._save = keep
+        self._embedder = PresentedEmbedder(presented) if presented is not None else None
+        self._clock = clock
+        self._meter = Meter(presented.dimension if presented is not None else 0, clock)
+        self._cancel = threading.Event()
+        self._over = threading.Event()
+        self._waiting: list[RowError] = []
+        self._progress_due = self._trouble_due = clock()
+
+    @property
+    def running(self) -> bool:
+        """Whether it still goes on, or has yet to begin."""
+        return not self._over.is_set()
+
+    @property
+    def cancelled(self) -> bool:
+        """Whether it has been asked to end."""
+        return self._cancel.is_set()
+
+    def cancel(self) -> None:
+        """Ask it to end after the batch in flight; returns at once."""
+        self._cancel.set()
+
+    def carry_out(self) -> None:
+        """Run to the end, whatever that is, and save the report; never raises."""
+        try:
+            self._run()
+            self._keep()
+        finally:
+            self._flush()
+            self._over.set()
+            self._post(self.Ended(self))
+
+    def _run(self) -> None:
+        from vestige_tui.core.copier import run_sqlite_to_postgres
+
+        try:
+            self.report = run_sqlite_to_postgres(
+                self.plan, self._embedder, on_event=self._take, cancel=self._cancel, only=self.only
+            )
+        except MigrationError as error:
+            self.failure = error
+            self.report = error.report
+        except Exception as error:  # shown in words; the log has its frames, and no screen its variables
+            log.critical("the run ended with an unexpected fault", exc_info=True)
+            self.failure = MigrationError(
+                f"An unexpected fault in vestige-tui: {type(error).__name__}.",
+                means=NOTHING_CHANGED if self.plan.dry_run else BATCHES_STAY,
+                remedy="Run again: what has arrived is skipped. If it comes back, please report it.",
+            )
+
+    def _keep(self) -> None:
+        if self._save is None or self.report is None:
+            return
+        try:
+            self.saved = self._save(self.report)
+        except OSError as error:
+            self.unsaved = error.strerror or str(error)
+
+    def _take(self, event: Event) -> None:
+        """Hear an event of the run, in its thread."""
+        self._meter.take(event)
+        if isinstance(event, RowTrouble):
+            self._waiting.append(event.error)
+        now = self._clock()
+        if isinstance(event, PhaseStarted | TablesPlanned):
+            self._flush()
+        elif now >= self._progress_due:
+            self._send_progress(now)
+        if self._waiting and now >= self._trouble_due:
+            self._send_trouble(now)
+
+    def _flush(self) -> None:
+        now = self._clock()
+        self._send_progress(now)
+        if self._waiting:
+            self._send_trouble(now)
+
+    def _send_progress(self, now: float) -> None:
+        self._progress_due = now + PROGRESS_INTERVAL
+        self._post(self.Progressed(self, self._meter.progress))
+
+    def _send_trouble(self, now: float) -> None:
+        self._trouble_due = now + TROUBLE_INTERVAL
+        self._post(self.Troubled(self, tuple(self._waiting)))
+        self._waiting.clear()

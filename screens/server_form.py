@@ -1,0 +1,205 @@
+"""The fields of a server: a URL and its parts, in step both ways, and the password apart from them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from textual import events, on
+from textual.app import ComposeResult
+from textual.containers import Horizontal, VerticalGroup
+from textual.message import Message
+from textual.widgets import Button, Input, Label, Select
+
+from vestige_tui.core.destination.dsn import Dsn
+from vestige_tui.core.errors import UsageError
+from vestige_tui.screens.dsn_fields import (
+    FIELDS,
+    TLS_MODES,
+    fields_of,
+    url_of,
+    with_fields,
+    with_password,
+    without_secrets,
+)
+from vestige_tui.screens.widgets.choice import Tick
+from vestige_tui.screens.widgets.password_input import PasswordInput
+from vestige_tui.screens.widgets.text import plain
+
+_INPUTS = tuple(name for name in FIELDS if name != "sslmode")
+_DEFAULT_TLS = next(iter(TLS_MODES))
+
+
+class ServerForm(VerticalGroup):
+    """Where the server is, who logs in, and whether the password is to be remembered."""
+
+    class Edited(Message):
+        """A field changed: what had been found out of the destination no longer holds."""
+
+    class Submitted(Message):
+        """Enter was pressed in a field."""
+
+    class Left(Message):
+        """A field lost the focus: the account may be another one."""
+
+    class Forget(Message):
+        """The stored password is to be removed."""
+
+    def __init__(self, environment: Mapping[str, str]) -> None:
+        super().__init__(id="server")
+        self._environment = environment
+        self._dsn = Dsn({})
+        self.problem: UsageError | None = None
+        """Why the URL cannot be read, None where it can."""
+
+    def compose(self) -> ComposeResult:
+        """A line for the URL, three for its parts, one for the keyring."""
+        with Horizontal(classes="field-row"):
+            yield Label("URL")
+            yield Input(placeholder="postgresql://user@host:5432/database", compact=True, id="url")
+        for left, right in (("host", "port"), ("dbname", "user")):
+            with Horizontal(classes="field-row"):
+                yield from self._field(left)
+                yield from self._field(right)
+        with Horizontal(classes="field-row"):
+            yield Label("Password")
+            yield PasswordInput(placeholder=self._password_hint, id="password")
+            yield Label("TLS", classes="second")
+            yield Select(
+                [(text, mode) for mode, text in TLS_MODES.items()],
+                value=_DEFAULT_TLS,
+                allow_blank=False,
+                compact=True,
+                id="sslmode",
+            )
+        with Horizontal(id="keyring-row"):
+            yield Tick("Remember password", compact=True, id="remember")
+            yield Label(id="account")
+            yield Button("Forget it", compact=True, id="forget")
+
+    def _field(self, name: str) -> ComposeResult:
+        title, hint = {
+            "host": ("Host", "db.example.org"),
+            "port": ("Port", "5432"),
+            "dbname": ("Database", "vestige"),
+            "user": ("User", "your login"),
+        }[name]
+        yield Label(title, classes="second" if name in ("port", "user") else "")
+        yield Input(placeholder=hint, compact=True, id=name)
+
+    @property
+    def _password_hint(self) -> str:
+        return "from PGPASSWORD" if self._environment.get("PGPASSWORD") else ""
+
+    @property
+    def dsn(self) -> Dsn:
+        """The destination as the fields say it, password included."""
+        return with_password(self._dsn, self.query_one("#password", Input).value)
+
+    @property
+    def remember(self) -> bool:
+        """Whether the password is to be put into the keyring."""
+        return self.query_one(Tick).value
+
+    def fill(self, dsn: Dsn, *, with_its_password: bool = True) -> None:
+        """Show a destination."""
+        self._dsn = without_secrets(dsn)
+        password = dsn.parameters.get("password", "") if with_its_password else ""
+        with self.prevent(Input.Changed, Select.Changed):
+            self.query_one("#password", Input).value = password
+            self.query_one("#url", Input).value = url_of(self._dsn)
+        self._show_fields()
+
+    def show_keyring(self, account: str, service: str, *, problem: str | None, stored: bool) -> None:
+        """Say where a password would be remembered, whether one is, or why none can be."""
+        if problem is not None:
+            text = f"{problem} A password is used for this run only."
+        elif stored:
+            text = f"A password is in the keyring: {service}, {account}"
+        else:
+            text = f"in the keyring, as {service}, {account}"
+        self.query_one(Tick).disabled = problem is not None
+        self.query_one(Tick).display = not stored
+        self.query_one("#forget").display = stored
+        self.query_one("#account", Label).update(plain(text))
+        field = self.query_one("#password", Input)
+        field.placeholder = "from the keyring" if stored else self._password_hint
+
+    def tidy(self) -> None:
+        """Take a password out of the URL; it is in its own field already."""
+        if self.problem is None:
+            with self.prevent(Input.Changed):
+                self.query_one("#url", Input).value = url_of(self._dsn)
+
+    @on(Input.Changed, "#url")
+    def _url_changed(self, event: Input.Changed) -> None:
+        event.stop()
+        self.problem = None
+        try:
+            read = Dsn.parse(event.value) if event.value.strip() else Dsn({})
+        except UsageError as error:
+            self.problem = error
+        else:
+            self._dsn = without_secrets(read)
+            if password := read.parameters.get("password"):
+                with self.prevent(Input.Changed):
+                    self.query_one("#password", Input).value = password
+            self._show_fields()
+        self.query_one("#url").set_class(self.problem is not None, "-invalid")
+        self.post_message(self.Edited())
+
+    @on(Input.Changed)
+    def _field_changed(self, event: Input.Changed) -> None:
+        event.stop()
+        if event.input.id in _INPUTS:
+            self._take_fields()
+        if event.input.id != "url":
+            self.post_message(self.Edited())
+
+    @on(Select.Changed)
+    def _tls_changed(self, event: Select.Changed) -> None:
+        event.stop()
+        if self._sslmode() != self._dsn.parameters.get("sslmode", ""):
+            self._take_fields()
+            self.post_message(self.Edited())
+
+    @on(Input.Submitted)
+    def _submitted(self, event: Input.Submitted) -> None:
+        event.stop()
+        self.tidy()
+        self.post_message(self.Submitted())
+
+    def on_descendant_blur(self, event: events.DescendantBlur) -> None:
+        """The operator went to another field."""
+        if event.widget.id == "url":
+            self.tidy()
+        self.post_message(self.Left())
+
+    @on(Button.Pressed, "#forget")
+    def _forget(self, event: Button.Pressed) -> None:
+        event.stop()
+        self.post_message(self.Forget())
+
+    def _take_fields(self) -> None:
+        """The parts say something new: the URL follows."""
+        values = {name: self.query_one(f"#{name}", Input).value for name in _INPUTS}
+        self._dsn = with_fields(self._dsn, values | {"sslmode": self._sslmode()})
+        self.problem = None
+        self.query_one("#url").remove_class("-invalid")
+        with self.prevent(Input.Changed):
+            self.query_one("#url", Input).value = url_of(self._dsn)
+
+    def _show_fields(self) -> None:
+        """The URL says something new: the parts follow."""
+        values = fields_of(self._dsn)
+        with self.prevent(Input.Changed, Select.Changed):
+            for name in _INPUTS:
+                self.query_one(f"#{name}", Input).value = values[name]
+            mode = values["sslmode"] or _DEFAULT_TLS
+            if mode in TLS_MODES:
+                self.query_one(Select).value = mode
+
+    def _sslmode(self) -> str:
+        """The mode that is chosen; libpq's default is left out unless the URL named it."""
+        chosen = str(self.query_one(Select).value)
+        named = self._dsn.parameters.get("sslmode", "")
+        return named if chosen == _DEFAULT_TLS and named in ("", _DEFAULT_TLS) else chosen

@@ -1,0 +1,287 @@
+"""Step 1: which database is to be moved."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import ClassVar
+
+from textual import on
+from textual.app import ComposeResult
+from textual.binding import Binding, BindingType
+from textual.containers import Horizontal, VerticalScroll
+from textual.message import Message
+from textual.timer import Timer
+from textual.widgets import Button, Input, Label, OptionList, Static
+
+from vestige_tui.core.errors import MigrationError, SourceError
+from vestige_tui.core.source.describe import SourceDescription, describe
+from vestige_tui.core.source.glance import Usage, glance, usage
+from vestige_tui.core.source.locate import candidates, locate
+from vestige_tui.screens.background import ask
+from vestige_tui.screens.base import StepScreen
+from vestige_tui.screens.browse import BrowseDialog
+from vestige_tui.screens.machine import Machine
+from vestige_tui.screens.source_facts import facts_of, rows_of
+from vestige_tui.screens.state import WizardState
+from vestige_tui.screens.steps import Step
+from vestige_tui.screens.widgets.cards import Card, Cards
+from vestige_tui.screens.widgets.key_values import KeyValues
+from vestige_tui.screens.widgets.notice import Notice, Tone
+from vestige_tui.screens.widgets.path_input import PathInput
+from vestige_tui.screens.widgets.text import short_path
+
+TYPING_PAUSE = 0.4
+"""Seconds without a key after which a typed path is looked at."""
+
+BUSY_AFTER = 0.3
+"""Seconds after which a look at a file is said to go on."""
+
+
+@dataclass(frozen=True, slots=True)
+class Inspection:
+    """What a look at a file found."""
+
+    description: SourceDescription
+    usage: Usage
+
+
+class SourceScreen(StepScreen):
+    """Found and recent databases, a path, a tree; and what the chosen file is."""
+
+    STEP = Step.SOURCE
+    HELP = """
+Choose the Vestige database whose memories are to be moved. It is only read: nothing in this step, or in any other but
+an upgrade that you confirm, changes the file. Vestige may go on running meanwhile.
+
+The list shows databases in the places where Vestige keeps them, and those you used before. Move with the arrow keys;
+what is in the file appears below. Any other file: type its path (the right arrow takes the completion), or press F2
+to look for it.
+
+Published layout and layout of the specification are the two forms in which Vestige keeps its tables. Both can be moved.
+
+Before V15: the file lacks four columns and three tables that PostgreSQL needs; a later step adds them, to a private
+copy if you like.
+"""
+    SCROLLS = "#found"
+    BINDINGS: ClassVar[list[BindingType]] = [Binding("f2", "browse", "Browse")]
+
+    class Found(Message):
+        """The list of databases is there."""
+
+        def __init__(self, cards: list[Card] | MigrationError) -> None:
+            super().__init__()
+            self.cards = cards if isinstance(cards, list) else []
+
+    class Inspected(Message):
+        """A file has been looked at."""
+
+        def __init__(self, path: Path, outcome: Inspection | MigrationError, *, typed: bool) -> None:
+            super().__init__()
+            self.path = path
+            self.outcome = outcome
+            self.typed = typed
+
+    def __init__(self, state: WizardState, machine: Machine) -> None:
+        super().__init__(state, machine)
+        named = Path(state.prefill.sqlite_path).absolute() if state.prefill.sqlite_path else None
+        self._path = state.source.path if state.source is not None else named
+        self._looking = False
+        self._waiting: Timer | None = None
+
+    @property
+    def lead(self) -> str:
+        """What this step is about."""
+        return "The database to move. It is only read."
+
+    @property
+    def primary_label(self) -> str:
+        """Goes on with the database that is shown."""
+        return "Use this database"
+
+    @property
+    def primary_ready(self) -> bool:
+        """Once a database has been looked at and can be used."""
+        return self.state.source is not None
+
+    def primary(self) -> None:
+        """Go on, and offer this database the next time."""
+        if self.state.source is not None:
+            self.machine.recent.remember_source(self.state.source.path)
+            self.advance(self.state)
+
+    def compose_body(self) -> ComposeResult:
+        """The list, the field, and what the file is."""
+        yield Label("Looking for databases…", id="searching")
+        yield Cards(home=self.machine.home, now=self.machine.now(), id="cards")
+        with Horizontal(id="path-row"):
+            yield Label("Path")
+            yield PathInput(
+                home=self.machine.home,
+                folder=self.machine.folder,
+                placeholder="another file, such as ~/vestige.db",
+                id="path",
+            )
+            yield Button("Browse…", id="browse", compact=True)
+        with VerticalScroll(id="found", can_focus=False):
+            yield Notice(id="notice")
+            yield Static(id="rows")
+            yield KeyValues(id="facts")
+
+    def on_mount(self) -> None:
+        """Look for databases; show again what had been chosen."""
+        self.query_one(Cards).display = False
+        if self._path is not None:
+            self._show_path(self._path)
+            self._inspect(self._path)
+        self.call_after_refresh(ask, self, self._find, self.Found, name="find-databases")
+
+    def _find(self) -> list[Card]:
+        """Runs beside the interface: every place that may hold a database, each file once."""
+        origins: dict[Path, str] = {}
+        if named := self.state.prefill.sqlite_path:
+            origins[Path(named).absolute()] = "named by you"
+        here = (self.machine.environment, self.machine.home, self.machine.folder, self.machine.platform)
+        for path in locate(here[0], home=here[1], folder=here[2], platform=here[3]):
+            origins.setdefault(path, "found")
+        for path in self.machine.recent.sources:
+            origins[path] = "named by you" if origins.get(path) == "named by you" else "used before"
+        return list(_cards(origins.items()))
+
+    @on(Found)
+    def _found(self, event: Found) -> None:
+        cards = self.query_one(Cards)
+        cards.show(event.cards)
+        cards.display = bool(event.cards)
+        searching = self.query_one("#searching", Label)
+        searching.display = not event.cards
+        if not event.cards:
+            searching.update("No Vestige database in the usual places. Type a path, or press F2 to look for one.")
+            self._explain_places()
+            self.query_one(PathInput).focus()
+            return
+        chosen = self._path or self._preferred(cards.paths)
+        if chosen in cards.paths:
+            with cards.prevent(OptionList.OptionHighlighted):
+                cards.highlighted = cards.paths.index(chosen)
+        if self.focused is None or self.focused is self.query_one(PathInput):
+            cards.focus()
+        if self._path is None:
+            self._choose(chosen)
+
+    def _preferred(self, paths: tuple[Path, ...]) -> Path:
+        """The one used last, else the first one found."""
+        return next((path for path in self.machine.recent.sources if path in paths), paths[0])
+
+    def _explain_places(self) -> None:
+        here = self.machine
+        places = candidates(here.environment, home=here.home, folder=here.folder, platform=here.platform)
+        listed = "\n".join(f"  {short_path(path, here.home)}" for path in places)
+        if self._path is None:
+            self.query_one(Notice).say(Tone.NOTE, "These places were looked at:", listed)
+
+    @on(OptionList.OptionHighlighted, "#cards")
+    def _moved_to(self, event: OptionList.OptionHighlighted) -> None:
+        self._choose(self.query_one(Cards).paths[event.option_index])
+
+    @on(OptionList.OptionSelected, "#cards")
+    def _selected(self) -> None:
+        if self.primary_ready:
+            self.query_one("#primary").focus()
+
+    @on(Input.Changed, "#path")
+    def _typed(self) -> None:
+        if self._waiting is not None:
+            self._waiting.stop()
+        self._waiting = self.set_timer(TYPING_PAUSE, self._look_at_typed)
+
+    def _look_at_typed(self) -> None:
+        path = self.query_one(PathInput).path
+        if path is not None and path != self._path:
+            self._inspect(path, typed=True)
+
+    @on(Input.Submitted, "#path")
+    def _submitted(self) -> None:
+        path = self.query_one(PathInput).path
+        if path is None:
+            return
+        if path == self._path and self.primary_ready:
+            self.query_one("#primary").focus()
+        else:
+            self._inspect(path)
+
+    @on(Button.Pressed, "#browse")
+    def action_browse(self) -> None:
+        """Look for a file in a tree, from the folder of the one that is shown."""
+        start = self._path.parent if self._path is not None and self._path.parent.is_dir() else self.machine.home
+        self.app.push_screen(BrowseDialog(start), lambda path: self._choose(path) if path is not None else None)
+
+    def _choose(self, path: Path) -> None:
+        if path != self._path or self.state.source is None:
+            self._show_path(path)
+            self._inspect(path)
+
+    def _show_path(self, path: Path) -> None:
+        field = self.query_one(PathInput)
+        with field.prevent(Input.Changed):
+            field.value = short_path(path, self.machine.home)
+
+    def _inspect(self, path: Path, *, typed: bool = False) -> None:
+        """Look at a file beside the interface. A path that is still being typed is not complained about."""
+        self._path = path
+        self._looking = True
+        if self.state.source is not None and self.state.source.path != path:
+            self.keep(self.state.with_source(None))
+        self.query_one("#found").add_class("-stale")
+        self.set_timer(BUSY_AFTER, lambda: self._say_busy(path))
+        ask(
+            self,
+            lambda: Inspection(usage=usage(path), description=describe(path)),
+            lambda outcome: self.Inspected(path, outcome, typed=typed),
+            name="inspect",
+        )
+
+    def _say_busy(self, path: Path) -> None:
+        """A look that takes long enough to wonder is announced; most are over before."""
+        if path == self._path and self._looking:
+            self._show_nothing()
+            self.query_one("#found").remove_class("-stale")
+            self.query_one(Notice).say(Tone.BUSY, f"Looking at {path.name}…", "A large file takes a moment.")
+
+    @on(Inspected)
+    def _inspected(self, event: Inspected) -> None:
+        if event.path != self._path:
+            return
+        self._looking = False
+        self.query_one("#found").remove_class("-stale")
+        if isinstance(event.outcome, Inspection):
+            self._show(event.outcome)
+        elif event.typed and not event.path.is_file():
+            self._show_nothing()
+            self.query_one(Notice).clear()
+        else:
+            self._show_nothing()
+            self.query_one(Notice).explain(event.outcome)
+        self.refresh_shell()
+
+    def _show(self, found: Inspection) -> None:
+        self.query_one(Notice).clear()
+        self.query_one("#facts", KeyValues).show(facts_of(found.description, found.usage, self.machine.now()))
+        self.query_one("#rows", Static).update(rows_of(found.description))
+        if found.description != self.state.source:
+            self.keep(self.state.with_source(found.description))
+
+    def _show_nothing(self) -> None:
+        self.query_one("#facts", KeyValues).show(())
+        self.query_one("#rows", Static).update("")
+        if self.state.source is not None:
+            self.keep(self.state.with_source(None))
+
+
+def _cards(origins: Iterable[tuple[Path, str]]) -> Iterable[Card]:
+    for path, origin in origins:
+        try:
+            yield Card(glance(path), origin)
+        except SourceError:
+            continue  # it was there once; a path that was named is explained when it is looked at

@@ -1,0 +1,57 @@
+"""What a source file is, in the words of the wizard."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import datetime
+
+from textual.content import Content
+
+from vestige_tui.core.source.describe import Layout, SourceDescription
+from vestige_tui.core.source.glance import Usage
+from vestige_tui.screens.tables import SHOWN
+from vestige_tui.screens.widgets.text import ago, count, plain, size
+
+_LAYOUTS = {Layout.PUBLISHED: "published layout", Layout.SEED: "layout of the specification"}
+_WARNING = ("! ", "$text-warning bold")
+_GAP = " " * 5
+
+
+def facts_of(source: SourceDescription, used: Usage, now: datetime) -> Iterator[tuple[str, Content | str]]:
+    """What the file is, one fact a line."""
+    yield "File", f"{size(source.size)}, changed {ago(source.modified, now)}"
+    yield "In use", _usage(used)
+    yield "Schema", f"version {source.version or 'unknown'}, {_LAYOUTS[source.layout]}"
+    if not source.has_v15:
+        yield "", Content.assemble(_WARNING, "from before V15: a later step adds what is missing")
+    yield "Model", _model(source)
+    for group in source.other_models:
+        text = f"{count(group.count, 'vector')} of {group.name} cannot be compared with those"
+        yield "", Content.assemble(_WARNING, plain(text))
+    if source.left_behind:
+        listed = ", ".join(f"{name} {rows:,}" for name, rows in source.left_behind.items())
+        yield "Stays behind", plain(f"tables that have no place in PostgreSQL: {listed}")
+
+
+def rows_of(source: SourceDescription) -> Content:
+    """How many rows each table brings, in two columns of names and numbers."""
+    cells = [f"{table.title:<15}{source.rows.get(table.name, 0):>13,}" for table in SHOWN]
+    half = len(cells) // 2
+    return Content("\n".join(_GAP.join(pair) for pair in zip(cells[:half], cells[half:], strict=True)))
+
+
+def _model(source: SourceDescription) -> Content | str:
+    if source.model is not None:
+        origin = "registered" if source.registered is not None else "seen in the vectors"
+        return plain(f"{source.model.name}, {source.model.dimension:,} dimensions, {origin}")
+    if source.observed:
+        return f"not recorded; the vectors have {source.observed[0].dimension:,} dimensions"
+    return "none: there are no vectors"
+
+
+def _usage(used: Usage) -> Content | str:
+    if used.process is not None:
+        return plain(f"open in {used.process}; that does no harm")
+    if used.certain:
+        return "not open in any program of yours"
+    return "perhaps open in Vestige; that does no harm" if used.side_files else "probably not open anywhere"

@@ -1,0 +1,212 @@
+"""What the wizard knows: one frozen dataclass, replaced at each answer and handed from screen to screen.
+
+An answer is changed by a ``with_…`` method, which drops whatever had been derived from the answer before.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from enum import StrEnum
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from vestige_tui.core.agreement import agree
+from vestige_tui.core.errors import MigrationError, ModelMismatchError
+
+if TYPE_CHECKING:
+    from vestige_tui.core.destination.dsn import Dsn
+    from vestige_tui.core.destination.probe import Probe
+    from vestige_tui.core.model import ModelSignature
+    from vestige_tui.core.plan import CopyPlan
+    from vestige_tui.core.report import MigrationReport
+    from vestige_tui.core.source.describe import SourceDescription
+
+
+class UpgradeChoice(StrEnum):
+    """What happens to a source that lacks the V15 parts."""
+
+    NONE = "none"
+    """Nothing has been chosen, or nothing is needed."""
+
+    PRIVATE_COPY = "private copy"
+    IN_PLACE = "in place"
+
+
+class PasswordOrigin(StrEnum):
+    """Where the password of a destination came from."""
+
+    NONE = "none"
+    """None was needed, or libpq found it: in ``PGPASSWORD``, a passfile, or a service."""
+
+    TYPED = "typed"
+    KEYRING = "keyring"
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """The destination that was chosen: its connection string, and what a test of it found.
+
+    ``probe`` is of this very ``dsn``, password included; an ``embedded`` server is the one that vestige-tui runs.
+    """
+
+    dsn: Dsn
+    probe: Probe
+    embedded: bool = False
+    password: PasswordOrigin = PasswordOrigin.NONE
+
+
+@dataclass(frozen=True, slots=True)
+class Prefill:
+    """What the command line named, for the fields to hold before anybody has typed.
+
+    ``postgres_url`` is a connection string, which may hold a password, or the word ``embedded``.
+    """
+
+    sqlite_path: str = ""
+    postgres_url: str = field(default="", repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class ModelAgreement:
+    """The answer to a model question: ``signature`` is the one that the vectors have at the destination.
+
+    ``presented`` is the embedder that the run is given; None lets the source's own count.
+    """
+
+    signature: ModelSignature | None
+    presented: ModelSignature | None
+
+
+@dataclass(frozen=True, slots=True)
+class WizardState:
+    """The operator's answers so far and what was found out from them; None where there is nothing yet.
+
+    ``presented`` is the embedder that a flag or the environment names. ``backup`` is where an upgrade in place put
+    its backup. ``preview`` is the report of the dry run, ``report`` that of the copy; ``preview_failure`` and
+    ``failure`` say what ended them, where something did. ``only`` are the rows that the copy is restricted to, where
+    failed ones are tried again. ``saved`` is the file that keeps the report, ``unsaved`` why there is none.
+    """
+
+    prefill: Prefill = Prefill()
+    presented: ModelSignature | None = None
+    source: SourceDescription | None = None
+    target: Target | None = None
+    upgrade: UpgradeChoice = UpgradeChoice.NONE
+    backup: Path | None = None
+    model_answer: ModelAgreement | None = None
+    preview: MigrationReport | None = None
+    preview_failure: MigrationError | None = None
+    report: MigrationReport | None = None
+    failure: MigrationError | None = None
+    only: Mapping[str, frozenset[str]] | None = None
+    saved: Path | None = None
+    unsaved: str = ""
+
+    def with_source(self, source: SourceDescription | None) -> WizardState:
+        """Another source, or the same one looked at again: all that was known of the move is dropped."""
+        return replace(self.without_upgrade(), source=source)
+
+    def with_target(self, target: Target | None) -> WizardState:
+        """Another destination, or the same one tested again: the model and all that follows is asked anew."""
+        return replace(self.without_model(), target=target)
+
+    def with_upgrade(self, choice: UpgradeChoice) -> WizardState:
+        """How a source from before V15 is brought up to it; a preview made otherwise no longer holds."""
+        return replace(self.without_preview(), upgrade=choice)
+
+    def with_upgraded_source(self, source: SourceDescription, backup: Path | None) -> WizardState:
+        """The source after an upgrade in place, as it now is; ``backup`` is the file as it was before."""
+        return replace(
+            self.without_preview(), source=source, upgrade=UpgradeChoice.IN_PLACE, backup=backup, model_answer=None
+        )
+
+    def with_model(self, answer: ModelAgreement | None) -> WizardState:
+        """The answer to a disagreement about the model."""
+        return replace(self.without_preview(), model_answer=answer)
+
+    def with_preview(self, report: MigrationReport | None, failure: MigrationError | None = None) -> WizardState:
+        """What a dry run found, or what ended it. What an earlier copy did stays known."""
+        return replace(self, preview=report, preview_failure=failure)
+
+    def with_only(self, only: Mapping[str, frozenset[str]] | None) -> WizardState:
+        """The rows that the next copy is restricted to; None for all of them."""
+        return replace(self, only=only)
+
+    def with_report(
+        self,
+        report: MigrationReport | None,
+        failure: MigrationError | None = None,
+        *,
+        saved: Path | None = None,
+        unsaved: str = "",
+    ) -> WizardState:
+        """What a copy did, as far as it came, and where its report is kept."""
+        return replace(self, report=report, failure=failure, saved=saved, unsaved=unsaved)
+
+    def without_upgrade(self) -> WizardState:
+        """Back to before the question of the upgrade."""
+        return replace(self.without_model(), upgrade=UpgradeChoice.NONE, backup=None)
+
+    def without_model(self) -> WizardState:
+        """Back to before the question of the model."""
+        return replace(self.without_preview(), model_answer=None)
+
+    def without_preview(self) -> WizardState:
+        """Back to before the dry run."""
+        return replace(
+            self, preview=None, preview_failure=None, report=None, failure=None, only=None, saved=None, unsaved=""
+        )
+
+    @property
+    def upgrade_needed(self) -> bool:
+        """Whether the source lacks parts that a copy needs."""
+        return self.source is not None and not self.source.has_v15
+
+    @property
+    def upgrade_settled(self) -> bool:
+        """Whether nothing stands between the source and a copy."""
+        return self.source is not None and (self.source.has_v15 or self.upgrade is UpgradeChoice.PRIVATE_COPY)
+
+    @property
+    def mismatch(self) -> ModelMismatchError | None:
+        """The disagreement between source, presented embedder and destination, as the copier would report it."""
+        if self.source is None or self.target is None:
+            return None
+        try:
+            agree(self.source, self._presented_now, self.target.probe.registered)
+        except ModelMismatchError as error:
+            return error
+        return None
+
+    @property
+    def agreement(self) -> ModelAgreement | None:
+        """What holds: the operator's answer, or the agreement that nobody had to be asked about."""
+        if self.model_answer is not None:
+            return self.model_answer
+        if self.source is None or self.target is None or self.mismatch is not None:
+            return None
+        signature = agree(self.source, self.presented, self.target.probe.registered)
+        return ModelAgreement(signature, self.presented)
+
+    @property
+    def _presented_now(self) -> ModelSignature | None:
+        return self.model_answer.presented if self.model_answer is not None else self.presented
+
+    def plan(self, *, dry_run: bool) -> CopyPlan:
+        """The run that these answers describe. Source and destination have been chosen."""
+        from vestige_tui.core.plan import CopyPlan
+
+        if self.source is None or self.target is None:
+            raise ValueError("a plan needs a source and a destination")
+        return CopyPlan(
+            self.source.path,
+            self.target.dsn,
+            upgrade_copy=self.upgrade is UpgradeChoice.PRIVATE_COPY,
+            dry_run=dry_run,
+        )
+
+
+def rows_in_source(state: WizardState) -> Mapping[str, int]:
+    """Rows of each table of the source that a copy takes, empty without one."""
+    return state.source.rows if state.source is not None else {}

@@ -1,0 +1,141 @@
+"""Rows with trouble in words: what they are called, what is wrong, what becomes of them, how to mend them."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+
+from vestige_tui.core.kinds import EXPLANATIONS, Kind
+from vestige_tui.core.report import NIL_UUID, RowError
+from vestige_tui.core.source.reader import ARROW
+from vestige_tui.core.tables import BY_NAME
+from vestige_tui.screens.widgets.text import shortened
+
+NO_ID = "(no id)"
+ARRIVED = "A row that has arrived is not overwritten: delete it at the destination before running the copy again."
+_UUID = re.compile(r"[0-9a-fA-F]{8}-?(?:[0-9a-fA-F]{4}-?){3}[0-9a-fA-F]{12}")
+_ROW_WIDTH = 9
+
+_VECTORS = (Kind.BAD_VECTOR, Kind.WRONG_DIMENSION, Kind.OTHER_MODEL)
+_DEFAULTS = (Kind.BAD_NUMBER, Kind.MISSING_VALUE, Kind.VALUE_NOT_ALLOWED)
+
+
+@dataclass(frozen=True, slots=True)
+class Group:
+    """Rows with the same kind of trouble and the same fate."""
+
+    kind: Kind
+    copied: bool
+    errors: tuple[RowError, ...]
+
+    @property
+    def title(self) -> str:
+        """What is wrong with them."""
+        return EXPLANATIONS[self.kind].title
+
+
+def grouped(errors: Iterable[RowError]) -> list[Group]:
+    """Trouble by fate and kind: what stays behind first, then the kinds with the most rows."""
+    found: dict[tuple[bool, Kind], list[RowError]] = {}
+    for error in errors:
+        found.setdefault((error.copied, error.kind), []).append(error)
+    groups = [Group(kind, copied, tuple(rows)) for (copied, kind), rows in found.items()]
+    return sorted(groups, key=lambda group: (group.copied, -len(group.errors), group.kind))
+
+
+def troubled_rows(errors: Iterable[RowError], tables: Iterable[str]) -> int:
+    """How many rows of these tables have trouble; a row with two broken fields is one row."""
+    wanted = frozenset(tables)
+    concerned = [error for error in errors if error.table in wanted]
+    named = {(error.table, error.row) for error in concerned if error.row != NIL_UUID}
+    return len(named) + sum(error.row == NIL_UUID for error in concerned)
+
+
+def failed_rows(errors: Iterable[RowError]) -> Mapping[str, frozenset[str]]:
+    """The rows that stayed behind and can be named, by table: those that can be tried again."""
+    found: dict[str, set[str]] = {}
+    for error in errors:
+        if not error.copied and error.row != NIL_UUID:
+            found.setdefault(error.table, set()).add(error.row)
+    return {table: frozenset(rows) for table, rows in found.items()}
+
+
+def table_title(error: RowError) -> str:
+    """The table of a row, as an operator reads it."""
+    return BY_NAME[error.table].title if error.table in BY_NAME else error.table
+
+
+def short_row(error: RowError) -> str:
+    """A row's id in at most nine characters: ``3f0c…91a2``, ``3f0c→77b1`` for a connection, or ``(no id)``."""
+    if error.row == NIL_UUID:
+        return NO_ID
+    parts = error.row.split(ARROW)
+    if len(parts) == 2:
+        return ARROW.join(part[:4] for part in parts)
+    if _UUID.fullmatch(error.row):
+        return f"{error.row[:4]}…{error.row[-4:]}"
+    return shortened(error.row, _ROW_WIDTH)
+
+
+def fate(error: RowError, *, dry: bool) -> str:
+    """What becomes of a row, in two words."""
+    if error.copied:
+        return "repaired"
+    return "stays behind" if dry else "stayed behind"
+
+
+def fate_in_full(error: RowError, *, dry: bool) -> str:
+    """What becomes of a row, in a sentence."""
+    if not error.copied:
+        return "The row stays behind: nothing of it will be written." if dry else "The row stayed behind, as a whole."
+    verb = "arrives" if dry else "arrived"
+    return f"The row {verb} {_repair(error)}. If it was at the destination before, it was not changed."
+
+
+def _repair(error: RowError) -> str:
+    field = error.field or "the field"
+    if error.kind in _VECTORS and error.table == "knowledge_nodes":
+        return "without an embedding"
+    if error.kind is Kind.UNSTORABLE_TEXT:
+        return f"with those characters of {field} replaced by U+FFFD"
+    if error.kind is Kind.BAD_TIMESTAMP:
+        return f"with no date in {field}, or with 1970-01-01 where one is required"
+    if error.kind in _DEFAULTS:
+        return f"with the default in {field}"
+    if error.kind is Kind.BAD_UUID and error.field == "owner_user_id":
+        return "with the user local as its owner"
+    return f"with {field} left empty"
+
+
+def remedy(error: RowError) -> str:
+    """How to mend a row, in a sentence or two."""
+    own, refers_to_arrived, _ = EXPLANATIONS[error.kind].remedy.partition("; see malformed_json")
+    if not refers_to_arrived:
+        return own
+    return f"{own}. {ARRIVED}" if error.copied else f"{own}."
+
+
+@dataclass(frozen=True, slots=True)
+class Filter:
+    """Which rows are shown: of one table, of one kind, with a text in them; None and empty let all through."""
+
+    table: str | None = None
+    kind: Kind | None = None
+    text: str = ""
+
+    def apply(self, errors: Sequence[RowError]) -> list[RowError]:
+        """The errors that pass."""
+        wanted = self.text.strip().lower()
+        return [
+            error
+            for error in errors
+            if (self.table is None or error.table == self.table)
+            and (self.kind is None or error.kind is self.kind)
+            and (not wanted or wanted in _words(error))
+        ]
+
+
+def _words(error: RowError) -> str:
+    parts = (error.table, table_title(error), error.row, error.message, error.kind, EXPLANATIONS[error.kind].title)
+    return "\n".join(parts).lower()

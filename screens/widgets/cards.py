@@ -1,0 +1,77 @@
+"""Databases to choose from, one card each: the path, and under it what is in the file."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import ClassVar
+
+from textual import events
+from textual.binding import Binding, BindingType
+from textual.content import Content
+from textual.widgets import OptionList
+from textual.widgets.option_list import Option
+
+from vestige_tui.core.source.glance import Glance
+from vestige_tui.screens.widgets.text import ago, count, plain, short_path, shortened, size
+
+_MARGIN = 4  # columns of padding and scroll bar
+_AROUND = 11  # columns beside a list that has not been laid out yet
+
+
+@dataclass(frozen=True, slots=True)
+class Card:
+    """A file that may be chosen, and why it is in the list."""
+
+    glance: Glance
+    origin: str
+
+
+class Cards(OptionList):
+    """The list of them. Moving to a card chooses it; Enter goes on from there."""
+
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("down", "cursor_down", "Choose", key_display="↑↓"),
+        Binding("enter", "select", "Select", show=False),
+    ]
+
+    def __init__(self, *, home: Path, now: datetime, id: str | None = None) -> None:
+        super().__init__(id=id, compact=True)
+        self._home = home
+        self._now = now
+        self._cards: tuple[Card, ...] = ()
+
+    @property
+    def paths(self) -> tuple[Path, ...]:
+        """The file of each card."""
+        return tuple(card.glance.path for card in self._cards)
+
+    def show(self, cards: Iterable[Card]) -> None:
+        """Replace the cards; none is chosen."""
+        self._cards = tuple(cards)
+        self._draw()
+
+    def on_resize(self, _event: events.Resize) -> None:
+        """Shorten the paths to the new width."""
+        self._draw()
+
+    def _draw(self) -> None:
+        chosen = self.highlighted
+        with self.prevent(OptionList.OptionHighlighted):
+            self.set_options([Option(self._prompt(card)) for card in self._cards])
+            if chosen is not None and chosen < len(self._cards):
+                self.highlighted = chosen
+
+    def _prompt(self, card: Card) -> Content:
+        width = max((self.size.width or self.app.size.width - _AROUND) - _MARGIN, 20)
+        path = plain(shortened(short_path(card.glance.path, self._home), width), "bold")
+        return Content.assemble(path, "\n", plain(shortened(f"  {self._facts(card)}", width)))
+
+    def _facts(self, card: Card) -> str:
+        found = card.glance
+        if found.problem is not None:
+            return f"! cannot be used · {size(found.size)} · {card.origin}"
+        memories = count(found.memories or 0, "memory", "memories")
+        return f"{memories} · {size(found.size)} · changed {ago(found.modified, self._now)} · {card.origin}"

@@ -1,0 +1,60 @@
+"""Choices and ticks whose state is a sign, not a colour: ``(●)``, ``( )``, ``[x]``, ``[ ]``."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+from textual.binding import Binding, BindingType
+from textual.content import Content
+from textual.widgets import Checkbox, RadioButton, RadioSet
+
+
+class Choice(RadioButton):
+    """One of several ways."""
+
+    def render(self) -> Content:
+        """The sign and the label."""
+        return _with_sign(self, "(●)" if self.value else "( )")
+
+
+class Choices(RadioSet):
+    """Several ways of which one is taken; the arrow keys take the next one at once."""
+
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("down,right", "take(1)", "Choose", key_display="↑↓"),
+        Binding("up,left", "take(-1)", "Choose", show=False),
+    ]
+
+    def __init__(self, *choices: Choice, id: str | None = None) -> None:
+        super().__init__(*choices, id=id, compact=True)
+
+    def action_take(self, step: int) -> None:
+        """Take the next way, or the one before."""
+        if step > 0:
+            self.action_next_button()
+        else:
+            self.action_previous_button()
+        if self._selected is not None and not (button := self.query(Choice)[self._selected]).value:
+            button.value = True
+
+    @property
+    def taken(self) -> str | None:
+        """The id of the way that is taken."""
+        return self.pressed_button.id if self.pressed_button is not None else None
+
+
+class Tick(Checkbox):
+    """Something to be done or not."""
+
+    BINDINGS: ClassVar[list[BindingType]] = [Binding("enter,space", "toggle_button", "Tick", key_display="space")]
+
+    def render(self) -> Content:
+        """The sign and the label."""
+        return _with_sign(self, "[x]" if self.value else "[ ]")
+
+
+def _with_sign(button: Choice | Tick, sign: str) -> Content:
+    return Content.assemble(
+        (sign, button.get_visual_style("toggle--button")),
+        button.label.pad(1, 1).stylize_before(button.get_visual_style("toggle--label")),
+    )

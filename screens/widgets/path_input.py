@@ -1,0 +1,84 @@
+"""A field for a path, which completes what is typed from what is on the disk."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from pathlib import Path
+from typing import ClassVar
+
+from textual.binding import Binding, BindingType
+from textual.suggester import Suggester
+from textual.widgets import Input
+
+DATABASE_ENDINGS = (".db", ".sqlite", ".sqlite3", ".bak")
+_MOST_ENTRIES = 5_000  # of one folder; completing is a help, not a duty
+
+
+class PathInput(Input):
+    """The field; the right arrow at its end takes the completion that is shown."""
+
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("enter", "submit", "Look", show=True),
+        Binding("right", "cursor_right", "Complete", key_display="→"),
+    ]
+
+    def __init__(self, *, home: Path, folder: Path, placeholder: str, id: str | None = None) -> None:
+        super().__init__(placeholder=placeholder, suggester=_PathSuggester(home, folder), compact=True, id=id)
+        self._home = home
+        self._folder = folder
+
+    @property
+    def path(self) -> Path | None:
+        """The path in the field, ``~`` expanded; None where the field is empty."""
+        return expanded(self.value.strip(), self._home, self._folder) if self.value.strip() else None
+
+
+class _PathSuggester(Suggester):
+    def __init__(self, home: Path, folder: Path) -> None:
+        super().__init__(use_cache=False, case_sensitive=True)
+        self._home = home
+        self._folder = folder
+
+    async def get_suggestion(self, value: str) -> str | None:
+        """The path as it may go on; folders end in a slash."""
+        if not value.strip() or value == "~":
+            return None
+        return await asyncio.to_thread(completion, value, self._home, self._folder)
+
+
+def completion(typed: str, home: Path, folder: Path) -> str | None:
+    """``typed`` with its last part completed to a folder or a database file, None where nothing fits."""
+    start, separator, last = _split(typed)
+    place = expanded(start + separator, home, folder) if separator else folder
+    try:
+        with os.scandir(place) as entries:
+            fitting = sorted(
+                entry.name + (separator or os.sep if entry.is_dir() else "")
+                for entry, _ in zip(entries, range(_MOST_ENTRIES), strict=False)
+                if entry.name.startswith(last) and (last or not entry.name.startswith(".")) and _wanted(entry)
+            )
+    except (OSError, ValueError):
+        return None
+    best = next((name for name in fitting if name != last), None)
+    return start + separator + best if best is not None else None
+
+
+def expanded(typed: str, home: Path, folder: Path) -> Path:
+    """The path that is meant: ``~`` is the home folder, a relative path starts in the current one."""
+    if typed == "~" or typed.startswith(("~/", "~\\")):
+        return home / typed[2:]
+    return folder / typed
+
+
+def _split(typed: str) -> tuple[str, str, str]:
+    positions = [typed.rfind(sign) for sign in {os.sep, os.altsep or os.sep}]
+    cut = max(positions)
+    return ("", "", typed) if cut < 0 else (typed[:cut], typed[cut], typed[cut + 1 :])
+
+
+def _wanted(entry: os.DirEntry[str]) -> bool:
+    try:
+        return entry.is_dir() or entry.name.endswith(DATABASE_ENDINGS)
+    except OSError:
+        return False

@@ -1,0 +1,89 @@
+"""The bars of a running copy: one a table, one for the indexes; drawn in one go, as it is done often."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+
+from textual.content import Content
+from textual.widgets import Static
+
+from vestige_tui.core.events import IndexProgress, Phase
+from vestige_tui.screens.progress import Pace, Progress
+from vestige_tui.screens.table_groups import GROUPS, TableGroup
+
+_TITLE = max(len(group.title) for group in GROUPS) + 1
+_RATE = 11
+_MARK = 2
+INDEXES = "Search indexes"
+
+
+class ProgressBars(Static):
+    """How far every table is, and then the indexes."""
+
+    def __init__(self, rows: Mapping[str, int], *, id: str | None = None) -> None:
+        """``rows`` is what the source holds, shown until the run has counted for itself."""
+        super().__init__(id=id)
+        self.progress = Progress(tables={name: Pace(total) for name, total in rows.items()})
+
+    def show(self, progress: Progress) -> None:
+        """Show a run as it is now."""
+        self.progress = progress if progress.tables else replace(progress, tables=self.progress.tables)
+        self.refresh()
+
+    def render(self) -> Content:
+        """All bars, as wide as there is room."""
+        counts = {group: _counts(self._pace(group)) for group in GROUPS}
+        width = max(map(len, counts.values()), default=0)
+        bar = max(8, self.size.width - _TITLE - width - _RATE - _MARK - 2)
+        lines = [self._table(group, counts[group].rjust(width), bar) for group in GROUPS]
+        return Content("\n").join([*lines, self._indexes(bar, width)])
+
+    def _pace(self, group: TableGroup) -> Pace:
+        paces = [self.progress.tables[name] for name in group.names if name in self.progress.tables]
+        return sum(paces, Pace(finished=bool(paces)))
+
+    def _table(self, group: TableGroup, counts: str, bar: int) -> Content:
+        pace = self._pace(group)
+        finished = pace.finished and pace.read >= pace.total
+        fraction = 1.0 if finished else pace.read / pace.total if pace.total else 0.0
+        rate = f"{pace.rate:,.0f}/s" if pace.rate >= 1 else ""
+        return _row(group.title, fraction, bar, f"{counts}{rate:>{_RATE}}", finished=finished, quiet=not pace.read)
+
+    def _indexes(self, bar: int, width: int) -> Content:
+        index = self.progress.index
+        if index is None:
+            return _row(INDEXES, 0.0, bar, "after the rows".rjust(width), finished=False, quiet=True)
+        fraction = (index.position - 1 + (index.fraction or 0.0)) / index.total
+        return _row(INDEXES, fraction, bar, _index_words(index).rjust(width), finished=False, quiet=False)
+
+
+def _counts(pace: Pace) -> str:
+    return f"{pace.read:,} / {pace.total:,}"
+
+
+def _index_words(index: IndexProgress) -> str:
+    share = f", {index.fraction:.0%}" if index.fraction is not None else ""
+    return f"{index.position} of {index.total}{share}"
+
+
+def _row(title: str, fraction: float, width: int, text: str, *, finished: bool, quiet: bool) -> Content:
+    return Content.assemble(
+        (f"{title:<{_TITLE}}", "$muted" if quiet else ""),
+        *bar_parts(fraction, width, "$success" if finished else "$accent"),
+        (f"  {text}", "$muted" if quiet else ""),
+        (" ✓" if finished else "  ", "$success"),
+    )
+
+
+def bar_parts(fraction: float, width: int, style: str) -> tuple[tuple[str, str], tuple[str, str]]:
+    """A bar of ``width`` cells in halves: what is done, and what is not yet."""
+    halves = max(0, min(2 * width, round(fraction * 2 * width)))
+    done = "━" * (halves // 2) + ("╸" if halves % 2 else "")
+    return (done, style), ("━" * (width - len(done)), "$panel-lighten-1")
+
+
+def phase_words(phase: Phase | None) -> str:
+    """What a run is doing, as the start of a sentence."""
+    text = phase.value if phase is not None else "starting"
+    return text[0].upper() + text[1:]

@@ -1,0 +1,64 @@
+"""The sidebar: where the operator is, what is done, and what each step found."""
+
+from __future__ import annotations
+
+from textual.app import ComposeResult
+from textual.containers import Vertical
+from textual.content import Content
+from textual.message import Message
+from textual.widgets import Static
+
+from vestige_tui.screens.state import WizardState
+from vestige_tui.screens.steps import Mark, Step, StepStatus, reachable, statuses
+from vestige_tui.screens.widgets.text import plain
+
+
+class StepLine(Static):
+    """One step: mark and title, and under it the finding; where there is little room, mark and number alone."""
+
+    ALLOW_SELECT = False
+
+    class Chosen(Message):
+        """The operator clicked a step that can be gone to."""
+
+        def __init__(self, step: Step) -> None:
+            super().__init__()
+            self.step = step
+
+    def __init__(self, step: Step) -> None:
+        super().__init__(id=f"step-{step.value}", classes="step-line")
+        self._step = step
+
+    def show(self, status: StepStatus, *, can_go: bool, brief: bool) -> None:
+        """Show how the step stands."""
+        self.remove_class(*(mark.style_class for mark in Mark)).add_class(status.mark.style_class)
+        self.set_class(can_go, "-can-go")
+        if brief:
+            self.update(Content(f"{status.mark.sign} {status.step.value}"))
+        else:
+            self.update(
+                Content.assemble(
+                    f"{status.mark.sign} {status.step.title}\n  ", plain(status.finding or " ", "not bold $muted")
+                )
+            )
+        self.tooltip = plain(": ".join(filter(None, (f"{status.step.title} – {status.mark.word}", status.finding))))
+
+    def on_click(self) -> None:
+        """Go there, where that is possible."""
+        if self.has_class("-can-go"):
+            self.post_message(self.Chosen(self._step))
+
+
+class Sidebar(Vertical):
+    """All steps, one below the other."""
+
+    def compose(self) -> ComposeResult:
+        """One line a step."""
+        for step in Step:
+            yield StepLine(step)
+
+    def show(self, state: WizardState, here: Step, *, brief: bool, locked: bool) -> None:
+        """Show how the steps stand; ``locked`` while none may be gone to."""
+        for line, status in zip(self.query(StepLine), statuses(state, here), strict=True):
+            can_go = not locked and status.step is not here and reachable(status.step, state)
+            line.show(status, can_go=can_go, brief=brief)

@@ -1,0 +1,105 @@
+"""Rows with trouble to look through: filters by table, kind and text over the list of them."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from pathlib import Path
+from typing import ClassVar
+
+from textual import on
+from textual.app import ComposeResult
+from textual.binding import Binding, BindingType
+from textual.containers import Horizontal, Vertical
+from textual.content import Content
+from textual.widgets import Input, Label, Select
+
+from vestige_tui.core.kinds import EXPLANATIONS, Kind
+from vestige_tui.core.report import RowError
+from vestige_tui.screens.row_dialog import RowDialog
+from vestige_tui.screens.tables import SHOWN
+from vestige_tui.screens.trouble import Filter
+from vestige_tui.screens.widgets.trouble_list import TroubleList
+
+
+class Troubles(Vertical):
+    """Filters, the list, and the row in full when one is opened; ``source`` is the file that the rows come from."""
+
+    BINDINGS: ClassVar[list[BindingType]] = [Binding("slash", "find", "Find", key_display="/")]
+
+    def __init__(self, errors: Sequence[RowError], source: Path, *, dry: bool, id: str | None = None) -> None:
+        super().__init__(id=id)
+        self._errors = sorted(errors, key=_order)
+        self._source = source
+        self._dry = dry
+
+    def compose(self) -> ComposeResult:
+        """The filters in a row, and the list."""
+        tables = Counter(error.table for error in self._errors)
+        kinds = Counter(error.kind for error in self._errors)
+        with Horizontal(classes="filters"):
+            yield Select[str](
+                [(f"{table.title} ({tables[table.name]:,})", table.name) for table in SHOWN
+                 if tables[table.name]],
+                prompt="all tables",
+                id="by-table",
+                compact=True,
+            )  # fmt: skip
+            yield Select[Kind](
+                [(f"{EXPLANATIONS[kind].title} ({number:,})", kind) for kind, number in kinds.most_common()],
+                prompt="all kinds",
+                id="by-kind",
+                compact=True,
+            )
+            yield Input(placeholder="text…", id="by-text", compact=True)
+            yield Label(id="shown")
+        yield TroubleList(dry=self._dry)
+
+    def on_mount(self) -> None:
+        """All rows at first."""
+        self._show()
+
+    @property
+    def rows(self) -> TroubleList:
+        """The list itself."""
+        return self.query_one(TroubleList)
+
+    @property
+    def shown(self) -> Sequence[RowError]:
+        """The rows that pass the filters."""
+        return self.rows.errors
+
+    def action_find(self) -> None:
+        """Go to the text to look for."""
+        self.query_one("#by-text").focus()
+
+    @on(Select.Changed)
+    @on(Input.Changed)
+    def _show(self) -> None:
+        table = self.query_one("#by-table", Select).value
+        kind = self.query_one("#by-kind", Select).value
+        wanted = Filter(
+            table if isinstance(table, str) else None,
+            kind if isinstance(kind, Kind) else None,
+            self.query_one("#by-text", Input).value,
+        )
+        found = wanted.apply(self._errors)
+        self.rows.show(found, empty="No row passes these filters." if self._errors else "No rows with trouble.")
+        self.query_one("#shown", Label).update(Content(f"{len(found):,} of {len(self._errors):,}"))
+
+    @on(Input.Submitted)
+    def _to_the_list(self) -> None:
+        self.rows.focus()
+
+    @on(TroubleList.Opened)
+    def _open(self, event: TroubleList.Opened) -> None:
+        event.stop()
+        self.app.push_screen(RowDialog(event.error, self._source, dry=self._dry))
+
+
+_PLACES = {table.name: place for place, table in enumerate(SHOWN)}
+
+
+def _order(error: RowError) -> tuple[bool, int, str, str]:
+    """What stayed behind comes first, and what others depend on before them."""
+    return error.copied, _PLACES.get(error.table, len(_PLACES)), error.row, error.field or ""

@@ -1,0 +1,432 @@
+"""Step 2, played: fields in step, every answer of a server, the embedded one, and passwords."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from textual.pilot import Pilot
+from textual.widgets import Input, Select
+
+from tests.support.servers import Database, Server
+from tests.support.states import probed
+from tests.support.wizard import FakeHost, MemoryKeyring, machine, on_screen, play, screen_lines, shown, until
+from vestige_tui.app import VestigeApp
+from vestige_tui.core.destination.dsn import Dsn
+from vestige_tui.core.errors import DestinationError, Obstacle, RefusedError
+from vestige_tui.core.source.describe import describe
+from vestige_tui.recent import Recent
+from vestige_tui.screens import connecting
+from vestige_tui.screens.base import StepScreen
+from vestige_tui.screens.dsn_fields import url_of
+from vestige_tui.screens.machine import Machine, Secret
+from vestige_tui.screens.server_form import ServerForm
+from vestige_tui.screens.state import PasswordOrigin, Prefill, WizardState
+from vestige_tui.screens.widgets.choice import Tick
+
+CANARY = "canary-7f3a"
+URL = "postgresql://memory@db.example:5432/vestige"
+ACCOUNT = "memory@db.example:5432/vestige"
+
+
+def opened(small_source: Path, url: str = "") -> WizardState:
+    """A state in which the source is chosen."""
+    return WizardState(prefill=Prefill(postgres_url=url), source=describe(small_source))
+
+
+async def arrive(app: VestigeApp, pilot: Pilot[None]) -> StepScreen:
+    """Go to the destination's step, which is shown next when the source is settled."""
+    source = await on_screen(pilot, "SourceScreen")
+    await until(pilot, lambda: source.primary_ready)
+    await pilot.press("ctrl+n")
+    return await on_screen(pilot, "DestinationScreen")
+
+
+def value(screen: StepScreen, name: str) -> str:
+    """What a field holds."""
+    return screen.query_one(f"#{name}", Input).value
+
+
+@pytest.fixture
+def answers(monkeypatch: pytest.MonkeyPatch) -> list[Dsn]:
+    """Every connection succeeds without a server; the list holds what was connected to."""
+    asked: list[Dsn] = []
+
+    def answer(dsn: Dsn) -> object:
+        asked.append(dsn)
+        return probed()
+
+    monkeypatch.setattr(connecting, "probe", answer)
+    return asked
+
+
+def refuse(monkeypatch: pytest.MonkeyPatch, obstacle: Obstacle) -> None:
+    """Every connection fails for this reason."""
+
+    def answer(dsn: Dsn) -> object:
+        error = DestinationError(f"It failed. ({dsn.masked})", remedy="Do something.")
+        error.obstacle = obstacle
+        raise error
+
+    monkeypatch.setattr(connecting, "probe", answer)
+
+
+def test_url_and_fields_follow_each_other(home: Path, found: Path) -> None:
+    async def scenario(app: VestigeApp, pilot: Pilot[None]) -> None:
+        screen = await arrive(app, pilot)
+        screen.query_one("#url", Input).value = f"postgresql://me:{CANARY}@h:6543/db?sslmode=require&application_name=x"
+        await pilot.pause()
+        assert [value(screen, name) for name in ("host", "port", "dbname", "user")] == ["h", "6543", "db", "me"]
+        assert screen.query_one(Select).value == "require"
+        assert value(screen, "password") == CANARY
+        screen.query_one("#host", Input).value = "other"
+        await pilot.pause()
+        assert value(screen, "url") == "postgresql://me@other:6543/db?application_name=x&sslmode=require"
+        screen.query_one(Select).value = "verify-full"
+        await pilot.pause()
+        assert "sslmode=verify-full" in value(screen, "url")
+        for name in ("host", "port", "dbname", "user"):
+            screen.query_one(f"#{name}", Input).value = ""
+        await pilot.pause()
+        assert value(screen, "url") == "postgresql:///?application_name=x&sslmode=verify-full"
+
+    play(scenario, machine(home))
+
+
+def test_a_password_leaves_the_url_with_the_focus(home: Path, found: Path) -> None:
+    async def scenario(app: VestigeApp, pilot: Pilot[None]) -> None:
+        screen = await arrive(app, pilot)
+        await until(pilot, lambda: screen.focused is screen.query_one("#url"))
+        screen.query_one("#url", Input).value = f"postgresql://me:{CANARY}@h/db"
+        await pilot.press("tab")
+        await until(pilot, lambda: value(screen, "url") == "postgresql://me@h/db")
+        assert CANARY not in "\n".join(screen_lines(app))
+        assert value(screen, "password") == CANARY
+        screen.query_one("#password", Input).focus()
+        await pilot.press("ctrl+c", "ctrl+x")
+        assert app.clipboard == ""
+        assert value(screen, "password") == CANARY
+
+    play(scenario, machine(home))
+
+
+def test_an_unreadable_url_says_how_to_write_it(home: Path, found: Path) -> None:
+    async def scenario(app: VestigeApp, pilot: Pilot[None]) -> None:
+        screen = await arrive(app, pilot)
+        screen.query_one("#url", Input).value = f"postgresql://me:{CANARY}@ss@h/db"
+        await pilot.press("enter")
+        await shown(pilot, "sign: probably the password does")
+        assert app.state.target is None
+
+    play(scenario, machine(home))
+
+
+def test_a_test_is_followed_by_using_it(home: Path, found: Path, answers: list[Dsn]) -> None:
+    async def scenario(app: VestigeApp, pilot: Pilot[None]) -> None:
+        screen = await arrive(app, pilot)
+        screen.query_one("#url", Input).value = URL
+        await shown(pilot, "^n Test connection")
+        await pilot.press("enter")
+        await shown(pilot, "The connection works")
+        await shown(pilot, "PostgreSQL 18.4, database vestige, as memory")
+        await shown(pilot, "^n Use this destination")
+        assert screen.focused is screen.query_one("#primary")
+        screen.query_one("#host", Input).value = "elsewhere"
+        await shown(pilot, "^n Test connection")
+        assert app.state.target is None
+        assert "The connection works" not in "\n".join(screen_lines(app))
+        await pilot.press("ctrl+n")
+        await until(pilot, lambda: app.state.target is not None)
+        await pilot.press("ctrl+n")
+        await until(pilot, lambda: app.screen is not screen)
+
+    used = machine(home)
+    app = play(scenario, used)
+    assert [dsn.parameters["host"] for dsn in answers[:2]] == ["db.example", "elsewhere"]
+    assert app.state.target is not None
+    assert used.recent.destination == "user=memory dbname=vestige host=elsewhere port=5432" or "elsewhere" in str(
+        used.recent.destination
+    )
+
+
+@pytest.mark.parametrize(
+    ("obstacle", "advice"),
+    [
+        (Obstacle.WRONG_PASSWORD, "Check user and password"),
+        (Obstacle.NO_PASSWORD, "Type it into the field Password"),
+        (Obstacle.UNKNOWN_HOST, "how the host is spelt"),
+        (Obstacle.REFUSED, "listen_addresses"),
+        (Obstacle.TLS_REQUIRED, "Set TLS to “always”"),
+        (Obstacle.NO_ANSWER, "firewall"),
+        (Obstacle.DATABASE_MISSING, "F4 Create database"),
+        (Obstacle.NOT_ALLOWED, "pg_hba.conf"),
+        (Obstacle.NO_SLOT, "max_connections"),
+    ],
+)
+def test_each_failure_has_a_plain_answer(
+    home: Path, found: Path, monkeypatch: pytest.MonkeyPatch, obstacle: Obstacle, advice: str
+) -> None:
+    refuse(monkeypatch, obstacle)
+
+    async def scenario(app: VestigeApp, pilot: Pilot[None]) -> None:
+        screen = await arrive(app, pilot)
+        screen.query_one("#url", Input).value = f"postgresql://memory:{CANARY}@db.example/vestige"
+        await pilot.press("enter")
+        await shown(pilot, "It failed.")
+        await shown(pilot, advice)
+        assert CANARY not in "\n".join(screen_lines(app))
+        assert screen.primary_label == "Test connection"
+        if obstacle in (Obstacle.WRONG_PASSWORD, Obstacle.NO_PASSWORD):
+            assert screen.focused is screen.query_one("#password")
+
+    play(scenario, machine(home))
+
+
+def test_every_obstacle_has_advice() -> None:
+    assert set(connecting._REMEDIES) == set(Obstacle)
+
+
+def test_what_stands_against_a_copy_is_said_and_not_passed(
+    home: Path, found: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    missing = RefusedError("The server does not have pgvector.", remedy="apt install postgresql-18-pgvector")
+    monkeypatch.setattr(connecting, "probe", lambda dsn: probed(pgvector=None, refusals=(missing,)))
+
+    async def scenario(app: VestigeApp, pilot: Pilot[None]) -> None:
+        screen = await arrive(app, pilot)
+        screen.query_one("#url", Input).value = URL
+        await pilot.press("enter")
+        await shown(pilot, "apt install postgresql-18-pgvector")
+        assert app.state.target is None
+        assert screen.primary_label == "Test connection"
+
+    play(scenario, machine(home))
+
+
+def test_waiting_can_be_stopped_and_a_late_answer_is_ignored(
+    home: Path, found: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    import threading
+
+    let_go = threading.Event()
+
+    def slow(dsn: Dsn) -> object:
+        let_go.wait(30)
+        return probed()
+
+    monkeypatch.setattr(connecting, "probe", slow)
+
+    async def scenario(app: VestigeApp, pilot: Pilot[None]) -> None:
+        screen = await arrive(app, pilot)
+        screen.query_one("#url", Input).value = URL
+        await pilot.press("enter")
+        await shown(pilot, "Connecting")
+        await shown(pilot, "Stop waiting")
+        assert not screen.primary_ready
+        await pilot.press("escape")
+        await until(pilot, lambda: "Connecting" not in "\n".join(screen_lines(app)))
+        let_go.set()
+        await pilot.pause(0.2)
+        assert app.state.target is None
+
+    play(scenario, machine(home))
+
+
+class TestRealServer:
+    """The same against a PostgreSQL."""
+
+    def test_a_missing_database_is_created_when_asked(self, home: Path, found: Path, server: Server) -> None:
+        name = f"made by the wizard {os.getpid()}"
+        url = url_of(server.dsn.with_parameters(dbname=name))
+
+        async def scenario(app: VestigeApp, pilot: Pilot[None]) -> None:
+            screen = await arrive(app, pilot)
+            await pilot.press("ctrl+n")
+            await shown(pilot, "does not exist on the server")
+            await until(pilot, lambda: screen.focused is screen.query_one("#create"))
+            await pilot.press("f4")
+            await shown(pilot, "The connection works")
+
+        try:
+            play(scenario, machine(home), state=WizardState(prefill=Prefill(postgres_url=url)))
+        finally:
+            with server.administer() as connection:
+                connection.execute(f'DROP DATABASE IF EXISTS "{name}"')
+
+    def test_the_embedded_one_is_an_equal_choice(self, home: Path, found: Path, database: Database) -> None:
+        async def scenario(app: VestigeApp, pilot: Pilot[None]) -> None:
+            screen = await arrive(app, pilot)
+            screen.query_one("#kind").focus()
+            await pilot.press("down")
+            await shown(pilot, "~/postgres")
+            await shown(pilot, "^n Start and test it")
+            assert not screen.query_one(ServerForm).display
+            await pilot.press("ctrl+n")
+            await shown(pilot, "It works")
+            await pilot.press("ctrl+n")
+            await until(pilot, lambda: app.screen is not screen)
+
+        used = machine(home, embedded=FakeHost(home / "postgres", database.dsn))
+        app = play(scenario, used)
+        assert app.state.target is not None
+        assert app.state.target.embedded
+        assert used.recent.destination == "embedded"
+
+
+def test_an_embedded_one_that_is_not_installed_says_how(home: Path, found: Path) -> None:
+    async def scenario(app: VestigeApp, pilot: Pilot[None]) -> None:
+        screen = await arrive(app, pilot)
+        await pilot.click("#embedded")
+        await shown(pilot, "pip install")
+        assert not screen.primary_ready
+
+    play(scenario, machine(home))
+
+
+@pytest.mark.parametrize(
+    ("flag", "environment", "recent", "url"),
+    [
+        (URL, {"PGHOST": "from.env"}, "host=old", URL),
+        ("", {"PGHOST": "from.env", "PGUSER": "me"}, "host=old", "postgresql://me@from.env/"),
+        ("", {}, "host=old user=me", "postgresql://me@old/"),
+        ("", {}, "", ""),
+    ],
+)
+def test_fields_are_prefilled_from_flag_environment_or_last_run(
+    home: Path, found: Path, flag: str, environment: dict[str, str], recent: str, url: str
+) -> None:
+    kept = Recent(home / "recent.json")
+    if recent:
+        kept.remember_destination(Dsn.parse(recent))
+
+    async def scenario(app: VestigeApp, pilot: Pilot[None]) -> None:
+        screen = await arrive(app, pilot)
+        assert value(screen, "url") == url
+        await until(pilot, lambda: screen.focused is screen.query_one("#primary" if url else "#url"))
+
+    used = machine(home, environment=environment, recent=kept)
+    play(scenario, used, state=WizardState(prefill=Prefill(postgres_url=flag)))
+
+
+class TestPasswords:
+    """The keyring, offered and never shown."""
+
+    def test_a_typed_password_is_remembered_when_asked(self, home: Path, found: Path, answers: list[Dsn]) -> None:
+        keyring = MemoryKeyring()
+
+        async def scenario(app: VestigeApp, pilot: Pilot[None]) -> None:
+            screen = await arrive(app, pilot)
+            screen.query_one("#url", Input).value = URL
+            screen.query_one("#password", Input).value = CANARY
+            screen.query_one("#password", Input).focus()
+            await pilot.pause()
+            await pilot.press("tab")
+            await shown(pilot, "memory@db.example:5432")
+            screen.query_one(Tick).value = True
+            await pilot.press("ctrl+n")
+            await shown(pilot, "remembered in the keyring")
+            assert CANARY not in "\n".join(screen_lines(app))
+
+        play(scenario, self._with(home, keyring))
+        stored = keyring.passwords[ACCOUNT]
+        assert stored.reveal() == CANARY
+        assert CANARY not in (home / "recent.json").read_text()
+
+    def test_it_is_not_remembered_unasked(self, home: Path, found: Path, answers: list[Dsn]) -> None:
+        keyring = MemoryKeyring()
+
+        async def scenario(app: VestigeApp, pilot: Pilot[None]) -> None:
+            screen = await arrive(app, pilot)
+            screen.query_one("#url", Input).value = URL
+            screen.query_one("#password", Input).value = CANARY
+            await pilot.press("enter")
+            await shown(pilot, "The connection works")
+
+        app = play(scenario, self._with(home, keyring))
+        assert keyring.passwords == {}
+        assert app.state.target is not None
+        assert app.state.target.password is PasswordOrigin.TYPED
+
+    def test_a_stored_one_is_used_where_none_is_typed_and_can_be_forgotten(
+        self, home: Path, found: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        keyring = MemoryKeyring({ACCOUNT: Secret(CANARY)})
+
+        def answer(dsn: Dsn) -> object:
+            if dsn.parameters.get("password") == CANARY:
+                return probed()
+            error = DestinationError("None was given.", remedy="?")
+            error.obstacle = Obstacle.NO_PASSWORD
+            raise error
+
+        monkeypatch.setattr(connecting, "probe", answer)
+
+        async def scenario(app: VestigeApp, pilot: Pilot[None]) -> None:
+            screen = await arrive(app, pilot)
+            await shown(pilot, "A password is in the keyring")
+            assert value(screen, "password") == ""
+            await pilot.press("ctrl+n")
+            await shown(pilot, "from the keyring")
+            await until(pilot, lambda: app.state.target is not None)
+            assert value(screen, "password") == ""
+            assert CANARY not in "\n".join(screen_lines(app))
+            await pilot.click("#forget")
+            await shown(pilot, "Remember password")
+            assert app.state.target is None, "it was tested with what is gone"
+
+        state = WizardState(prefill=Prefill(postgres_url=URL))
+        play(scenario, self._with(home, keyring), state=state)
+        assert keyring.passwords == {}
+
+    def test_a_stored_one_that_is_wrong_says_where_it_came_from(
+        self, home: Path, found: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        def answer(dsn: Dsn) -> object:
+            error = DestinationError("It failed.", remedy="?")
+            error.obstacle = Obstacle.WRONG_PASSWORD if "password" in dsn.parameters else Obstacle.NO_PASSWORD
+            raise error
+
+        monkeypatch.setattr(connecting, "probe", answer)
+
+        async def scenario(app: VestigeApp, pilot: Pilot[None]) -> None:
+            await arrive(app, pilot)
+            await pilot.press("ctrl+n")
+            await shown(pilot, "came from the keyring")
+
+        keyring = MemoryKeyring({ACCOUNT: Secret(CANARY)})
+        play(scenario, self._with(home, keyring), state=WizardState(prefill=Prefill(postgres_url=URL)))
+
+    def test_a_machine_without_a_keyring_says_so_and_goes_on(self, home: Path, found: Path, answers: list[Dsn]) -> None:
+        async def scenario(app: VestigeApp, pilot: Pilot[None]) -> None:
+            screen = await arrive(app, pilot)
+            await shown(pilot, "This machine has no keyring")
+            assert screen.query_one(Tick).disabled
+            screen.query_one("#url", Input).value = URL
+            await pilot.press("enter")
+            await shown(pilot, "The connection works")
+
+        play(scenario, self._with(home, MemoryKeyring(missing="This machine has no keyring.")))
+
+    def test_coming_back_shows_the_same_answers(self, home: Path, found: Path, answers: list[Dsn]) -> None:
+        async def scenario(app: VestigeApp, pilot: Pilot[None]) -> None:
+            screen = await arrive(app, pilot)
+            screen.query_one("#url", Input).value = URL
+            screen.query_one("#password", Input).value = CANARY
+            await pilot.press("enter")
+            await shown(pilot, "The connection works")
+            await pilot.press("ctrl+b")
+            source = await on_screen(pilot, "SourceScreen")
+            await until(pilot, lambda: source.primary_ready)
+            await pilot.press("ctrl+n")
+            screen = await on_screen(pilot, "DestinationScreen")
+            await shown(pilot, "The connection works")
+            assert (value(screen, "url"), value(screen, "password")) == (URL, CANARY)
+            assert screen.primary_label == "Use this destination"
+
+        play(scenario, self._with(home, MemoryKeyring()))
+
+    @staticmethod
+    def _with(home: Path, keyring: MemoryKeyring) -> Machine:
+        return replace(machine(home), passwords=keyring)

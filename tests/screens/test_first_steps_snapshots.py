@@ -1,0 +1,235 @@
+"""Pictures of the first two steps, at both sizes; nothing in them depends on the machine or the hour.
+
+After a wanted change: ``pytest --snapshot-update``, and look at the report before.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from dataclasses import replace
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+from textual.pilot import Pilot
+from textual.widgets import Input
+
+from tests.support.states import probed
+from tests.support.wizard import LARGE, NOW, SMALL, MemoryKeyring, machine, on_screen, until
+from vestige_tui.app import VestigeApp
+from vestige_tui.core.destination.dsn import Dsn
+from vestige_tui.core.errors import DestinationError, Obstacle, SourceError
+from vestige_tui.core.model import ModelSignature
+from vestige_tui.core.source.describe import Layout, SourceDescription, VectorGroup
+from vestige_tui.core.source.glance import Glance, Usage
+from vestige_tui.screens import connecting, source
+from vestige_tui.screens.destination import DestinationScreen
+from vestige_tui.screens.machine import Machine, Secret
+from vestige_tui.screens.state import Prefill, WizardState
+
+HOME = Path("/home/operator")
+URL = "postgresql://memory@db.example:5432/vestige"
+MODEL = ModelSignature("nomic-ai/nomic-embed-text-v1.5", 256)
+NEW = HOME / ".local/share/core/vestige.db"
+OLD = HOME / ".vestige/vestige.db"
+BROKEN = HOME / "backup/vestige.db"
+NO_DATABASE = SourceError(
+    f"{BROKEN} is not a plain SQLite database; it may be encrypted (SQLCipher), damaged, or of another kind.",
+    remedy="If it is encrypted, let Vestige export it without encryption; otherwise look for a backup.",
+)
+
+Compare = Callable[..., bool]
+Prepare = Callable[[Pilot[None]], Awaitable[None]]
+both_sizes = pytest.mark.parametrize("size", [SMALL, LARGE], ids=["80x24", "120x40"])
+
+
+def description(path: Path) -> SourceDescription:
+    """What a file is: a new one at V15, or an old one of published Vestige."""
+    old = path == OLD
+    rows = {"knowledge_nodes": 2_000, "scheduling": 2_000, "edges": 816, "review_events": 4_102, "domains": 5}
+    return SourceDescription(
+        path=path,
+        size=18_400_000,
+        modified=NOW - timedelta(hours=3),
+        layout=Layout.PUBLISHED if old else Layout.SEED,
+        user_version=0 if old else 15,
+        schema_version=13 if old else None,
+        missing_v15=("knowledge_nodes.codebase", "users") if old else (),
+        rows=rows | {"users": 4, "groups": 2, "group_memberships": 4},
+        registered=None if old else MODEL,
+        observed=(VectorGroup(MODEL.name, 256, 1_950), *([VectorGroup("all-MiniLM-L6-v2", 384, 50)] if old else [])),
+        left_behind={"insights": 3, "intentions": 14, "memory_states": 2_000} if old else {},
+        journal_mode="wal",
+        sources={},
+    )
+
+
+@pytest.fixture(autouse=True)
+def _fixed_world(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Files and servers that are always the same."""
+
+    def described(path: Path) -> SourceDescription:
+        if path == BROKEN:
+            raise NO_DATABASE
+        return description(path)
+
+    def glanced(path: Path) -> Glance:
+        problem = NO_DATABASE if path == BROKEN else None
+        return Glance(path, 18_400_000, NOW - timedelta(hours=3), None if problem else 2_000, problem)
+
+    monkeypatch.setattr(source, "locate", lambda *_args, **_more: (NEW, OLD, BROKEN))
+    monkeypatch.setattr(source, "describe", described)
+    monkeypatch.setattr(source, "glance", glanced)
+    monkeypatch.setattr(source, "usage", lambda path: Usage("vestige-mcp, process 4711", side_files=True, certain=True))
+    monkeypatch.setattr(connecting, "probe", lambda dsn: probed(registered=MODEL, rows={"knowledge_nodes": 250}))
+
+
+def wizard(*, keyring: MemoryKeyring | None = None, state: WizardState | None = None) -> VestigeApp:
+    """A wizard that neither moves nor blinks."""
+    on: Machine = replace(machine(HOME, platform="linux"), recent=_Nothing(), passwords=keyring or MemoryKeyring())
+    app = VestigeApp(on, state)
+    app.animation_level = "none"
+    return app
+
+
+class _Nothing:
+    """Nothing was used before."""
+
+    sources: tuple[Path, ...] = ()
+    destination = ""
+
+    def remember_source(self, path: Path) -> None: ...
+
+    def remember_destination(self, destination: Dsn | None) -> None: ...
+
+
+async def settle(pilot: Pilot[None]) -> None:
+    """Stop whatever blinks, and wait until nothing is left to be drawn."""
+    for field in pilot.app.screen.query(Input):
+        field.cursor_blink = False
+        field._cursor_visible = True
+    await pilot.wait_for_scheduled_animations()
+    await pilot.pause(0.2)
+
+
+async def at_destination(pilot: Pilot[None]) -> DestinationScreen:
+    """Go to the second step, to the moment at which the keyring has answered."""
+    first = await on_screen(pilot, "SourceScreen")
+    await until(pilot, lambda: first.primary_ready)
+    await pilot.press("ctrl+n")
+    screen = await on_screen(pilot, "DestinationScreen")
+    assert isinstance(screen, DestinationScreen)
+    await until(pilot, lambda: bool(screen.query_one("#account").content))  # type: ignore[attr-defined]
+    return screen
+
+
+@both_sizes
+@pytest.mark.parametrize("path", [NEW, OLD, BROKEN], ids=["new", "old", "broken"])
+def test_source(snap_compare: Compare, size: tuple[int, int], path: Path) -> None:
+    async def prepare(pilot: Pilot[None]) -> None:
+        screen = await on_screen(pilot, "SourceScreen")
+        await until(pilot, lambda: screen.primary_ready is not (path == BROKEN) and not screen._looking)  # type: ignore[attr-defined]
+        await settle(pilot)
+
+    app = wizard(state=WizardState(prefill=Prefill(sqlite_path=str(path))))
+    assert snap_compare(app, terminal_size=size, run_before=prepare)
+
+
+@both_sizes
+def test_source_nothing_found(snap_compare: Compare, size: tuple[int, int], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(source, "locate", lambda *_args, **_more: ())
+
+    async def prepare(pilot: Pilot[None]) -> None:
+        screen = await on_screen(pilot, "SourceScreen")
+        await until(pilot, lambda: screen.focused is screen.query_one("#path"))
+        await settle(pilot)
+
+    assert snap_compare(wizard(), terminal_size=size, run_before=prepare)
+
+
+@both_sizes
+def test_destination_empty(snap_compare: Compare, size: tuple[int, int]) -> None:
+    async def prepare(pilot: Pilot[None]) -> None:
+        screen = await at_destination(pilot)
+        screen.query_one("#user", Input).placeholder = "your login"
+        screen.query_one("#account").update("in the keyring, as vestige-tui, me@localhost:5432/me")  # type: ignore[attr-defined]
+        await settle(pilot)
+
+    assert snap_compare(wizard(), terminal_size=size, run_before=prepare)
+
+
+@both_sizes
+@pytest.mark.parametrize("stored", [False, True], ids=["typed", "stored"])
+def test_destination_tested(snap_compare: Compare, size: tuple[int, int], stored: bool) -> None:
+    keyring = MemoryKeyring({"memory@db.example:5432/vestige": Secret("x")} if stored else {})
+
+    async def prepare(pilot: Pilot[None]) -> None:
+        screen = await at_destination(pilot)
+        await pilot.press("ctrl+n")
+        await until(pilot, lambda: screen.state.target is not None)
+        await settle(pilot)
+
+    app = wizard(keyring=keyring, state=WizardState(prefill=Prefill(postgres_url=URL)))
+    assert snap_compare(app, terminal_size=size, run_before=prepare)
+
+
+@both_sizes
+def test_destination_without_its_database(
+    snap_compare: Compare, size: tuple[int, int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def missing(dsn: Dsn) -> Any:
+        error = DestinationError("That database does not exist on the server.", remedy="?")
+        error.obstacle = Obstacle.DATABASE_MISSING
+        raise error
+
+    monkeypatch.setattr(connecting, "probe", missing)
+
+    async def prepare(pilot: Pilot[None]) -> None:
+        screen = await at_destination(pilot)
+        await pilot.press("ctrl+n")
+        await until(pilot, lambda: screen.focused is screen.query_one("#create"))
+        await settle(pilot)
+
+    keyring = MemoryKeyring(missing="This machine has no keyring.")
+    app = wizard(keyring=keyring, state=WizardState(prefill=Prefill(postgres_url=URL)))
+    assert snap_compare(app, terminal_size=size, run_before=prepare)
+
+
+@both_sizes
+def test_destination_embedded(snap_compare: Compare, size: tuple[int, int]) -> None:
+    async def prepare(pilot: Pilot[None]) -> None:
+        screen = await at_destination(pilot)
+        screen.query_one("#kind").focus()
+        await pilot.press("down")
+        await settle(pilot)
+
+    assert snap_compare(wizard(), terminal_size=size, run_before=prepare)
+
+
+def test_help(snap_compare: Compare) -> None:
+    async def prepare(pilot: Pilot[None]) -> None:
+        screen = await on_screen(pilot, "SourceScreen")
+        await until(pilot, lambda: screen.primary_ready)
+        await pilot.press("f1")
+        await settle(pilot)
+
+    assert snap_compare(wizard(), terminal_size=SMALL, run_before=prepare)
+
+
+def test_light_theme(snap_compare: Compare) -> None:
+    async def prepare(pilot: Pilot[None]) -> None:
+        screen = await on_screen(pilot, "SourceScreen")
+        await until(pilot, lambda: screen.primary_ready)
+        await pilot.press("ctrl+t")
+        await settle(pilot)
+
+    assert snap_compare(wizard(), terminal_size=LARGE, run_before=prepare)
+
+
+def test_too_small(snap_compare: Compare) -> None:
+    async def prepare(pilot: Pilot[None]) -> None:
+        await on_screen(pilot, "SourceScreen")
+        await settle(pilot)
+
+    assert snap_compare(wizard(), terminal_size=(60, 15), run_before=prepare)

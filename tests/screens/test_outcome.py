@@ -1,0 +1,133 @@
+"""How a run ended, in words."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from tests.support.states import target
+from vestige_tui.core.destination.dsn import Dsn
+from vestige_tui.core.errors import DestinationError
+from vestige_tui.core.plan import CopyPlan
+from vestige_tui.core.report import DestinationReport, MigrationReport, Outcome, SourceReport, TableReport
+from vestige_tui.screens.next_steps import next_steps
+from vestige_tui.screens.outcome import RUN_AGAIN, clock, duration, verdict
+from vestige_tui.screens.state import Target, WizardState
+from vestige_tui.screens.widgets.notice import Tone
+
+CANARY = "canary-7f3a"
+
+
+def _report(outcome: Outcome = Outcome.CLEAN, **tables: TableReport) -> MigrationReport:
+    plan = CopyPlan(Path("vestige.db"), Dsn({"host": "h"}))
+    report = MigrationReport(plan, SourceReport("vestige.db"), DestinationReport("h"), outcome=outcome)
+    report.tables = tables
+    return report
+
+
+def test_a_clean_copy() -> None:
+    said = verdict(_report(knowledge_nodes=TableReport(2_000, 2_000, 2_000)), None)
+    assert (said.tone, said.headline, said.details) == (Tone.GOOD, "All 2,000 memories have arrived.", ())
+
+
+def test_a_second_run_says_that_all_was_there() -> None:
+    said = verdict(_report(knowledge_nodes=TableReport(2_000, 2_000, 0, 2_000)), None)
+    assert said.headline == "All 2,000 memories are at the destination; they had arrived before."
+
+
+def test_errors_are_accounted_for() -> None:
+    said = verdict(
+        _report(
+            Outcome.ERRORS,
+            knowledge_nodes=TableReport(2_000, 2_000, 1_000, 996, failed=4, repaired=8),
+            edges=TableReport(10, 10, 7, 0, failed=3),
+        ),
+        None,
+    )
+    assert said.tone is Tone.WARNING
+    assert said.headline == "All 2,000 memories are accounted for: 1,996 arrived, 4 stayed behind and are listed."
+    assert said.details == (
+        "8 rows arrived repaired, a broken field left out. 3 rows of other tables stayed behind. "
+        "996 memories were there before.",
+    )
+
+
+def test_repairs_alone_are_no_warning() -> None:
+    said = verdict(_report(Outcome.ERRORS, knowledge_nodes=TableReport(2, 2, 2, repaired=1)), None)
+    assert said.tone is Tone.GOOD
+
+
+def test_an_empty_source() -> None:
+    assert "no memories" in verdict(_report(knowledge_nodes=TableReport()), None).headline
+
+
+def test_a_cancelled_copy_says_how_to_go_on() -> None:
+    said = verdict(_report(Outcome.CANCELLED, knowledge_nodes=TableReport(2_000, 500, 500)), None)
+    assert said.headline == "Cancelled: 500 of 2,000 memories are at the destination."
+    assert said.details == (RUN_AGAIN,)
+
+
+def test_a_failure_says_what_it_means_and_what_to_do() -> None:
+    said = verdict(_report(Outcome.FAILED), DestinationError("Gone.", means="All is well.", remedy="Look."))
+    assert (said.tone, said.headline, said.details) == (Tone.BAD, "Gone.", ("All is well.", "Look."))
+
+
+ONLY = {"knowledge_nodes": frozenset({"a", "b"}), "edges": frozenset({"c"})}
+
+
+def test_a_retry_that_brought_all() -> None:
+    report = _report(knowledge_nodes=TableReport(2, 2, 2), edges=TableReport(1, 1, 1))
+    said = verdict(report, None, ONLY)
+    assert (said.tone, said.headline) == (Tone.GOOD, "Tried 3 rows again: 3 arrived, 0 still stayed behind.")
+
+
+def test_a_retry_tells_of_rows_that_are_gone() -> None:
+    report = _report(Outcome.ERRORS, knowledge_nodes=TableReport(1, 1, 0, failed=1), edges=TableReport(1, 1, 1))
+    said = verdict(report, None, ONLY)
+    assert said.tone is Tone.WARNING
+    assert said.headline == "Tried 3 rows again: 1 arrived, 1 still stayed behind."
+    assert "1 row of them cannot be found" in said.details[0]
+
+
+@pytest.mark.parametrize(
+    ("seconds", "long", "short"),
+    [(0.84, "0.8 s", "0:00"), (41, "41 s", "0:41"), (125, "2:05", "2:05"), (3_849, "1:04:09", "1:04:09")],
+)
+def test_lengths_of_time(seconds: float, long: str, short: str) -> None:
+    assert (duration(seconds), clock(seconds)) == (long, short)
+
+
+def _state(report: MigrationReport, to: Target) -> WizardState:
+    return WizardState(target=to, report=report)
+
+
+def test_next_steps_have_the_lines_for_vestige_and_no_password() -> None:
+    text = next_steps(_state(_report(knowledge_nodes=TableReport(1, 1, 1)), target(password=CANARY))).plain
+    assert 'backend = "postgres"' in text
+    assert 'url = "postgresql://memory:***@db.example:5432/vestige"' in text
+    assert "*** stands for the password" in text
+    assert CANARY not in text
+
+
+def test_next_steps_say_nothing_of_a_password_where_there_is_none() -> None:
+    text = next_steps(_state(_report(), target())).plain
+    assert "password" not in text
+
+
+def test_next_steps_tell_of_other_settings_and_of_the_embedded_server() -> None:
+    tls = Target(Dsn({"host": "h", "sslmode": "require"}), target().probe)
+    assert "sslmode" in next_steps(_state(_report(), tls)).plain
+    assert "vestige-tui's own" in next_steps(_state(_report(), target(embedded=True))).plain
+
+
+def test_an_unfinished_copy_is_finished_first() -> None:
+    text = next_steps(_state(_report(Outcome.CANCELLED), target())).plain
+    assert "Run again" in text
+    assert "[storage]" not in text
+
+
+def test_next_steps_name_the_report_or_why_there_is_none() -> None:
+    state = _state(_report(), target())
+    assert "Report saved: r.json" in next_steps(state.with_report(state.report, saved=Path("r.json"))).plain
+    assert "could not be saved: full" in next_steps(state.with_report(state.report, unsaved="full")).plain

@@ -1,0 +1,176 @@
+"""What every step has: keys, help, themes, room, and leaving."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from rich.segment import Segments
+from textual.pilot import Pilot
+from textual.widgets import Button
+
+from tests.support.states import target
+from tests.support.wizard import LARGE, machine, on_screen, play, screen_lines, shown, until
+from vestige_tui.app import VestigeApp
+from vestige_tui.core.destination.dsn import Dsn
+from vestige_tui.screens.base import moved, place_of
+from vestige_tui.screens.dialogs import ConfirmDialog, HelpDialog
+from vestige_tui.screens.state import WizardState
+from vestige_tui.screens.work import Farewell
+
+CANARY = "canary-7f3a"
+
+
+def test_the_footer_names_the_keys(home: Path) -> None:
+    async def scenario(app: VestigeApp, pilot: Pilot[None]) -> None:
+        await on_screen(pilot, "SourceScreen")
+        await shown(pilot, "Browse")
+        footer = screen_lines(app)[-1]
+        for word in ("^n Use this database", "F1 Help", "F2 Browse", "^t Theme", "^q Quit"):
+            assert word in footer
+        assert "^b" not in footer, "there is nothing before the first step"
+
+    play(scenario, machine(home))
+
+
+def test_help_explains_the_step_and_closes(home: Path) -> None:
+    async def scenario(app: VestigeApp, pilot: Pilot[None]) -> None:
+        await on_screen(pilot, "SourceScreen")
+        await pilot.press("f1")
+        await until(pilot, lambda: isinstance(app.screen, HelpDialog))
+        await shown(pilot, "Choose the Vestige database whose")
+        await pilot.press("enter")
+        await on_screen(pilot, "SourceScreen")
+
+    play(scenario, machine(home))
+
+
+def test_the_theme_changes_and_back(home: Path) -> None:
+    async def scenario(app: VestigeApp, pilot: Pilot[None]) -> None:
+        await on_screen(pilot, "SourceScreen")
+        await pilot.press("ctrl+t")
+        assert app.theme == "vestige-light"
+        await pilot.press("ctrl+t")
+        assert app.theme == "vestige-dark"
+
+    play(scenario, machine(home))
+
+
+def test_too_small_a_terminal_is_told_and_keeps_everything(home: Path, found: Path) -> None:
+    async def scenario(app: VestigeApp, pilot: Pilot[None]) -> None:
+        screen = await on_screen(pilot, "SourceScreen")
+        await until(pilot, lambda: screen.primary_ready)
+        focused = screen.focused
+        for size in ((60, 15), (20, 5), (79, 24), (80, 23)):
+            await pilot.resize_terminal(*size)
+            await shown(pilot, "needs 80")
+        await pilot.resize_terminal(*LARGE)
+        await shown(pilot, "Use this database")
+        assert screen.focused is focused
+
+    play(scenario, machine(home))
+
+
+def test_the_sidebar_has_words_where_there_is_room(home: Path) -> None:
+    async def scenario(app: VestigeApp, pilot: Pilot[None]) -> None:
+        await on_screen(pilot, "SourceScreen")
+        await shown(pilot, "● 1")
+        await pilot.resize_terminal(*LARGE)
+        await shown(pilot, "○ Embedding model")
+
+    play(scenario, machine(home))
+
+
+def test_colours_are_not_needed(home: Path, found: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("NO_COLOR", "1")
+
+    async def scenario(app: VestigeApp, pilot: Pilot[None]) -> None:
+        screen = await on_screen(pilot, "SourceScreen")
+        await until(pilot, lambda: screen.primary_ready)
+        assert app.no_color
+        svg = app.export_screenshot()
+        assert "#4fb3a5" not in svg.lower()
+
+    play(scenario, machine(home))
+
+
+def test_quitting_ends_with_nothing_done(home: Path) -> None:
+    async def scenario(app: VestigeApp, pilot: Pilot[None]) -> None:
+        await on_screen(pilot, "SourceScreen")
+        await pilot.press("ctrl+q")
+
+    app = play(scenario, machine(home))
+    assert not app.return_code
+
+
+class _Copy:
+    """Work that goes on until it is told to stop."""
+
+    farewell = Farewell("Stop the copy?", "What has arrived stays.", "Stop", "Go on", "Finishing…")
+
+    def __init__(self) -> None:
+        self.running = True
+        self.cancelled = False
+
+    def cancel(self) -> None:
+        self.cancelled = True
+
+    def carry_out(self) -> None:
+        """It is never begun here."""
+
+
+def test_quitting_asks_while_work_goes_on(home: Path) -> None:
+    work = _Copy()
+
+    async def scenario(app: VestigeApp, pilot: Pilot[None]) -> None:
+        await on_screen(pilot, "SourceScreen")
+        app.work = work
+        await pilot.press("ctrl+q")
+        await until(pilot, lambda: isinstance(app.screen, ConfirmDialog))
+        assert app.screen.focused is app.screen.query_one("#no", Button), "Enter does no harm"
+        await pilot.press("ctrl+q")
+        assert isinstance(app.screen, ConfirmDialog), "a second time asks nothing new"
+        await pilot.press("enter")
+        await on_screen(pilot, "SourceScreen")
+        assert not work.cancelled
+        await pilot.press("ctrl+q")
+        await until(pilot, lambda: isinstance(app.screen, ConfirmDialog))
+        await pilot.click("#yes")
+        await shown(pilot, "Finishing")
+        assert work.cancelled
+        work.running = False
+
+    play(scenario, machine(home))
+
+
+def test_a_signal_leaves_without_a_question(home: Path) -> None:
+    async def scenario(app: VestigeApp, pilot: Pilot[None]) -> None:
+        await on_screen(pilot, "SourceScreen")
+        app.terminate()
+
+    assert play(scenario, machine(home)).terminated
+
+
+def test_a_fault_shows_no_variable(home: Path) -> None:
+    app = VestigeApp(machine(home))
+
+    def fail() -> None:
+        password = CANARY
+        raise RuntimeError(f"about {password}")
+
+    with pytest.raises(RuntimeError) as raised:
+        fail()
+    app._exception = raised.value
+    app._fatal_error()
+    (printed,) = app._exit_renderables
+    assert isinstance(printed, Segments)
+    shown_at_the_end = "".join(segment.text for segment in printed.segments)
+    assert "test_shell.py" in shown_at_the_end
+    assert CANARY not in shown_at_the_end
+
+
+def test_the_header_says_what_goes_where_without_the_password() -> None:
+    state = WizardState(target=target(password=CANARY))
+    assert moved(state).plain == "…  →  memory@db.example:5432/vestige"
+    assert place_of(Dsn({"host": "/run/postgresql", "dbname": "vestige"})) == "vestige on this machine"
+    assert moved(WizardState(target=target(embedded=True))).plain.endswith("embedded PostgreSQL")

@@ -1,0 +1,211 @@
+"""Step 1, played: finding, choosing and understanding a database."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from textual.pilot import Pilot
+from textual.widgets import DirectoryTree, Input
+
+from tests.support.sources import Sources
+from tests.support.wizard import LARGE, machine, on_screen, play, screen_lines, shown, until
+from vestige_tui.app import VestigeApp
+from vestige_tui.recent import Recent
+from vestige_tui.screens.browse import BrowseDialog
+from vestige_tui.screens.state import Prefill, WizardState
+from vestige_tui.screens.widgets.cards import Cards
+
+
+def test_a_database_in_its_place_is_found_and_shown(home: Path, found: Path) -> None:
+    async def scenario(app: VestigeApp, pilot: Pilot[None]) -> None:
+        screen = await on_screen(pilot, "SourceScreen")
+        await until(pilot, lambda: screen.primary_ready)
+        text = "\n".join(screen_lines(app))
+        for words in ("~/.vestige/vestige.db", "30 memories", "Review events", "nomic-ai/nomic-embed-text-v1.5"):
+            assert words in text
+        assert "version 15" in text
+        assert screen.focused is screen.query_one(Cards)
+
+    app = play(scenario, machine(home), size=LARGE)
+    assert app.state.source is not None
+    assert app.state.source.path == found
+
+
+def test_the_keyboard_alone_goes_on(home: Path, found: Path) -> None:
+    async def scenario(app: VestigeApp, pilot: Pilot[None]) -> None:
+        screen = await on_screen(pilot, "SourceScreen")
+        await until(pilot, lambda: screen.primary_ready)
+        await pilot.press("enter")
+        await until(pilot, lambda: screen.focused is screen.query_one("#primary"))
+        await pilot.press("enter")
+        await on_screen(pilot, "DestinationScreen")
+
+    used = machine(home)
+    play(scenario, used)
+    assert list(used.recent.sources) == [found]
+
+
+def test_the_mouse_alone_goes_on_and_back(home: Path, found: Path) -> None:
+    async def scenario(app: VestigeApp, pilot: Pilot[None]) -> None:
+        screen = await on_screen(pilot, "SourceScreen")
+        await until(pilot, lambda: screen.primary_ready)
+        await pilot.click("#primary")
+        await on_screen(pilot, "DestinationScreen")
+        await pilot.click("#step-1")
+        screen = await on_screen(pilot, "SourceScreen")
+        assert screen.primary_ready, "what was chosen is still chosen"
+
+    play(scenario, machine(home), size=LARGE)
+
+
+def test_moving_through_the_cards_shows_each(home: Path, found: Path, sources: Sources) -> None:
+    old = home / ".local/share/core/vestige.db"
+    old.parent.mkdir(parents=True)
+    sources.published(13, v15=False).rename(old)
+
+    async def scenario(app: VestigeApp, pilot: Pilot[None]) -> None:
+        screen = await on_screen(pilot, "SourceScreen")
+        await shown(pilot, "from before V15")
+        await pilot.press("down")
+        await shown(pilot, "layout of the specification")
+        assert screen.state.source is not None
+        assert screen.state.source.path == found
+        await pilot.press("up")
+        await shown(pilot, "from before V15")
+
+    play(scenario, machine(home), size=LARGE)
+
+
+def test_the_one_used_last_is_chosen(home: Path, found: Path, sources: Sources) -> None:
+    other = sources.seed(name="other.db")
+    recent = Recent(home / "recent.json")
+    recent.remember_source(home / "gone.db")
+    recent.remember_source(other)
+
+    async def scenario(app: VestigeApp, pilot: Pilot[None]) -> None:
+        screen = await on_screen(pilot, "SourceScreen")
+        await until(pilot, lambda: screen.primary_ready)
+        await shown(pilot, "used before")
+        assert "gone.db" not in "\n".join(screen_lines(app))
+
+    app = play(scenario, machine(home, recent=recent))
+    assert app.state.source is not None
+    assert app.state.source.path == other
+
+
+def test_nothing_found_says_where_was_looked(home: Path) -> None:
+    async def scenario(app: VestigeApp, pilot: Pilot[None]) -> None:
+        screen = await on_screen(pilot, "SourceScreen")
+        await shown(pilot, "No Vestige database in the usual places")
+        await shown(pilot, "~/.local/share/core/vestige.db")
+        assert screen.focused is screen.query_one("#path")
+        assert not screen.primary_ready
+
+    play(scenario, machine(home))
+
+
+def test_a_path_is_completed_and_looked_at(home: Path, sources: Sources) -> None:
+    (home / "memory").mkdir()
+    sources.seed().rename(home / "memory" / "mine.db")
+
+    async def scenario(app: VestigeApp, pilot: Pilot[None]) -> None:
+        screen = await on_screen(pilot, "SourceScreen")
+        await shown(pilot, "No Vestige database")
+        for text, completed in (("~/m", "~/memory/"), ("m", "~/memory/mine.db")):
+            await pilot.press(*("tilde" if sign == "~" else "slash" if sign == "/" else sign for sign in text))
+            await until(pilot, lambda: bool(screen.query_one("#path", Input)._suggestion))
+            await pilot.press("right")
+            await until(pilot, lambda: screen.query_one("#path", Input).value == completed)  # noqa: B023
+        await until(pilot, lambda: screen.primary_ready)
+        await pilot.press("enter")
+        await until(pilot, lambda: screen.focused is screen.query_one("#primary"))
+
+    play(scenario, machine(home))
+
+
+def test_a_path_still_being_typed_is_not_complained_about(home: Path) -> None:
+    async def scenario(app: VestigeApp, pilot: Pilot[None]) -> None:
+        await on_screen(pilot, "SourceScreen")
+        await shown(pilot, "No Vestige database")
+        await pilot.press(*"gone")
+        await until(pilot, lambda: "These places" not in "\n".join(screen_lines(app)))
+        assert "does not exist" not in "\n".join(screen_lines(app))
+        await pilot.press("enter")
+        await shown(pilot, "does not exist")
+
+    play(scenario, machine(home))
+
+
+def test_a_file_that_is_no_database_says_what_to_do(home: Path) -> None:
+    (home / "x.db").write_bytes(b"\x00\x01encrypted" * 100)
+    state = WizardState(prefill=Prefill(sqlite_path=str(home / "x.db")))
+
+    async def scenario(app: VestigeApp, pilot: Pilot[None]) -> None:
+        screen = await on_screen(pilot, "SourceScreen")
+        await shown(pilot, "it may be encrypted")
+        await shown(pilot, "look for a")
+        assert not screen.primary_ready
+
+    app = play(scenario, machine(home), state=state)
+    assert app.state.source is None
+
+
+def test_a_path_of_the_command_line_that_does_not_exist_is_told(home: Path, found: Path) -> None:
+    state = WizardState(prefill=Prefill(sqlite_path=str(home / "missing.db")))
+
+    async def scenario(app: VestigeApp, pilot: Pilot[None]) -> None:
+        await on_screen(pilot, "SourceScreen")
+        await shown(pilot, "does not exist")
+
+    play(scenario, machine(home), state=state)
+
+
+def test_a_file_is_found_in_the_tree(home: Path, sources: Sources) -> None:
+    (home / "[bold]deep[!]").mkdir()
+    sources.seed().rename(home / "[bold]deep[!]" / "mine.db")
+
+    async def scenario(app: VestigeApp, pilot: Pilot[None]) -> None:
+        screen = await on_screen(pilot, "SourceScreen")
+        await shown(pilot, "No Vestige database")
+        await pilot.press("f2")
+        await until(pilot, lambda: isinstance(app.screen, BrowseDialog))
+        await shown(pilot, "[bold]deep[!]")
+        assert app.screen.focused is app.screen.query_one(DirectoryTree)
+        await pilot.press("down", "enter")
+        await shown(pilot, "mine.db")
+        await pilot.press("down", "enter")
+        await on_screen(pilot, "SourceScreen")
+        await until(pilot, lambda: screen.primary_ready)
+
+    play(scenario, machine(home))
+
+
+def test_another_source_takes_the_answers_along_that_came_from_the_first(home: Path, found: Path) -> None:
+    async def scenario(app: VestigeApp, pilot: Pilot[None]) -> None:
+        screen = await on_screen(pilot, "SourceScreen")
+        await until(pilot, lambda: screen.primary_ready)
+        await pilot.press("tab")
+        screen.query_one("#path", Input).value = str(home / "nothing.db")
+        await pilot.press("enter")
+        await shown(pilot, "does not exist")
+        assert app.state.source is None
+
+    play(scenario, machine(home))
+
+
+def test_hostile_names_and_contents_stay_harmless(home: Path, sources: Sources) -> None:
+    path = home / "[red]\x1b[31m\u202e.db"
+    sources.seed().rename(path)
+    state = WizardState(prefill=Prefill(sqlite_path=str(path)))
+
+    async def scenario(app: VestigeApp, pilot: Pilot[None]) -> None:
+        screen = await on_screen(pilot, "SourceScreen")
+        await until(pilot, lambda: screen.primary_ready)
+        await pilot.press("f2")
+        await until(pilot, lambda: isinstance(app.screen, BrowseDialog))
+        await shown(pilot, "[red]␛[31m")
+        for line in screen_lines(app):
+            assert "\x1b" not in line
+            assert "\u202e" not in line
+
+    play(scenario, machine(home), state=state)

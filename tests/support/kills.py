@@ -1,0 +1,97 @@
+"""Copies in a process of their own, so that a test can kill it with SIGKILL at any moment."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from tests.support.hostile import ROOT
+
+_NURSERY = """
+import json, os, sys
+from pathlib import Path
+import psycopg, psycopg_pool, pgvector.psycopg
+from vestige_tui.core import copier, events
+from vestige_tui.core.destination.dsn import Dsn
+from vestige_tui.core.plan import CopyPlan
+
+def copy(source, url, options):
+    def tell(event):
+        if isinstance(event, (events.TableProgress, events.IndexProgress, events.PhaseStarted)):
+            os.write(1, b".\\n")
+    report = copier.run_sqlite_to_postgres(CopyPlan(Path(source), Dsn.parse(url), **options), on_event=tell)
+    os.write(1, (report.outcome + "\\n").encode())
+
+print("ready", flush=True)
+for line in sys.stdin:
+    child = os.fork()
+    if not child:
+        try:
+            os.write(1, f"{os.getpid()}\\n".encode())
+            copy(*json.loads(line))
+        finally:
+            os._exit(0)
+    os.waitpid(child, 0)
+    os.write(1, b"gone\\n")
+"""
+
+
+class Nursery:
+    """A process that has imported everything and forks a child for each copy: no time goes into starting Python."""
+
+    def __init__(self, process: subprocess.Popen[str]) -> None:
+        self._process = process
+
+    def copy_until(self, source: Path, url: str, after: int, delay: float, **options: object) -> str | None:
+        """Run a copy and kill it ``delay`` seconds after its ``after``-th sign of progress.
+
+        Returns the outcome of a copy that was faster than that, None for one that was killed.
+        """
+        assert self._process.stdin is not None
+        self._process.stdin.write(json.dumps([str(source), url, options]) + "\n")
+        self._process.stdin.flush()
+        child = int(self._read())
+        signs = 0
+        outcome = None
+        while (line := self._read()) != "gone":
+            if line != ".":
+                outcome = line
+                continue
+            signs += 1
+            if signs == after:
+                time.sleep(delay)
+                os.kill(child, signal.SIGKILL)
+        return outcome
+
+    def _read(self) -> str:
+        assert self._process.stdout is not None
+        line = self._process.stdout.readline()
+        assert line, "the process that runs the copies has ended"
+        return line.strip()
+
+
+@contextmanager
+def nursery() -> Iterator[Nursery]:
+    """A process for copies that are going to be killed."""
+    with subprocess.Popen(
+        [sys.executable, "-c", _NURSERY],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+        cwd=ROOT,
+        env={**os.environ, "PYTHONWARNINGS": "ignore"},
+    ) as process:
+        assert process.stdout is not None
+        assert process.stdout.readline() == "ready\n"
+        try:
+            yield Nursery(process)
+        finally:
+            assert process.stdin is not None
+            process.stdin.close()

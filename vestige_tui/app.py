@@ -1,0 +1,166 @@
+"""The wizard as an application: it owns the operator's answers, the screen that shows, and work that outlives one."""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+from contextlib import suppress
+from importlib import import_module
+from importlib.resources import files
+from threading import Thread
+from typing import ClassVar
+
+from rich.text import Text
+from textual import on
+from textual.app import App
+from textual.binding import Binding, BindingType
+from textual.worker import Worker
+
+from vestige_tui.logs import frames
+from vestige_tui.screens.base import StepScreen
+from vestige_tui.screens.dialogs import ConfirmDialog, WaitDialog
+from vestige_tui.screens.machine import Machine
+from vestige_tui.screens.state import WizardState
+from vestige_tui.screens.steps import Step, next_step
+from vestige_tui.screens.work import Work, WorkWanted
+from vestige_tui.themes import DARK, LIGHT
+
+_SCREENS = {
+    Step.SOURCE: ("source", "SourceScreen"),
+    Step.DESTINATION: ("destination", "DestinationScreen"),
+    Step.UPGRADE: ("upgrade", "UpgradeScreen"),
+    Step.MODEL: ("model", "ModelScreen"),
+    Step.PREVIEW: ("preview", "PreviewScreen"),
+    Step.COPY: ("copy", "CopyScreen"),
+    Step.REPORT: ("report", "ReportScreen"),
+}
+"""Module of ``vestige_tui.screens`` and class by step; a module is loaded when its step is first shown."""
+
+WARM_UP_AFTER = 0.5
+"""Seconds after the first screen."""
+
+
+class VestigeApp(App[None], inherit_bindings=False):
+    """The wizard. Whoever runs it ends the process with its ``return_code``."""
+
+    TITLE = "vestige-tui"
+    ENABLE_COMMAND_PALETTE = False
+    CSS_PATH = sorted(str(file) for file in files("vestige_tui.assets").iterdir() if file.name.endswith(".tcss"))
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("ctrl+t", "toggle_theme", "Theme"),
+        Binding("ctrl+q", "quit", "Quit", priority=True),
+        Binding("ctrl+c", "help_quit", show=False, system=True),
+    ]
+
+    def __init__(self, machine: Machine, state: WizardState | None = None) -> None:
+        super().__init__()
+        self.machine = machine
+        self.state = state if state is not None else WizardState()
+        self.work: Work | None = None
+        self.terminated = False
+        self._leaving = False
+        for theme in (DARK, LIGHT):
+            self.register_theme(theme)
+        self.theme = DARK.name
+
+    def on_mount(self) -> None:
+        """Show the first step, and hear when the terminal or the system wants us to go."""
+        self.listen_to_signals()
+        self.push_screen(self.make_screen(Step.SOURCE))
+        self.set_timer(WARM_UP_AFTER, self._warm_up)
+
+    def _warm_up(self) -> None:
+        """Load what the second step needs, libpq above all, while the operator looks at the first."""
+        module, _ = _SCREENS[Step.DESTINATION]
+        Thread(target=import_module, args=(f"vestige_tui.screens.{module}",), name="warm-up", daemon=True).start()
+
+    def make_screen(self, step: Step) -> StepScreen:
+        """The screen of a step, with the answers as they are now."""
+        module, name = _SCREENS[step]
+        kind: type[StepScreen] = getattr(import_module(f"vestige_tui.screens.{module}"), name)
+        return kind(self.state, self.machine)
+
+    def show_step(self, step: Step) -> None:
+        """Replace the step that shows."""
+        self.switch_screen(self.make_screen(step))
+
+    @on(StepScreen.Replaced)
+    def _replaced(self, event: StepScreen.Replaced) -> None:
+        self.state = event.state
+
+    @on(StepScreen.Finished)
+    def _finished(self, event: StepScreen.Finished) -> None:
+        self.state = event.state
+        if event.step is self.current_step and (step := next_step(event.step, event.state)) is not None:
+            self.show_step(step)
+
+    @on(StepScreen.Left)
+    def _left(self, event: StepScreen.Left) -> None:
+        self.state = event.state
+        if event.step is self.current_step:  # a second click may come from a screen that is gone
+            self.show_step(event.to)
+
+    @property
+    def current_step(self) -> Step | None:
+        """The step that shows, also while a dialog is over it."""
+        shown = next((screen for screen in reversed(self.screen_stack) if isinstance(screen, StepScreen)), None)
+        return shown.STEP if shown is not None else None
+
+    def action_toggle_theme(self) -> None:
+        """Light or dark."""
+        self.theme = LIGHT.name if self.theme == DARK.name else DARK.name
+
+    def get_key_display(self, binding: Binding) -> str:
+        """Function keys are written as they are on the keyboard."""
+        shown = super().get_key_display(binding)
+        return shown.upper() if shown[:1] == "f" and shown[1:].isdigit() else shown
+
+    def _fatal_error(self) -> None:
+        """Textual's own version shows the variables of every frame: a password could be one of them."""
+        where = frames(self._exception) if self._exception is not None else ""
+        self.panic(Text(f"An unexpected fault in vestige-tui. Please report it:\n{where}"))
+
+    async def action_quit(self) -> None:
+        """Leave; where work is going on, ask first and let it end at a safe point."""
+        if self._leaving or isinstance(self.screen, ConfirmDialog):
+            return
+        if self.work is None or not self.work.running:
+            self.exit(return_code=self.return_code or 0)
+            return
+        words = self.work.farewell
+        question = ConfirmDialog(words.question, words.text, yes=words.leave, no=words.stay)
+        self.push_screen(question, lambda leave: self.leave() if leave else None)
+
+    def terminate(self) -> None:
+        """Somebody else ends the program: leave, and say so to the shell."""
+        self.terminated = True
+        self.leave()
+
+    def leave(self) -> None:
+        """Quit, or where work is running, as soon as it has come to a safe point."""
+        self._leaving = True
+        if self.work is not None and self.work.running:
+            self.work.cancel()
+            self.push_screen(WaitDialog(self.work.farewell.waiting))
+        else:
+            self.exit(return_code=self.return_code or 0)
+
+    @on(WorkWanted)
+    def _begin(self, event: WorkWanted) -> None:
+        """Carry work out in a thread of the application's own: no screen that is left takes it along."""
+        self.work = event.work
+        self.run_worker(event.work.carry_out, thread=True, exit_on_error=False, group="work")
+
+    @on(Worker.StateChanged)
+    def _work_ended(self, event: Worker.StateChanged) -> None:
+        if event.worker.is_finished and self._leaving and (self.work is None or not self.work.running):
+            self.exit(return_code=self.return_code or 0)
+
+    def listen_to_signals(self) -> None:
+        """SIGTERM and a closed window end the program as Quit does, without a question."""
+        loop = asyncio.get_running_loop()
+        for name in ("SIGTERM", "SIGHUP"):
+            number = getattr(signal, name, None)
+            if number is not None and signal.getsignal(number) is not signal.SIG_IGN:
+                with suppress(NotImplementedError, RuntimeError):  # Windows, or not the main thread
+                    loop.add_signal_handler(number, self.terminate)

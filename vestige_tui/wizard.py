@@ -1,0 +1,79 @@
+"""Opening the wizard on this machine: what it is given, and what its fields hold at the start."""
+
+from __future__ import annotations
+
+import os
+import sys
+from datetime import UTC, datetime
+from importlib.metadata import version
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from vestige_tui.app import VestigeApp
+from vestige_tui.credentials import Keyring
+from vestige_tui.embedded_host import EmbeddedHost
+from vestige_tui.recent import Recent
+from vestige_tui.screens.machine import Machine
+from vestige_tui.screens.state import Prefill, WizardState
+from vestige_tui.settings import embedded_folder, reports_folder
+
+if TYPE_CHECKING:
+    from vestige_tui.core.report import MigrationReport
+
+
+def open_wizard(
+    sqlite_path: Path | None = None,
+    postgres_url: str | None = None,
+    *,
+    server_folder: Path | None = None,
+) -> int:
+    """Run the wizard in this terminal and return the exit code.
+
+    What is not given comes from the environment, or else from the last run. ``server_folder`` is where the embedded
+    PostgreSQL keeps its data, by default the user's own.
+    """
+    from vestige_tui.core.model import embedder_from_environment
+
+    embedder = embedder_from_environment()
+    with EmbeddedHost(server_folder or embedded_folder()) as host:
+        machine = this_machine(host)
+        prefill = Prefill(sqlite_path=str(sqlite_path or ""), postgres_url=postgres_url or "")
+        presented = embedder.model_signature() if embedder is not None else None
+        app = VestigeApp(machine, WizardState(prefill=prefill, presented=presented))
+        app.run()
+    return _code_of(app)
+
+
+def _code_of(app: VestigeApp) -> int:
+    """What the shell is told: how the last copy ended, or that somebody ended the program."""
+    from vestige_tui.exit_codes import ExitCode, code_of_error, code_of_outcome  # brings libpq, which loads slowly
+
+    if app.return_code:
+        return ExitCode.UNUSABLE
+    if app.terminated:
+        return ExitCode.CANCELLED
+    if app.state.failure is not None:
+        return code_of_error(app.state.failure)
+    return code_of_outcome(app.state.report.outcome) if app.state.report is not None else ExitCode.CLEAN
+
+
+def this_machine(host: EmbeddedHost) -> Machine:
+    """What belongs to this user and machine."""
+    return Machine(
+        version=version("vestige-tui"),
+        platform=sys.platform,
+        home=Path.home(),
+        folder=Path.cwd(),
+        environment=os.environ,
+        passwords=Keyring(),
+        recent=Recent(reports_folder().parent / "recent.json"),
+        embedded=host,
+        now=lambda: datetime.now(UTC),
+        keep_report=_keep,
+    )
+
+
+def _keep(report: MigrationReport) -> Path:
+    from vestige_tui.saving import kept_report, save
+
+    return save(report, kept_report(report))
