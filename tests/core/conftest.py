@@ -8,7 +8,7 @@ from importlib.util import find_spec
 import pytest
 
 from tests.support.clusters import Cluster, running_cluster
-from tests.support.servers import Database, Server
+from tests.support.servers import Database
 
 
 @pytest.fixture(scope="session")
@@ -23,7 +23,5 @@ def cluster() -> Iterator[Cluster]:
 @pytest.fixture
 def tcp_database(cluster: Cluster) -> Iterator[Database]:
     """An empty database that is reached over TCP, as a proxy or a pooler needs it."""
-    server = Server(cluster.dsn)
-    with server.database() as fresh:
+    with cluster.database() as fresh:
         yield fresh
-    server.close()

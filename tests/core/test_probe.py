@@ -25,7 +25,9 @@ def test_an_empty_database_is_usable(database: Database) -> None:
 
 
 def test_a_probe_writes_nothing(database: Database) -> None:
-    catalog = "SELECT (SELECT count(*) FROM pg_class), (SELECT count(*) FROM pg_proc), (SELECT count(*) FROM pg_extension)"
+    catalog = (
+        "SELECT (SELECT count(*) FROM pg_class), (SELECT count(*) FROM pg_proc), (SELECT count(*) FROM pg_extension)"
+    )
     before = database.rows(catalog)
     probe(database.dsn)
     assert database.rows(catalog) == before

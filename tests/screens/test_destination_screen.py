@@ -313,27 +313,6 @@ def test_fields_are_prefilled_from_flag_environment_or_last_run(
 class TestPasswords:
     """The keyring, offered and never shown."""
 
-    def test_a_typed_password_is_remembered_when_asked(self, home: Path, found: Path, answers: list[Dsn]) -> None:
-        keyring = MemoryKeyring()
-
-        async def scenario(app: VestigeApp, pilot: Pilot[None]) -> None:
-            screen = await arrive(app, pilot)
-            screen.query_one("#url", Input).value = URL
-            screen.query_one("#password", Input).value = CANARY
-            screen.query_one("#password", Input).focus()
-            await pilot.pause()
-            await pilot.press("tab")
-            await shown(pilot, "memory@db.example:5432")
-            screen.query_one(Tick).value = True
-            await pilot.press("ctrl+n")
-            await shown(pilot, "remembered in the keyring")
-            assert CANARY not in "\n".join(screen_lines(app))
-
-        play(scenario, self._with(home, keyring))
-        stored = keyring.passwords[ACCOUNT]
-        assert stored.reveal() == CANARY
-        assert CANARY not in (home / "recent.json").read_text()
-
     def test_it_is_not_remembered_unasked(self, home: Path, found: Path, answers: list[Dsn]) -> None:
         keyring = MemoryKeyring()
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import os
 import shutil
 import socket
@@ -14,8 +15,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
-from tests.support.servers import Server
+import psycopg
+
+from tests.support.servers import Connection, Database
 from vestige_tui.core.destination.dsn import Dsn
+
+_numbers = itertools.count(1)
 
 StopMode = Literal["smart", "fast", "immediate"]
 
@@ -79,10 +84,23 @@ class Cluster:
         """The superuser's way in, over TCP."""
         return Dsn({"host": "127.0.0.1", "port": str(self.port), "user": "postgres", "dbname": "postgres"})
 
-    @property
-    def server(self) -> Server:
-        """For making databases on it; call ``close`` before the cluster is stopped for good."""
-        return Server(self.dsn)
+    @contextmanager
+    def database(self, options: str = "") -> Iterator[Database]:
+        """A new empty database, dropped at the end; the server may be restarted in between. ``options``: of SQL."""
+        name = f"vestige_cluster_{next(_numbers)}"
+        with self.administer() as connection:
+            connection.execute(f"CREATE DATABASE {name} TEMPLATE template0 {options}".encode())
+        try:
+            yield Database(name, self.dsn.with_parameters(dbname=name))
+        finally:
+            with self.administer() as connection:
+                connection.execute(f"DROP DATABASE {name} WITH (FORCE)".encode())
+
+    @contextmanager
+    def administer(self) -> Iterator[Connection]:
+        """A superuser's connection to the maintenance database."""
+        with psycopg.connect(self.dsn.conninfo(connect_timeout=10), autocommit=True) as connection:
+            yield connection
 
     def run(self, program: str, *arguments: str, check: bool = True) -> None:
         """Run one of PostgreSQL's programs in the cluster's folder, as the account that owns it."""
