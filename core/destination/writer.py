@@ -28,6 +28,9 @@ from vestige_tui.core.source.reader import Record
 from vestige_tui.core.tables import Table
 
 Records = Sequence[Record]
+CHECK_NOW = "SET CONSTRAINTS ALL IMMEDIATE"
+"""Constraints that wait for the end of the transaction would undo a batch after it was reported as inserted."""
+
 Faults = dict[int, psycopg.Error]
 """What the server said of rows, by their position in the staging table."""
 
@@ -118,20 +121,21 @@ class TableWriter:
     def _insert_staged(self, batches: Sequence[Records]) -> list[Written]:
         """Insert each batch from the staging table in a transaction of its own, paying for one round trip."""
         starts = [*accumulate((len(records) for records in batches[:-1]), initial=0)]
-        answers = [(self._connection.cursor(), self._connection.cursor()) for _ in batches]
+        answers = [[self._connection.cursor() for _ in range(3)] for _ in batches]
         try:
             with self._connection.pipeline() as pipeline:
-                for low, records, (present, inserted) in zip(starts, batches, answers, strict=True):
+                for low, records, (present, inserted, checked) in zip(starts, batches, answers, strict=True):
                     if mended := _mended(records, low):
                         present.execute(self._present(mended))
                     inserted.execute(self._insert(low, low + len(records)))
+                    checked.execute(CHECK_NOW)
                     pipeline.sync()  # ends the transaction
         except psycopg.Error as error:
             if not is_row_fault(error):
                 raise
         results = []
-        for low, records, (present, inserted) in zip(starts, batches, answers, strict=True):
-            if inserted.pgresult is not None and inserted.pgresult.status == ExecStatus.COMMAND_OK:
+        for low, records, (present, inserted, checked) in zip(starts, batches, answers, strict=True):
+            if checked.pgresult is not None and checked.pgresult.status == ExecStatus.COMMAND_OK:
                 there = frozenset(row[0] for row in present) if present.description else frozenset()
                 results.append(self._summary(records, low, inserted.rowcount, there, {}))
             else:  # refused, or not sent any more after another one was
@@ -162,6 +166,7 @@ class TableWriter:
 
     def _insert_apart(self, records: Records, low: int) -> Written:
         """Insert a staged batch, within a transaction, under savepoints."""
+        self._connection.execute(CHECK_NOW)
         mended = _mended(records, low)
         rows = self._connection.execute(self._present(mended)) if mended else ()
         present = frozenset(row[0] for row in rows)

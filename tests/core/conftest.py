@@ -8,7 +8,9 @@ from importlib.util import find_spec
 import pytest
 
 from tests.support.clusters import Cluster, running_cluster
+from tests.support.proxy import Proxy, proxy_to
 from tests.support.servers import Database
+from vestige_tui.core.destination import watchdog
 
 
 @pytest.fixture(scope="session")
@@ -25,3 +27,18 @@ def tcp_database(cluster: Cluster) -> Iterator[Database]:
     """An empty database that is reached over TCP, as a proxy or a pooler needs it."""
     with cluster.database() as fresh:
         yield fresh
+
+
+@pytest.fixture
+def proxy(tcp_database: Database) -> Iterator[Proxy]:
+    """Between the copier and ``tcp_database``."""
+    with proxy_to(tcp_database.dsn) as between:
+        yield between
+
+
+@pytest.fixture
+def impatient(monkeypatch: pytest.MonkeyPatch) -> float:
+    """No answer is waited for longer than this, in seconds."""
+    monkeypatch.setattr(watchdog, "ANSWER_TIMEOUT", 0.7)
+    monkeypatch.setattr(watchdog.Watchdog.__init__, "__defaults__", (0.7,))
+    return 0.7

@@ -21,7 +21,13 @@ import pytest
 
 from tests.support.destination import Row, read_tables
 from tests.support.expected import BOOTSTRAP_USER, expected_tables
-from tests.support.hostile import Complaint, complaint, complaints, foretold_and_copied, loosen
+from tests.support.hostile import (
+    Complaint,
+    complaint,
+    complaints,
+    foretold_and_copied,
+    loosen,
+)
 from tests.support.runs import TABLES, copy, only_error
 from tests.support.servers import Database, Server
 from tests.support.sources import SMALL_SPEC, Sources, edit, memory_ids, query

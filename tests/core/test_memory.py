@@ -41,7 +41,7 @@ print(report.memories_copied, report.edges_copied, peak)
 
 
 def filled(sources: Sources, count: int) -> Path:
-    """A source of ``count`` memories of about 1 kB in all with a vector, a schedule, and a quarter with an edge to the next one."""
+    """A source of ``count`` memories of about 1 kB in all with a vector, a quarter with a schedule and an edge."""
     source = sources.seed(
         SampleSpec(memories=0, edges=0, review_events=0, users=0, groups=0, memberships=0, domains=0,
                    dimension=DIMENSION, register_model=False),  # without a model the server builds no HNSW index
@@ -52,7 +52,7 @@ def filled(sources: Sources, count: int) -> Path:
     def identity(number: int) -> str:
         return f"00000000-0000-4000-8000-{number:012d}"
 
-    content = " ".join(f"word{number}" for number in range(80))
+    content = "lorem" * 120  # one word, so that the server has little to index
     with closing(sqlite3.connect(source)) as connection, connection:
         connection.executemany(
             "INSERT INTO knowledge_nodes (id, content, tags, embedding, created_at, updated_at, metadata)"
@@ -64,7 +64,7 @@ def filled(sources: Sources, count: int) -> Path:
             ),
         )
         connection.executemany(
-            "INSERT INTO scheduling (memory_id) VALUES (?)", ((identity(number),) for number in range(count))
+            "INSERT INTO scheduling (memory_id) VALUES (?)", ((identity(number),) for number in range(0, count, 4))
         )
         connection.executemany(
             "INSERT INTO edges VALUES (?, ?, 'semantic', 0.5, '2026-01-01T00:00:00Z')",
@@ -74,8 +74,10 @@ def filled(sources: Sources, count: int) -> Path:
 
 
 def vector(rng: random.Random) -> bytes:
-    """Floats between 1 and 2 with random bits, of both signs."""
-    return b"".join(rng.randbytes(2) + rng.choice((b"\x80\x3f", b"\x80\xbf")) for _ in range(DIMENSION))
+    """Floats between 1 and 2 with random bits."""
+    blob = bytearray(b"\0\0\x80\x3f" * DIMENSION)
+    blob[0::4], blob[1::4] = rng.randbytes(DIMENSION), rng.randbytes(DIMENSION)
+    return bytes(blob)
 
 
 def peak(source: Path, database: Database, mode: str, count: int) -> float:

@@ -1,0 +1,453 @@
+"""Whatever interrupts a copy: what has arrived stays, one sentence says what happened, and the next run completes it."""
+
+from __future__ import annotations
+
+import os
+import random
+import subprocess
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, replace
+from functools import partial
+from pathlib import Path
+
+import pytest
+
+from tests.support.clusters import Cluster, StopMode, give_away
+from tests.support.disturbances import (
+    INSERT_MEMORIES,
+    MOMENTS,
+    PATIENCE,
+    arrived,
+    assert_equal,
+    completed,
+    interrupted,
+    wait_until,
+)
+from tests.support.hostile import bulk_source, dump
+from tests.support.kills import nursery
+from tests.support.proxy import COMMIT, Proxy, Trouble
+from tests.support.runs import TABLES, copy
+from tests.support.servers import Database
+from tests.support.sources import SMALL_SPEC, Sources
+from vestige_tui.core import events
+from vestige_tui.core.destination import watchdog
+from vestige_tui.core.destination.dsn import Dsn
+from vestige_tui.core.errors import DestinationError
+from vestige_tui.core.report import MigrationReport, Outcome
+
+pytestmark = pytest.mark.filterwarnings("ignore")  # psycopg's pool tells of every connection that it throws away
+
+MEMORIES, DIMENSION = 20_000, 32
+SILENT_MOMENTS = [moment for moment in MOMENTS if moment not in ("locking", "looking for indexes")]
+"""The other two are in ``test_open_bugs``."""
+
+
+@dataclass(frozen=True)
+class Undisturbed:
+    """A large source, and what each table of its copy holds when nothing happens."""
+
+    source: Path
+    tables: dict[str, str]
+
+
+@pytest.fixture(scope="module")
+def undisturbed(tmp_path_factory: pytest.TempPathFactory, cluster: Cluster) -> Undisturbed:
+    """20,000 memories, copied once without a disturbance, in other batches than the disturbed ones."""
+    return left_alone(tmp_path_factory.mktemp("bulk"), cluster, MEMORIES)
+
+
+@pytest.fixture(scope="module")
+def smaller(tmp_path_factory: pytest.TempPathFactory, cluster: Cluster) -> Undisturbed:
+    """The same with 5,000 memories."""
+    return left_alone(tmp_path_factory.mktemp("smaller"), cluster, MEMORIES // 4)
+
+
+def left_alone(folder: Path, cluster: Cluster, memories: int) -> Undisturbed:
+    """A large source and what a copy of it holds."""
+    source = bulk_source(folder / "vestige.db", memories, DIMENSION, edges=1_000, reviews=1_000)
+    with cluster.database() as database:
+        assert copy(source, database, batch_size=1_000).outcome is Outcome.CLEAN
+        tables = dump(database, TABLES)
+    return Undisturbed(source, tables)
+
+
+# Kill -9
+
+
+def test_ten_kills_on_20000_memories(undisturbed: Undisturbed, tcp_database: Database) -> None:
+    """At random moments of random batches; then a run that completes, and nothing tells it from one that was left alone."""
+    rng = random.Random(os.environ.get("PYTEST_XDIST_TESTRUNUID", "kill"))
+    signs = 2 * MEMORIES // 200 + 30  # about as many signs of progress does an undisturbed copy give
+    moments = sorted(rng.randrange(1, signs) for _ in range(10))
+    known = 0
+    with nursery() as runs:
+        for after in moments:
+            for _ in range(100):
+                outcome = runs.copy_until(
+                    undisturbed.source, tcp_database.url, after, rng.random() * 0.05, batch_size=200
+                )
+                there = arrived(tcp_database)
+                assert there >= known, "rows that had arrived are gone"
+                known = there
+                if outcome is None:
+                    break
+                time.sleep(0.05)  # the server has not noticed yet that the last one was killed
+    assert known < MEMORIES or arrived(tcp_database, "scheduling") < MEMORIES or moments[-1] > 210
+    report = completed(undisturbed.source, tcp_database, batch_size=200)
+    assert report.memories_copied == report.scheduling_rows == MEMORIES
+    assert dump(tcp_database, TABLES) == undisturbed.tables
+
+
+# The server stops
+
+
+@contextmanager
+def stopping(cluster: Cluster, mode: StopMode, after: int) -> Iterator[Callable[[events.Event], None]]:
+    """A watcher at whose ``after``-th batch the server is stopped; it runs again when the block ends."""
+    stopped: list[threading.Thread] = []
+    seen = [0]
+
+    def watch(event: events.Event) -> None:
+        if isinstance(event, events.TableProgress):
+            seen[0] += 1
+            if seen[0] == after:
+                stopped.append(threading.Thread(target=cluster.stop, args=(mode,)))
+                stopped[0].start()
+
+    try:
+        yield watch
+    finally:
+        if stopped:
+            stopped[0].join()
+            cluster.start()
+
+
+def test_the_server_stops_again_and_again(undisturbed: Undisturbed, cluster: Cluster, tcp_database: Database) -> None:
+    """Shut down by its administrator, or as by a loss of power: what was committed stays."""
+    rng = random.Random(7)
+    modes: list[StopMode] = ["fast", "immediate"] * 3
+    for mode, after in zip(modes, sorted(rng.randrange(2, 150) for _ in modes), strict=True):
+        with stopping(cluster, mode, after) as watch:
+            error = interrupted(DestinationError, partial(
+                copy, undisturbed.source, tcp_database, batch_size=200, on_event=watch
+            ))  # fmt: skip
+        assert error.what in (
+            "The server is shutting down.",
+            "The connection to the server was lost.",
+            "The server crashed and is restarting.",
+            "The server is starting up or shutting down.",
+        )
+        assert "stays" in error.means
+        assert "run again" in error.remedy
+        assert error.report is not None
+        assert arrived(tcp_database) >= error.report.tables["knowledge_nodes"].copied
+    completed(undisturbed.source, tcp_database, batch_size=200)
+    assert dump(tcp_database, TABLES) == undisturbed.tables
+
+
+def test_a_restart_while_nobody_looks(sources: Sources, cluster: Cluster, tcp_database: Database) -> None:
+    """Between the check of the destination and the first batch."""
+
+    def restart(event: events.Event) -> None:
+        if isinstance(event, events.PhaseStarted) and event.phase is events.Phase.COPY:
+            cluster.restart("fast")
+
+    source = sources.seed()
+    error = interrupted(DestinationError, lambda: copy(source, tcp_database, on_event=restart))
+    assert error.what in ("The server is shutting down.", "The connection to the server was lost.")
+    assert completed(source, tcp_database).memories_copied == 30
+
+
+def test_one_session_is_ended_by_the_administrator(sources: Sources, tcp_database: Database) -> None:
+    def end(event: events.Event) -> None:
+        if isinstance(event, events.TableProgress) and event.table == "knowledge_nodes":
+            tcp_database.rows(
+                "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
+                " WHERE datname = current_database() AND application_name = 'vestige-tui'"
+            )
+
+    source = sources.seed(replace(SMALL_SPEC, memories=300))
+    error = interrupted(DestinationError, lambda: copy(source, tcp_database, on_event=end, batch_size=5))
+    assert error.what in ("The server is shutting down.", "The connection to the server was lost.")
+    assert completed(source, tcp_database).memories_copied == 300
+
+
+# The link
+
+
+@pytest.mark.parametrize("moment", MOMENTS)
+def test_a_link_that_breaks(sources: Sources, tcp_database: Database, proxy: Proxy, moment: str) -> None:
+    """Nothing is assumed of what was on its way; the next run looks, breaks in another way, and the last completes."""
+    source = sources.seed(replace(SMALL_SPEC, memories=120))
+    for trouble in (Trouble.CUT_BEFORE, Trouble.HALF_CLOSE, Trouble.CUT_AFTER):
+        proxy.expect(trouble, MOMENTS[moment])
+        error = interrupted(DestinationError, partial(copy, source, proxy.dsn, batch_size=10))
+        assert proxy.struck.is_set()
+        assert error.what == "The connection to the server was lost."
+        assert "run again" in error.remedy
+        assert error.report is not None
+        assert arrived(tcp_database) >= error.report.tables["knowledge_nodes"].copied
+    proxy.behave()
+    assert completed(source, replace(tcp_database, dsn=proxy.dsn), batch_size=10).memories_copied == 120
+    assert_equal(source, tcp_database)
+
+
+@pytest.mark.parametrize("marker", [COMMIT, INSERT_MEMORIES], ids=["COMMIT", "batch"])
+@pytest.mark.parametrize("max_connections", [1, 4])
+def test_a_commit_whose_answer_is_lost(
+    sources: Sources, tcp_database: Database, proxy: Proxy, marker: bytes, max_connections: int
+) -> None:
+    """The server has committed, and the client cannot know: it does not say that the batch was not kept."""
+    source = sources.seed(replace(SMALL_SPEC, memories=120))
+    proxy.expect(Trouble.CUT_AFTER, marker)
+    error = interrupted(
+        DestinationError, lambda: copy(source, proxy.dsn, batch_size=120, max_connections=max_connections)
+    )
+    assert error.report is not None
+    told = error.report.tables["knowledge_nodes"].copied
+    assert "not kept" not in error.means or told == arrived(tcp_database)
+    if marker is INSERT_MEMORIES:
+        assert "not known" in error.means
+    proxy.behave()
+    before = arrived(tcp_database)
+    report = completed(source, tcp_database)
+    memories = report.tables["knowledge_nodes"]
+    assert (memories.already_present, memories.inserted) == (before, 120 - before)
+    assert_equal(source, tcp_database)
+
+
+@pytest.mark.parametrize("moment", SILENT_MOMENTS)
+def test_a_link_that_goes_silent(
+    sources: Sources, tcp_database: Database, proxy: Proxy, impatient: float, moment: str
+) -> None:
+    """Neither answer nor end: after a while the run ends with a sentence, whatever it was waiting for."""
+    source = sources.seed(replace(SMALL_SPEC, memories=120))
+    for trouble in (Trouble.STALL_BEFORE, Trouble.STALL_AFTER):
+        proxy.expect(trouble, MOMENTS[moment])
+        try:
+            error = interrupted(DestinationError, partial(copy, source, proxy.dsn, batch_size=10))
+        finally:
+            proxy.cut()
+        assert proxy.struck.is_set()
+        assert "has not answered" in error.what or "was lost" in error.what
+    proxy.behave()
+    assert completed(source, tcp_database, batch_size=10).memories_copied == 120
+
+
+# Waiting and limits
+
+
+def test_a_table_that_somebody_has_locked(sources: Sources, tcp_database: Database, impatient: float) -> None:
+    source = sources.seed()
+    copy(source, tcp_database)
+    tcp_database.execute("DELETE FROM edges")
+    with tcp_database.connect() as other, other.transaction():
+        other.execute("LOCK TABLE edges IN ACCESS EXCLUSIVE MODE")
+        error = interrupted(DestinationError, lambda: copy(source, tcp_database))
+        assert "has not answered" in error.what
+        assert "nothing locks the tables" in error.remedy
+    wait_until(lambda: arrived(tcp_database, "edges") in (0, 20))
+    assert "not kept" not in error.means  # the server got the lock in the end, and may have gone on
+    assert completed(source, tcp_database).edges_copied == 20
+    assert_equal(source, tcp_database)
+
+
+@pytest.mark.parametrize(
+    ("setting", "words"),
+    [("statement_timeout = 40", "statement_timeout"), ("lock_timeout = 40", "holds a lock")],
+    ids=["statement", "lock"],
+)
+def test_a_limit_of_the_server(sources: Sources, tcp_database: Database, setting: str, words: str) -> None:
+    source = sources.seed()
+    copy(source, tcp_database)
+    tcp_database.execute("DELETE FROM edges", f"ALTER DATABASE {tcp_database.name} SET {setting}")
+    with tcp_database.connect() as other, other.transaction():
+        other.execute("LOCK TABLE edges IN ACCESS EXCLUSIVE MODE")
+        error = interrupted(DestinationError, lambda: copy(source, tcp_database))
+    assert words in f"{error.what} {error.remedy}"
+    assert "stays" in error.means
+    tcp_database.execute(f"ALTER DATABASE {tcp_database.name} RESET {setting.partition(' ')[0]}")
+    assert completed(source, tcp_database).tables["edges"].inserted == 20
+
+
+@dataclass(frozen=True)
+class SmallDisk:
+    """A file system for one tablespace, whose size can be changed."""
+
+    folder: Path
+
+    def resize(self, megabytes: int) -> None:
+        """Make room, or take it away; what is there stays."""
+        subprocess.run(["mount", "-o", f"remount,size={megabytes}m", str(self.folder)], check=True)
+
+    def fill(self) -> None:
+        """Leave no room at all."""
+        with suppress(OSError), (self.folder / "ballast").open("wb", buffering=0) as file:
+            while True:
+                file.write(bytes(8_192))
+
+
+@pytest.fixture
+def small_disk(cluster: Cluster) -> Iterator[SmallDisk]:
+    """A tablespace called ``small`` on a file system of its own."""
+    if os.geteuid() != 0:
+        pytest.skip("only root can mount a small file system")
+    folder = cluster.folder / "small"
+    folder.mkdir()
+    mount = ["mount", "-t", "tmpfs", "-o", "size=32m", "tmpfs", str(folder)]
+    if subprocess.run(mount, check=False, capture_output=True).returncode != 0:
+        pytest.skip("no file system can be mounted here")
+    try:
+        (folder / "space").mkdir()
+        for path in (folder, folder / "space"):
+            give_away(path)
+        with cluster.administer() as connection:
+            connection.execute(f"CREATE TABLESPACE small LOCATION '{folder / 'space'}'")
+            yield SmallDisk(folder)
+            connection.execute("DROP TABLESPACE small")
+    finally:
+        subprocess.run(["umount", "-l", str(folder)], check=False, capture_output=True)
+        folder.rmdir()
+
+
+@pytest.mark.parametrize("when", [events.Phase.COPY, events.Phase.INDEXES])
+def test_the_servers_disk_is_full(
+    smaller: Undisturbed, cluster: Cluster, small_disk: SmallDisk, when: events.Phase
+) -> None:
+    """In the middle of the rows, or while indexes are built; when there is room again, the next run completes."""
+
+    def fill(event: events.Event) -> None:
+        if isinstance(event, events.IndexProgress if when is events.Phase.INDEXES else events.TableProgress):
+            small_disk.fill()
+
+    with cluster.database("TABLESPACE small") as database:
+        error = interrupted(DestinationError, partial(copy, smaller.source, database, batch_size=100, on_event=fill))
+        assert error.what == "The server's disk is full."
+        assert "Make room" in error.remedy
+        assert error.report is not None
+        assert arrived(database) >= error.report.tables["knowledge_nodes"].copied
+        small_disk.resize(300)
+        completed(smaller.source, database)
+        assert dump(database, TABLES) == smaller.tables
+
+
+# Cancelled
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_cancelled_at_random_moments(sources: Sources, tcp_database: Database, seed: int) -> None:
+    """The outcome is ``cancelled``, the account adds up and agrees with the destination, the next run completes."""
+    rng = random.Random(seed)
+    source = sources.seed(replace(SMALL_SPEC, memories=400))
+    cancel = threading.Event()
+    after, delay = rng.randrange(1, 90), rng.random() * 0.02
+    seen = [0]
+
+    def watch(event: events.Event) -> None:
+        seen[0] += 1
+        if seen[0] == after:
+            threading.Timer(delay, cancel.set).start()
+
+    report = copy(source, tcp_database, on_event=watch, cancel=cancel, batch_size=10)
+    if report.outcome is Outcome.CANCELLED:
+        for table in ("knowledge_nodes", "scheduling", "edges", "review_events"):
+            assert arrived(tcp_database, table) == report.tables[table].copied, table
+    assert completed(source, tcp_database).memories_copied == 400
+    assert_equal(source, tcp_database)
+
+
+@pytest.mark.parametrize("phase", list(events.Phase))
+def test_cancelled_in_every_phase(sources: Sources, tcp_database: Database, phase: events.Phase) -> None:
+    source = sources.published(13, v15=False)
+    cancel = threading.Event()
+
+    def watch(event: events.Event) -> None:
+        if isinstance(event, events.PhaseStarted) and event.phase is phase:
+            cancel.set()
+
+    dry_run = phase is events.Phase.PREVIEW
+    report = copy(source, tcp_database, on_event=watch, cancel=cancel, upgrade_copy=True, dry_run=dry_run)
+    assert report.outcome is Outcome.CANCELLED
+    assert copy(source, tcp_database, upgrade_copy=True).memories_copied == 30
+
+
+def test_cancelled_while_the_link_is_silent(
+    sources: Sources, tcp_database: Database, proxy: Proxy, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The operator does not wait for an answer that never comes."""
+    monkeypatch.setattr(watchdog, "CANCEL_GRACE", 0.5)
+    source = sources.seed(replace(SMALL_SPEC, memories=120))
+    cancel = threading.Event()
+    proxy.expect(Trouble.STALL_BEFORE, INSERT_MEMORIES, at=3)
+    found: list[MigrationReport] = []
+    run = threading.Thread(
+        target=lambda: found.append(copy(source, proxy.dsn, cancel=cancel, batch_size=10)), daemon=True
+    )
+    run.start()
+    assert proxy.struck.wait(PATIENCE)
+    proxy.stall()
+    cancel.set()
+    run.join(PATIENCE)
+    assert not run.is_alive(), "the run hangs"
+    assert found[0].outcome is Outcome.CANCELLED
+    proxy.cut()
+    proxy.behave()
+    assert completed(source, tcp_database).memories_copied == 120
+
+
+@pytest.mark.parametrize("max_connections", [1, 4])
+def test_cancelled_while_an_index_is_built(sources: Sources, tcp_database: Database, max_connections: int) -> None:
+    """The server is told to stop; the index is not there, the rows are, and the next run builds it."""
+    source = sources.seed(replace(SMALL_SPEC, memories=120))
+    copy(source, tcp_database)
+    tcp_database.execute("DROP INDEX idx_knowledge_nodes_embedding_hnsw")
+    cancel = threading.Event()
+    with tcp_database.connect() as other, other.transaction():
+        other.execute("UPDATE knowledge_nodes SET node_type = node_type WHERE false")
+        other.execute("LOCK TABLE knowledge_nodes IN ROW EXCLUSIVE MODE")  # building an index has to wait for it
+        found: list[MigrationReport] = []
+        run = threading.Thread(
+            target=lambda: found.append(copy(source, tcp_database, cancel=cancel, max_connections=max_connections)),
+            daemon=True,
+        )
+        run.start()
+        wait_until(lambda: waits_for_a_lock(tcp_database, "CREATE INDEX"))
+        cancel.set()
+        run.join(PATIENCE)
+        assert not run.is_alive(), "the build goes on"
+    assert found[0].outcome is Outcome.CANCELLED
+    assert found[0].memories_copied == 120
+    names = "SELECT indexrelid::regclass::text FROM pg_index WHERE indrelid = 'knowledge_nodes'::regclass"
+    assert ("idx_knowledge_nodes_embedding_hnsw",) not in tcp_database.rows(names)
+    assert completed(source, tcp_database).tables["knowledge_nodes"].already_present == 120
+    assert ("idx_knowledge_nodes_embedding_hnsw",) in tcp_database.rows(names)
+
+
+def waits_for_a_lock(database: Database, start: str) -> bool:
+    """Whether a session of a copy waits for a lock in such a statement."""
+    return bool(
+        database.rows(
+            "SELECT 1 FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'"
+            " AND query LIKE %s",
+            (start + "%",),
+        )
+    )
+
+
+def test_an_index_build_that_was_killed(sources: Sources, tcp_database: Database) -> None:
+    """The next run finds the index missing, or half built, and builds it."""
+    source = sources.seed()
+    copy(source, tcp_database)
+    name = "idx_knowledge_nodes_embedding_hnsw"
+    tcp_database.execute(f"UPDATE pg_index SET indisvalid = false WHERE indexrelid = '{name}'::regclass")
+    assert copy(source, tcp_database).outcome is Outcome.CLEAN
+    assert tcp_database.value("SELECT indisvalid FROM pg_index WHERE indexrelid = %s::regclass", (name,)) is True
+
+
+def test_the_dsn_of_a_proxy_is_not_that_of_the_server(proxy: Proxy, cluster: Cluster) -> None:
+    """Otherwise all of the above would have gone past it."""
+    assert isinstance(proxy.dsn, Dsn)
+    assert proxy.dsn.parameters["port"] != str(cluster.port)
