@@ -9,6 +9,8 @@ from __future__ import annotations
 import logging
 import threading
 from collections.abc import Callable
+from pathlib import Path
+from traceback import extract_tb
 from typing import TypeVar
 
 from textual.message import Message
@@ -34,12 +36,18 @@ def ask(
             outcome = question()
         except MigrationError as error:
             outcome = error
-        except Exception as error:  # shown in words; the log has its frames, and no screen its variables
+        except Exception as error:  # its place is shown; its message could quote anything
             _log.critical("%s: unexpected fault", name, exc_info=True)
             outcome = MigrationError(
-                f"An unexpected fault in vestige-tui: {type(error).__name__}.",
+                f"An unexpected fault in vestige-tui: {type(error).__name__}, {_place(error)}.",
                 remedy="Try again. If it comes back, please report it, with what you did.",
             )
         receiver.post_message(answered(outcome))
 
     threading.Thread(target=run, name=name, daemon=True).start()
+
+
+def _place(error: Exception) -> str:
+    """Where it arose: ``file.py:12``."""
+    *_, last = extract_tb(error.__traceback__)
+    return f"{Path(last.filename).name}:{last.lineno}"

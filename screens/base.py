@@ -13,12 +13,13 @@ from textual.containers import Horizontal, Vertical, VerticalScroll
 from textual.content import Content
 from textual.message import Message
 from textual.screen import Screen
-from textual.widgets import Button, Footer, Label, Static
+from textual.widgets import Button, Label, Static
 
 from vestige_tui.screens.dialogs import HelpDialog
 from vestige_tui.screens.machine import Machine
 from vestige_tui.screens.state import WizardState
 from vestige_tui.screens.steps import Step, previous_step
+from vestige_tui.screens.widgets.key_bar import KeyBar
 from vestige_tui.screens.widgets.sidebar import Sidebar, StepLine
 from vestige_tui.screens.widgets.text import plain
 
@@ -33,6 +34,10 @@ WIDE = 96
 
 ROOMY = 32
 """Rows from which lists may take more of them."""
+
+
+class _Body(VerticalScroll, inherit_bindings=False):
+    """Scrolls as the step says; keys of its own would hide those of the step."""
 
 
 class StepScreen(Screen[None]):
@@ -155,14 +160,14 @@ class StepScreen(Screen[None]):
                 with Horizontal(id="heading"):
                     yield Label(self.STEP.title, id="title")
                     yield Label(id="lead")
-                with VerticalScroll(id="body", can_focus=False):
+                with _Body(id="body", can_focus=False):
                     yield from self.compose_body()
                 with Horizontal(id="buttons"):
                     yield Button("Back", id="back", compact=True)
                     yield from self.extra_buttons()
                     yield Static(classes="spacer")
                     yield Button(id="primary", compact=True, classes="-primary")
-        yield Footer(show_command_palette=False)
+        yield KeyBar()
         yield Static(id="too-small")
 
     def on_mount(self) -> None:

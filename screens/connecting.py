@@ -11,6 +11,8 @@ from vestige_tui.screens.dsn_fields import with_password
 from vestige_tui.screens.machine import EmbeddedHost, PasswordStore, Secret
 from vestige_tui.screens.state import PasswordOrigin, Target
 
+_NOTHING_CHANGED = "Nothing has been changed."
+
 
 @dataclass(frozen=True, slots=True)
 class Tested:
@@ -62,6 +64,15 @@ def create_and_try(dsn: Dsn, passwords: PasswordStore, *, remember: bool) -> Tes
     return try_server(dsn, passwords, remember=remember)
 
 
+def no_answer(seconds: int) -> DestinationError:
+    """What is said when a test has been given up."""
+    return DestinationError(
+        f"No answer within {seconds} seconds.",
+        means=_NOTHING_CHANGED,
+        remedy=_REMEDIES[Obstacle.NO_ANSWER],
+    )
+
+
 def _with_stored(dsn: Dsn, stored: Secret) -> Target:
     complete = with_password(dsn, stored.reveal())
     try:
@@ -77,7 +88,7 @@ def _in_terms_of_the_fields(error: DestinationError, dsn: Dsn) -> DestinationErr
     """The same in fewer words: the fields with the destination are in sight, and nothing can have been changed."""
     if error.obstacle is not None:
         error.what = error.what.removesuffix(f" ({dsn.masked})")
-        error.means = "Nothing has been changed."
+        error.means = _NOTHING_CHANGED
         error.remedy = _REMEDIES[error.obstacle]
     return error
 

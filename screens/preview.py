@@ -40,6 +40,7 @@ reason, and you can try them again after mending the source.
 Start copy is the one button that writes. It only adds rows at the destination; nothing there is changed or removed,
 and your file is never written to.
 """
+    AUTO_FOCUS: ClassVar[str | None] = ""  # while it runs, Enter must not go back
     BINDINGS: ClassVar[list[BindingType]] = [Binding("f2", "rows", "Rows")]
 
     _run: Run | None = None
@@ -101,6 +102,8 @@ and your file is never written to.
         agreement = self.state.agreement
         presented = agreement.presented if agreement is not None else self.state.presented
         self._run = Run(self.state.plan(dry_run=True), presented, self.post_message)
+        self.query_one("#rows").display = False
+        self.set_focus(None)
         self.keep(self.state.with_preview(None))
         self._show_progress(Progress())
         # A daemon: a server that does not answer must not keep the program from ending; nothing of it is to be kept.
@@ -119,7 +122,6 @@ and your file is never written to.
             report = event.run.report if event.run.failure is None else None
             self.keep(self.state.with_preview(report, event.run.failure))
             self._show()
-            self.query_one("#primary").focus()
 
     def _show_progress(self, progress: Progress) -> None:
         self.query_one("#notice", Notice).clear()
@@ -146,6 +148,8 @@ and your file is never written to.
             self._fill("#left-behind", preview_report.left_behind(report, self._width))
         self.query_one("#rows").display = report is not None and bool(report.errors)
         self.refresh_bindings()
+        if self.focused is None:
+            self.query_one("#primary").focus()
 
     def _fill(self, selector: str, content: Content) -> None:
         static = self.query_one(selector, Static)

@@ -89,8 +89,11 @@ def _kind(group: Group, width: int) -> Content:
 
 def _examples(group: Group, width: int) -> str:
     """As many of the rows as there is room for, with the table's name where that fits."""
-    rows = [short_row(error) for error in group.errors[:_EXAMPLES]]
-    text = rows[0] if width < _NAMED else f"{table_title(group.errors[0])} {rows[0]}"
+    named = width >= _NAMED
+    rows = [
+        f"{table_title(error)} {short_row(error)}" if named else short_row(error) for error in group.errors[:_EXAMPLES]
+    ]
+    text = rows[0]
     for row in rows[1:]:
         if len(text) + len(row) + 2 <= width:
             text += f", {row}"
@@ -101,11 +104,9 @@ def left_behind(report: MigrationReport, width: int) -> Content:
     """The tables of the source that have no place at the destination."""
     if not report.left_behind:
         return Content("")
-    tables = count(len(report.left_behind), "table")
     named = ", ".join(f"{name} ({rows:,})" for name, rows in report.left_behind.items())
     return Content.assemble(
         ("– ", "$muted"),
-        f"{tables} of Vestige stay{'s' if len(report.left_behind) == 1 else ''} in the source, "
-        "for PostgreSQL has no place for them yet:\n  ",
+        f"{count(len(report.left_behind), 'table')} of the source have no place in PostgreSQL yet and stay:\n  ",
         plain(shortened(named, 4 * width)),
     )

@@ -86,7 +86,7 @@ The report itself was saved; the last page says where.
             with TabPane("Counts", id="counts"):
                 yield Static(counts(self.state.report))
             with TabPane("What to do next", id="next"), VerticalScroll(id="next-steps", can_focus=False):
-                yield Static(next_steps(self.state))
+                yield Static(next_steps(self.state, self.machine.home))
 
     def extra_buttons(self) -> Iterable[Button]:
         """What else can be done."""

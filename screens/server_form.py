@@ -114,9 +114,9 @@ class ServerForm(VerticalGroup):
         if problem is not None:
             text = f"{problem} A password is used for this run only."
         elif stored:
-            text = f"A password is in the keyring: {service}, {account}"
+            text = f"Its password is in the keyring: {service}, {account}"
         else:
-            text = f"in the keyring, as {service}, {account}"
+            text = f"keyring: {service}, {account}"
         self.query_one(Tick).disabled = problem is not None
         self.query_one(Tick).display = not stored
         self.query_one("#forget").display = stored

@@ -14,9 +14,11 @@ from rich.text import Text
 from textual import on
 from textual.app import App
 from textual.binding import Binding, BindingType
+from textual.driver import Driver
 from textual.worker import Worker
 
 from vestige_tui.logs import frames
+from vestige_tui.lost_terminal import enduring
 from vestige_tui.screens.base import StepScreen
 from vestige_tui.screens.dialogs import ConfirmDialog, WaitDialog
 from vestige_tui.screens.machine import Machine
@@ -63,6 +65,10 @@ class VestigeApp(App[None], inherit_bindings=False):
             self.register_theme(theme)
         self.theme = DARK.name
 
+    def get_driver_class(self) -> type[Driver]:
+        """Textual's own, which a closed window does not hang."""
+        return enduring(super().get_driver_class())
+
     def on_mount(self) -> None:
         """Show the first step, and hear when the terminal or the system wants us to go."""
         self.listen_to_signals()
@@ -86,18 +92,19 @@ class VestigeApp(App[None], inherit_bindings=False):
 
     @on(StepScreen.Replaced)
     def _replaced(self, event: StepScreen.Replaced) -> None:
-        self.state = event.state
+        if event.step is self.current_step:  # a step that has been left has no say any more
+            self.state = event.state
 
     @on(StepScreen.Finished)
     def _finished(self, event: StepScreen.Finished) -> None:
-        self.state = event.state
         if event.step is self.current_step and (step := next_step(event.step, event.state)) is not None:
+            self.state = event.state
             self.show_step(step)
 
     @on(StepScreen.Left)
     def _left(self, event: StepScreen.Left) -> None:
-        self.state = event.state
-        if event.step is self.current_step:  # a second click may come from a screen that is gone
+        if event.step is self.current_step:
+            self.state = event.state
             self.show_step(event.to)
 
     @property
@@ -138,6 +145,8 @@ class VestigeApp(App[None], inherit_bindings=False):
 
     def leave(self) -> None:
         """Quit, or where work is running, as soon as it has come to a safe point."""
+        if self._leaving:
+            return
         self._leaving = True
         if self.work is not None and self.work.running:
             self.work.cancel()
@@ -157,9 +166,9 @@ class VestigeApp(App[None], inherit_bindings=False):
             self.exit(return_code=self.return_code or 0)
 
     def listen_to_signals(self) -> None:
-        """SIGTERM and a closed window end the program as Quit does, without a question."""
+        """SIGTERM, SIGINT and a closed window end the program as Quit does, without a question."""
         loop = asyncio.get_running_loop()
-        for name in ("SIGTERM", "SIGHUP"):
+        for name in ("SIGTERM", "SIGINT", "SIGHUP"):
             number = getattr(signal, name, None)
             if number is not None and signal.getsignal(number) is not signal.SIG_IGN:
                 with suppress(NotImplementedError, RuntimeError):  # Windows, or not the main thread

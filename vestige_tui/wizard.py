@@ -12,6 +12,8 @@ from typing import TYPE_CHECKING
 from vestige_tui.app import VestigeApp
 from vestige_tui.credentials import Keyring
 from vestige_tui.embedded_host import EmbeddedHost
+from vestige_tui.logs import logging_to
+from vestige_tui.masking import mask_by_form
 from vestige_tui.recent import Recent
 from vestige_tui.screens.machine import Machine
 from vestige_tui.screens.state import Prefill, WizardState
@@ -19,6 +21,9 @@ from vestige_tui.settings import embedded_folder, reports_folder
 
 if TYPE_CHECKING:
     from vestige_tui.core.report import MigrationReport
+
+MEMORY = "recent.json"
+"""The file that remembers what was used last."""
 
 
 def open_wizard(
@@ -30,13 +35,14 @@ def open_wizard(
     """Run the wizard in this terminal and return the exit code.
 
     What is not given comes from the environment, or else from the last run. ``server_folder`` is where the embedded
-    PostgreSQL keeps its data, by default the user's own.
+    PostgreSQL keeps its data, by default the user's own; what is used with another one is remembered beside it.
     """
     from vestige_tui.core.model import embedder_from_environment
 
     embedder = embedder_from_environment()
-    with EmbeddedHost(server_folder or embedded_folder()) as host:
-        machine = this_machine(host)
+    memory = server_folder.parent / MEMORY if server_folder is not None else None
+    with logging_to(None, mask_by_form), EmbeddedHost(server_folder or embedded_folder()) as host:
+        machine = this_machine(host, memory)
         prefill = Prefill(sqlite_path=str(sqlite_path or ""), postgres_url=postgres_url or "")
         presented = embedder.model_signature() if embedder is not None else None
         app = VestigeApp(machine, WizardState(prefill=prefill, presented=presented))
@@ -57,8 +63,8 @@ def _code_of(app: VestigeApp) -> int:
     return code_of_outcome(app.state.report.outcome) if app.state.report is not None else ExitCode.CLEAN
 
 
-def this_machine(host: EmbeddedHost) -> Machine:
-    """What belongs to this user and machine."""
+def this_machine(host: EmbeddedHost, memory: Path | None = None) -> Machine:
+    """What belongs to this user and machine; ``memory`` is the file that remembers, by default the user's own."""
     return Machine(
         version=version("vestige-tui"),
         platform=sys.platform,
@@ -66,7 +72,7 @@ def this_machine(host: EmbeddedHost) -> Machine:
         folder=Path.cwd(),
         environment=os.environ,
         passwords=Keyring(),
-        recent=Recent(reports_folder().parent / "recent.json"),
+        recent=Recent(memory or reports_folder().parent / MEMORY),
         embedded=host,
         now=lambda: datetime.now(UTC),
         keep_report=_keep,

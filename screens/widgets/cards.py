@@ -29,11 +29,17 @@ class Card:
     origin: str
 
 
-class Cards(OptionList):
-    """The list of them. Moving to a card chooses it; Enter goes on from there."""
+class Cards(OptionList, inherit_bindings=False):
+    """The list of them. Moving to a card chooses it; Enter goes on from there.
+
+    It is short, so Page Down is left to what is below it.
+    """
 
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("down", "cursor_down", "Choose", key_display="↑↓"),
+        Binding("up", "cursor_up", "Choose", show=False),
+        Binding("home", "first", "First", show=False),
+        Binding("end", "last", "Last", show=False),
         Binding("enter", "select", "Select", show=False),
     ]
 

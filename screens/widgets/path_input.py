@@ -19,7 +19,6 @@ class PathInput(Input):
     """The field; the right arrow at its end takes the completion that is shown."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("enter", "submit", "Look", show=True),
         Binding("right", "cursor_right", "Complete", key_display="→"),
     ]
 

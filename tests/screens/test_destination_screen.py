@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import threading
 from dataclasses import replace
 from pathlib import Path
 
@@ -12,11 +13,13 @@ from textual.widgets import Input, Select
 
 from tests.support.servers import Database, Server
 from tests.support.states import probed
-from tests.support.wizard import FakeHost, MemoryKeyring, machine, on_screen, play, screen_lines, shown, until
+from tests.support.wizard import LARGE, FakeHost, MemoryKeyring, machine, on_screen, play, screen_lines, shown, until
 from vestige_tui.app import VestigeApp
 from vestige_tui.core.destination.dsn import Dsn
 from vestige_tui.core.errors import DestinationError, Obstacle, RefusedError
 from vestige_tui.core.source.describe import describe
+from vestige_tui.logs import logging_to
+from vestige_tui.masking import Mask
 from vestige_tui.recent import Recent
 from vestige_tui.screens import connecting
 from vestige_tui.screens.base import StepScreen
@@ -129,14 +132,14 @@ def test_a_test_is_followed_by_using_it(home: Path, found: Path, answers: list[D
         screen.query_one("#url", Input).value = URL
         await shown(pilot, "^n Test connection")
         await pilot.press("enter")
-        await shown(pilot, "The connection works")
-        await shown(pilot, "PostgreSQL 18.4, database vestige, as memory")
+        await shown(pilot, "It works")
+        await shown(pilot, "PostgreSQL 18.4, database vestige, user memory")
         await shown(pilot, "^n Use this destination")
         assert screen.focused is screen.query_one("#primary")
         screen.query_one("#host", Input).value = "elsewhere"
         await shown(pilot, "^n Test connection")
         assert app.state.target is None
-        assert "The connection works" not in "\n".join(screen_lines(app))
+        assert "It works" not in "\n".join(screen_lines(app))
         await pilot.press("ctrl+n")
         await until(pilot, lambda: app.state.target is not None)
         await pilot.press("ctrl+n")
@@ -208,8 +211,6 @@ def test_what_stands_against_a_copy_is_said_and_not_passed(
 def test_waiting_can_be_stopped_and_a_late_answer_is_ignored(
     home: Path, found: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    import threading
-
     let_go = threading.Event()
 
     def slow(dsn: Dsn) -> object:
@@ -247,7 +248,7 @@ class TestRealServer:
             await shown(pilot, "does not exist on the server")
             await until(pilot, lambda: screen.focused is screen.query_one("#create"))
             await pilot.press("f4")
-            await shown(pilot, "The connection works")
+            await shown(pilot, "It works")
 
         try:
             play(scenario, machine(home), state=WizardState(prefill=Prefill(postgres_url=url)))
@@ -313,6 +314,26 @@ def test_fields_are_prefilled_from_flag_environment_or_last_run(
 class TestPasswords:
     """The keyring, offered and never shown."""
 
+    def test_a_typed_password_is_remembered_when_asked(self, home: Path, found: Path, answers: list[Dsn]) -> None:
+        keyring = MemoryKeyring()
+
+        async def scenario(app: VestigeApp, pilot: Pilot[None]) -> None:
+            screen = await arrive(app, pilot)
+            screen.query_one("#url", Input).value = URL
+            screen.query_one("#password", Input).value = CANARY
+            screen.query_one("#password", Input).focus()
+            await pilot.pause()
+            await pilot.press("tab")
+            await shown(pilot, f"keyring: vestige-tui, {ACCOUNT}")
+            screen.query_one(Tick).value = True
+            await pilot.press("ctrl+n")
+            await shown(pilot, "remembered in the keyring")
+            assert CANARY not in "\n".join(screen_lines(app))
+
+        play(scenario, self._with(home, keyring), size=LARGE)
+        assert keyring.passwords[ACCOUNT].reveal() == CANARY
+        assert CANARY not in (home / "recent.json").read_text()
+
     def test_it_is_not_remembered_unasked(self, home: Path, found: Path, answers: list[Dsn]) -> None:
         keyring = MemoryKeyring()
 
@@ -321,7 +342,7 @@ class TestPasswords:
             screen.query_one("#url", Input).value = URL
             screen.query_one("#password", Input).value = CANARY
             await pilot.press("enter")
-            await shown(pilot, "The connection works")
+            await shown(pilot, "It works")
 
         app = play(scenario, self._with(home, keyring))
         assert keyring.passwords == {}
@@ -344,7 +365,7 @@ class TestPasswords:
 
         async def scenario(app: VestigeApp, pilot: Pilot[None]) -> None:
             screen = await arrive(app, pilot)
-            await shown(pilot, "A password is in the keyring")
+            await shown(pilot, "Its password is in the keyring")
             assert value(screen, "password") == ""
             await pilot.press("ctrl+n")
             await shown(pilot, "from the keyring")
@@ -384,7 +405,7 @@ class TestPasswords:
             assert screen.query_one(Tick).disabled
             screen.query_one("#url", Input).value = URL
             await pilot.press("enter")
-            await shown(pilot, "The connection works")
+            await shown(pilot, "It works")
 
         play(scenario, self._with(home, MemoryKeyring(missing="This machine has no keyring.")))
 
@@ -394,13 +415,13 @@ class TestPasswords:
             screen.query_one("#url", Input).value = URL
             screen.query_one("#password", Input).value = CANARY
             await pilot.press("enter")
-            await shown(pilot, "The connection works")
+            await shown(pilot, "It works")
             await pilot.press("ctrl+b")
             source = await on_screen(pilot, "SourceScreen")
             await until(pilot, lambda: source.primary_ready)
             await pilot.press("ctrl+n")
             screen = await on_screen(pilot, "DestinationScreen")
-            await shown(pilot, "The connection works")
+            await shown(pilot, "It works")
             assert (value(screen, "url"), value(screen, "password")) == (URL, CANARY)
             assert screen.primary_label == "Use this destination"
 
@@ -409,3 +430,31 @@ class TestPasswords:
     @staticmethod
     def _with(home: Path, keyring: MemoryKeyring) -> Machine:
         return replace(machine(home), passwords=keyring)
+
+
+def test_a_password_is_in_no_file_picture_or_log(
+    home: Path, found: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    log = home / "run.log"
+    seen: list[str] = []
+
+    async def scenario(app: VestigeApp, pilot: Pilot[None]) -> None:
+        screen = await arrive(app, pilot)
+        await pilot.press("ctrl+n")
+        await shown(pilot, "Nothing answers")
+        seen.append(app.export_screenshot())
+        monkeypatch.setattr(connecting, "probe", lambda dsn: probed())
+        await pilot.press("ctrl+n")
+        await until(pilot, lambda: screen.state.target is not None)
+        seen.extend((app.export_screenshot(), repr(app.state), repr(screen), str(app.tree)))
+        await pilot.press("ctrl+n")
+        await until(pilot, lambda: app.screen is not screen)
+
+    state = WizardState(prefill=Prefill(postgres_url=f"postgresql://me:{CANARY}@127.0.0.1:1/db"))
+    with logging_to(log, Mask()):
+        app = play(scenario, machine(home), state=state)
+    assert app.state.target is not None
+    assert app.state.target.dsn.parameters["password"] == CANARY, "it was really used"
+    seen.extend(capfd.readouterr())
+    seen.extend(file.read_bytes().decode(errors="replace") for file in home.rglob("*") if file.is_file())
+    assert not [text for text in seen if CANARY in text]

@@ -16,7 +16,7 @@ from textual.pilot import Pilot
 from textual.widgets import Input
 
 from tests.support.states import probed
-from tests.support.wizard import LARGE, NOW, SMALL, MemoryKeyring, machine, on_screen, until
+from tests.support.wizard import LARGE, NOW, SMALL, FakeHost, MemoryKeyring, machine, on_screen, until
 from vestige_tui.app import VestigeApp
 from vestige_tui.core.destination.dsn import Dsn
 from vestige_tui.core.errors import DestinationError, Obstacle, SourceError
@@ -85,9 +85,12 @@ def _fixed_world(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(connecting, "probe", lambda dsn: probed(registered=MODEL, rows={"knowledge_nodes": 250}))
 
 
-def wizard(*, keyring: MemoryKeyring | None = None, state: WizardState | None = None) -> VestigeApp:
+def wizard(
+    *, keyring: MemoryKeyring | None = None, state: WizardState | None = None, host: FakeHost | None = None
+) -> VestigeApp:
     """A wizard that neither moves nor blinks."""
-    on: Machine = replace(machine(HOME, platform="linux"), recent=_Nothing(), passwords=keyring or MemoryKeyring())
+    embedded = host or FakeHost(HOME / "postgres")
+    on: Machine = replace(machine(HOME), recent=_Nothing(), passwords=keyring or MemoryKeyring(), embedded=embedded)
     app = VestigeApp(on, state)
     app.animation_level = "none"
     return app
@@ -153,7 +156,7 @@ def test_destination_empty(snap_compare: Compare, size: tuple[int, int]) -> None
     async def prepare(pilot: Pilot[None]) -> None:
         screen = await at_destination(pilot)
         screen.query_one("#user", Input).placeholder = "your login"
-        screen.query_one("#account").update("in the keyring, as vestige-tui, me@localhost:5432/me")  # type: ignore[attr-defined]
+        screen.query_one("#account").update("keyring: vestige-tui, me@localhost:5432/me")  # type: ignore[attr-defined]
         await settle(pilot)
 
     assert snap_compare(wizard(), terminal_size=size, run_before=prepare)
@@ -197,14 +200,17 @@ def test_destination_without_its_database(
 
 
 @both_sizes
-def test_destination_embedded(snap_compare: Compare, size: tuple[int, int]) -> None:
+@pytest.mark.parametrize("installed", [True, False], ids=["installed", "missing"])
+def test_destination_embedded(snap_compare: Compare, size: tuple[int, int], installed: bool) -> None:
+    host = FakeHost(HOME / ".local/share/vestige-tui/postgres", Dsn({}) if installed else None)
+
     async def prepare(pilot: Pilot[None]) -> None:
         screen = await at_destination(pilot)
         screen.query_one("#kind").focus()
         await pilot.press("down")
         await settle(pilot)
 
-    assert snap_compare(wizard(), terminal_size=size, run_before=prepare)
+    assert snap_compare(wizard(host=host), terminal_size=size, run_before=prepare)
 
 
 def test_help(snap_compare: Compare) -> None:

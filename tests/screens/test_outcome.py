@@ -102,8 +102,12 @@ def _state(report: MigrationReport, to: Target) -> WizardState:
     return WizardState(target=to, report=report)
 
 
+def _next(state: WizardState) -> str:
+    return next_steps(state, Path("/home/operator")).plain
+
+
 def test_next_steps_have_the_lines_for_vestige_and_no_password() -> None:
-    text = next_steps(_state(_report(knowledge_nodes=TableReport(1, 1, 1)), target(password=CANARY))).plain
+    text = _next(_state(_report(knowledge_nodes=TableReport(1, 1, 1)), target(password=CANARY)))
     assert 'backend = "postgres"' in text
     assert 'url = "postgresql://memory:***@db.example:5432/vestige"' in text
     assert "*** stands for the password" in text
@@ -111,23 +115,23 @@ def test_next_steps_have_the_lines_for_vestige_and_no_password() -> None:
 
 
 def test_next_steps_say_nothing_of_a_password_where_there_is_none() -> None:
-    text = next_steps(_state(_report(), target())).plain
+    text = _next(_state(_report(), target()))
     assert "password" not in text
 
 
 def test_next_steps_tell_of_other_settings_and_of_the_embedded_server() -> None:
     tls = Target(Dsn({"host": "h", "sslmode": "require"}), target().probe)
-    assert "sslmode" in next_steps(_state(_report(), tls)).plain
-    assert "vestige-tui's own" in next_steps(_state(_report(), target(embedded=True))).plain
+    assert "sslmode" in _next(_state(_report(), tls))
+    assert "vestige-tui's own" in _next(_state(_report(), target(embedded=True)))
 
 
 def test_an_unfinished_copy_is_finished_first() -> None:
-    text = next_steps(_state(_report(Outcome.CANCELLED), target())).plain
+    text = _next(_state(_report(Outcome.CANCELLED), target()))
     assert "Run again" in text
     assert "[storage]" not in text
 
 
 def test_next_steps_name_the_report_or_why_there_is_none() -> None:
     state = _state(_report(), target())
-    assert "Report saved: r.json" in next_steps(state.with_report(state.report, saved=Path("r.json"))).plain
-    assert "could not be saved: full" in next_steps(state.with_report(state.report, unsaved="full")).plain
+    assert "  r.json" in _next(state.with_report(state.report, saved=Path("r.json")))
+    assert "could not be saved: full" in _next(state.with_report(state.report, unsaved="full"))

@@ -1,0 +1,121 @@
+"""Data that wants to break the screen: escape sequences, markup, other directions of writing, sheer size and number."""
+
+from __future__ import annotations
+
+import re
+import time
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from textual.pilot import Pilot
+from textual.widgets import Input
+
+from tests.support.servers import Database
+from tests.support.sources import Sources, edit, memory_ids
+from tests.support.states import report, target
+from tests.support.walking import chosen, forward, ready, walk
+from tests.support.wizard import LARGE, on_screen, screen_lines, shown, until
+from vestige_tui.app import VestigeApp
+from vestige_tui.core.kinds import Kind
+from vestige_tui.core.report import Outcome, RowError
+from vestige_tui.core.source.describe import describe
+from vestige_tui.screens.row_dialog import RowDialog
+from vestige_tui.screens.state import WizardState
+from vestige_tui.screens.steps import Step
+from vestige_tui.screens.widgets.trouble_list import TroubleList
+from vestige_tui.screens.widgets.troubles import Troubles
+
+NASTY = "\x1b[2J\x1b]0;owned\x07[/bold][@click=app.bell]x[/] [red]\u202eevil\u2066\r\n\t\x9b31m 漢字 é\u0301 \ud83d"
+_OBEYED = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069\ud800-\udfff]")
+
+
+def _harmless(app: VestigeApp) -> str:
+    text = "\n".join(screen_lines(app))
+    assert _OBEYED.search(text) is None, repr(text)
+    return text
+
+
+def test_nothing_of_a_row_reaches_the_terminal(home: Path, sources: Sources, database: Database) -> None:
+    source = sources.seed()
+    first, second, *_ = memory_ids(source)
+    nasty = NASTY.replace("\ud83d", "")
+    edit(source, "UPDATE knowledge_nodes SET id = ? WHERE id = ?", (f"{nasty}1", first))
+    edit(
+        source,
+        "UPDATE knowledge_nodes SET metadata = ?, content = ? WHERE id = ?",
+        (nasty, nasty + "x" * 10_000_000, second),
+    )
+
+    async def scenario(app: VestigeApp, pilot: Pilot[None]) -> None:
+        await on_screen(pilot, "PreviewScreen")
+        await ready(pilot)
+        await shown(pilot, "need a look")
+        _harmless(app)
+        await pilot.press("f2")
+        await shown(pilot, "Rows that will have trouble")
+        _harmless(app)
+        for _ in range(2):
+            await pilot.press("enter")
+            await until(pilot, lambda: isinstance(app.screen, RowDialog))
+            await shown(pilot, "! ")
+            _harmless(app)
+            await pilot.press("pagedown", "pagedown")
+            _harmless(app)
+            await pilot.press("escape", "end")
+        await pilot.press("escape")
+        await on_screen(pilot, "PreviewScreen")
+        await forward(pilot, "ReportScreen")
+        _harmless(app)
+
+    walk(scenario, home, chosen(source, database), first=Step.PREVIEW, size=LARGE)
+
+
+def _errors(number: int) -> list[RowError]:
+    return [
+        RowError("edges", f"{number}{NASTY}", None, Kind.MISSING_REFERENCE, f"{NASTY}{number}", copied=number % 2 == 0)
+        for number in range(number)
+    ]
+
+
+@pytest.fixture
+def crowded(small_source: Path) -> WizardState:
+    """After a copy in which ten thousand rows had trouble, each with a name of its own."""
+    state = WizardState(source=describe(small_source), target=target())
+    done = report(state, Outcome.ERRORS)
+    done.errors.extend(_errors(10_000))
+    done.errors.append(replace(_errors(1)[0], row="needle", message="m" * 1_000_000))
+    return state.with_preview(report(state, dry_run=True)).with_report(done)
+
+
+def test_ten_thousand_rows_are_as_fast_as_ten(home: Path, crowded: WizardState) -> None:
+    async def scenario(app: VestigeApp, pilot: Pilot[None]) -> None:
+        screen = await on_screen(pilot, "ReportScreen")
+        await shown(pilot, "10,001 of 10,001")
+        rows = screen.query_one(TroubleList)
+        started = time.process_time()
+        for key in ("end", "home", "pagedown", "pagedown", "down", "up"):
+            await pilot.press(key)
+        _harmless(app)
+        screen.query_one("#by-text", Input).value = "needle"
+        await until(pilot, lambda: len(rows.errors) == 1)
+        screen.query_one("#by-text", Input).value = ""
+        await until(pilot, lambda: len(rows.errors) == 10_001)
+        assert time.process_time() - started < 3.0, "seconds of work for eight keys"
+        assert rows.cursor == 0
+
+    walk(scenario, home, crowded, first=Step.REPORT)
+
+
+def test_rows_that_come_while_it_runs_are_added_in_no_time(home: Path, crowded: WizardState) -> None:
+    async def scenario(app: VestigeApp, pilot: Pilot[None]) -> None:
+        screen = await on_screen(pilot, "ReportScreen")
+        rows = screen.query_one(Troubles).rows
+        started = time.process_time()
+        for _turn in range(20):
+            rows.add(_errors(500))
+            rows.render_line(1)
+        assert len(rows.errors) == 20_001
+        assert time.process_time() - started < 1.0
+
+    walk(scenario, home, crowded, first=Step.REPORT)

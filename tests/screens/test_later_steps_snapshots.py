@@ -1,0 +1,232 @@
+"""Pictures of the steps from Upgrade to Report; nothing in them depends on the machine or the hour.
+
+After a wanted change: ``pytest --snapshot-update``, and look at the report before.
+"""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Awaitable, Callable
+
+import pytest
+from textual.pilot import Pilot
+from textual.widgets import Input, TabbedContent
+
+from tests.support import scenes
+from tests.support.scenes import StillWizard, settle
+from tests.support.wizard import LARGE, SMALL, on_screen, shown
+from vestige_tui.core.errors import DestinationError, SourceError
+from vestige_tui.core.events import IndexProgress, Phase
+from vestige_tui.core.report import Outcome, TableReport
+from vestige_tui.core.source.lookup import FoundValue
+from vestige_tui.screens import row_dialog, upgrade
+from vestige_tui.screens.progress import Progress
+from vestige_tui.screens.run import Run
+from vestige_tui.screens.state import WizardState
+from vestige_tui.screens.steps import Step
+from vestige_tui.screens.widgets.trouble_list import TroubleList
+
+Compare = Callable[..., bool]
+Prepare = Callable[[Pilot[None]], Awaitable[None]]
+both_sizes = pytest.mark.parametrize("size", [SMALL, LARGE], ids=["80x24", "120x40"])
+
+LOST = DestinationError(
+    "The connection to the server was lost.",
+    means="What had arrived stays; the batch in flight was not kept. The source is unchanged. "
+    "1,500 of 2,000 memories had been read.",
+    remedy="Check the server and the network, and run again: what has arrived is skipped, and the rest is completed.",
+)
+
+
+@pytest.fixture(autouse=True)
+def _fixed_world(monkeypatch: pytest.MonkeyPatch) -> None:
+    """No run begins, and what is asked of the machine is always the same."""
+    values = (
+        FoundValue("id", "text", 36, scenes.errors()[1].row),
+        FoundValue(
+            "content", "text", 21_000, "Decision for lantern-ui: the dark theme moves.\nZoë owns the roll-out.\n" * 12
+        ),
+        FoundValue("metadata", "text", 35, '{"source": "chat", "confidence": 0.8'),
+        FoundValue("embedding", "blob", 1_024, "e17bbc3db5a896bc" * 4),
+        FoundValue("codebase", "null", 0, ""),
+    )
+    monkeypatch.setattr(Run, "carry_out", lambda _: None)
+    monkeypatch.setattr(row_dialog, "find_row", lambda *_: values)
+    monkeypatch.setattr(upgrade, "backup_path", lambda path: path.with_name("vestige.db.before-v15-2026-11-22.bak"))
+    monkeypatch.setattr(tempfile, "tempdir", "/tmp")
+
+
+def _at(
+    step: Step, state: WizardState, size: tuple[int, int], compare: Compare, prepare: Prepare | None = None
+) -> bool:
+    """Whether a step looks as it did, after ``prepare`` has brought it to its moment."""
+    name = {Step.MODEL: "ModelScreen"}.get(step, f"{step.name.title()}Screen")
+
+    async def ready(pilot: Pilot[None]) -> None:
+        await on_screen(pilot, name)
+        if prepare is not None:
+            await prepare(pilot)
+        await settle(pilot)
+
+    return compare(StillWizard(state, step), terminal_size=size, run_before=ready)
+
+
+@both_sizes
+def test_upgrade(snap_compare: Compare, size: tuple[int, int]) -> None:
+    assert _at(Step.UPGRADE, scenes.state(old=True), size, snap_compare)
+
+
+def test_upgrade_in_place(snap_compare: Compare) -> None:
+    async def choose(pilot: Pilot[None]) -> None:
+        await pilot.press("down")
+        pilot.app.screen.query_one("#word", Input).focus()
+        await pilot.press(*"upg")
+
+    assert _at(Step.UPGRADE, scenes.state(old=True), SMALL, snap_compare, choose)
+
+
+@both_sizes
+def test_model_of_this_run_differs(snap_compare: Compare, size: tuple[int, int]) -> None:
+    assert _at(Step.MODEL, scenes.state(presented=scenes.OTHER), size, snap_compare)
+
+
+def test_model_of_the_destination_differs(snap_compare: Compare) -> None:
+    state = scenes.state(presented=scenes.MODEL, registered=scenes.OTHER)
+    assert _at(Step.MODEL, state, SMALL, snap_compare)
+
+
+def test_model_unknown(snap_compare: Compare) -> None:
+    assert _at(Step.MODEL, scenes.state(named=False), SMALL, snap_compare)
+
+
+def test_model_matches(snap_compare: Compare) -> None:
+    assert _at(Step.MODEL, scenes.state(registered=scenes.MODEL), SMALL, snap_compare)
+
+
+@both_sizes
+def test_preview_running(snap_compare: Compare, size: tuple[int, int]) -> None:
+    async def progress(pilot: Pilot[None]) -> None:
+        screen = pilot.app.screen
+        run: Run = screen._run  # type: ignore[attr-defined]
+        screen.post_message(Run.Progressed(run, scenes.progress(Phase.PREVIEW)))
+        await shown(pilot, "Reading every row")
+
+    assert _at(Step.PREVIEW, scenes.state(), size, snap_compare, progress)
+
+
+@both_sizes
+def test_preview_with_trouble(snap_compare: Compare, size: tuple[int, int]) -> None:
+    assert _at(Step.PREVIEW, scenes.previewed(scenes.report(dry_run=True)), size, snap_compare)
+
+
+def test_preview_of_nothing_new(snap_compare: Compare) -> None:
+    there = {name: TableReport(rows, rows, 0, rows) for name, rows in scenes.ROWS.items()}
+    found = scenes.report(Outcome.CLEAN, dry_run=True, tables=there)
+    assert _at(Step.PREVIEW, scenes.previewed(found), SMALL, snap_compare)
+
+
+@both_sizes
+def test_preview_failed(snap_compare: Compare, size: tuple[int, int]) -> None:
+    lost = SourceError("/home/operator/.vestige/vestige.db does not exist.", remedy="Check the path.")
+
+    async def fail(pilot: Pilot[None]) -> None:
+        screen = pilot.app.screen
+        run: Run = screen._run  # type: ignore[attr-defined]
+        run.failure = lost
+        run._over.set()
+        screen.post_message(Run.Ended(run))
+        await shown(pilot, "does not exist")
+
+    assert _at(Step.PREVIEW, scenes.state(), size, snap_compare, fail)
+
+
+def test_preview_rows(snap_compare: Compare) -> None:
+    async def look(pilot: Pilot[None]) -> None:
+        await pilot.press("f2", "down")
+
+    assert _at(Step.PREVIEW, scenes.previewed(scenes.report(dry_run=True)), SMALL, snap_compare, look)
+
+
+def _copying(progress: Progress, *, trouble: bool = True) -> Prepare:
+    async def prepare(pilot: Pilot[None]) -> None:
+        screen = pilot.app.screen
+        run: Run = screen._run  # type: ignore[attr-defined]
+        screen.post_message(Run.Progressed(run, progress))
+        if trouble:
+            screen.post_message(Run.Troubled(run, tuple(scenes.errors())))
+        await shown(pilot, "100,000 / 100,000")
+
+    return prepare
+
+
+@both_sizes
+def test_copy_running(snap_compare: Compare, size: tuple[int, int]) -> None:
+    state = scenes.previewed(scenes.report(dry_run=True))
+    assert _at(Step.COPY, state, size, snap_compare, _copying(scenes.progress()))
+
+
+def test_copy_beginning(snap_compare: Compare) -> None:
+    assert _at(Step.COPY, scenes.previewed(scenes.report(dry_run=True)), SMALL, snap_compare)
+
+
+def test_copy_building_indexes(snap_compare: Compare) -> None:
+    building = scenes.progress(Phase.INDEXES, index=IndexProgress("idx_embedding_hnsw", 17, 17, 0.31))
+    state = scenes.previewed(scenes.report(dry_run=True))
+    assert _at(Step.COPY, state, SMALL, snap_compare, _copying(building, trouble=False))
+
+
+def test_copy_being_cancelled(snap_compare: Compare) -> None:
+    async def cancel(pilot: Pilot[None]) -> None:
+        await _copying(scenes.progress())(pilot)
+        await pilot.press("escape", "tab", "enter")
+        await on_screen(pilot, "CopyScreen")
+
+    assert _at(Step.COPY, scenes.previewed(scenes.report(dry_run=True)), SMALL, snap_compare, cancel)
+
+
+@both_sizes
+def test_report_with_trouble(snap_compare: Compare, size: tuple[int, int]) -> None:
+    assert _at(Step.REPORT, scenes.reported(scenes.report()), size, snap_compare)
+
+
+@both_sizes
+def test_report_clean(snap_compare: Compare, size: tuple[int, int]) -> None:
+    assert _at(Step.REPORT, scenes.reported(scenes.report(Outcome.CLEAN)), size, snap_compare)
+
+
+def test_report_counts(snap_compare: Compare) -> None:
+    async def turn(pilot: Pilot[None]) -> None:
+        pilot.app.screen.query_one(TabbedContent).active = "counts"
+
+    assert _at(Step.REPORT, scenes.reported(scenes.report()), SMALL, snap_compare, turn)
+
+
+def test_report_cancelled(snap_compare: Compare) -> None:
+    so_far = {"knowledge_nodes": TableReport(2_000, 500, 500)}
+    assert _at(Step.REPORT, scenes.reported(scenes.report(Outcome.CANCELLED, tables=so_far)), SMALL, snap_compare)
+
+
+@both_sizes
+def test_report_failed(snap_compare: Compare, size: tuple[int, int]) -> None:
+    so_far = {"knowledge_nodes": TableReport(2_000, 1_500, 1_500)}
+    done = scenes.report(Outcome.FAILED, tables=so_far)
+    state = scenes.reported(done).with_report(done, LOST, unsaved="No space left on device")
+    assert _at(Step.REPORT, state, size, snap_compare)
+
+
+@both_sizes
+def test_report_row(snap_compare: Compare, size: tuple[int, int]) -> None:
+    async def look(pilot: Pilot[None]) -> None:
+        rows = pilot.app.screen.query_one(TroubleList)
+        rows.cursor = next(at for at, error in enumerate(rows.errors) if error.field == "metadata")
+        await pilot.press("enter")
+        await shown(pilot, "! metadata")
+
+    assert _at(Step.REPORT, scenes.reported(scenes.report()), size, snap_compare, look)
+
+
+def test_report_export(snap_compare: Compare) -> None:
+    async def export(pilot: Pilot[None]) -> None:
+        await pilot.press("e")
+
+    assert _at(Step.REPORT, scenes.reported(scenes.report()), SMALL, snap_compare, export)

@@ -1,0 +1,180 @@
+"""The later steps at chosen moments: states, reports and progress that are always the same; a wizard that stands still."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from pathlib import Path
+
+from textual.pilot import Pilot
+from textual.widgets import Input
+
+from tests.support.states import target
+from tests.support.wizard import NOW, machine
+from vestige_tui.app import VestigeApp
+from vestige_tui.core.events import IndexProgress, Phase
+from vestige_tui.core.kinds import Kind
+from vestige_tui.core.model import ModelSignature
+from vestige_tui.core.report import (
+    DestinationReport,
+    Estimate,
+    MigrationReport,
+    Outcome,
+    RowError,
+    SourceReport,
+    TableReport,
+)
+from vestige_tui.core.source.describe import Layout, SourceDescription, VectorGroup
+from vestige_tui.screens.base import StepScreen
+from vestige_tui.screens.progress import Pace, Progress
+from vestige_tui.screens.state import WizardState
+from vestige_tui.screens.steps import Step
+from vestige_tui.screens.work import WorkWanted
+
+HOME = Path("/home/operator")
+MODEL = ModelSignature("nomic-ai/nomic-embed-text-v1.5", 256, "ab12" + "0" * 56 + "90ef")
+OTHER = ModelSignature("BAAI/bge-large-en-v1.5", 1_024, "77c0" + "0" * 56 + "1d22")
+ROWS = {
+    "users": 4,
+    "groups": 2,
+    "group_memberships": 4,
+    "knowledge_nodes": 2_000,
+    "scheduling": 1_998,
+    "edges": 816,
+    "review_events": 4_102,
+    "domains": 5,
+}
+
+
+class StillWizard(VestigeApp):
+    """A wizard that opens at a step and carries no work out."""
+
+    def __init__(self, state: WizardState, first: Step) -> None:
+        super().__init__(machine(HOME), state)
+        self.animation_level = "none"
+        self._first: Step | None = first
+
+    def make_screen(self, step: Step) -> StepScreen:
+        first, self._first = self._first, None
+        return super().make_screen(first or step)
+
+    def on_work_wanted(self, event: WorkWanted) -> None:
+        """Called instead of the application's own handler, which would start it."""
+        event.prevent_default()
+
+
+async def settle(pilot: Pilot[None]) -> None:
+    """Stop whatever blinks, and wait until nothing is left to be drawn."""
+    for field in pilot.app.screen.query(Input):
+        field.cursor_blink = False
+        field._cursor_visible = True
+    await pilot.wait_for_scheduled_animations()
+    await pilot.pause(0.2)
+
+
+def source(*, old: bool = False, named: bool = True) -> SourceDescription:
+    """A file at V15, or an ``old`` one; one that is not ``named`` does not say which model made its vectors."""
+    return SourceDescription(
+        path=HOME / ".vestige/vestige.db",
+        size=18_400_000,
+        modified=NOW,
+        layout=Layout.PUBLISHED if old else Layout.SEED,
+        user_version=0 if old else 15,
+        schema_version=13 if old else None,
+        missing_v15=(
+            *(f"knowledge_nodes.{name}" for name in ("owner_user_id", "visibility", "shared_with_groups", "codebase")),
+            "users",
+            "groups",
+            "group_memberships",
+        )
+        if old
+        else (),
+        rows=ROWS,
+        registered=MODEL if named else None,
+        observed=(VectorGroup(MODEL.name if named else None, 256, 1_950),),
+        left_behind={"intentions": 14, "insights": 3},
+        journal_mode="wal",
+        sources={},
+    )
+
+
+def state(
+    *, old: bool = False, named: bool = True, presented: ModelSignature | None = None,
+    registered: ModelSignature | None = None,
+) -> WizardState:  # fmt: skip
+    """Source and destination chosen."""
+    return WizardState(source=source(old=old, named=named), target=target(registered=registered), presented=presented)
+
+
+def _id(number: int) -> str:
+    return f"{number * 0x1F3D5B79:08x}-0000-4000-8000-{number * 0x2468ACE13579:012x}"
+
+
+def errors() -> list[RowError]:
+    """Twelve rows with trouble, of many kinds."""
+    repaired: list[tuple[str, Kind, str]] = [
+        ("metadata", Kind.MALFORMED_JSON, "metadata is not valid JSON"),
+        ("metadata", Kind.MALFORMED_JSON, "metadata is not valid JSON"),
+        ("shared_with_groups", Kind.BAD_UUID, "shared_with_groups holds something that is not a UUID"),
+        ("embedding", Kind.WRONG_DIMENSION, "embedding has 384 dimensions where the model makes 256"),
+        ("metadata", Kind.MALFORMED_JSON, "metadata is not valid JSON"),
+    ]
+    memories = "knowledge_nodes"
+    return [
+        RowError(memories, "note-7", "id", Kind.BAD_UUID, "id is not a UUID: 'note-7'", copied=False),
+        *(RowError(memories, _id(n), *words, copied=True) for n, words in enumerate(repaired, start=1)),
+        RowError(memories, _id(7), "content", Kind.EMPTY_CONTENT, "content is empty", copied=False),
+        RowError("scheduling", _id(7), "memory_id", Kind.MISSING_REFERENCE,
+                 "memory_id refers to a memory that is not at the destination", copied=False),
+        RowError("edges", f"{_id(7)}→{_id(8)}", "source_id", Kind.MISSING_REFERENCE,
+                 "source_id refers to a memory that is not at the destination", copied=False),
+    ]  # fmt: skip
+
+
+def report(
+    outcome: Outcome = Outcome.ERRORS, *, dry_run: bool = False, tables: dict[str, TableReport] | None = None
+) -> MigrationReport:
+    """A run with ``errors`` unless it is a clean one; ``tables`` replaces some of its counts."""
+    plan = state().plan(dry_run=dry_run)
+    made = MigrationReport(plan, SourceReport(str(plan.sqlite_path)), DestinationReport(plan.postgres_url.masked))
+    made.outcome = outcome
+    made.errors = errors() if outcome is Outcome.ERRORS else []
+    made.tables = {name: TableReport(rows, rows, rows, 0, seconds=0.5) for name, rows in ROWS.items()}
+    made.tables["users"] = TableReport(4, 4, 3, 1)
+    if made.errors:
+        made.tables["knowledge_nodes"] = TableReport(2_000, 2_000, 1_998, failed=2, repaired=5, seconds=1.2)
+        made.tables["scheduling"] = TableReport(1_998, 1_998, 1_997, failed=1)
+        made.tables["edges"] = TableReport(816, 816, 815, failed=1)
+    made.tables |= tables or {}
+    made.left_behind = source().left_behind
+    made.duration_ms = 41_300
+    made.started_at = datetime(2026, 11, 22, 13, 4, 19, tzinfo=UTC)
+    if dry_run:
+        made.estimate = Estimate(seconds=6.2, size=18_000_000)
+    return made
+
+
+def previewed(found: MigrationReport) -> WizardState:
+    """After a preview."""
+    return state().with_preview(found)
+
+
+def reported(done: MigrationReport) -> WizardState:
+    """After a copy, its report saved."""
+    saved = HOME / ".local/state/vestige-tui/reports/20261122T130419Z-copy-1a2b.json"
+    return previewed(report(dry_run=True)).with_report(done, saved=saved)
+
+
+def progress(phase: Phase = Phase.COPY, *, index: IndexProgress | None = None) -> Progress:
+    """A copy of 600,000 rows: memories done, connections half done; or all rows done, and an index being built."""
+    done = index is not None
+    paces = {
+        "users": Pace(4, 4, timed=4, seconds=0.1, finished=True),
+        "groups": Pace(2, 2, finished=True),
+        "group_memberships": Pace(4, 4, finished=True),
+        "knowledge_nodes": Pace(100_000, 100_000, timed=100_000, seconds=10.6, finished=True),
+        "scheduling": Pace(99_998, 99_998, timed=99_998, seconds=1.4, finished=True),
+        "edges": Pace(200_000, 200_000 if done else 98_500, timed=98_500, seconds=1.85, finished=done),
+        "review_events": Pace(200_000, 200_000 if done else 0, timed=200_000, seconds=3.1 * done, finished=done),
+        "domains": Pace(5, 5 if done else 0, finished=done),
+    }
+    return Progress(phase, paces, index, copying=13.9, dimension=256)
