@@ -16,14 +16,22 @@ from psycopg_pool import ConnectionPool
 from vestige_tui.core import events
 from vestige_tui.core.account import Account
 from vestige_tui.core.agreement import agree, check_presented
-from vestige_tui.core.crew import Link
 from vestige_tui.core.destination import catalog
 from vestige_tui.core.destination.catalog import Destination
 from vestige_tui.core.destination.connect import Connection, open_pool
 from vestige_tui.core.destination.failures import explained
+from vestige_tui.core.destination.lock import locked
 from vestige_tui.core.destination.prepare import prepare
-from vestige_tui.core.destination.watchdog import Watchdog
-from vestige_tui.core.errors import BATCHES_STAY, NOTHING_CHANGED, Cancelled, MigrationError, UpgradeNeededError
+from vestige_tui.core.destination.watchdog import Link, Watchdog
+from vestige_tui.core.errors import (
+    BATCHES_STAY,
+    NOTHING_CHANGED,
+    SOURCE_UNCHANGED,
+    Cancelled,
+    MigrationError,
+    RefusedError,
+    UpgradeNeededError,
+)
 from vestige_tui.core.events import Phase, Watcher
 from vestige_tui.core.loading import links, load
 from vestige_tui.core.model import Embedder, ModelSignature
@@ -77,10 +85,7 @@ def run_sqlite_to_postgres(
     except Cancelled:
         report.outcome = Outcome.CANCELLED
     except MigrationError as error:
-        if any(table.read for table in report.tables.values()) and not plan.dry_run:
-            memories = report.tables["knowledge_nodes"]
-            means = BATCHES_STAY if error.means == NOTHING_CHANGED else error.means
-            error.means = f"{means} {memories.read:,} of {memories.source:,} memories had been read."
+        error.means = run.meaning_of(error)
         report.failure = error.what
         error.report = report
         log.error("migrate: %s", error.what)
@@ -112,44 +117,62 @@ def _log_end(report: MigrationReport) -> None:
     )
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class _Run:
-    """One run: what every step needs to know."""
+    """One run: what every step needs to know, and what it has changed so far.
+
+    ``backup`` is that of a source which was upgraded in place; ``writing`` tells that the destination may have been
+    changed.
+    """
 
     plan: CopyPlan
     presented: ModelSignature | None
     account: Account
     only: Mapping[str, Collection[str]] | None
+    backup: Path | None = None
+    writing: bool = False
 
     def carry_out(self) -> None:
         """The steps of the specification, in its order."""
         plan = self.plan
         self._phase(Phase.SOURCE)
         before = identity(plan.sqlite_path)
-        with self._readable_source() as path, open_source(path) as reading:
+        with self._readable_source() as path, open_source(path, copy_of=plan.sqlite_path) as reading:
             source = self._look_at_source(reading)
             self._phase(Phase.DESTINATION)
-            with (
-                open_pool(plan.postgres_url, max_connections=plan.max_connections, read_only=plan.dry_run) as pool,
-                explained(plan.postgres_url),
-                pool.connection() as writing,
-                Watchdog(writing, self.account.cancel) as watchdog,
-                closing(Ledger()) as ledger,
-            ):
-                with watchdog.step():
-                    destination, model = self._look_at_destination(source, writing)
+            with self._connected() as (pool, control), closing(Ledger()) as ledger:
+                destination, model = self._look_at_destination(source, control)
+                if model is None and source.observed:
+                    self.account.notice(
+                        "The source does not say which model made its vectors; none was registered. See --embedder."
+                    )
                 transfer = Transfer(
                     self.account, reading, source, model, plan.batch_size, destination.key_of, ledger, self.only
                 )
                 if plan.dry_run:
-                    self._preview(transfer, destination, Link(writing, watchdog))
+                    self._preview(transfer, destination, control)
                 else:
-                    self._copy(transfer, destination, Link(writing, watchdog), pool)
+                    self._copy(transfer, destination, control, pool)
         if identity(plan.sqlite_path) != before:
             self.account.notice(
                 f"{plan.sqlite_path} was replaced or removed during the run; what was read is the file as it was at "
                 "the start. Run again to bring what is new."
             )
+
+    def meaning_of(self, error: MigrationError) -> str:
+        """What an error means for the data, by how far the run had come."""
+        if not self.writing or isinstance(error, RefusedError):  # whatever refuses does so before it writes
+            means = NOTHING_CHANGED
+        else:
+            memories = self.account.report.tables["knowledge_nodes"]
+            means = BATCHES_STAY if error.means == NOTHING_CHANGED else error.means
+            means += f" {memories.read:,} of {memories.source:,} memories had been read."
+        if self.backup is None:
+            return means
+        upgraded = f"The source was upgraded to V15; its backup from before: {self.backup}"
+        if means == NOTHING_CHANGED:
+            return f"Nothing has been changed at the destination. {upgraded}"
+        return f"{means.replace(f' {SOURCE_UNCHANGED}', '')} {upgraded}"
 
     def _phase(self, phase: Phase) -> None:
         self.account.stop_if_cancelled()
@@ -169,9 +192,9 @@ class _Run:
                 yield upgraded_copy(plan.sqlite_path, folder)
         elif plan.allow_source_upgrade:
             self._phase(Phase.UPGRADE)
-            check_presented(source, self.presented)  # what is refused later must not have changed the source
-            backup = upgrade_in_place(plan.sqlite_path)
-            self.account.notice(f"The source was upgraded to V15. Its backup from before: {backup}")
+            self._check_beforehand(source)
+            self.backup = upgrade_in_place(plan.sqlite_path)
+            self.account.notice(f"The source was upgraded to V15. Its backup from before: {self.backup}")
             yield plan.sqlite_path
         else:
             raise UpgradeNeededError(
@@ -179,6 +202,24 @@ class _Run:
                 remedy="Run again with --upgrade-copy to upgrade a private copy and leave this file untouched, "
                 "or with --allow-source-upgrade to upgrade this file itself.",
             )
+
+    def _check_beforehand(self, source: SourceDescription) -> None:
+        """What would stop the copy later is found out before the source is changed for it."""
+        check_presented(source, self.presented)
+        with self._connected() as (_, control):
+            self._look_at_destination(source, control)
+
+    @contextmanager
+    def _connected(self) -> Iterator[tuple[ConnectionPool[Connection], Link]]:
+        """The destination's connections, and the first of them; psycopg's errors are put into words."""
+        plan = self.plan
+        with (
+            open_pool(plan.postgres_url, max_connections=plan.max_connections, read_only=plan.dry_run) as pool,
+            explained(plan.postgres_url),
+            pool.connection() as connection,
+            Watchdog(connection, self.account.cancel) as watchdog,
+        ):
+            yield pool, Link(connection, watchdog)
 
     def _look_at_source(self, reading: sqlite3.Connection) -> SourceDescription:
         """Describe what will be read, and stop where its model is not the presented one."""
@@ -194,29 +235,27 @@ class _Run:
         report.tables = {table.name: TableReport(source.rows.get(table.name, 0)) for table in TABLES}
 
     def _look_at_destination(
-        self, source: SourceDescription, writing: Connection
+        self, source: SourceDescription, control: Link
     ) -> tuple[Destination, ModelSignature | None]:
         """Inspect it, agree on the model, and stop where they do not fit; nothing is written yet."""
-        destination = catalog.inspect(writing)
-        report = self.account.report.destination
-        report.server_version = destination.server_version
-        report.pgvector_version = destination.pgvector_version
-        model = report.model = agree(source, self.presented, destination.registered)
-        catalog.check_fit(destination, model)
-        if not self.plan.dry_run:
-            catalog.check_writable(writing, destination)
-        if model is None and source.observed:
-            self.account.notice(
-                "The source does not say which model made its vectors; none was registered. See --embedder."
-            )
+        with control.watchdog.step():
+            destination = catalog.inspect(control.connection)
+            report = self.account.report.destination
+            report.server_version = destination.server_version
+            report.pgvector_version = destination.pgvector_version
+            model = report.model = agree(source, self.presented, destination.registered)
+            catalog.check_fit(destination, model)
+            if not self.plan.dry_run:
+                catalog.check_writable(control.connection, destination)
         return destination, model
 
     def _copy(
         self, transfer: Transfer, destination: Destination, control: Link, pool: ConnectionPool[Connection]
     ) -> None:
         """Prepare the destination, then load it."""
-        with catalog.locked(self.plan.postgres_url, control.connection, destination):
+        with locked(self.plan.postgres_url, control, destination, self.account.cancel):
             self._phase(Phase.PREPARE)
+            self.writing = True
             with control.watchdog.step():
                 destination = prepare(control.connection, destination, transfer.model)
             self._phase(Phase.COPY)

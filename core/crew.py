@@ -14,8 +14,7 @@ from typing import NamedTuple
 
 from vestige_tui.core.account import Account
 from vestige_tui.core.destination.catalog import Destination
-from vestige_tui.core.destination.connect import Connection
-from vestige_tui.core.destination.watchdog import Watchdog
+from vestige_tui.core.destination.watchdog import Link
 from vestige_tui.core.destination.writer import TableWriter
 from vestige_tui.core.source.reader import Batch
 from vestige_tui.core.tables import Table
@@ -23,13 +22,6 @@ from vestige_tui.core.tables import Table
 GROUP_BATCHES = 8
 GROUP_BYTES = 2_000_000
 """How many batches travel together at most, each still a transaction of its own: round trips are paid by the group."""
-
-
-class Link(NamedTuple):
-    """A connection and what watches over it."""
-
-    connection: Connection
-    watchdog: Watchdog
 
 
 class _Task(NamedTuple):
@@ -90,7 +82,9 @@ class Crew:
                 self._queue.put(task, timeout=0.1)
             except Full:
                 continue
-            return
+            break
+        if task.table.unique:  # of two rows that want one name the earlier gets it, whichever writer is the quicker
+            self.finish()
 
     def _check(self) -> None:
         if self._failure is not None:

@@ -13,10 +13,11 @@ if TYPE_CHECKING:
     from vestige_tui.core.report import MigrationReport
 
 NOTHING_CHANGED = "Nothing has been changed, neither in the source nor in the destination."
-BATCHES_STAY = "What had arrived stays; the batch in flight was not kept. The source is unchanged."
+SOURCE_UNCHANGED = "The source is unchanged."
+BATCHES_STAY = f"What had arrived stays; the batch in flight was not kept. {SOURCE_UNCHANGED}"
 LAST_BATCH_UNKNOWN = (
     "What had arrived stays. Whether the batch in flight arrived is not known; the next run looks, and completes it. "
-    "The source is unchanged."
+    f"{SOURCE_UNCHANGED}"
 )
 
 

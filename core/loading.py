@@ -11,13 +11,13 @@ from psycopg_pool import ConnectionPool, PoolTimeout
 
 from vestige_tui.core import events
 from vestige_tui.core.account import Account
-from vestige_tui.core.crew import Crew, Link
+from vestige_tui.core.crew import Crew
 from vestige_tui.core.destination import indexes
 from vestige_tui.core.destination.catalog import Destination
 from vestige_tui.core.destination.connect import Connection
 from vestige_tui.core.destination.failures import is_index_fault
 from vestige_tui.core.destination.indexes import Index
-from vestige_tui.core.destination.watchdog import Watchdog
+from vestige_tui.core.destination.watchdog import Link, Watchdog
 from vestige_tui.core.events import Phase
 from vestige_tui.core.transfer import Transfer, stages
 
@@ -57,7 +57,7 @@ def load(transfer: Transfer, found: Sequence[Link], destination: Destination) ->
             transfer.run(last, crew)
             full.set()
             account.tell(events.PhaseStarted(Phase.INDEXES))
-            builder.report_progress(others[0].connection)
+            builder.report_progress(others[0])
     else:
         with Crew(found, destination, account) as crew:
             transfer.run(last, crew)
@@ -75,7 +75,8 @@ class Builder:
         self._failure: BaseException | None = None
         self._current: tuple[Index, int] | None = None
         self._thread: threading.Thread | None = None
-        self.missing = indexes.missing_indexes(link.connection, destination)
+        with link.watchdog.step():
+            self.missing = indexes.missing_indexes(link.connection, destination)
         if destination.dimension is not None and not indexes.can_index_vectors(destination):
             account.notice(f"Vectors of {destination.dimension:,} dimensions are too large for an HNSW index.")
 
@@ -124,11 +125,12 @@ class Builder:
         if self._failure is not None:
             raise self._failure
 
-    def report_progress(self, connection: Connection) -> None:
+    def report_progress(self, observer: Link) -> None:
         """Until all is built, look from another connection how far the server is."""
         while self._thread is not None and self._thread.is_alive():
             self._thread.join(PROGRESS_INTERVAL)
-            fraction = indexes.progress(connection, self._link.connection)
+            with observer.watchdog.step():
+                fraction = indexes.progress(observer.connection, self._link.connection)
             if fraction is not None:
                 self._tell(fraction)
 

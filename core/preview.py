@@ -12,15 +12,16 @@ from psycopg import sql
 
 from vestige_tui.core import convert
 from vestige_tui.core.account import Account
-from vestige_tui.core.crew import Link
 from vestige_tui.core.destination.catalog import Destination
 from vestige_tui.core.destination.faults import row_error
+from vestige_tui.core.destination.keys import KeyLookup
+from vestige_tui.core.destination.watchdog import Link
 from vestige_tui.core.destination.writer import Written
 from vestige_tui.core.kinds import Kind
 from vestige_tui.core.report import Estimate, MigrationReport, RowError
 from vestige_tui.core.source.ledger import Ledger, key_of
 from vestige_tui.core.source.reader import Batch, Record
-from vestige_tui.core.tables import BOOTSTRAP_USER_ID, BY_NAME, PgType, Reference, Table
+from vestige_tui.core.tables import BOOTSTRAP_USER_ID, BY_NAME, Reference, Table
 
 SECONDS_PER_MEMORY = 0.00025
 SECONDS_PER_VECTOR_ELEMENT = 0.0000012
@@ -60,31 +61,18 @@ class Preview:
     def finish(self) -> None:
         """Nothing is ever under way."""
 
-    def present(self, table: Table, columns: Sequence[str], keys: Sequence[Sequence[bytes]]) -> frozenset[int]:
-        """Positions in ``keys`` (fields by column) of those that the destination has already."""
+    def missing(self, table: Table, columns: Sequence[str], keys: Sequence[Sequence[bytes]]) -> set[int]:
+        """Positions in ``keys`` (fields by column) of those that the destination does not have yet."""
         made = _MADE_WITH_THE_SCHEMA.get(table.name)
-        made_first = frozenset(ord_ for ord_, key in enumerate(keys) if key[0] == made)
-        if table.name not in self.destination.tables or not keys:
-            return made_first
-        kinds = [table.columns[table.position(name)].type for name in columns]
-        names = sql.SQL(", ").join(map(sql.Identifier, columns))
-        query = sql.SQL("SELECT k.ord - 1 FROM unnest({}) WITH ORDINALITY k({}, ord) JOIN {} t USING ({})").format(
-            sql.SQL(", ").join(
-                sql.SQL("{}::text[]::{}[]").format(
-                    sql.Literal([_as_text(key[position], kind) for key in keys]), sql.SQL(kind.sql)
-                )
-                for position, kind in enumerate(kinds)
-            ),
-            names,
-            sql.Identifier(self.destination.schema, table.name),
-            names,
-        )
-        return made_first | {row[0] for row in self._connection.execute(query)}
+        wanted = {ord_ for ord_, key in enumerate(keys) if key[0] != made}
+        if table.name not in self.destination.tables:
+            return wanted
+        return wanted & KeyLookup(self.destination, table, columns).missing(self._connection, keys)
 
-    def taken(self, table: Table, column: str, records: Sequence[Record], present: frozenset[int]) -> set[int]:
+    def taken(self, table: Table, column: str, records: Sequence[Record], missing: set[int]) -> set[int]:
         """Positions of records whose unique value belongs to a row of another key, there or among those arriving.
 
-        Those that are ``present`` are not written, and so take nothing away from others.
+        Only those that are ``missing`` are written, and so take something away from others.
         """
         position, key = table.position(column), table.position(table.key[0])
         owners = {b"local": _BOOTSTRAP_USER} if table.name == "users" else {}
@@ -94,14 +82,14 @@ class Preview:
                 sql.Identifier(table.key[0]),
                 sql.Identifier(self.destination.schema, table.name),
                 sql.Identifier(column),
-                sql.Literal([_as_text(record.fields[position], PgType.TEXT) for record in records]),
+                sql.Literal([record.fields[position][4:].decode() for record in records]),
             )
             owners = {value.encode(): convert.uuid(owner) for value, owner in self._connection.execute(query)}
         name = f"{_ARRIVING}{table.name}.{column}"
         return {
             ord_
             for ord_, record in enumerate(records)
-            if ord_ not in present
+            if ord_ in missing
             and (
                 owners.get(record.fields[position][4:], record.fields[key]) != record.fields[key]
                 or not self._ledger.add(name, record.fields[position])
@@ -118,8 +106,7 @@ class Preview:
             if not self._ledger.has(_ARRIVING + parent.name, key_of(record, positions))
         ]
         keys = [[records[ord_].fields[position] for position in positions] for ord_ in waiting]
-        there = self.present(parent, parent.key, keys)
-        return {ord_ for place, ord_ in enumerate(waiting) if place not in there}
+        return {waiting[place] for place in self.missing(parent, parent.key, keys)}
 
     def arrives(self, table: Table, record: Record) -> None:
         """Remember that a row would be at the destination, where others may refer to it."""
@@ -141,24 +128,24 @@ class TablePreview:
         """What writing these records would do."""
         positions = [self._table.position(name) for name in self._key]
         keys = [[record.fields[position] for position in positions] for record in records]
-        present = self._preview.present(self._table, self._key, keys)
-        faults = self._faults(records, present) if records else {}
+        missing = self._preview.missing(self._table, self._key, keys)
+        faults = self._faults(records, missing) if records else {}
         written = Written()
         for ord_, record in enumerate(records):
-            fault = None if ord_ in present else faults.get(ord_)
+            fault = faults.get(ord_) if ord_ in missing else None
             if fault is not None:
                 written.failed += 1
                 written.errors.append(fault)
                 continue
             written.errors.extend(record.problems)
-            if ord_ not in present:
+            if ord_ in missing:
                 written.inserted += 1
                 written.repaired += bool(record.problems)
             if self._referred_to:
                 self._preview.arrives(self._table, record)
         return written
 
-    def _faults(self, records: Sequence[Record], present: frozenset[int]) -> dict[int, RowError]:
+    def _faults(self, records: Sequence[Record], missing: set[int]) -> dict[int, RowError]:
         """What the server would refuse, by position; of several faults of a row the one that it names first."""
         faults: dict[int, RowError] = {}
         table = self._table
@@ -169,18 +156,13 @@ class TablePreview:
                     if record.fields[table.position(column.name)][4:] not in allowed:
                         faults.setdefault(ord_, row_error(table, record, Kind.VALUE_NOT_ALLOWED, (column.name,)))
         for name in table.unique:
-            for ord_ in self._preview.taken(table, name, records, present):
+            for ord_ in self._preview.taken(table, name, records, missing):
                 faults.setdefault(ord_, row_error(table, records[ord_], Kind.ALREADY_TAKEN, (name,)))
         for reference in table.references:
             for ord_ in self._preview.unresolved(table, reference, records):
                 fault = row_error(table, records[ord_], Kind.MISSING_REFERENCE, reference.columns)
                 faults.setdefault(ord_, fault)
         return faults
-
-
-def _as_text(field: bytes, kind: PgType) -> str:
-    """A key's field as text that the server reads back."""
-    return field[4:].hex() if kind is PgType.UUID else field[4:].decode()
 
 
 def estimate(report: MigrationReport, source_bytes: int, dimension: int | None) -> Estimate:

@@ -6,7 +6,7 @@ description. Names, types, defaults and keys are those of Vestige's PostgreSQL s
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from enum import Enum
 
@@ -23,20 +23,23 @@ _BOOTSTRAP_USER = convert.uuid(BOOTSTRAP_USER_ID)
 
 
 class PgType(Enum):
-    """Types of the destination's columns: the name in SQL, and the names of types that a value also fits into."""
+    """Types of the destination's columns: the OID where keys can be of it, the name in SQL, and the names of types
+    that a value also fits into.
+    """
 
-    UUID = ("uuid",)
-    TEXT = ("text", "character varying")
-    TIMESTAMPTZ = ("timestamp with time zone",)
-    JSONB = ("jsonb",)
-    TEXT_ARRAY = ("text[]",)
-    UUID_ARRAY = ("uuid[]",)
-    VECTOR = ("vector",)
-    FLOAT8 = ("double precision",)
-    INT4 = ("integer", "bigint")
-    INT2 = ("smallint", "integer", "bigint")
+    UUID = (wire.UUID_OID, "uuid")
+    TEXT = (wire.TEXT_OID, "text", "character varying")
+    TIMESTAMPTZ = (wire.TIMESTAMPTZ_OID, "timestamp with time zone")
+    JSONB = (None, "jsonb")
+    TEXT_ARRAY = (None, "text[]")
+    UUID_ARRAY = (None, "uuid[]")
+    VECTOR = (None, "vector")
+    FLOAT8 = (wire.FLOAT8_OID, "double precision")
+    INT4 = (wire.INT4_OID, "integer", "bigint")
+    INT2 = (wire.INT2_OID, "smallint", "integer", "bigint")
 
-    def __init__(self, *names: str) -> None:
+    def __init__(self, oid: int | None, *names: str) -> None:
+        self.oid = oid
         self.fits = names
         """Every type, as ``format_type`` names it, that takes the value unchanged; the first is the column's own."""
 
@@ -130,6 +133,10 @@ class Table:
     def column_names(self) -> tuple[str, ...]:
         """The names of the columns, in their order."""
         return tuple(column.name for column in self.columns)
+
+    def types(self, columns: Iterable[str]) -> list[PgType]:
+        """The types of some of its columns."""
+        return [self.columns[self.position(name)].type for name in columns]
 
     def position(self, column: str) -> int:
         """Where a column stands in a record, from 0."""

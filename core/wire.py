@@ -18,6 +18,11 @@ TRAILER = b"\xff\xff"
 
 UUID_OID = 2950
 TEXT_OID = 25
+TIMESTAMPTZ_OID = 1184
+FLOAT8_OID = 701
+INT4_OID = 23
+INT2_OID = 21
+"""Of PostgreSQL's own types, the same on every server (``pg_type.dat``)."""
 
 POSTGRES_EPOCH_MICROS = 946_684_800_000_000
 """2000-01-01T00:00:00Z, where PostgreSQL's timestamps start, in microseconds of Unix time."""

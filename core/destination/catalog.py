@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import LiteralString
 
-import psycopg
 from psycopg import sql
 
-from vestige_tui.core.destination.connect import Connection, behind_pooler, conninfo
-from vestige_tui.core.destination.dsn import Dsn
+from vestige_tui.core.destination.connect import Connection, behind_pooler
 from vestige_tui.core.destination.registry import read_registered, stamped_dimension
-from vestige_tui.core.errors import DestinationBusyError, RefusedError, SchemaMismatchError
+from vestige_tui.core.errors import RefusedError, SchemaMismatchError
 from vestige_tui.core.model import ModelSignature
 from vestige_tui.core.tables import BY_NAME, Column, Table
 
@@ -21,12 +18,6 @@ MIN_SERVER_VERSION = 16_00_00
 MIN_PGVECTOR = (0, 5)
 
 REGISTRY_COLUMNS = ("id", "name", "dimension", "hash")
-
-LOCK_CLASS = 0x56455354
-"""First half of the advisory lock's key ("VEST" in ASCII); the second half is the hash of the schema's name."""
-
-_SESSION_LOCK: LiteralString = "SELECT pg_try_advisory_lock(%s, hashtext(%s))"
-_TRANSACTION_LOCK: LiteralString = "SELECT pg_try_advisory_xact_lock(%s, hashtext(%s))"
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,31 +132,6 @@ def check_writable(connection: Connection, destination: Destination) -> None:
         raise RefusedError(
             "The role may not do what a copy needs. It may not:\n" + "\n".join(f"  - {item}" for item in lacking),
             remedy="Connect as the owner of the database, or let its owner grant what is named above.",
-        )
-
-
-@contextmanager
-def locked(dsn: Dsn, connection: Connection, destination: Destination) -> Iterator[None]:
-    """Keep a second copy out while the block runs. Raises ``DestinationBusyError`` where one is running.
-
-    The lock belongs to the connection that writes, so it lasts as long as the writing can. Behind a pooler a
-    transaction has to hold it, on a connection of its own.
-    """
-    if destination.pooled:
-        with psycopg.connect(conninfo(dsn), prepare_threshold=None) as holder:
-            holder.execute("SET LOCAL idle_in_transaction_session_timeout = 0")
-            _take_lock(holder, _TRANSACTION_LOCK, destination.schema)
-            yield
-    else:
-        _take_lock(connection, _SESSION_LOCK, destination.schema)
-        yield
-
-
-def _take_lock(connection: Connection, query: LiteralString, schema: str) -> None:
-    if not _flag(connection, query, LOCK_CLASS, schema):
-        raise DestinationBusyError(
-            "Another copy is writing to this destination.",
-            remedy="Wait until it has finished, then run this one again.",
         )
 
 
@@ -296,7 +262,7 @@ def _differences(table: Table, found: FoundTable) -> Iterable[str]:
     for name, extra in found.columns.items():
         if name not in table.column_names and extra.not_null and not extra.filled:
             yield f"{table.name}.{name} is an extra column that must be filled, and a copy has nothing for it"
-    if not set(table.key) <= set(found.key) <= set(table.column_names):
+    if not set(table.key) <= set(found.key) <= {column.name for column in table.columns if column.type.oid}:
         has = ", ".join(found.key) or "none"
         yield f"{table.name} has the primary key ({has}), the copy needs ({', '.join(table.key)})"
 

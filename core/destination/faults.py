@@ -43,3 +43,9 @@ def refused_row(table: Table, found: FoundTable, record: Record, error: psycopg.
     if not columns and error.diag.column_name:
         columns = (error.diag.column_name,)
     return row_error(table, record, kind, columns)
+
+
+def dropped_row(table: Table, record: Record) -> RowError:
+    """A row that the destination took without a word and did not keep."""
+    message = "the destination dropped the row without an error, as a trigger or a rule there can"
+    return RowError(table.name, row_label(record.key), None, Kind.REFUSED_BY_SERVER, message, copied=False)

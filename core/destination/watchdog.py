@@ -12,6 +12,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from types import TracebackType
+from typing import NamedTuple
 
 import psycopg
 
@@ -107,3 +108,10 @@ class Watchdog:
                 link.shutdown(socket.SHUT_RDWR)
             finally:
                 link.detach()  # libpq closes it
+
+
+class Link(NamedTuple):
+    """A connection and what watches over it."""
+
+    connection: Connection
+    watchdog: Watchdog

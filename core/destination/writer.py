@@ -21,7 +21,7 @@ from vestige_tui.core import wire
 from vestige_tui.core.destination.catalog import Destination
 from vestige_tui.core.destination.connect import Connection
 from vestige_tui.core.destination.failures import is_row_fault
-from vestige_tui.core.destination.faults import refused_row
+from vestige_tui.core.destination.faults import dropped_row, refused_row
 from vestige_tui.core.destination.schema import column_type, identifiers
 from vestige_tui.core.report import RowError
 from vestige_tui.core.source.reader import Record
@@ -52,6 +52,15 @@ class Written:
             self.failed + other.failed,
             self.errors + other.errors,
         )
+
+
+@dataclass(frozen=True, slots=True)
+class _Outcome:
+    """What the server said of a staged batch: rows inserted, which of the mended ones were there before, and faults."""
+
+    inserted: int = 0
+    present: frozenset[int] = frozenset()
+    faults: Faults = field(default_factory=dict)
 
 
 class TableWriter:
@@ -85,6 +94,14 @@ class TableWriter:
         self._insert_from = sql.SQL("INSERT INTO {} ({}) SELECT {} FROM {}").format(target, columns, columns, stage)
         self._on_conflict = sql.SQL("ON CONFLICT ({}) DO NOTHING").format(key)
         self._there = sql.SQL("SELECT s.ord FROM {} s JOIN {} t USING ({})").format(stage, target, key)
+        self._not_there = sql.SQL(
+            "SELECT s.ord FROM {} s WHERE NOT EXISTS (SELECT FROM {} t WHERE ({}) = ({})) AND "
+        ).format(
+            stage,
+            target,
+            sql.SQL(", ").join(sql.Identifier("t", name) for name in self._found.key),
+            sql.SQL(", ").join(sql.Identifier("s", name) for name in self._found.key),
+        )
         if not self._pooled:
             connection.execute(self._create_stage)
 
@@ -133,15 +150,15 @@ class TableWriter:
         except psycopg.Error as error:
             if not is_row_fault(error):
                 raise
-        results = []
+        outcomes = []
         for low, records, (present, inserted, checked) in zip(starts, batches, answers, strict=True):
             if checked.pgresult is not None and checked.pgresult.status == ExecStatus.COMMAND_OK:
                 there = frozenset(row[0] for row in present) if present.description else frozenset()
-                results.append(self._summary(records, low, inserted.rowcount, there, {}))
+                outcomes.append(_Outcome(inserted.rowcount, there))
             else:  # refused, or not sent any more after another one was
                 with self._connection.transaction():
-                    results.append(self._insert_apart(records, low))
-        return results
+                    outcomes.append(self._insert_apart(records, low))
+        return self._summaries(batches, starts, outcomes)
 
     def _write_alone(self, records: Records) -> Written:
         """Stage and insert one batch in one transaction; halve it where a row cannot even be staged."""
@@ -152,7 +169,7 @@ class TableWriter:
                 if self._pooled:
                     self._connection.execute(self._create_stage)
                 self._send(records)
-                written = self._insert_apart(records, 0)
+                (written,) = self._summaries([records], [0], [self._insert_apart(records, 0)])
                 if not self._pooled:
                     self._connection.execute(self._empty_stage)
                 return written
@@ -160,11 +177,11 @@ class TableWriter:
             if not is_row_fault(error):
                 raise
             if len(records) == 1:
-                return self._summary(records, 0, 0, frozenset(), {0: error})
+                return self._summary(records, 0, _Outcome(faults={0: error}), set())
         middle = len(records) // 2
         return self._write_alone(records[:middle]).add(self._write_alone(records[middle:]))
 
-    def _insert_apart(self, records: Records, low: int) -> Written:
+    def _insert_apart(self, records: Records, low: int) -> _Outcome:
         """Insert a staged batch, within a transaction, under savepoints."""
         self._connection.execute(CHECK_NOW)
         mended = _mended(records, low)
@@ -172,7 +189,7 @@ class TableWriter:
         present = frozenset(row[0] for row in rows)
         faults: Faults = {}
         inserted = self._halve(low, low + len(records), faults)
-        return self._summary(records, low, inserted, present, faults)
+        return _Outcome(inserted, present, faults)
 
     def _halve(self, low: int, high: int, faults: Faults) -> int:
         """Insert the staged rows from ``low`` up to ``high``, halving where the server refuses; collects the faults."""
@@ -188,15 +205,40 @@ class TableWriter:
         middle = (low + high) // 2
         return self._halve(low, middle, faults) + self._halve(middle, high, faults)
 
-    def _summary(self, records: Records, low: int, inserted: int, present: frozenset[int], faults: Faults) -> Written:
-        """``present``: which of the mended rows were there before, for only the others count as repaired."""
-        written = Written(inserted=inserted, failed=len(faults))
+    def _summaries(
+        self, batches: Sequence[Records], starts: Sequence[int], outcomes: Sequence[_Outcome]
+    ) -> list[Written]:
+        """What became of each batch: a row neither inserted nor refused must be there already, and that is seen to."""
+        short = [
+            (low, low + len(records))
+            for low, records, outcome in zip(starts, batches, outcomes, strict=True)
+            if outcome.inserted + len(outcome.faults) < len(records)
+        ]
+        lost = self._lost(short) if short else set()
+        return [
+            self._summary(records, low, outcome, lost)
+            for low, records, outcome in zip(starts, batches, outcomes, strict=True)
+        ]
+
+    def _lost(self, ranges: Sequence[tuple[int, int]]) -> set[int]:
+        """Staged rows within these ranges that are not at the destination, whatever the reason."""
+        within = sql.SQL(" OR ").join(
+            sql.SQL("ord >= {} AND ord < {}").format(sql.Literal(low), sql.Literal(high)) for low, high in ranges
+        )
+        return {row[0] for row in self._connection.execute(sql.SQL("{}({})").format(self._not_there, within))}
+
+    def _summary(self, records: Records, low: int, outcome: _Outcome, lost: set[int]) -> Written:
+        written = Written(inserted=outcome.inserted)
         for ord_, record in enumerate(records, start=low):
-            if ord_ in faults:
-                written.errors.append(refused_row(self._table, self._found, record, faults[ord_]))
-            elif record.problems:
+            if ord_ in outcome.faults:
+                written.errors.append(refused_row(self._table, self._found, record, outcome.faults[ord_]))
+            elif ord_ in lost:
+                written.errors.append(dropped_row(self._table, record))
+            else:
                 written.errors.extend(record.problems)
-                written.repaired += ord_ not in present
+                written.repaired += bool(record.problems) and ord_ not in outcome.present
+                continue
+            written.failed += 1
         return written
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from enum import StrEnum
@@ -11,7 +12,7 @@ from pathlib import Path
 from vestige_tui.core.convert import SqliteValue
 from vestige_tui.core.errors import SourceError
 from vestige_tui.core.model import ModelSignature
-from vestige_tui.core.source.layouts import LIVE_VECTORS, ResolvedSource, Shape, has, resolve
+from vestige_tui.core.source.layouts import LIVE_VECTORS, MIRRORED, ResolvedSource, Shape, has, resolve
 from vestige_tui.core.source.opening import open_source, side_files
 
 V15_COLUMNS = ("owner_user_id", "visibility", "shared_with_groups", "codebase")
@@ -44,6 +45,7 @@ class SourceDescription:
     """What a file holds. ``size`` is in bytes with the WAL; ``version`` is the best of the version markers.
 
     ``rows`` counts the rows of each destination table; ``missing_v15`` names the V15 parts that are not there;
+    ``other_models`` counts the memories whose only vectors were made by another model than ``model``;
     ``left_behind`` counts the rows of each table that has no destination.
     """
 
@@ -57,6 +59,7 @@ class SourceDescription:
     rows: dict[str, int]
     registered: ModelSignature | None
     observed: tuple[VectorGroup, ...]
+    other_models: tuple[VectorGroup, ...]
     left_behind: dict[str, int]
     journal_mode: str
     sources: dict[str, ResolvedSource]
@@ -74,16 +77,7 @@ class SourceDescription:
     @property
     def model(self) -> ModelSignature | None:
         """The registered signature, or else the observed one of most vectors, its hash unknown."""
-        if self.registered is not None:
-            return self.registered
-        named = [group for group in self.observed if group.name is not None]
-        return ModelSignature(named[0].name or "", named[0].dimension) if named else None
-
-    @property
-    def other_models(self) -> tuple[VectorGroup, ...]:
-        """Vectors that another model than ``model`` made."""
-        model = self.model
-        return tuple(group for group in self.observed if model and group.name not in (None, model.name))
+        return _model(self.registered, self.observed)
 
 
 def describe(path: Path) -> SourceDescription:
@@ -103,6 +97,7 @@ def describe_open(connection: sqlite3.Connection, path: Path) -> SourceDescripti
             "its -wal file as well: the memories may be in there.",
         )
     size, modified = _size_and_change(path)
+    registered, observed = _registered(connection, shape), _observed(connection, shape)
     return SourceDescription(
         path=path,
         size=size,
@@ -112,8 +107,9 @@ def describe_open(connection: sqlite3.Connection, path: Path) -> SourceDescripti
         schema_version=_schema_version(connection, shape),
         missing_v15=missing_v15(shape),
         rows={name: count_rows(connection, source.source.table) for name, source in sources.items()},
-        registered=_registered(connection, shape),
-        observed=_observed(connection, shape),
+        registered=registered,
+        observed=observed,
+        other_models=_other_models(connection, shape, _model(registered, observed), observed),
         left_behind=_left_behind(connection, shape, sources),
         journal_mode=str(connection.execute("PRAGMA journal_mode").fetchone()[0]),
         sources=sources,
@@ -181,17 +177,37 @@ def _registered(connection: sqlite3.Connection, shape: Shape) -> ModelSignature 
     return ModelSignature(row[0], row[1], row[2]) if isinstance(row[2], str) and row[2] else ModelSignature(*row[:2])
 
 
-def _observed(connection: sqlite3.Connection, shape: Shape) -> tuple[VectorGroup, ...]:
-    """Which models made the vectors of a file; a vector's length counts, not what a column says of it."""
+def _model(registered: ModelSignature | None, observed: Sequence[VectorGroup]) -> ModelSignature | None:
+    if registered is not None:
+        return registered
+    named = [group for group in observed if group.name is not None]
+    return ModelSignature(named[0].name or "", named[0].dimension) if named else None
+
+
+def _observed(
+    connection: sqlite3.Connection, shape: Shape, where: str = "true", model: str | None = None
+) -> tuple[VectorGroup, ...]:
+    """Which models made the vectors ``v`` of a file; a vector's length counts, not what a column says of it."""
     for vectors in LIVE_VECTORS:
         if has(shape, vectors.needs):
             rows = connection.execute(
-                f"SELECT model, length(embedding) / 4 AS dimension, count(*) FROM ({vectors.sql})"
-                " WHERE typeof(embedding) = 'blob' AND length(embedding) >= 4"
-                " GROUP BY 1, 2 ORDER BY 3 DESC, 1, 2"
+                f"SELECT v.model, length(v.embedding) / 4 AS dimension, count(*) FROM ({vectors.sql}) v"
+                f" WHERE typeof(v.embedding) = 'blob' AND length(v.embedding) >= 4 AND {where}"
+                " GROUP BY 1, 2 ORDER BY 3 DESC, 1, 2",
+                {"model": model},
             )
             return tuple(VectorGroup(_model_name(name), *rest) for name, *rest in rows)
     return ()
+
+
+def _other_models(
+    connection: sqlite3.Connection, shape: Shape, model: ModelSignature | None, observed: Sequence[VectorGroup]
+) -> tuple[VectorGroup, ...]:
+    """The vectors that another model made, those left out that the memory has another one for."""
+    if model is None or all(group.name in (None, model.name) for group in observed):
+        return ()
+    mirrored = MIRRORED.sql if has(shape, MIRRORED.needs) else "false"
+    return _observed(connection, shape, f"v.model <> :model AND NOT {mirrored}", model.name)
 
 
 def _model_name(value: SqliteValue) -> str | None:

@@ -97,18 +97,24 @@ EMBEDDING = (
 
 LIVE_VECTORS = (
     Expression(
-        """SELECT embedding, model FROM embedding_profile_vectors
+        """SELECT node_id, embedding, model FROM embedding_profile_vectors
            WHERE profile_id = (SELECT active_profile_id FROM embedding_profile_state WHERE singleton = 1)
            UNION ALL
-           SELECT e.embedding, e.model FROM node_embeddings e WHERE NOT EXISTS (
+           SELECT e.node_id, e.embedding, e.model FROM node_embeddings e WHERE NOT EXISTS (
                SELECT 1 FROM embedding_profile_vectors v WHERE v.node_id = e.node_id
                AND v.profile_id = (SELECT active_profile_id FROM embedding_profile_state WHERE singleton = 1))""",
         _PROFILE_VECTOR_NEEDS + _NODE_VECTOR_NEEDS,
     ),
-    Expression("SELECT embedding, model FROM node_embeddings", _NODE_VECTOR_NEEDS),
-    Expression("SELECT embedding, NULL AS model FROM knowledge_nodes", ("knowledge_nodes.embedding",)),
+    Expression("SELECT node_id, embedding, model FROM node_embeddings", _NODE_VECTOR_NEEDS),
+    Expression("SELECT id AS node_id, embedding, NULL AS model FROM knowledge_nodes", ("knowledge_nodes.embedding",)),
 )
 """Every vector that counts and the model that made it, for telling which models a file holds."""
+
+MIRRORED = Expression(
+    "v.node_id IN (SELECT e.node_id FROM node_embeddings e WHERE e.model IS NULL OR e.model = :model)",
+    _NODE_VECTOR_NEEDS,
+)
+"""Memories for which ``EMBEDDING`` finds a vector of the model even where that of the active profile is another's."""
 
 _BY_CREATION = ("created_at", "id")
 

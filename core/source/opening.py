@@ -26,16 +26,16 @@ _COPY_ATTEMPTS = 3
 
 
 @contextmanager
-def open_source(path: Path) -> Iterator[sqlite3.Connection]:
+def open_source(path: Path, *, copy_of: Path | None = None) -> Iterator[sqlite3.Connection]:
     """A read-only connection inside one read transaction: all that is read belongs to one moment.
 
     Where SQLite cannot read the file in its place without writing beside it, a private copy is read, WAL included.
-    TEXT arrives as ``str``, or as ``BrokenText`` where it is not UTF-8. Raises ``SourceError``, also for whatever
-    SQLite reports inside the block.
+    TEXT arrives as ``str``, or as ``BrokenText`` where it is not UTF-8. ``copy_of`` is the operator's own file where
+    ``path`` is a copy of it. Raises ``SourceError``, also for whatever SQLite reports inside the block.
     """
     check_file(path)
     _check_length(path)
-    with explained(path), _without_traces(path):
+    with explained(copy_of or path), _without_traces(path):
         connection = _read_in_place(path)
         if connection is not None:
             with closing(connection), _undisturbed(path):

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import random
 import sqlite3
+import time
+from collections.abc import Sequence
 from contextlib import closing
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -15,12 +17,15 @@ import pytest
 
 from tests.support.destination import Row, read_tables
 from tests.support.expected import BOOTSTRAP_USER, expected_tables
+from tests.support.hostile import assert_foretold, loosen
 from tests.support.runs import TABLES, copy, counts, only_error
 from tests.support.servers import Database
 from tests.support.sources import SMALL_SPEC, Sources, edit, memory_ids, query
+from vestige_tui.core.destination.writer import TableWriter, Written
 from vestige_tui.core.kinds import Kind
 from vestige_tui.core.model import ModelSignature
 from vestige_tui.core.report import NIL_UUID, MigrationReport, Outcome, RowError
+from vestige_tui.core.source.reader import Record
 
 NOBODY = "99999999-9999-4999-8999-999999999999"
 CANARY = "canary-7f3a the content of a memory"
@@ -538,3 +543,26 @@ def test_anything_in_any_column(tmp_path: Path, database: Database, seed: int) -
     assert counts(again, "failed") == counts(report, "failed")
     assert story(again) == story(report)
     assert read_tables(database) == found
+
+
+def test_the_first_of_two_users_is_kept_whatever_the_writers_do(
+    small_source: Path, database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Batches are written over several connections; one of them may be slow, and which row stays must not hang on it."""
+    loosen(small_source, "users")
+    handles = [f"user-{number % 20}" for number in range(40)]
+    ids = [str(UUID(int=(1 << 100) + number)) for number in range(40)]
+    for chosen, handle in zip(ids, handles, strict=True):
+        edit(small_source, "INSERT INTO users VALUES (?, ?, NULL, '2026-01-01 00:00:00', '{}')", (chosen, handle))
+    preview = copy(small_source, database, dry_run=True, batch_size=1)
+    write = TableWriter.write
+
+    def slowly(self: TableWriter, batches: Sequence[Sequence[Record]]) -> list[Written]:
+        if any(record.key == (ids[0],) for records in batches for record in records):
+            time.sleep(0.5)
+        return write(self, batches)
+
+    monkeypatch.setattr(TableWriter, "write", slowly)
+    assert_foretold(preview, copy(small_source, database, batch_size=1))
+    kept = {str(row[0]) for row in database.rows("SELECT id FROM users WHERE starts_with(handle, 'user-')")}
+    assert kept == set(ids[:20])

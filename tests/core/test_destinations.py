@@ -489,3 +489,45 @@ def test_a_pooler_with_next_to_no_connections(
         assert found[0].memories_copied == 30
     else:
         assert isinstance(found[0], DestinationError), found[0]
+
+
+@pytest.mark.parametrize("partitioned", [False, True])
+def test_a_key_with_a_time_in_it(sources: Sources, tcp_database: Database, partitioned: bool) -> None:
+    """As a table that is partitioned by time needs it."""
+    source = sources.seed()
+    copy(source, tcp_database)
+    if partitioned:
+        columns = "id, memory_id, occurred_at, retrievability_before, retrievability_after, rating, kind, metadata"
+        tcp_database.execute(
+            "ALTER TABLE review_events RENAME TO old_events",
+            "CREATE TABLE review_events (LIKE old_events INCLUDING DEFAULTS, PRIMARY KEY (id, occurred_at))"
+            " PARTITION BY RANGE (occurred_at)",
+            "CREATE TABLE early PARTITION OF review_events FOR VALUES FROM (MINVALUE) TO ('2025-08-01')",
+            "CREATE TABLE late PARTITION OF review_events FOR VALUES FROM ('2025-08-01') TO (MAXVALUE)",
+            f"INSERT INTO review_events SELECT {columns} FROM old_events LIMIT 5",
+        )
+    else:
+        tcp_database.execute("ALTER TABLE review_events DROP CONSTRAINT review_events_pkey",
+                             "ALTER TABLE review_events ADD PRIMARY KEY (id, occurred_at)",
+                             "DELETE FROM review_events WHERE id > '80000000-0000-4000-8000-000000000000'")  # fmt: skip
+    report = foretold_and_copied(source, tcp_database)
+    assert report.review_events_copied == 15
+    assert 0 < report.tables["review_events"].inserted < 15
+    assert_copied(source, tcp_database)
+
+
+def test_a_trigger_that_swallows_rows(sources: Sources, tcp_database: Database) -> None:
+    """A row that the destination drops without an error is not there, and is not counted as if it were."""
+    source = sources.seed()
+    copy(source, tcp_database)
+    chosen = memory_ids(source)[3]
+    tcp_database.execute(
+        "TRUNCATE knowledge_nodes CASCADE",
+        "CREATE FUNCTION swallow() RETURNS trigger LANGUAGE plpgsql AS"
+        f" $$ BEGIN IF NEW.id = '{chosen}' THEN RETURN NULL; END IF; RETURN NEW; END $$",
+        "CREATE TRIGGER swallow BEFORE INSERT ON knowledge_nodes FOR EACH ROW EXECUTE FUNCTION swallow()",
+    )
+    report = copy(source, tcp_database)
+    assert tcp_database.value("SELECT count(*) FROM knowledge_nodes") == 29
+    assert report.memories_copied == 29
+    assert chosen in {error.row for error in report.errors if error.table == "knowledge_nodes"}

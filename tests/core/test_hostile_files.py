@@ -529,3 +529,17 @@ def test_cut_short_during_the_copy(sources: Sources, database: Database) -> None
         copy(source, database, on_event=while_copying(lambda: os.truncate(source, 8192 * 3)), batch_size=10)
     assert "incomplete" in caught.value.what or "damaged" in caught.value.what
     assert "stays" in caught.value.means
+
+
+def test_damage_that_is_met_in_a_private_copy(sources: Sources, database: Database) -> None:
+    """The sentence names the operator's own file, not one that is gone by then."""
+    source = sources.published(16, v15=False)
+    text = "".join(f"<{place:06}>" for place in range(20_000))
+    edit(source, "UPDATE domains SET label = ? WHERE rowid = 1", (text,))
+    in_wal_mode(source, "delete")
+    middle = next(page for place in range(9_000, 9_100) for page in pages_with(source, f"<{place:06}>"))
+    overwrite_page(source, middle, b"\xee")
+    with untouched(source.parent), pytest.raises(SourceError) as caught:
+        copy(source, database, upgrade_copy=True)
+    assert str(source) in caught.value.what
+    assert "vestige-tui-private" not in str(caught.value)

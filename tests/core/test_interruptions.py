@@ -35,14 +35,12 @@ from tests.support.sources import SMALL_SPEC, Sources
 from vestige_tui.core import events
 from vestige_tui.core.destination import watchdog
 from vestige_tui.core.destination.dsn import Dsn
-from vestige_tui.core.errors import DestinationError
+from vestige_tui.core.errors import NOTHING_CHANGED, DestinationError
 from vestige_tui.core.report import MigrationReport, Outcome
 
 pytestmark = pytest.mark.filterwarnings("ignore")  # psycopg's pool tells of every connection that it throws away
 
 MEMORIES, DIMENSION = 20_000, 32
-SILENT_MOMENTS = [moment for moment in MOMENTS if moment not in ("locking", "looking for indexes")]
-"""The other two are in ``test_open_bugs``."""
 
 
 @dataclass(frozen=True)
@@ -219,7 +217,7 @@ def test_a_commit_whose_answer_is_lost(
     assert_equal(source, tcp_database)
 
 
-@pytest.mark.parametrize("moment", SILENT_MOMENTS)
+@pytest.mark.parametrize("moment", MOMENTS)
 def test_a_link_that_goes_silent(
     sources: Sources, tcp_database: Database, proxy: Proxy, impatient: float, moment: str
 ) -> None:
@@ -451,3 +449,31 @@ def test_the_dsn_of_a_proxy_is_not_that_of_the_server(proxy: Proxy, cluster: Clu
     """Otherwise all of the above would have gone past it."""
     assert isinstance(proxy.dsn, Dsn)
     assert proxy.dsn.parameters["port"] != str(cluster.port)
+
+
+@pytest.mark.parametrize("trouble", [Trouble.CUT_BEFORE, Trouble.STALL_BEFORE])
+@pytest.mark.parametrize("marker", [b"unnest(", b"pg_is_in_recovery"])
+def test_a_dry_run_on_a_bad_link(
+    sources: Sources, tcp_database: Database, proxy: Proxy, impatient: float, trouble: Trouble, marker: bytes
+) -> None:
+    """A dry run writes nothing, and no sentence speaks of a batch in flight."""
+    source = sources.seed()
+    copy(source, tcp_database)
+    proxy.expect(trouble, marker)
+    error = interrupted(DestinationError, partial(copy, source, proxy.dsn, dry_run=True))
+    assert error.means == NOTHING_CHANGED
+    proxy.behave()
+    assert copy(source, proxy.dsn, dry_run=True).tables["knowledge_nodes"].already_present == 30
+
+
+def test_a_limit_that_is_met_before_anything_has_arrived(sources: Sources, tcp_database: Database) -> None:
+    """No sentence says then that what had arrived stays."""
+    tcp_database.execute(f"ALTER DATABASE {tcp_database.name} SET statement_timeout = 1")
+    with tcp_database.connect() as other:  # keeps the catalog busy
+        other.execute("SET statement_timeout = 0")
+        other.execute("CREATE EXTENSION vector")
+        with other.transaction():
+            other.execute("LOCK TABLE pg_extension IN ACCESS EXCLUSIVE MODE")
+            error = interrupted(DestinationError, partial(copy, sources.seed(), tcp_database))
+    assert "statement_timeout" in error.what
+    assert error.means == NOTHING_CHANGED

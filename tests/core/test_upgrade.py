@@ -23,6 +23,7 @@ from tests.support.hostile import ROOT, folder_for_all, folder_state, in_wal_mod
 from tests.support.runs import copy
 from tests.support.servers import Database
 from tests.support.sources import SMALL_SPEC, Sources, edit, memory_ids, query
+from vestige_tui.core import events
 from vestige_tui.core.destination.dsn import Dsn
 from vestige_tui.core.errors import NOTHING_CHANGED, DestinationError, ModelMismatchError, RefusedError, SourceError
 from vestige_tui.core.model import ModelSignature
@@ -270,12 +271,14 @@ def lock_holder(old: Path) -> Iterator[Any]:
 
 
 @pytest.mark.parametrize("mode", ["wal", "delete"])
-def test_another_program_is_writing(old: Path, lock_holder: Any, mode: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_another_program_is_writing(
+    old: Path, lock_holder: Any, mode: str, database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(upgrade, "LOCK_WAIT", 0.1)
     lock_holder(mode)
     before = {name: found for name, found in folder_state(old.parent).items() if "-shm" not in name}
     with pytest.raises(RefusedError) as caught:
-        copy(old, NOWHERE, allow_source_upgrade=True)
+        copy(old, database, allow_source_upgrade=True)
     assert "is writing to" in caught.value.what
     assert str(old) in caught.value.what
     assert caught.value.means == NOTHING_CHANGED
@@ -513,3 +516,30 @@ def test_a_file_that_is_removed_while_it_is_upgraded(
         assert report.memories_copied == 20
         assert any("removed" in notice for notice in report.notices)
     assert list(old.parent.iterdir()) == list(private.iterdir()) == []
+
+
+def test_a_destination_that_is_not_there_is_found_out_before_the_upgrade(sources: Sources) -> None:
+    source = sources.published(13, v15=False)
+    with untouched(source.parent), pytest.raises(DestinationError) as caught:
+        copy(source, NOWHERE, allow_source_upgrade=True)
+    assert caught.value.means == NOTHING_CHANGED
+
+
+def test_a_copy_that_fails_after_the_upgrade_tells_of_it(sources: Sources, database: Database) -> None:
+    """No sentence claims then that the source is unchanged, and the backup is named once more."""
+    source = sources.published(13, v15=False)
+
+    def leave(event: events.Event) -> None:
+        if isinstance(event, events.TablesPlanned):
+            database.execute(
+                "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
+                " WHERE datname = current_database() AND pid <> pg_backend_pid()"
+            )
+
+    with pytest.raises(DestinationError) as caught:
+        copy(source, database, allow_source_upgrade=True, on_event=leave)
+    (backup,) = source.parent.glob("*.bak")
+    assert str(backup) in caught.value.means
+    assert "source is unchanged" not in caught.value.means
+    assert "memories had been read" in caught.value.means
+    assert describe(source).has_v15

@@ -48,6 +48,7 @@ def description(path: Path) -> SourceDescription:
     """What a file is: a new one at V15, or an old one of published Vestige."""
     old = path == OLD
     rows = {"knowledge_nodes": 2_000, "scheduling": 2_000, "edges": 816, "review_events": 4_102, "domains": 5}
+    others = (VectorGroup("all-MiniLM-L6-v2", 384, 50),) if old else ()
     return SourceDescription(
         path=path,
         size=18_400_000,
@@ -58,7 +59,8 @@ def description(path: Path) -> SourceDescription:
         missing_v15=("knowledge_nodes.codebase", "users") if old else (),
         rows=rows | {"users": 4, "groups": 2, "group_memberships": 4},
         registered=None if old else MODEL,
-        observed=(VectorGroup(MODEL.name, 256, 1_950), *([VectorGroup("all-MiniLM-L6-v2", 384, 50)] if old else [])),
+        observed=(VectorGroup(MODEL.name, 256, 1_950), *others),
+        other_models=others,
         left_behind={"insights": 3, "intentions": 14, "memory_states": 2_000} if old else {},
         journal_mode="wal",
         sources={},

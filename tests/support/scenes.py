@@ -91,6 +91,7 @@ def source(*, old: bool = False, named: bool = True) -> SourceDescription:
         rows=ROWS,
         registered=MODEL if named else None,
         observed=(VectorGroup(MODEL.name if named else None, 256, 1_950),),
+        other_models=(),
         left_behind={"intentions": 14, "insights": 3},
         journal_mode="wal",
         sources={},
