@@ -9,7 +9,7 @@ from pathlib import Path
 from vestige_tui.core import wire
 from vestige_tui.core.source.describe import SourceDescription, describe_open
 from vestige_tui.core.source.opening import open_source
-from vestige_tui.core.source.reader import Record, read_batches
+from vestige_tui.core.source.reader import Record, TableReader
 from vestige_tui.core.tables import BOOTSTRAP_USER_ID, TABLES, USERS, Table
 
 _BATCH = 500
@@ -43,14 +43,13 @@ def sound_batches(
     """The rows of one table as the tool reads and converts them. Raises ``ValueError`` at a row that has a problem."""
     if table.name not in source.sources:
         return
-    batches = read_batches(
+    reader = TableReader(
         reading,
         source.sources[table.name],
         dimension=source.model.dimension if source.model else None,
         model=source.model.name if source.model else None,
-        batch_size=batch_size,
     )
-    for batch in batches:
+    for batch in reader.batches(batch_size):
         if batch.rejected or any(record.problems for record in batch.records):
             raise ValueError(f"{source.path} has rows with problems in {table.name}")
         yield batch.records

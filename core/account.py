@@ -73,7 +73,7 @@ class Account:
             counts.inserted += written.inserted
             counts.repaired += written.repaired
             counts.failed += written.failed + len(batch.rejected)
-            counts.already_present += len(batch.records) - written.inserted - written.failed
+            counts.already_present += batch.known + len(batch.records) - written.inserted - written.failed
             for error in (*batch.rejected, *written.errors):
                 self.trouble(error, batch.number)
             if table.name == "knowledge_nodes" and counts.copied // LOG_EVERY > logged:

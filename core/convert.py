@@ -13,7 +13,7 @@ import math
 import re
 from binascii import unhexlify
 from collections.abc import Callable, Sequence
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from struct import error as StructError
 from typing import Any, NoReturn
 
@@ -35,7 +35,7 @@ MAX_JSON_DEPTH = 500
 MAX_NUMBER_DIGITS = 16_000
 """Longer JSON numbers, written out, are refused: ``numeric`` keeps 131,072 digits before the point and 16,383 after."""
 
-_TIMESTAMP = re.compile(
+TIMESTAMP = re.compile(
     r"\d{4}-\d\d-\d\d(?:T(?:[01]\d|2[0-3]):\d\d:\d\d(?:\.\d{1,9})?(?:Z|[+-](?:[01]\d|2[0-3]):[0-5]\d)"
     r"| (?:[01]\d|2[0-3]):\d\d:\d\d(?:\.\d{1,9})?)",
     re.ASCII,
@@ -44,11 +44,13 @@ _UUID = re.compile(
     r"(?:urn:uuid:)?(\{)?([0-9a-f]{32}|[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12})(?(1)\})",
     re.ASCII | re.IGNORECASE,
 )
-_RISKY_JSON = re.compile(r"\\u(?:0000|[dD][89a-fA-F])|[eE][+-]?\d{3}|\d{300}")
+_UNSTORABLE_LETTER = re.compile("[\0\ud800-\udfff]")
+_LARGE_EXPONENT = re.compile(r"[eE][+-]?\d{3}")
 _JSON_STRING = re.compile(r'"(?:[^"\\]|\\.)*"', re.DOTALL)
 _INTEGER = re.compile(r"\s*[+-]?\d{1,19}\s*", re.ASCII)
 _NUMBER = re.compile(r"\s*[+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d{1,3})?\s*", re.ASCII)
 _UNIX_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_MICROSECOND = timedelta(microseconds=1)
 
 
 class BrokenText(bytes):
@@ -132,14 +134,19 @@ def timestamp(value: SqliteValue) -> bytes:
     """
     if value is None or value == "":
         return wire.NULL
-    if type(value) is not str or not _TIMESTAMP.fullmatch(value):
+    if type(value) is not str or not TIMESTAMP.fullmatch(value):
         raise ValueProblem(Kind.BAD_TIMESTAMP, "is not a timestamp in a form that Vestige writes")
     try:
         moment = datetime.fromisoformat(value)  # cuts what follows the sixth digit
     except ValueError:
         raise ValueProblem(Kind.BAD_TIMESTAMP, "names a day or a time that does not exist") from None
-    since = (moment if moment.tzinfo else moment.replace(tzinfo=UTC)) - _UNIX_EPOCH
-    return wire.timestamptz((since.days * 86_400 + since.seconds) * 1_000_000 + since.microseconds)
+    return timestamp_field(moment)
+
+
+def timestamp_field(moment: datetime) -> bytes:
+    """A moment to ``timestamptz``; one without an offset is in UTC."""
+    since = (moment if moment.tzinfo is not None else moment.replace(tzinfo=UTC)) - _UNIX_EPOCH
+    return wire.timestamptz(since // _MICROSECOND)
 
 
 def float8(value: SqliteValue) -> bytes:
@@ -194,9 +201,15 @@ def vector(value: SqliteValue, dimension: int | None = None) -> bytes:
                 Kind.BAD_VECTOR, f"has {count:,} dimensions, more than pgvector holds", instead=wire.NULL
             )
     values = wire.floats(value)
-    if not math.isfinite(sum(values)):  # float32 values cannot overflow a float64 sum
+    if not certainly_finite(value) and not math.isfinite(sum(values)):  # float32 values cannot overflow a float64 sum
         raise ValueProblem(Kind.BAD_VECTOR, "holds NaN or Infinity", instead=wire.NULL)
     return wire.vector(values)
+
+
+def certainly_finite(blob: bytes) -> bool:
+    """Whether no float32 in it can be NaN or Infinity: their highest byte is 0x7f or 0xff, as that of few others."""
+    highest = blob[3::4]
+    return b"\x7f" not in highest and b"\xff" not in highest
 
 
 def json_document(value: SqliteValue) -> bytes:
@@ -253,20 +266,18 @@ def load_json(value: SqliteValue) -> tuple[str, Any]:
         raise ValueProblem(Kind.UNSTORABLE_JSON, "holds bytes that are not UTF-8")
     try:
         document = value if type(value) is str else value.decode() if isinstance(value, bytes) else str(value)
-        if len(document) > MAX_JSON_DEPTH and _nests_too_deep(document):
+        if nests_too_deep(document):
             raise ValueProblem(Kind.UNSTORABLE_JSON, f"is nested more than {MAX_JSON_DEPTH} levels deep")
-        if _RISKY_JSON.search(document):
-            return document, _load_risky(document)
-        if document[:1] in " \t\r\n":  # which raw_decode does not skip
-            return document, _DECODER.decode(document)
-        parsed, end = _DECODER.raw_decode(document)
-        return document, parsed if end == len(document) else _DECODER.decode(document)
+        parsed = json_decoder(len(document), document).decode(document)
     except (ValueError, RecursionError):  # a UnicodeDecodeError is a ValueError
         raise ValueProblem(Kind.MALFORMED_JSON, "is not valid JSON") from None
+    if "\\u" in document:
+        check_strings(parsed)
+    return document, parsed
 
 
-def _load_risky(document: str) -> Any:
-    parsed = _RISKY_DECODER.decode(document)
+def check_strings(parsed: Any) -> None:
+    """Raise ``ValueProblem`` where a string in a JSON value is one that JSONB refuses."""
     waiting = [parsed]
     while waiting:
         item = waiting.pop()
@@ -275,12 +286,11 @@ def _load_risky(document: str) -> Any:
             waiting.extend(item.values())
         elif isinstance(item, list):
             waiting.extend(item)
-        elif isinstance(item, str) and ("\0" in item or any("\ud800" <= letter <= "\udfff" for letter in item)):
+        elif isinstance(item, str) and _UNSTORABLE_LETTER.search(item):
             raise ValueProblem(Kind.UNSTORABLE_JSON, "holds \\u0000 or half of a surrogate pair")
-    return parsed
 
 
-def _wide_number(literal: str) -> float:
+def _number_in_range(literal: str) -> float:
     mantissa, _, exponent = literal.lower().partition("e")
     if len(mantissa) + abs(int(exponent[:9] or 0)) > MAX_NUMBER_DIGITS:
         raise ValueProblem(Kind.UNSTORABLE_JSON, "holds a number out of range")
@@ -292,11 +302,23 @@ def _refuse_constant(name: str) -> NoReturn:
 
 
 _DECODER = json.JSONDecoder(parse_constant=_refuse_constant)
-_RISKY_DECODER = json.JSONDecoder(parse_constant=_refuse_constant, parse_int=_wide_number, parse_float=_wide_number)
+_CAREFUL_DECODER = json.JSONDecoder(
+    parse_constant=_refuse_constant, parse_int=_number_in_range, parse_float=_number_in_range
+)
 
 
-def _nests_too_deep(document: str) -> bool:
-    if document.count("[") + document.count("{") <= MAX_JSON_DEPTH:
+def json_decoder(longest: int, document: str) -> json.JSONDecoder:
+    """Reads a JSON document, or several in one of which the ``longest`` has so many characters.
+
+    The decoder raises ``ValueError``, or ``ValueProblem`` for a number that ``numeric`` cannot hold; it looks at each
+    number where one could be so large.
+    """
+    return _CAREFUL_DECODER if longest >= 300 or _LARGE_EXPONENT.search(document) else _DECODER
+
+
+def nests_too_deep(document: str) -> bool:
+    """Whether a JSON document goes more than ``MAX_JSON_DEPTH`` levels deep."""
+    if len(document) <= MAX_JSON_DEPTH or document.count("[") + document.count("{") <= MAX_JSON_DEPTH:
         return False
     depth = 0
     for letter in _JSON_STRING.sub("", document):

@@ -38,7 +38,7 @@ from vestige_tui.core.model import Embedder, ModelSignature
 from vestige_tui.core.plan import CopyPlan
 from vestige_tui.core.preview import Preview, estimate
 from vestige_tui.core.report import DestinationReport, MigrationReport, Outcome, SourceReport, TableReport
-from vestige_tui.core.source.describe import SourceDescription, describe, describe_open
+from vestige_tui.core.source.describe import SourceDescription, describe_open
 from vestige_tui.core.source.ledger import Ledger
 from vestige_tui.core.source.opening import identity, open_source
 from vestige_tui.core.source.scratch import private_folder
@@ -137,8 +137,7 @@ class _Run:
         plan = self.plan
         self._phase(Phase.SOURCE)
         before = identity(plan.sqlite_path)
-        with self._readable_source() as path, open_source(path, copy_of=plan.sqlite_path) as reading:
-            source = self._look_at_source(reading)
+        with self._readable_source() as (reading, source):
             self._phase(Phase.DESTINATION)
             with self._connected() as (pool, control), closing(Ledger()) as ledger:
                 destination, model = self._look_at_destination(source, control)
@@ -147,7 +146,15 @@ class _Run:
                         "The source does not say which model made its vectors; none was registered. See --embedder."
                     )
                 transfer = Transfer(
-                    self.account, reading, source, model, plan.batch_size, destination.key_of, ledger, self.only
+                    self.account,
+                    reading,
+                    source,
+                    model,
+                    plan.batch_size,
+                    destination.key_of,
+                    destination.populated,
+                    ledger,
+                    self.only,
                 )
                 if plan.dry_run:
                     self._preview(transfer, destination, control)
@@ -179,14 +186,25 @@ class _Run:
         self.account.tell(events.PhaseStarted(phase))
 
     @contextmanager
-    def _readable_source(self) -> Iterator[Path]:
-        """The file to read: the source, or an upgraded private copy of it. Refuses an old one without permission."""
+    def _readable_source(self) -> Iterator[tuple[sqlite3.Connection, SourceDescription]]:
+        """The source, opened and described; an old one, as far as that is permitted, after its upgrade."""
+        path = self.plan.sqlite_path
+        with open_source(path) as reading:
+            source = self._look_at_source(reading)
+            if source.has_v15:
+                check_presented(source, self.presented)
+                yield reading, source
+                return
+        with self._upgraded(source) as upgraded, open_source(upgraded, copy_of=path) as reading:
+            source = self._look_at_source(reading)
+            check_presented(source, self.presented)
+            yield reading, source
+
+    @contextmanager
+    def _upgraded(self, source: SourceDescription) -> Iterator[Path]:
+        """The file to read: the upgraded source, or an upgraded private copy of it. Refuses without permission."""
         plan = self.plan
-        source = describe(plan.sqlite_path)
-        self._remember(source)
-        if source.has_v15:
-            yield plan.sqlite_path
-        elif plan.upgrade_copy or (plan.allow_source_upgrade and plan.dry_run):
+        if plan.upgrade_copy or (plan.allow_source_upgrade and plan.dry_run):
             self._phase(Phase.UPGRADE)
             with private_folder() as folder:
                 yield upgraded_copy(plan.sqlite_path, folder)
@@ -222,17 +240,13 @@ class _Run:
             yield pool, Link(connection, watchdog)
 
     def _look_at_source(self, reading: sqlite3.Connection) -> SourceDescription:
-        """Describe what will be read, and stop where its model is not the presented one."""
+        """Describe it, for the report too."""
         source = describe_open(reading, self.plan.sqlite_path)
-        self._remember(source)
-        check_presented(source, self.presented)
-        return source
-
-    def _remember(self, source: SourceDescription) -> None:
         report = self.account.report
         report.source = SourceReport(str(source.path), source.layout.value, source.version, source.model)
         report.left_behind = source.left_behind
         report.tables = {table.name: TableReport(source.rows.get(table.name, 0)) for table in TABLES}
+        return source
 
     def _look_at_destination(
         self, source: SourceDescription, control: Link

@@ -7,15 +7,16 @@ its own and takes the next group. Tables that refer to others are begun only whe
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from queue import Full, Queue
 from types import TracebackType
 from typing import NamedTuple
 
 from vestige_tui.core.account import Account
 from vestige_tui.core.destination.catalog import Destination
+from vestige_tui.core.destination.keys import KeyLookup, sift
 from vestige_tui.core.destination.watchdog import Link
-from vestige_tui.core.destination.writer import TableWriter
+from vestige_tui.core.destination.writer import TableWriter, Written
 from vestige_tui.core.source.reader import Batch
 from vestige_tui.core.tables import Table
 
@@ -23,10 +24,27 @@ GROUP_BATCHES = 8
 GROUP_BYTES = 2_000_000
 """How many batches travel together at most, each still a transaction of its own: round trips are paid by the group."""
 
+WAITING_GROUPS = 2
+"""Groups that are ready for a writer: reading is quick, and each costs memory."""
+
 
 class _Task(NamedTuple):
     table: Table
     batches: Sequence[Batch]
+
+
+def grouped(batches: Iterable[Batch]) -> Iterator[list[Batch]]:
+    """Batches in groups that travel together."""
+    group: list[Batch] = []
+    size = 0
+    for batch in batches:
+        group.append(batch)
+        size += batch.size
+        if len(group) == GROUP_BATCHES or size >= GROUP_BYTES:
+            yield group
+            group, size = [], 0
+    if group:
+        yield group
 
 
 class Crew:
@@ -35,7 +53,7 @@ class Crew:
     def __init__(self, links: Sequence[Link], destination: Destination, account: Account) -> None:
         self._destination = destination
         self._account = account
-        self._queue: Queue[_Task | None] = Queue(maxsize=len(links) + 1)
+        self._queue: Queue[_Task | None] = Queue(maxsize=WAITING_GROUPS)
         self._failure: BaseException | None = None
         self._threads = [
             threading.Thread(target=self._work, args=(link,), name=f"writer-{number}", daemon=True)
@@ -59,15 +77,7 @@ class Crew:
 
     def write(self, table: Table, batches: Iterable[Batch]) -> None:
         """Queue a table's batches in groups; raises what stopped a writer, or ``Cancelled``."""
-        group: list[Batch] = []
-        size = 0
-        for batch in batches:
-            group.append(batch)
-            size += batch.size
-            if len(group) == GROUP_BATCHES or size >= GROUP_BYTES:
-                self._put(_Task(table, group))
-                group, size = [], 0
-        if group:
+        for group in grouped(batches):
             self._put(_Task(table, group))
 
     def finish(self) -> None:
@@ -92,22 +102,48 @@ class Crew:
         self._account.stop_if_cancelled()
 
     def _work(self, link: Link) -> None:
-        writers: dict[str, TableWriter] = {}
+        desk = _Desk(link, self._destination)
         while (task := self._queue.get()) is not None:
             try:
                 if self._failure is None and not self._account.cancel.is_set():
-                    self._write(task, link, writers)
+                    self._carry_out(task, desk)
             except BaseException as error:  # carried to the run's own thread, which raises it
                 self._failure = self._failure or error
             finally:
                 self._queue.task_done()
         self._queue.task_done()
 
-    def _write(self, task: _Task, link: Link, writers: dict[str, TableWriter]) -> None:
-        table = task.table
-        with link.watchdog.step():
-            if table.name not in writers:
-                writers[table.name] = TableWriter(link.connection, self._destination, table)
-            results = writers[table.name].write([batch.records for batch in task.batches])
+    def _carry_out(self, task: _Task, desk: _Desk) -> None:
+        results = desk.write(task.table, task.batches)
         for batch, written in zip(task.batches, results, strict=True):
-            self._account.batch(table, batch, written)
+            self._account.batch(task.table, batch, written)
+
+
+class _Desk:
+    """One writer's place: its connection, and what it has made ready there for each table."""
+
+    def __init__(self, link: Link, destination: Destination) -> None:
+        self._link = link
+        self._destination = destination
+        self._writers: dict[str, TableWriter] = {}
+        self._lookups: dict[str, KeyLookup] = {}
+
+    def write(self, table: Table, batches: Sequence[Batch]) -> list[Written]:
+        """Bring these batches to the server; what became of each."""
+        if any(batch.unsent is not None for batch in batches):
+            with self._link.watchdog.step():
+                sift(self._link.connection, self._lookup(table), batches)
+        if not any(batch.records for batch in batches):
+            return [Written() for _ in batches]
+        with self._link.watchdog.step():
+            return self._writer(table).write([batch.records for batch in batches])
+
+    def _lookup(self, table: Table) -> KeyLookup:
+        if table.name not in self._lookups:
+            self._lookups[table.name] = KeyLookup(self._destination, table, self._destination.key_of(table))
+        return self._lookups[table.name]
+
+    def _writer(self, table: Table) -> TableWriter:
+        if table.name not in self._writers:
+            self._writers[table.name] = TableWriter(self._link.connection, self._destination, table)
+        return self._writers[table.name]

@@ -12,9 +12,10 @@ from psycopg import sql
 
 from vestige_tui.core import convert
 from vestige_tui.core.account import Account
+from vestige_tui.core.crew import grouped
 from vestige_tui.core.destination.catalog import Destination
 from vestige_tui.core.destination.faults import row_error
-from vestige_tui.core.destination.keys import KeyLookup
+from vestige_tui.core.destination.keys import KeyLookup, sift
 from vestige_tui.core.destination.watchdog import Link
 from vestige_tui.core.destination.writer import Written
 from vestige_tui.core.kinds import Kind
@@ -52,20 +53,24 @@ class Preview:
     def write(self, table: Table, batches: Iterable[Batch]) -> None:
         """Account for every batch as if it had been written."""
         judge = TablePreview(self, table)
-        for batch in batches:
+        for group in grouped(batches):
             self._account.stop_if_cancelled()
-            with self._watchdog.step():
-                written = judge.write(batch.records)
-            self._account.batch(table, batch, written)
+            if any(batch.unsent is not None for batch in group):
+                with self._watchdog.step():
+                    sift(self._connection, KeyLookup(self.destination, table, self.destination.key_of(table)), group)
+            for batch in group:
+                with self._watchdog.step():
+                    written = judge.write(batch.records)
+                self._account.batch(table, batch, written)
 
     def finish(self) -> None:
         """Nothing is ever under way."""
 
     def missing(self, table: Table, columns: Sequence[str], keys: Sequence[Sequence[bytes]]) -> set[int]:
-        """Positions in ``keys`` (fields by column) of those that the destination does not have yet."""
+        """Positions of those keys that the destination does not have yet; ``keys`` has a list for each column."""
         made = _MADE_WITH_THE_SCHEMA.get(table.name)
-        wanted = {ord_ for ord_, key in enumerate(keys) if key[0] != made}
-        if table.name not in self.destination.tables:
+        wanted = {ord_ for ord_, field in enumerate(keys[0]) if field != made}
+        if table.name not in self.destination.populated:
             return wanted
         return wanted & KeyLookup(self.destination, table, columns).missing(self._connection, keys)
 
@@ -105,7 +110,7 @@ class Preview:
             for ord_, record in enumerate(records)
             if not self._ledger.has(_ARRIVING + parent.name, key_of(record, positions))
         ]
-        keys = [[records[ord_].fields[position] for position in positions] for ord_ in waiting]
+        keys = [[records[ord_].fields[position] for ord_ in waiting] for position in positions]
         return {waiting[place] for place in self.missing(parent, parent.key, keys)}
 
     def arrives(self, table: Table, record: Record) -> None:
@@ -127,7 +132,7 @@ class TablePreview:
     def write(self, records: Sequence[Record]) -> Written:
         """What writing these records would do."""
         positions = [self._table.position(name) for name in self._key]
-        keys = [[record.fields[position] for position in positions] for record in records]
+        keys = [[record.fields[position] for record in records] for position in positions]
         missing = self._preview.missing(self._table, self._key, keys)
         faults = self._faults(records, missing) if records else {}
         written = Written()

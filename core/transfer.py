@@ -13,7 +13,7 @@ from vestige_tui.core.errors import BATCHES_STAY, SourceError
 from vestige_tui.core.model import ModelSignature
 from vestige_tui.core.source.describe import SourceDescription
 from vestige_tui.core.source.ledger import Ledger, drop_repeats, may_repeat
-from vestige_tui.core.source.reader import Batch, other_model_error, read_batches, row_label
+from vestige_tui.core.source.reader import Batch, TableReader, other_model_error, row_label
 from vestige_tui.core.tables import TABLES, Table
 
 
@@ -42,7 +42,8 @@ def stages(tables: Sequence[Table] = TABLES) -> Iterator[tuple[Table, ...]]:
 
 @dataclass(frozen=True, slots=True)
 class Transfer:
-    """One pass over the tables of a source. ``key_of`` gives the columns by which the destination tells rows apart.
+    """One pass over the tables of a source. ``key_of`` gives the columns by which the destination tells rows apart,
+    ``populated`` names the tables that have rows there.
 
     ``only`` restricts it to rows with these labels, by table. ``ledger`` remembers keys that may repeat.
     """
@@ -53,12 +54,14 @@ class Transfer:
     model: ModelSignature | None
     batch_size: int
     key_of: Callable[[Table], tuple[str, ...]]
+    populated: Collection[str]
     ledger: Ledger
     only: Mapping[str, Collection[str]] | None = None
 
     def announce(self) -> None:
         """Tell how much there is to do, and which vectors cannot come along."""
         report = self.account.report
+        self.reading.text_factory = str
         if self.only is not None:
             for name, counts in report.tables.items():
                 counts.source = len(self.only.get(name, ()))
@@ -82,18 +85,18 @@ class Transfer:
         source = self.source.sources[table.name]
         repeats = may_repeat(self.reading, source)
         wanted = None if self.only is None else self.only.get(table.name, ())
-        batches: Iterable[Batch]
-        batches = read_batches(
+        reader = TableReader(
             self.reading,
             source,
             dimension=self.model.dimension if self.model else None,
             model=self.model.name if self.model else None,
-            batch_size=self.batch_size,
-            only=None if repeats else wanted,  # which of two rows came first, only a whole reading can tell
         )
-        if repeats:
-            batches = drop_repeats(batches, self.ledger, table, self.key_of(table))
-        return batches if wanted is None or not repeats else only_labelled(batches, wanted)
+        if repeats:  # which of two rows came first, only a whole reading can tell
+            batches = drop_repeats(reader.batches(self.batch_size), self.ledger, table, self.key_of(table))
+            return batches if wanted is None else only_labelled(batches, wanted)
+        if table.name in self.populated and wanted is None:
+            return reader.unsent_batches(self.batch_size, self.key_of(table))
+        return reader.batches(self.batch_size, wanted)
 
     def _check_complete(self, table: Table, rows: int) -> None:
         """A source that gives fewer or more rows than it counted is damaged: never a silently shorter copy."""
@@ -126,6 +129,6 @@ def only_labelled(batches: Iterable[Batch], labels: Collection[str]) -> Iterator
     for batch in batches:
         yield Batch(
             batch.number,
-            [record for record in batch.records if row_label(record.key) in labels],
-            [error for error in batch.rejected if error.row in labels],
+            records=[record for record in batch.records if row_label(record.key) in labels],
+            rejected=[error for error in batch.rejected if error.row in labels],
         )

@@ -41,7 +41,7 @@ class FoundTable:
 @dataclass(frozen=True, slots=True)
 class Destination:
     """A PostgreSQL database seen by a copy. ``vector_schema`` is None where pgvector is only available yet;
-    ``pooled`` tells that a session does not outlast a transaction, ``empty`` that there is no memory yet.
+    ``pooled`` tells that a session does not outlast a transaction; ``populated`` names the tables that have rows.
     """
 
     schema: str
@@ -52,7 +52,7 @@ class Destination:
     registered: ModelSignature | None
     dimension: int | None
     pooled: bool
-    empty: bool
+    populated: frozenset[str]
 
     def key_of(self, table: Table) -> tuple[str, ...]:
         """The columns of a table's primary key here; the described ones where the table is yet to be made."""
@@ -90,10 +90,10 @@ def inspect(connection: Connection) -> Destination:
         registered=read_registered(connection, schema) if registry else None,
         dimension=stamped_dimension(connection, schema) if "knowledge_nodes" in tables else None,
         pooled=behind_pooler(connection),
-        empty="knowledge_nodes" not in tables
-        or (
-            _may(connection, schema, "knowledge_nodes", "SELECT")
-            and not _has_rows(connection, schema, "knowledge_nodes")
+        populated=frozenset(
+            name
+            for name in tables
+            if not _may(connection, schema, name, "SELECT") or _has_rows(connection, schema, name)
         ),
     )
 

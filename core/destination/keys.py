@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import chain
 
 import psycopg
 from psycopg import sql
@@ -12,6 +13,7 @@ from psycopg.pq import Format
 from vestige_tui.core import wire
 from vestige_tui.core.destination.catalog import Destination
 from vestige_tui.core.destination.connect import Connection
+from vestige_tui.core.source.reader import Batch
 from vestige_tui.core.tables import PgType, Table
 
 
@@ -29,6 +31,20 @@ class _ArrayDumper(Dumper):
 
     def dump(self, obj: _Array) -> Buffer:
         return obj.value
+
+
+def sift(connection: Connection, lookup: KeyLookup, batches: Sequence[Batch]) -> None:
+    """Look the unsent rows of these batches up, and make records of those that are not there."""
+    waiting = [(batch, batch.unsent) for batch in batches if batch.unsent is not None]
+    keys = [[*chain(*columns)] for columns in zip(*(unsent.keys for _, unsent in waiting), strict=True)]
+    missing = lookup.missing(connection, keys)
+    first = 0
+    for batch, unsent in waiting:
+        batch.unsent = None
+        if missing:
+            batch.add_all(unsent.make(row) for place, row in enumerate(unsent.rows, start=first) if place in missing)
+        batch.known = len(unsent.rows) - len(batch.records)
+        first += len(unsent.rows)
 
 
 class KeyLookup:
@@ -52,10 +68,13 @@ class KeyLookup:
         )
 
     def missing(self, connection: Connection, keys: Sequence[Sequence[bytes]]) -> set[int]:
-        """Positions in ``keys`` (fields by column) of those that are not there. Raises ``psycopg.Error``."""
-        if not keys:
+        """Positions of those keys that are not there. ``keys`` has a list of fields for each column.
+
+        Raises ``psycopg.Error``.
+        """
+        if not keys or not keys[0]:
             return set()
-        columns = [_Array(kind, fields) for kind, fields in zip(self._types, zip(*keys, strict=True), strict=True)]
+        columns = [_Array(kind, fields) for kind, fields in zip(self._types, keys, strict=True)]
         with psycopg.RawCursor(connection) as cursor:
             cursor.adapters.register_dumper(_Array, _ArrayDumper)
             return {row[0] for row in cursor.execute(self._query, columns)}

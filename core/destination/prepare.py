@@ -23,7 +23,7 @@ def prepare(connection: Connection, destination: Destination, model: ModelSignat
         with connection.transaction():
             vector_schema = destination.vector_schema or _create_extension(connection, destination.schema)
             create_missing_tables(connection, destination.schema, vector_schema, destination.present)
-            if destination.empty and "knowledge_nodes" in destination.present:
+            if "knowledge_nodes" in destination.present - destination.populated:
                 drop_premature(connection, destination)
             if model is not None:
                 register_model(connection, destination.schema, vector_schema, model)

@@ -13,8 +13,7 @@ from vestige_tui.core.source.layouts import ResolvedSource
 from vestige_tui.core.source.reader import Batch, Record, row_label
 from vestige_tui.core.tables import PgType, Table
 
-_HEX = "[0-9a-f]"
-_CANONICAL_UUID = "-".join(_HEX * length for length in (8, 4, 4, 4, 12))
+_CANONICAL_LENGTH = 36
 
 
 class Ledger:
@@ -68,7 +67,8 @@ def _repeat(table: Table, record: Record) -> RowError:
 def may_repeat(connection: sqlite3.Connection, source: ResolvedSource) -> bool:
     """Whether two rows of a table could have the same canonical key.
 
-    They cannot where the source itself keeps the key's columns unique and every id in them is spelled canonically.
+    They cannot where the source itself keeps the key's columns unique and every id in them is spelled canonically: in
+    lower case, and so long that only the form with hyphens is left.
     Text may become equal when what PostgreSQL cannot store is replaced, or a number in its place becomes text.
     """
     table = source.table
@@ -86,7 +86,8 @@ def may_repeat(connection: sqlite3.Connection, source: ResolvedSource) -> bool:
         _holds(
             connection,
             f"SELECT EXISTS (SELECT 1 FROM {quoted(source.source.table)} n"
-            f" WHERE {expression} NOT GLOB '{_CANONICAL_UUID}' OR {expression} IS NULL)",
+            f" WHERE length({expression}) <> {_CANONICAL_LENGTH} OR {expression} <> lower({expression})"
+            f" OR {expression} IS NULL)",
         )
         for expression in ids
     )

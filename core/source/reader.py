@@ -1,25 +1,37 @@
-"""From rows of the source to records, in batches: everything is judged here, before it meets the destination."""
+"""From rows of the source to records, in batches: everything is judged here, before it meets the destination.
+
+TEXT is decoded as the connection's ``text_factory`` says: ``str`` is the fast way, and fails at the first value that is
+not UTF-8; from there on the connection decodes with ``convert.decode_text``, which keeps such a value apart.
+"""
 
 from __future__ import annotations
 
 import json
 import sqlite3
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
+from itertools import chain
 from operator import itemgetter
 from typing import NamedTuple
 
 from vestige_tui.core import convert
-from vestige_tui.core.convert import Convert, SqliteValue, ValueProblem
+from vestige_tui.core.bulk import Bulk, storable
+from vestige_tui.core.convert import BrokenText, Convert, SqliteValue, ValueProblem
 from vestige_tui.core.kinds import Kind
 from vestige_tui.core.report import NIL_UUID, RowError
 from vestige_tui.core.source.describe import quoted
 from vestige_tui.core.source.layouts import ResolvedSource
-from vestige_tui.core.tables import Table
+from vestige_tui.core.tables import PgType, Table
 from vestige_tui.core.wire import NULL
 
 BATCH_BYTES = 4_000_000
 """A batch is closed early at this size, so that large memories do not multiply by the rows of a batch."""
+
+_LONG_TYPES = frozenset({PgType.TEXT, PgType.JSONB, PgType.TEXT_ARRAY, PgType.UUID_ARRAY, PgType.VECTOR})
+"""What can be of any length."""
+
+_FIELD_BYTES = 8
+"""About what a short field takes."""
 
 ARROW = "→"
 """Stands between the parts of a key in a row's label."""
@@ -39,78 +51,164 @@ class Record(NamedTuple):
 class Batch:
     """Up to one transaction's rows: those that can be sent, and those that cannot, each with its reason.
 
-    ``number`` counts the batches of a table from 0; ``size`` is in bytes, about what travels.
+    ``number`` counts the batches of a table from 0; ``size`` is in bytes, about what travels. Where the destination may
+    have many rows already, sound ones begin as ``unsent``; those that are there end as ``known``, a mere number.
     """
 
     number: int = 0
-
+    size: int = 0
     records: list[Record] = field(default_factory=list)
     rejected: list[RowError] = field(default_factory=list)
-    size: int = 0
+    unsent: Unsent | None = None
+    known: int = 0
 
-    def add(self, made: Record | RowError) -> None:
-        """Take in a row."""
-        if isinstance(made, Record):
-            self.records.append(made)
-            self.size += sum(map(len, made.fields))
-        else:
-            self.rejected.append(made)
+    def add_all(self, rows: Iterable[Record | RowError]) -> None:
+        """Take in rows."""
+        for made in rows:
+            if isinstance(made, Record):
+                self.records.append(made)
+            else:
+                self.rejected.append(made)
 
     @property
     def read(self) -> int:
         """Rows of the source in this batch."""
-        return len(self.records) + len(self.rejected)
+        unsent = len(self.unsent.rows) if self.unsent is not None else 0
+        return len(self.records) + len(self.rejected) + self.known + unsent
 
 
-def read_batches(
-    connection: sqlite3.Connection,
-    source: ResolvedSource,
-    *,
-    dimension: int | None,
-    model: str | None,
-    batch_size: int,
-    only: Collection[str] | None = None,
-) -> Iterator[Batch]:
-    """Stream a table in its order, up to ``batch_size`` rows or ``BATCH_BYTES`` at a time, with memory for one batch.
-
-    ``dimension`` is what embeddings must have; ``model`` names the model whose vectors count where a file says which
-    model made each; ``only`` restricts the reading to rows with these labels. Raises ``sqlite3.Error``.
+@dataclass(frozen=True, slots=True)
+class Unsent:
+    """Rows without a problem that need not be converted if the destination has them. ``keys``: the fields of their
+    keys, a list a column; ``make`` converts a row.
     """
-    query = select(source, connection, restricted=only is not None)
-    to_record = record_maker(source, dimension)
-    parameters = {"model": model, "only": json.dumps([*(only or ())])}
-    batch = Batch(0)
-    for values in _rows(connection, query, parameters):
-        batch.add(to_record(values))
-        if batch.read == batch_size or batch.size >= BATCH_BYTES:
+
+    rows: Sequence[Values]
+    keys: Sequence[Sequence[bytes]]
+    make: Callable[[Values], Record | RowError]
+
+
+class TableReader:
+    """Reads one table of a source. ``dimension`` is what embeddings must have (None: any); ``model`` names the model
+    whose vectors count where a file says which model made each. All methods raise ``sqlite3.Error``.
+    """
+
+    def __init__(
+        self, connection: sqlite3.Connection, source: ResolvedSource, dimension: int | None, model: str | None
+    ) -> None:
+        self._connection = connection
+        self._source = source
+        self._model = model
+        self._make = record_maker(source, dimension)
+        self._size = _sizer(source)
+        self._rest_at = _rest_position(source)
+        self._bulks = [
+            Bulk(column, dimension, missing=expression is None and column.empty is not None)
+            for column, expression in zip(source.table.columns, source.expressions, strict=True)
+        ]
+
+    def batches(self, batch_size: int, only: Collection[str] | None = None) -> Iterator[Batch]:
+        """Stream the table in its order, up to ``batch_size`` rows or ``BATCH_BYTES`` at a time, with memory for one
+        batch. ``only`` restricts the reading to rows with these labels.
+        """
+        for number, (rows, size) in enumerate(self._chunks(batch_size, only)):
+            batch = Batch(number, size)
+            if (records := self._records(rows)) is not None:
+                batch.records.extend(records)
+            else:
+                batch.add_all(map(self._make, rows))
             yield batch
-            batch = Batch(batch.number + 1)
-    if batch.read:
-        yield batch
 
+    def unsent_batches(self, batch_size: int, key: Sequence[str]) -> Iterator[Batch]:
+        """The same for a destination that may have most rows; ``key`` are the columns by which it tells them apart."""
+        positions = [self._source.table.position(name) for name in key]
+        for number, (rows, size) in enumerate(self._chunks(batch_size)):
+            batch = Batch(number, size)
+            columns = [*zip(*rows, strict=True)]
+            if self._sound(columns):
+                keys = [self._bulks[position].fields(columns[position]) or () for position in positions]
+                batch.unsent = Unsent(rows, keys, self._make)
+            else:
+                batch.add_all(map(self._make, rows))
+            yield batch
 
-def _rows(connection: sqlite3.Connection, query: str, parameters: dict[str, str | None]) -> Iterator[Values]:
-    """The rows of a query, one by one.
+    def _records(self, rows: Sequence[Values]) -> Iterable[Record] | None:
+        """All rows of a batch converted at once; None where one of them has a problem."""
+        columns = [*zip(*rows, strict=True)]
+        table = self._source.table
+        fields = []
+        for position, bulk in enumerate(self._bulks):
+            found = self._rest_fields(columns) if position == self._rest_at else bulk.fields(columns[position])
+            if found is None:
+                return None
+            fields.append(found)
+        keys = zip(*(columns[table.position(name)] for name in table.key), strict=True)
+        return map(Record, keys, zip(*fields, strict=True))
 
-    SQLite's own decoding is the fast one, and fails at the first TEXT that is not UTF-8; only then are the rows read
-    again, from there on with a decoding that keeps such a value apart.
-    """
-    done = 0
-    for decoding in (str, convert.decode_text):
-        connection.text_factory = decoding
-        rows = connection.execute(query, parameters)
-        for _ in range(done):
-            rows.fetchone()
+    def _rest_fields(self, columns: Sequence[Values]) -> Sequence[bytes] | None:
+        width = len(self._bulks)
         try:
-            for row in rows:
-                yield row
-                done += 1
-            return
-        except sqlite3.OperationalError as error:
-            if decoding is not str or "decode to UTF-8" not in str(error):
-                raise
-        finally:
-            connection.text_factory = convert.decode_text
+            return [
+                convert.with_columns(base, self._source.rest, loose)
+                for base, *loose in zip(columns[self._rest_at or 0], *columns[width:], strict=True)
+            ]
+        except ValueProblem:
+            return None
+
+    def _sound(self, columns: Sequence[Values]) -> bool:
+        """Whether no value of these columns has a problem."""
+        loose = chain.from_iterable(columns[len(self._bulks) :])
+        return all(bulk.sound(column) for bulk, column in zip(self._bulks, columns, strict=False)) and storable(
+            [value for value in loose if isinstance(value, str | BrokenText)]
+        )
+
+    def _chunks(self, batch_size: int, only: Collection[str] | None = None) -> Iterator[tuple[list[Values], int]]:
+        """The rows of each batch, and about how many bytes they have.
+
+        From a value that is not UTF-8 on, they are read again with the slower decoding.
+        """
+        query = select(self._source, self._connection, restricted=only is not None)
+        parameters = {"model": self._model, "only": json.dumps([*(only or ())])}
+        rows: list[Values] = []
+        size = taken = 0
+        while True:
+            fast = self._connection.text_factory is str
+            cursor = self._connection.execute(query, parameters)
+            try:
+                for _ in range(taken + len(rows)):
+                    cursor.fetchone()
+                for row in cursor:
+                    rows.append(row)
+                    size += self._size(row)
+                    if len(rows) == batch_size or size >= BATCH_BYTES:
+                        yield rows, size
+                        taken += len(rows)
+                        rows, size = [], 0
+            except sqlite3.OperationalError as error:
+                if not fast or "decode to UTF-8" not in str(error):
+                    raise
+                self._connection.text_factory = convert.decode_text
+                continue
+            break
+        if rows:
+            yield rows, size
+
+
+def _sizer(source: ResolvedSource) -> Callable[[Values], int]:
+    """A function that gives about how many bytes a row has; asked for every row, it must be quick."""
+    width = len(source.table.columns)
+    least = _FIELD_BYTES * width
+    long = [place for place, column in enumerate(source.table.columns) if column.type in _LONG_TYPES]
+    long += range(width, width + len(source.rest))
+    chosen = _getter(long)
+
+    def size(row: Values) -> int:
+        try:
+            return least + sum(map(len, filter(None, chosen(row))))  # type: ignore[arg-type]
+        except TypeError:  # a number where text belongs
+            return least + sum(len(value) for value in chosen(row) if isinstance(value, str | bytes))
+
+    return size
 
 
 def select(source: ResolvedSource, connection: sqlite3.Connection, *, restricted: bool = False) -> str:
@@ -155,10 +253,10 @@ def record_maker(source: ResolvedSource, dimension: int | None) -> Callable[[Val
     """A function from the values of one row to its record, or to the reason why it has none."""
     table = source.table
     converters = _converters(source, dimension)
-    key_of = _key_getter(table)
+    key_of = _getter([table.position(column) for column in table.key])
     width = len(table.columns)
     required = [position for position, column in enumerate(table.columns) if not column.nullable]
-    rest_at = table.position(source.source.rest) if source.source.rest and source.rest else None
+    rest_at = _rest_position(source)
 
     def make(values: Values) -> Record | RowError:
         chosen = converters
@@ -178,6 +276,11 @@ def record_maker(source: ResolvedSource, dimension: int | None) -> Callable[[Val
     return make
 
 
+def _rest_position(source: ResolvedSource) -> int | None:
+    """Which column takes the loose ones along, None where there are none."""
+    return source.table.position(source.source.rest) if source.source.rest and source.rest else None
+
+
 def _converters(source: ResolvedSource, dimension: int | None) -> list[Convert]:
     """The table's converters; a column that the file does not have is filled without a word."""
     return [
@@ -192,12 +295,12 @@ def _always(filling: bytes) -> Convert:
     return lambda _: filling
 
 
-def _key_getter(table: Table) -> Callable[[Values], Values]:
-    positions = [table.position(column) for column in table.key]
+def _getter(positions: Sequence[int]) -> Callable[[Values], Values]:
+    """A function that takes some values out of a row."""
     if len(positions) == 1:
         (position,) = positions
         return lambda values: (values[position],)
-    return itemgetter(*positions)
+    return itemgetter(*positions) if positions else lambda _: ()
 
 
 def _mend(table: Table, converters: Sequence[Convert], values: Values, key: Values) -> Record | RowError:

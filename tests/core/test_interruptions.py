@@ -263,7 +263,7 @@ def test_a_limit_of_the_server(sources: Sources, tcp_database: Database, setting
     copy(source, tcp_database)
     tcp_database.execute("DELETE FROM edges", f"ALTER DATABASE {tcp_database.name} SET {setting}")
     with tcp_database.connect() as other, other.transaction():
-        other.execute("LOCK TABLE edges IN ACCESS EXCLUSIVE MODE")
+        other.execute("LOCK TABLE edges IN SHARE MODE")
         error = interrupted(DestinationError, lambda: copy(source, tcp_database))
     assert words in f"{error.what} {error.remedy}"
     assert "stays" in error.means

@@ -26,7 +26,7 @@ from vestige_tui.core.model import ModelSignature
 from vestige_tui.core.report import Outcome
 from vestige_tui.core.source.describe import Layout, VectorGroup, describe
 from vestige_tui.core.source.opening import open_source
-from vestige_tui.core.source.reader import read_batches
+from vestige_tui.core.source.reader import TableReader
 from vestige_tui.sample import SampleSpec
 
 ODD_NAMES = [
@@ -484,7 +484,7 @@ def test_memories_come_in_the_order_of_their_creation(sources: Sources, layout: 
     wanted = query(source, "SELECT id FROM knowledge_nodes ORDER BY created_at, id")
     with open_source(source) as connection:
         table = describe(source).sources["knowledge_nodes"]
-        batches = list(read_batches(connection, table, dimension=8, model=None, batch_size=7))
+        batches = list(TableReader(connection, table, dimension=8, model=None).batches(7))
     assert [len(batch.records) for batch in batches] == [7, 7, 7, 7, 2]
     assert [batch.read for batch in batches] == [7, 7, 7, 7, 2]
     assert [record.key for batch in batches for record in batch.records] == wanted
@@ -495,9 +495,8 @@ def test_keys_are_the_sources_own_texts(sources: Sources) -> None:
     first = memory_ids(source)[0]
     edit(source, "UPDATE knowledge_nodes SET id = ? WHERE id = ?", ("{" + first.upper() + "}", first))
     with open_source(source) as connection:
-        (batch,) = read_batches(
-            connection, describe(source).sources["knowledge_nodes"], dimension=8, model=None, batch_size=500
-        )
+        table = describe(source).sources["knowledge_nodes"]
+        (batch,) = TableReader(connection, table, dimension=8, model=None).batches(500)
     keys = [record.key for record in batch.records]
     assert ("{" + first.upper() + "}",) in keys
     assert (first,) not in keys

@@ -1,0 +1,232 @@
+"""Many values at once: a column of a batch judged, or converted, in a few steps instead of one by one.
+
+What is found sound here, the converters of ``convert`` take value by value without a word, and ``Bulk.fields`` gives
+the very fields that they would. Whatever is not certain is left to them.
+"""
+
+from __future__ import annotations
+
+import secrets
+from binascii import unhexlify
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from itertools import chain, repeat
+from typing import Any
+
+from vestige_tui.core import convert, wire
+from vestige_tui.core.convert import Convert, SqliteValue, ValueProblem
+from vestige_tui.core.tables import Column, PgType
+
+Values = Sequence[Any]
+"""Values of one column, none of them NULL."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Way:
+    """How a kind of column goes in bulk.
+
+    ``check`` gives what ``pack`` makes fields of, or None where a value is not certain to be taken; it may raise
+    ``ValueError``. ``distinct``: the same value often comes again, so that it pays to look at each only once.
+    """
+
+    check: Callable[[Values], Any]
+    pack: Callable[[Any], Iterable[bytes]]
+    distinct: bool = False
+
+
+class Bulk:
+    """One column of a table in a run. ``missing``: the file has no such column, and it is filled without a word."""
+
+    def __init__(self, column: Column, dimension: int | None, *, missing: bool) -> None:
+        self._how: Convert = column.converter(dimension)
+        self._fill = column.empty if missing else None
+        self._null = _field_of_null(self._how, nullable=column.nullable)
+        self._required = not column.nullable
+        if column.type is PgType.VECTOR:
+            self._way: _Way | None = _vectors(dimension)
+        else:
+            self._way = _WAYS.get(column.convert)
+
+    def sound(self, values: Sequence[SqliteValue]) -> bool:
+        """Whether the converter takes every one of these values."""
+        return self._fill is not None or self._checked(values) is not None or self.fields(values) is not None
+
+    def fields(self, values: Sequence[SqliteValue]) -> Sequence[bytes] | None:
+        """The field of each value, None where one of them has a problem."""
+        if self._fill is not None:
+            return [self._fill] * len(values)
+        checked = self._checked(values)
+        if checked is None or self._way is None:
+            return self._one_by_one(values)
+        present, found = checked
+        packed = self._way.pack(found)
+        if self._way.distinct:
+            known: dict[SqliteValue, bytes] = dict(zip(present, packed, strict=True))
+            if self._null is not None:
+                known[None] = self._null
+            return [*map(known.__getitem__, values)]
+        if len(present) == len(values):
+            return [*packed]
+        following = iter(packed)
+        return [self._null or b"" if value is None else next(following) for value in values]
+
+    def _checked(self, values: Sequence[SqliteValue]) -> tuple[Values, Any] | None:
+        """The values that are not NULL, and what was made of them; None where they have to be taken one by one."""
+        if self._way is None:
+            return None
+        present: Values = [*{*values}] if self._way.distinct else values
+        if None in present:
+            if self._null is None:
+                return None
+            present = [value for value in present if value is not None]
+        try:
+            found = self._way.check(present) if present else []
+        except (ValueError, RecursionError, ValueProblem):
+            return None
+        return None if found is None else (present, found)
+
+    def _one_by_one(self, values: Sequence[SqliteValue]) -> Sequence[bytes] | None:
+        try:
+            fields = [*map(self._how, values)]
+        except ValueProblem:
+            return None
+        return None if self._required and wire.NULL in fields else fields
+
+
+def _field_of_null(how: Convert, *, nullable: bool) -> bytes | None:
+    """What becomes of NULL, None where that is a problem."""
+    try:
+        field = how(None)
+    except ValueProblem:
+        return None
+    return field if nullable or field != wire.NULL else None
+
+
+def storable(values: Values) -> bool:
+    """Whether all of these are texts that PostgreSQL can store as they are."""
+    return {str}.issuperset(map(type, values)) and "\0" not in "".join(values)
+
+
+def _texts(values: Values) -> Values | None:
+    return values if storable(values) else None
+
+
+def _contents(values: Values) -> Values | None:
+    return None if "" in values else _texts(values)
+
+
+def _pack_texts(values: Values) -> Iterable[bytes]:
+    return map(wire.text, map(str.encode, values))
+
+
+def _uuids(values: Values) -> bytes | None:
+    """Their bytes, one after the other, where all are spelled in the usual way."""
+    if {*map(type, values)} != {str} or {*map(len, values)} != {36}:
+        return None
+    joined = "".join(values)
+    hyphens = "-" * len(values)
+    if any(joined[place::36] != hyphens for place in (8, 13, 18, 23)):
+        return None
+    raw = unhexlify(joined.replace("-", ""))
+    return raw if len(raw) == 16 * len(values) else None
+
+
+def _pack_uuids(raw: bytes) -> Iterable[bytes]:
+    return [wire.uuid(raw[start : start + 16]) for start in range(0, len(raw), 16)]
+
+
+def _timestamps(values: Values) -> Sequence[datetime] | None:
+    if not {str}.issuperset(map(type, values)) or not all(map(convert.TIMESTAMP.fullmatch, values)):
+        return None
+    return [*map(datetime.fromisoformat, values)]
+
+
+def _floats(values: Values) -> Values | None:
+    return values if {float, int}.issuperset(map(type, values)) else None
+
+
+def _integers(bits: int) -> Callable[[Values], Values | None]:
+    bound = 1 << (bits - 1)
+
+    def check(values: Values) -> Values | None:
+        return values if {*map(type, values)} == {int} and -bound <= min(values) and max(values) < bound else None
+
+    return check
+
+
+def _vectors(dimension: int | None) -> _Way | None:
+    if dimension is None:
+        return None
+
+    def check(values: Values) -> Values | None:
+        if {*map(type, values)} != {bytes} or {*map(len, values)} != {4 * dimension}:
+            return None
+        return values if convert.certainly_finite(b"".join(values)) else None
+
+    return _Way(check, lambda values: map(wire.vector, map(wire.floats, values)))
+
+
+_SEPARATOR = str(10**14 + secrets.randbelow(10**14))
+"""Stands between documents that are read as one; a number that nobody can have put into theirs."""
+
+
+def _parsed(documents: Values) -> Sequence[Any] | None:
+    """The value of each JSON document, read all together."""
+    if not {str}.issuperset(map(type, documents)):
+        return None
+    if any(map(convert.nests_too_deep, documents)):
+        return None
+    joined = f"[{f',{_SEPARATOR},'.join(documents)}]"
+    parsed = convert.json_decoder(max(map(len, documents)), joined).decode(joined)
+    values: list[Any] = parsed[::2]
+    if parsed[1::2] != [int(_SEPARATOR)] * (len(documents) - 1) or len(values) != len(documents):
+        return None  # one document's end was another one's beginning
+    if "\\u" in joined:
+        for document, value in zip(documents, values, strict=True):
+            if "\\u" in document:
+                convert.check_strings(value)
+    return values
+
+
+def _documents(values: Values) -> Values | None:
+    return None if _parsed(values) is None else values
+
+
+def _pack_documents(values: Values) -> Iterable[bytes]:
+    return map(wire.jsonb, map(str.encode, values))
+
+
+def _text_lists(values: Values) -> Sequence[Any] | None:
+    parsed = _parsed(values)
+    if parsed is None or not {list}.issuperset(map(type, parsed)):
+        return None
+    return parsed if {str}.issuperset(map(type, chain.from_iterable(parsed))) else None
+
+
+def _pack_text_lists(lists: Values) -> Iterable[bytes]:
+    return map(wire.array_of, repeat(wire.TEXT_OID), ([*_pack_texts(items)] for items in lists))
+
+
+def _number_maps(values: Values) -> Values | None:
+    parsed = _parsed(values)
+    if parsed is None or not {dict}.issuperset(map(type, parsed)):
+        return None
+    numbers = chain.from_iterable(map(dict.values, parsed))
+    return values if {float, int}.issuperset(map(type, numbers)) else None
+
+
+_WAYS: dict[Convert, _Way] = {
+    convert.text: _Way(_texts, _pack_texts, distinct=True),
+    convert.content: _Way(_contents, _pack_texts),
+    convert.uuid: _Way(_uuids, _pack_uuids),
+    convert.timestamp: _Way(_timestamps, lambda moments: map(convert.timestamp_field, moments)),
+    convert.float8: _Way(_floats, lambda values: map(wire.float8, values)),
+    convert.int4: _Way(_integers(32), lambda values: map(wire.int4, values)),
+    convert.int2: _Way(_integers(16), lambda values: map(wire.int2, values)),
+    convert.json_document: _Way(_documents, _pack_documents, distinct=True),
+    convert.number_map: _Way(_number_maps, _pack_documents, distinct=True),
+    convert.text_list: _Way(_text_lists, _pack_text_lists, distinct=True),
+    convert.uuid_list: _Way(lambda values: [*map(convert.uuid_list, values)], lambda fields: fields, distinct=True),
+}
+"""By converter; one that is not here is asked value by value."""
