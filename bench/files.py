@@ -30,7 +30,7 @@ def write_copy_files(source: Path, folder: Path) -> None:
                 file.write(wire.HEADER)
                 for records in sound_batches(reading, description, table, _BATCH):
                     file.writelines(
-                        wire.row(record.fields, len(table.columns))
+                        wire.row(record.fields)
                         for record in records
                         if table is not USERS or record.key != (BOOTSTRAP_USER_ID,)
                     )

@@ -99,6 +99,11 @@ def vector(values: array[float]) -> bytes:
     return _VECTOR_HEAD(4 + 4 * len(values), len(values), 0) + swapped.tobytes()
 
 
-def row(fields: Iterable[bytes], count: int) -> bytes:
-    """A row of ``count`` fields."""
-    return count.to_bytes(2, "big") + b"".join(fields)
+def row(fields: Sequence[bytes]) -> bytes:
+    """A row of a ``COPY``."""
+    return len(fields).to_bytes(2, "big") + b"".join(fields)
+
+
+def rows(records: Iterable[Sequence[bytes]]) -> bytes:
+    """A whole ``COPY``, from the fields of each row."""
+    return b"".join((HEADER, *map(row, records), TRAILER))

@@ -110,13 +110,19 @@ def _build(connection: Connection, destination: Destination, index: Index, *, pa
 
 
 def build_memory(connection: Connection, destination: Destination, index: Index) -> int:
-    """MB for one build: an HNSW graph that does not fit is several times slower to build, and says so in a NOTICE."""
+    """MB for one build: an HNSW graph that does not fit is several times slower to build, and says so in a NOTICE.
+
+    How much memory a server has it does not tell; half of what its planner is told to expect of caches is not exceeded.
+    """
     least, most = BUILD_MEMORY_MB
     if index is not HNSW:
         return least
     rows = count_rows(connection, destination.schema, index.table)
     needed = rows * (4 * (destination.dimension or 0) + _GRAPH_BYTES) * 5 // 4
-    return max(least, min(most, needed // 1_000_000))
+    expected = connection.execute(
+        "SELECT pg_size_bytes(current_setting('effective_cache_size')) / 2 / 1000000"
+    ).fetchone()
+    return max(least, min(most, needed // 1_000_000, int(expected[0]) if expected else most))
 
 
 def drop_premature(connection: Connection, destination: Destination) -> None:

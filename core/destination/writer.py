@@ -1,6 +1,7 @@
 """Bringing batches into the destination: whole when possible, row by row where one of them is at fault.
 
-Batches travel in groups: one binary ``COPY`` brings a group into a temporary staging table, then each batch is one
+Into a table that was empty each batch is one binary ``COPY``, which is a transaction by itself. Where rows may be there
+already, batches travel in groups: one ``COPY`` brings a group into a temporary staging table, then each batch is one
 ``INSERT … SELECT … ON CONFLICT DO NOTHING`` from there and one transaction, all of them sent in one pipeline. A batch
 that the server refuses is halved under savepoints until the rows at fault stand alone; the others arrive.
 
@@ -9,7 +10,7 @@ Behind a pooler, where a session ends with its transaction, staging table and ba
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from itertools import accumulate, chain
 
@@ -22,6 +23,7 @@ from vestige_tui.core.destination.catalog import Destination
 from vestige_tui.core.destination.connect import Connection
 from vestige_tui.core.destination.failures import is_row_fault
 from vestige_tui.core.destination.faults import dropped_row, refused_row
+from vestige_tui.core.destination.keys import KeyLookup
 from vestige_tui.core.destination.schema import column_type, identifiers
 from vestige_tui.core.report import RowError
 from vestige_tui.core.source.reader import Record
@@ -75,6 +77,9 @@ class TableWriter:
         self._table = table
         self._found = destination.tables[table.name]
         self._pooled = destination.pooled
+        self._was_empty = table.name not in destination.populated
+        self._has_stage = False
+        self._lookup = KeyLookup(destination, table, self._found.key)
         name = f"vestige_tui_{table.name}"
         stage = sql.Identifier("pg_temp", name)
         target = sql.Identifier(destination.schema, table.name)
@@ -91,6 +96,7 @@ class TableWriter:
         )
         self._empty_stage = sql.SQL("TRUNCATE {}").format(stage)
         self._copy = sql.SQL("COPY {} FROM STDIN (FORMAT binary)").format(stage)
+        self._copy_straight = sql.SQL("COPY {} ({}) FROM STDIN (FORMAT binary)").format(target, columns)
         self._insert_from = sql.SQL("INSERT INTO {} ({}) SELECT {} FROM {}").format(target, columns, columns, stage)
         self._on_conflict = sql.SQL("ON CONFLICT ({}) DO NOTHING").format(key)
         self._there = sql.SQL("SELECT s.ord FROM {} s JOIN {} t USING ({})").format(stage, target, key)
@@ -102,13 +108,14 @@ class TableWriter:
             sql.SQL(", ").join(sql.Identifier("t", name) for name in self._found.key),
             sql.SQL(", ").join(sql.Identifier("s", name) for name in self._found.key),
         )
-        if not self._pooled:
-            connection.execute(self._create_stage)
 
     def write(self, batches: Sequence[Records]) -> list[Written]:
         """One transaction a batch, with all rows that the server takes; what became of each."""
+        if self._was_empty:
+            return [self._write_straight(records) for records in batches]
         if self._pooled:
             return [self._write_alone(records) for records in batches]
+        self._make_stage()
         try:
             self._send([*chain.from_iterable(batches)])
         except psycopg.Error as error:  # a row that cannot even be staged
@@ -129,11 +136,38 @@ class TableWriter:
     def _present(self, ords: Sequence[int]) -> sql.Composed:
         return sql.SQL("{} WHERE s.ord IN ({})").format(self._there, sql.SQL(", ").join(map(sql.Literal, ords)))
 
+    def _make_stage(self) -> None:
+        if not self._pooled and not self._has_stage:
+            self._connection.execute(self._create_stage)
+            self._has_stage = True
+
+    def _write_straight(self, records: Records) -> Written:
+        """Bring one batch into a table that was empty; one that is refused goes over the staging table after all."""
+        if not records:
+            return Written()
+        try:
+            arrived = self._copy_rows(self._copy_straight, (record.fields for record in records))
+        except psycopg.Error as error:
+            if not is_row_fault(error):
+                raise
+            self._make_stage()
+            return self._write_alone(records)
+        lost: set[int] = set()
+        if arrived < len(records):
+            positions = [self._table.position(name) for name in self._found.key]
+            keys = [[record.fields[position] for record in records] for position in positions]
+            lost = self._lookup.missing(self._connection, keys)
+        return self._summary(records, 0, _Outcome(arrived), lost)
+
     def _send(self, records: Records) -> None:
-        width = len(self._table.columns) + 1
-        rows = [wire.row([wire.int4(ord_), *record.fields], width) for ord_, record in enumerate(records)]
-        with self._connection.cursor() as cursor, cursor.copy(self._copy) as copy:
-            copy.write(b"".join((wire.HEADER, *rows, wire.TRAILER)))
+        self._copy_rows(self._copy, ((wire.int4(ord_), *record.fields) for ord_, record in enumerate(records)))
+
+    def _copy_rows(self, statement: sql.Composed, rows: Iterable[Sequence[bytes]]) -> int:
+        """Carry a COPY out; how many rows the server took."""
+        with self._connection.cursor() as cursor:
+            with cursor.copy(statement) as copy:
+                copy.write(wire.rows(rows))
+            return cursor.rowcount
 
     def _insert_staged(self, batches: Sequence[Records]) -> list[Written]:
         """Insert each batch from the staging table in a transaction of its own, paying for one round trip."""

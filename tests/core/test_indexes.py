@@ -19,6 +19,8 @@ from tests.support.runs import copy
 from tests.support.servers import Database, Server
 from tests.support.sources import SMALL_SPEC, Sources, edit, memory_ids, signature
 from vestige_tui.core import events
+from vestige_tui.core.destination import catalog
+from vestige_tui.core.destination import indexes as builds
 from vestige_tui.core.report import Outcome
 from vestige_tui.sample import SampleSpec
 
@@ -300,3 +302,16 @@ def test_a_vector_that_half_precision_cannot_hold(sources: Sources, database: Da
     report = copy(source, database)
     assert report.outcome in (Outcome.CLEAN, Outcome.ERRORS)
     assert report.memories_copied == 6
+
+
+@pytest.mark.parametrize(("rows", "cache", "wanted"), [(1_000, "4GB", 256), (400_000, "4GB", 516), (10**7, "4GB", 2_048),
+                                                       (10**7, "1GB", 536), (10**7, "64MB", 256)])  # fmt: skip
+def test_a_build_asks_for_what_it_needs_and_the_server_may_have(
+    copied_database: Database, monkeypatch: pytest.MonkeyPatch, rows: int, cache: str, wanted: int
+) -> None:
+    """In MB, for vectors of 8 dimensions."""
+    monkeypatch.setattr(builds, "count_rows", lambda *_: rows)
+    with copied_database.connect() as connection:
+        connection.execute(f"SET effective_cache_size = '{cache}'")
+        assert builds.build_memory(connection, catalog.inspect(connection), builds.HNSW) == wanted
+        assert builds.build_memory(connection, catalog.inspect(connection), builds.INDEXES[0]) == 256

@@ -76,7 +76,9 @@ def left_alone(folder: Path, cluster: Cluster, memories: int) -> Undisturbed:
 
 
 def test_ten_kills_on_20000_memories(undisturbed: Undisturbed, tcp_database: Database) -> None:
-    """At random moments of random batches; then a run that completes, and nothing tells it from one that was left alone."""
+    """At random moments, with one connection and with many; then a run that completes, and nothing tells it from one
+    that was left alone.
+    """
     rng = random.Random(os.environ.get("PYTEST_XDIST_TESTRUNUID", "kill"))
     signs = 2 * MEMORIES // 200 + 30  # about as many signs of progress does an undisturbed copy give
     moments = sorted(rng.randrange(1, signs) for _ in range(10))
@@ -85,8 +87,9 @@ def test_ten_kills_on_20000_memories(undisturbed: Undisturbed, tcp_database: Dat
         for after in moments:
             for _ in range(100):
                 outcome = runs.copy_until(
-                    undisturbed.source, tcp_database.url, after, rng.random() * 0.05, batch_size=200
-                )
+                    undisturbed.source, tcp_database.url, after, rng.random() * 0.05,
+                    batch_size=200, max_connections=rng.choice([1, 2, 4, 8]),
+                )  # fmt: skip
                 there = arrived(tcp_database)
                 assert there >= known, "rows that had arrived are gone"
                 known = there
@@ -127,10 +130,12 @@ def test_the_server_stops_again_and_again(undisturbed: Undisturbed, cluster: Clu
     """Shut down by its administrator, or as by a loss of power: what was committed stays."""
     rng = random.Random(7)
     modes: list[StopMode] = ["fast", "immediate"] * 3
-    for mode, after in zip(modes, sorted(rng.randrange(2, 150) for _ in modes), strict=True):
+    for connections, (mode, after) in enumerate(
+        zip(modes, sorted(rng.randrange(2, 150) for _ in modes), strict=True), start=1
+    ):
         with stopping(cluster, mode, after) as watch:
             error = interrupted(DestinationError, partial(
-                copy, undisturbed.source, tcp_database, batch_size=200, on_event=watch
+                copy, undisturbed.source, tcp_database, batch_size=200, max_connections=connections, on_event=watch
             ))  # fmt: skip
         assert error.what in (
             "The server is shutting down.",

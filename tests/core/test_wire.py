@@ -180,7 +180,7 @@ def test_rows_through_a_real_copy(database: Database) -> None:
                     NULL if f is None else wire.array_of(wire.TEXT_OID, [wire.text(item.encode()) for item in f]),
                     NULL if g is None else wire.vector(array("f", g)),
                 ]
-                stream.append(wire.row(values, len(values)))
+                stream.append(wire.row(values))
             connection.execute("TRUNCATE t")
             with connection.cursor() as cursor, cursor.copy("COPY t FROM STDIN (FORMAT binary)") as copy:
                 copy.write(b"".join((*stream, wire.TRAILER)))
