@@ -21,7 +21,7 @@ from vestige_tui.core.source.reader import Batch
 from vestige_tui.core.tables import Table
 
 GROUP_BATCHES = 8
-GROUP_BYTES = 2_000_000
+GROUP_BYTES = 1_000_000
 """How many batches travel together at most, each still a transaction of its own: round trips are paid by the group."""
 
 WAITING_GROUPS = 2

@@ -31,11 +31,16 @@ class FoundColumn:
 
 @dataclass(frozen=True, slots=True)
 class FoundTable:
-    """A table as the catalog has it; ``constraints`` maps a constraint's name to its columns."""
+    """A table as the catalog has it; ``constraints`` maps a constraint's name to its columns.
+
+    ``plain`` tells that a ``COPY`` into it does what an ``INSERT`` would: it is a table, without rules, and without
+    row-level security for this role.
+    """
 
     columns: Mapping[str, FoundColumn]
     key: tuple[str, ...]
     constraints: Mapping[str, tuple[str, ...]]
+    plain: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -244,10 +249,15 @@ def read_table(connection: Connection, schema: str, name: str) -> FoundTable | N
            WHERE c.conrelid = %s::regclass GROUP BY c.conname""",
         (relation,),
     ).fetchall()
+    plain: LiteralString = (
+        "SELECT relkind IN ('r', 'p') AND NOT relhasrules AND NOT row_security_active(oid)"
+        " FROM pg_class WHERE oid = %s::regclass"
+    )
     return FoundTable(
         columns={name: FoundColumn(*rest) for name, *rest in columns},
         key=tuple(keys[0] or ()) if keys else (),
         constraints={name: tuple(names) for name, names in constraints},
+        plain=_flag(connection, plain, relation),
     )
 
 

@@ -30,7 +30,12 @@ def is_row_fault(error: psycopg.Error) -> bool:
     """Whether a row caused it, so that its neighbours can be saved; anything else ends the run."""
     if error.sqlstate is None:
         return isinstance(error, psycopg.DataError)
-    return error.sqlstate.startswith(_ROW_CLASSES)
+    return error.sqlstate.startswith(_ROW_CLASSES) or _violates_policy(error)
+
+
+def _violates_policy(error: psycopg.Error) -> bool:
+    """Whether row-level security refused a row: the SQLSTATE is that of missing rights, so the place has to tell."""
+    return error.sqlstate == "42501" and error.diag.source_function == "ExecWithCheckOptions"
 
 
 def is_index_fault(error: psycopg.Error) -> bool:

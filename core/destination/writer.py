@@ -1,7 +1,7 @@
 """Bringing batches into the destination: whole when possible, row by row where one of them is at fault.
 
-Into a table that was empty each batch is one binary ``COPY``, which is a transaction by itself. Where rows may be there
-already, batches travel in groups: one ``COPY`` brings a group into a temporary staging table, then each batch is one
+Into a plain table that was empty each batch is one binary ``COPY``, which is a transaction by itself. Elsewhere
+batches travel in groups: one ``COPY`` brings a group into a temporary staging table, then each batch is one
 ``INSERT … SELECT … ON CONFLICT DO NOTHING`` from there and one transaction, all of them sent in one pipeline. A batch
 that the server refuses is halved under savepoints until the rows at fault stand alone; the others arrive.
 
@@ -77,7 +77,7 @@ class TableWriter:
         self._table = table
         self._found = destination.tables[table.name]
         self._pooled = destination.pooled
-        self._was_empty = table.name not in destination.populated
+        self._straight = self._found.plain and table.name not in destination.populated
         self._has_stage = False
         self._lookup = KeyLookup(destination, table, self._found.key)
         name = f"vestige_tui_{table.name}"
@@ -111,7 +111,7 @@ class TableWriter:
 
     def write(self, batches: Sequence[Records]) -> list[Written]:
         """One transaction a batch, with all rows that the server takes; what became of each."""
-        if self._was_empty:
+        if self._straight:
             return [self._write_straight(records) for records in batches]
         if self._pooled:
             return [self._write_alone(records) for records in batches]

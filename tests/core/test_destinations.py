@@ -97,6 +97,24 @@ def test_a_role_that_may_add_no_extension(sources: Sources, tcp_database: Databa
     assert "vector" in error.what or "CREATE EXTENSION vector" in error.remedy
 
 
+@pytest.mark.parametrize("may", ["true", "node_type <> 'fact'"])
+def test_a_role_under_row_level_security(sources: Sources, tcp_database: Database, may: str) -> None:
+    """COPY does not work there, INSERT does; rows that a policy refuses are told."""
+    source = sources.seed()
+    copy(source, tcp_database)
+    tcp_database.execute(
+        "TRUNCATE knowledge_nodes CASCADE",
+        "ALTER TABLE knowledge_nodes ENABLE ROW LEVEL SECURITY",
+        f"CREATE POLICY chosen ON knowledge_nodes USING (true) WITH CHECK ({may})",
+    )
+    with role(tcp_database, DML) as dsn:
+        report = copy(source, dsn)
+    facts = 0 if may == "true" else sum(error.table == "knowledge_nodes" for error in report.errors)
+    assert report.tables["knowledge_nodes"].failed == facts
+    assert tcp_database.value("SELECT count(*) FROM knowledge_nodes") == 30 - facts
+    assert (facts == 0) == (may == "true")
+
+
 def test_a_role_that_may_make_no_temporary_tables(sources: Sources, tcp_database: Database) -> None:
     source = sources.seed()
     copy(source, tcp_database)
