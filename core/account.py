@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from vestige_tui.core import events
 from vestige_tui.core.destination.writer import Written
 from vestige_tui.core.errors import Cancelled
-from vestige_tui.core.events import Event, Watcher
+from vestige_tui.core.events import Event, Phase, Watcher
 from vestige_tui.core.report import MigrationReport, RowError
 from vestige_tui.core.source.reader import Batch
 from vestige_tui.core.tables import TABLES, Table
@@ -25,11 +25,15 @@ LOG_EVERY = 1_000
 
 @dataclass(slots=True)
 class Account:
-    """Keeps a run's report; the watcher is told one thing at a time. ``cancel`` is the operator's wish to stop."""
+    """Keeps a run's report; the watcher is told one thing at a time. ``cancel`` is the operator's wish to stop.
+
+    ``phase`` is the one that was announced last. A watcher that raises is not told any more: it only watches.
+    """
 
     report: MigrationReport
     watcher: Watcher
     cancel: threading.Event
+    phase: Phase = Phase.SOURCE
     _lock: threading.RLock = field(default_factory=threading.RLock)
     _started: dict[str, float] = field(default_factory=dict)
     _expected: dict[str, int] = field(default_factory=dict)
@@ -38,7 +42,13 @@ class Account:
     def tell(self, event: Event) -> None:
         """Announce something."""
         with self._lock:
-            self.watcher(event)
+            if isinstance(event, events.PhaseStarted):
+                self.phase = event.phase
+            try:
+                self.watcher(event)
+            except Exception:
+                log.exception("the watcher of this run failed, and is not told any more")
+                self.watcher = events.ignore
 
     def trouble(self, error: RowError, batch: int = -1) -> None:
         """What is wrong with a row of a batch, or with the source as a whole."""
@@ -46,14 +56,14 @@ class Account:
             self.report.errors.append(error)
             self._places.append((_RANK[error.table], batch))
             log.warning("migrate: %s %s: %s (%s)", error.table, error.row, error.message, error.kind)
-            self.watcher(events.RowTrouble(error))
+            self.tell(events.RowTrouble(error))
 
     def notice(self, text: str) -> None:
         """A sentence that the operator should read."""
         with self._lock:
             self.report.notices.append(text)
             log.info("migrate: %s", text)
-            self.watcher(events.Notice(text))
+            self.tell(events.Notice(text))
 
     def stop_if_cancelled(self) -> None:
         """End the run here when the operator asked for it."""
@@ -79,7 +89,7 @@ class Account:
             if table.name == "knowledge_nodes" and counts.copied // LOG_EVERY > logged:
                 log.info("migrate: knowledge_nodes batch committed memories_copied=%d", counts.copied)
             counts.seconds = time.monotonic() - self._started[table.name]
-            self.watcher(
+            self.tell(
                 events.TableProgress(table.name, counts.read, counts.inserted, counts.already_present, counts.failed)
             )
             self._finish_when_complete(table)
@@ -101,4 +111,4 @@ class Account:
         counts = self.report.tables[table.name]
         if counts.read == self._expected.get(table.name):
             del self._expected[table.name]
-            self.watcher(events.TableFinished(table.name, counts.seconds))
+            self.tell(events.TableFinished(table.name, counts.seconds))

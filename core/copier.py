@@ -25,8 +25,11 @@ from vestige_tui.core.destination.prepare import prepare
 from vestige_tui.core.destination.watchdog import Link, Watchdog
 from vestige_tui.core.errors import (
     BATCHES_STAY,
+    LAST_BATCH_UNKNOWN,
     NOTHING_CHANGED,
+    ROWS_COMPLETE,
     SOURCE_UNCHANGED,
+    TABLES_ONLY,
     Cancelled,
     MigrationError,
     RefusedError,
@@ -82,8 +85,10 @@ def run_sqlite_to_postgres(
     try:
         run.carry_out()
         report.outcome = Outcome.ERRORS if report.errors else Outcome.CLEAN
-    except Cancelled:
+    except Cancelled as end:
         report.outcome = Outcome.CANCELLED
+        if end.unknown:
+            run.account.notice(f"The server did not answer any more. {LAST_BATCH_UNKNOWN}")
     except MigrationError as error:
         error.means = run.meaning_of(error)
         report.failure = error.what
@@ -121,8 +126,7 @@ def _log_end(report: MigrationReport) -> None:
 class _Run:
     """One run: what every step needs to know, and what it has changed so far.
 
-    ``backup`` is that of a source which was upgraded in place; ``writing`` tells that the destination may have been
-    changed.
+    ``backup`` is that of a source which was upgraded in place.
     """
 
     plan: CopyPlan
@@ -130,7 +134,6 @@ class _Run:
     account: Account
     only: Mapping[str, Collection[str]] | None
     backup: Path | None = None
-    writing: bool = False
 
     def carry_out(self) -> None:
         """The steps of the specification, in its order."""
@@ -168,12 +171,17 @@ class _Run:
 
     def meaning_of(self, error: MigrationError) -> str:
         """What an error means for the data, by how far the run had come."""
-        if not self.writing or isinstance(error, RefusedError):  # whatever refuses does so before it writes
-            means = NOTHING_CHANGED
-        else:
-            memories = self.account.report.tables["knowledge_nodes"]
-            means = BATCHES_STAY if error.means == NOTHING_CHANGED else error.means
-            means += f" {memories.read:,} of {memories.source:,} memories had been read."
+        match self.account.phase:
+            case Phase.COPY:
+                memories = self.account.report.tables["knowledge_nodes"]
+                means = BATCHES_STAY if error.means == NOTHING_CHANGED else error.means
+                means += f" {memories.read:,} of {memories.source:,} memories had been read."
+            case Phase.INDEXES:
+                means = ROWS_COMPLETE
+            case Phase.PREPARE if not isinstance(error, RefusedError):
+                means = TABLES_ONLY
+            case _:
+                means = NOTHING_CHANGED if error.means in (BATCHES_STAY, LAST_BATCH_UNKNOWN) else error.means
         if self.backup is None:
             return means
         upgraded = f"The source was upgraded to V15; its backup from before: {self.backup}"
@@ -225,7 +233,9 @@ class _Run:
         """What would stop the copy later is found out before the source is changed for it."""
         check_presented(source, self.presented)
         with self._connected() as (_, control):
-            self._look_at_destination(source, control)
+            destination, _ = self._look_at_destination(source, control)
+            with locked(self.plan.postgres_url, control, destination, self.account.cancel):
+                pass
 
     @contextmanager
     def _connected(self) -> Iterator[tuple[ConnectionPool[Connection], Link]]:
@@ -259,8 +269,12 @@ class _Run:
             report.pgvector_version = destination.pgvector_version
             model = report.model = agree(source, self.presented, destination.registered)
             catalog.check_fit(destination, model)
-            if not self.plan.dry_run:
-                catalog.check_writable(control.connection, destination)
+            try:
+                catalog.check_writable(control.connection, destination, model)
+            except RefusedError as refusal:
+                if not self.plan.dry_run:
+                    raise
+                self.account.notice(f"A copy would be refused. {refusal.what}")
         return destination, model
 
     def _copy(
@@ -269,13 +283,12 @@ class _Run:
         """Prepare the destination, then load it."""
         with locked(self.plan.postgres_url, control, destination, self.account.cancel):
             self._phase(Phase.PREPARE)
-            self.writing = True
             with control.watchdog.step():
                 destination = prepare(control.connection, destination, transfer.model)
             self._phase(Phase.COPY)
             transfer.announce()
             with links(pool, control, self.plan.max_connections, self.account) as found:
-                load(transfer, found, destination)
+                load(transfer, found, destination, self.plan.postgres_url)
 
     def _preview(self, transfer: Transfer, destination: Destination, link: Link) -> None:
         """Read everything, write nothing: the server holds this transaction to that."""

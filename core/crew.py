@@ -114,8 +114,7 @@ class Crew:
         self._queue.task_done()
 
     def _carry_out(self, task: _Task, desk: _Desk) -> None:
-        results = desk.write(task.table, task.batches)
-        for batch, written in zip(task.batches, results, strict=True):
+        for batch, written in desk.write(task.table, task.batches):
             self._account.batch(task.table, batch, written)
 
 
@@ -128,15 +127,23 @@ class _Desk:
         self._writers: dict[str, TableWriter] = {}
         self._lookups: dict[str, KeyLookup] = {}
 
-    def write(self, table: Table, batches: Sequence[Batch]) -> list[Written]:
-        """Bring these batches to the server; what became of each."""
+    def write(self, table: Table, batches: Sequence[Batch]) -> Iterator[tuple[Batch, Written]]:
+        """Bring these batches to the server; what became of each, as soon as that is certain."""
         if any(batch.unsent is not None for batch in batches):
             with self._link.watchdog.step():
                 sift(self._link.connection, self._lookup(table), batches)
         if not any(batch.records for batch in batches):
-            return [Written() for _ in batches]
+            yield from ((batch, Written()) for batch in batches)
+            return
         with self._link.watchdog.step():
-            return self._writer(table).write([batch.records for batch in batches])
+            results = self._writer(table).write([batch.records for batch in batches])
+        for batch in batches:
+            with self._link.watchdog.step():
+                written = next(results)
+            yield batch, written
+        with self._link.watchdog.step():
+            for _ in results:
+                pass
 
     def _lookup(self, table: Table) -> KeyLookup:
         if table.name not in self._lookups:

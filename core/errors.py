@@ -14,15 +14,21 @@ if TYPE_CHECKING:
 
 NOTHING_CHANGED = "Nothing has been changed, neither in the source nor in the destination."
 SOURCE_UNCHANGED = "The source is unchanged."
-BATCHES_STAY = f"What had arrived stays; the batch in flight was not kept. {SOURCE_UNCHANGED}"
+BATCHES_STAY = f"What had arrived stays; what was in flight was not kept. {SOURCE_UNCHANGED}"
 LAST_BATCH_UNKNOWN = (
-    "What had arrived stays. Whether the batch in flight arrived is not known; the next run looks, and completes it. "
+    "What had arrived stays. Whether what was in flight arrived is not known; the next run looks, and completes it. "
     f"{SOURCE_UNCHANGED}"
 )
+TABLES_ONLY = f"Tables may have been made at the destination; no row has been written. {SOURCE_UNCHANGED}"
+ROWS_COMPLETE = f"All rows have arrived. An index is missing, and the next run builds it. {SOURCE_UNCHANGED}"
 
 
 class Cancelled(Exception):
-    """The operator asked to stop; raised where nothing is half done."""
+    """The operator asked to stop. ``unknown``: the answer to what was in flight was not waited for any longer."""
+
+    def __init__(self, *, unknown: bool = False) -> None:
+        super().__init__()
+        self.unknown = unknown
 
 
 class MigrationError(Exception):

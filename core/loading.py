@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 
@@ -14,7 +15,8 @@ from vestige_tui.core.account import Account
 from vestige_tui.core.crew import Crew
 from vestige_tui.core.destination import indexes
 from vestige_tui.core.destination.catalog import Destination
-from vestige_tui.core.destination.connect import Connection
+from vestige_tui.core.destination.connect import Connection, conninfo
+from vestige_tui.core.destination.dsn import Dsn
 from vestige_tui.core.destination.failures import is_index_fault
 from vestige_tui.core.destination.indexes import Index
 from vestige_tui.core.destination.watchdog import Link, Watchdog
@@ -43,26 +45,38 @@ def links(pool: ConnectionPool[Connection], control: Link, wanted: int, account:
         yield found
 
 
-def load(transfer: Transfer, found: Sequence[Link], destination: Destination) -> None:
+def load(transfer: Transfer, found: Sequence[Link], destination: Destination, dsn: Dsn) -> None:
     """Bring every table over and build the indexes that are missing, those of full tables beside the last tables."""
     account = transfer.account
     control, *others = found
     *first, last = stages()
     with Crew(found, destination, account) as crew:
-        for tables in first:
+        for tables in (*first, *(() if others else (last,))):
             transfer.run(tables, crew)
     builder = Builder(control, destination, account)
-    if others:
-        with builder.in_background({table.name for table in last}) as full, Crew(others, destination, account) as crew:
-            transfer.run(last, crew)
-            full.set()
-            account.tell(events.PhaseStarted(Phase.INDEXES))
-            builder.report_progress(others[0])
-    else:
-        with Crew(found, destination, account) as crew:
-            transfer.run(last, crew)
+    filling = last if others else ()
+    with builder.in_background({table.name for table in filling}) as full, _observer(others, dsn, account) as observer:
+        if others:
+            with Crew(others, destination, account) as crew:
+                transfer.run(last, crew)
         account.tell(events.PhaseStarted(Phase.INDEXES))
-        builder.build(builder.missing)
+        full.set()
+        builder.watch(observer)
+
+
+@contextmanager
+def _observer(others: Sequence[Link], dsn: Dsn, account: Account) -> Iterator[Link | None]:
+    """A connection that can look how far another one is; None where the server has none to give."""
+    if others:
+        yield others[0]
+        return
+    try:
+        connection = psycopg.connect(conninfo(dsn), autocommit=True, prepare_threshold=None)
+    except psycopg.Error:
+        yield None
+        return
+    with connection, Watchdog(connection, account.cancel) as watchdog:
+        yield Link(connection, watchdog)
 
 
 class Builder:
@@ -73,6 +87,7 @@ class Builder:
         self._destination = destination
         self._account = account
         self._failure: BaseException | None = None
+        self._abandoned = False
         self._current: tuple[Index, int] | None = None
         self._thread: threading.Thread | None = None
         with link.watchdog.step():
@@ -84,6 +99,8 @@ class Builder:
         """Build these, one after the other."""
         for index in chosen:
             self._account.stop_if_cancelled()
+            if self._abandoned:
+                return
             self._current = index, self.missing.index(index) + 1
             self._tell(0.0)
             try:
@@ -117,7 +134,8 @@ class Builder:
         try:
             yield full
         except BaseException:
-            self._account.cancel.set()  # nobody waits for an index of a copy that has failed
+            self._abandoned = True
+            self._link.watchdog.interrupt()  # nobody waits for an index of a copy that has failed
             full.set()
             self._thread.join()
             raise
@@ -125,14 +143,20 @@ class Builder:
         if self._failure is not None:
             raise self._failure
 
-    def report_progress(self, observer: Link) -> None:
-        """Until all is built, look from another connection how far the server is."""
+    def watch(self, observer: Link | None) -> None:
+        """Until all is built, look from another connection how far the server is, and whether it is at work at all."""
+        seen_at_work = time.monotonic()
         while self._thread is not None and self._thread.is_alive():
             self._thread.join(PROGRESS_INTERVAL)
+            if observer is None or self._destination.pooled:  # a pooler does not tell which session it lent
+                continue
             with observer.watchdog.step():
-                fraction = indexes.progress(observer.connection, self._link.connection)
-            if fraction is not None:
-                self._tell(fraction)
+                seen = indexes.observe(observer.connection, self._link.connection)
+            if seen.working:
+                seen_at_work = time.monotonic()
+            self._link.watchdog.silent_since(seen_at_work)
+            if seen.fraction is not None:
+                self._tell(seen.fraction)
 
     def _tell(self, fraction: float) -> None:
         current = self._current

@@ -35,8 +35,6 @@ BYTES_PER_OTHER_ROW = 180
 
 _ARRIVING = "arriving "
 _BOOTSTRAP_USER = convert.uuid(BOOTSTRAP_USER_ID)
-_MADE_WITH_THE_SCHEMA = {"users": _BOOTSTRAP_USER}
-"""Keys of rows that a copy itself creates with the tables."""
 
 
 class Preview:
@@ -47,8 +45,19 @@ class Preview:
         self._account = account
         self.destination = destination
         self._ledger = ledger
-        for name, key in _MADE_WITH_THE_SCHEMA.items():
+        self._made = self._made_with_the_schema()
+        for name, key in self._made.items():
             ledger.add(_ARRIVING + name, key)
+
+    def _made_with_the_schema(self) -> dict[str, bytes]:
+        """Keys of rows that a copy itself creates with the tables: the bootstrap user, where its name is not taken."""
+        if "users" in self.destination.populated:
+            query = sql.SQL("SELECT FROM {} WHERE handle = 'local' AND id <> {}").format(
+                sql.Identifier(self.destination.schema, "users"), sql.Literal(BOOTSTRAP_USER_ID)
+            )
+            if self._connection.execute(query).rowcount:
+                return {}
+        return {"users": _BOOTSTRAP_USER}
 
     def write(self, table: Table, batches: Iterable[Batch]) -> None:
         """Account for every batch as if it had been written."""
@@ -68,7 +77,7 @@ class Preview:
 
     def missing(self, table: Table, columns: Sequence[str], keys: Sequence[Sequence[bytes]]) -> set[int]:
         """Positions of those keys that the destination does not have yet; ``keys`` has a list for each column."""
-        made = _MADE_WITH_THE_SCHEMA.get(table.name)
+        made = self._made.get(table.name)
         wanted = {ord_ for ord_, field in enumerate(keys[0]) if field != made}
         if table.name not in self.destination.populated:
             return wanted
@@ -80,7 +89,8 @@ class Preview:
         Only those that are ``missing`` are written, and so take something away from others.
         """
         position, key = table.position(column), table.position(table.key[0])
-        owners = {b"local": _BOOTSTRAP_USER} if table.name == "users" else {}
+        made = self._made.get(table.name)
+        owners = {b"local": made} if made is not None else {}
         if table.name in self.destination.tables:
             query = sql.SQL("SELECT {}::text, {}::text FROM {} WHERE {} = ANY ({})").format(
                 sql.Identifier(column),
@@ -89,7 +99,7 @@ class Preview:
                 sql.Identifier(column),
                 sql.Literal([record.fields[position][4:].decode() for record in records]),
             )
-            owners = {value.encode(): convert.uuid(owner) for value, owner in self._connection.execute(query)}
+            owners |= {value.encode(): convert.uuid(owner) for value, owner in self._connection.execute(query)}
         name = f"{_ARRIVING}{table.name}.{column}"
         return {
             ord_

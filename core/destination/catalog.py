@@ -17,30 +17,37 @@ from vestige_tui.core.tables import BY_NAME, Column, Table
 MIN_SERVER_VERSION = 16_00_00
 MIN_PGVECTOR = (0, 5)
 
+REGISTRY = "embedding_model"
 REGISTRY_COLUMNS = ("id", "name", "dimension", "hash")
 
 
 @dataclass(frozen=True, slots=True)
 class FoundColumn:
-    """A column as the catalog has it; ``filled`` means that an INSERT may leave it out."""
+    """A column as the catalog has it; ``filled`` means that an INSERT may leave it out, ``generated`` that it must."""
 
     type: str
     not_null: bool
     filled: bool
+    generated: bool
 
 
 @dataclass(frozen=True, slots=True)
 class FoundTable:
     """A table as the catalog has it; ``constraints`` maps a constraint's name to its columns.
 
-    ``plain`` tells that a ``COPY`` into it does what an ``INSERT`` would: it is a table, without rules, and without
-    row-level security for this role.
+    ``plain`` tells that it is a table without row-level security for this role, so that a ``COPY`` into it does what an
+    ``INSERT`` would; ``has_rules`` that ``ON CONFLICT`` does not work with it.
     """
 
     columns: Mapping[str, FoundColumn]
     key: tuple[str, ...]
     constraints: Mapping[str, tuple[str, ...]]
     plain: bool
+    has_rules: bool
+
+    def takes_copy(self, table: Table) -> bool:
+        """Whether fields in binary form can be copied straight into it: the types have to be the very same."""
+        return self.plain and all(self.columns[column.name].type == column.type.sql for column in table.columns)
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,12 +83,12 @@ def inspect(connection: Connection) -> Destination:
     pgvector_version, vector_schema = _check_pgvector(connection)
     schema = _find_schema(connection)
     tables = {name: table for name in BY_NAME if (table := read_table(connection, schema, name)) is not None}
-    registry = read_table(connection, schema, "embedding_model")
+    registry = read_table(connection, schema, REGISTRY)
     lacking = [name for name in REGISTRY_COLUMNS if registry and name not in registry.columns]
     if lacking:
         differences = tuple(f"embedding_model.{name} is missing" for name in lacking)
         raise SchemaMismatchError(differences, schema=schema)
-    if registry and not _may(connection, schema, "embedding_model", "SELECT"):
+    if registry and not _may(connection, schema, REGISTRY, "SELECT"):
         raise RefusedError(
             "The role may not read the table embedding_model, which names the model of the vectors there.",
             remedy=f"Let its owner run: GRANT SELECT, INSERT ON {schema}.embedding_model TO the role.",
@@ -114,14 +121,17 @@ def check_fit(destination: Destination, model: ModelSignature | None) -> None:
         raise SchemaMismatchError(tuple(differences), schema=destination.schema)
 
 
-def check_writable(connection: Connection, destination: Destination) -> None:
+def check_writable(connection: Connection, destination: Destination, model: ModelSignature | None) -> None:
     """See whether the role may do what a copy does. Raises ``RefusedError`` with everything that it may not."""
     lacking = []
+    if destination.vector_schema is None and not may_create_extension(connection):
+        lacking.append("add pgvector to this database (its owner may, with CREATE EXTENSION vector)")
     if _flag(connection, "SELECT current_setting('transaction_read_only') = 'on'"):
         lacking.append("write at all: default_transaction_read_only is on for it")
     if not _flag(connection, "SELECT has_database_privilege(current_database(), 'TEMPORARY')"):
         lacking.append("create temporary tables (GRANT TEMPORARY ON DATABASE)")
-    if len(destination.tables) < len(BY_NAME) and not _flag(
+    complete = len(destination.tables) == len(BY_NAME) and _exists(connection, destination.schema, REGISTRY)
+    if not complete and not _flag(
         connection,
         "SELECT has_schema_privilege(%s, 'USAGE') AND has_schema_privilege(%s, 'CREATE')",  # a list means any of them
         destination.schema,
@@ -133,11 +143,40 @@ def check_writable(connection: Connection, destination: Destination) -> None:
         for name in destination.tables
         if not all(_may(connection, destination.schema, name, privilege) for privilege in ("SELECT", "INSERT"))
     ]
+    if model is not None:
+        lacking += _lacking_for_model(connection, destination)
     if lacking:
         raise RefusedError(
             "The role may not do what a copy needs. It may not:\n" + "\n".join(f"  - {item}" for item in lacking),
             remedy="Connect as the owner of the database, or let its owner grant what is named above.",
         )
+
+
+def _lacking_for_model(connection: Connection, destination: Destination) -> Iterable[str]:
+    """What the role may not do of what registering a model needs."""
+    if (
+        destination.registered is None
+        and _exists(connection, destination.schema, REGISTRY)
+        and not _may(connection, destination.schema, REGISTRY, "INSERT")
+    ):
+        yield f"register the model in {REGISTRY} (GRANT INSERT)"
+    if destination.dimension is None and "knowledge_nodes" in destination.tables:
+        owns: LiteralString = (
+            "SELECT pg_has_role(relowner, 'MEMBER') FROM pg_class"
+            " WHERE oid = format('%%I.knowledge_nodes', %s::text)::regclass"
+        )
+        if not _flag(connection, owns, destination.schema):
+            yield "give the vectors in knowledge_nodes their dimension (only members of the table's owner may)"
+
+
+def may_create_extension(connection: Connection) -> bool:
+    """Whether the role may add pgvector to this database."""
+    return _flag(
+        connection,
+        """SELECT rolsuper OR (has_database_privilege(current_database(), 'CREATE') AND EXISTS (
+               SELECT 1 FROM pg_available_extension_versions WHERE name = 'vector' AND (trusted OR NOT superuser)))
+           FROM pg_roles WHERE rolname = current_user""",
+    )
 
 
 def _check_server(connection: Connection) -> str:
@@ -152,6 +191,12 @@ def _check_server(connection: Connection) -> str:
         raise RefusedError(
             f"The server is PostgreSQL {shown}; version 16 or newer is needed.",
             remedy="Upgrade the server, or choose another one.",
+        )
+    encoding = connection.info.parameter_status("server_encoding")
+    if encoding != "UTF8":
+        raise RefusedError(
+            f"The database stores text as {encoding}, which cannot hold every memory.",
+            remedy="Create a database with ENCODING 'UTF8' TEMPLATE template0, and name that one.",
         )
     return shown.split()[0]
 
@@ -231,7 +276,8 @@ def read_table(connection: Connection, schema: str, name: str) -> FoundTable | N
     relation = f"{quote_identifier(connection, schema)}.{quote_identifier(connection, name)}"
     columns = connection.execute(
         """SELECT a.attname, CASE WHEN t.typname = 'vector' THEN 'vector' ELSE format_type(a.atttypid, NULL) END,
-                  a.attnotnull, a.atthasdef OR a.attidentity <> '' OR a.attgenerated <> ''
+                  a.attnotnull, a.atthasdef OR a.attidentity <> '' OR a.attgenerated <> '',
+                  a.attidentity = 'a' OR a.attgenerated <> ''
            FROM pg_attribute a JOIN pg_type t ON t.oid = a.atttypid
            WHERE a.attrelid = %s::regclass AND a.attnum > 0 AND NOT a.attisdropped""",
         (relation,),
@@ -250,14 +296,17 @@ def read_table(connection: Connection, schema: str, name: str) -> FoundTable | N
         (relation,),
     ).fetchall()
     plain: LiteralString = (
-        "SELECT relkind IN ('r', 'p') AND NOT relhasrules AND NOT row_security_active(oid)"
-        " FROM pg_class WHERE oid = %s::regclass"
+        "SELECT relkind IN ('r', 'p') AND NOT row_security_active(oid) FROM pg_class WHERE oid = %s::regclass"
+    )
+    rules: LiteralString = (
+        "SELECT EXISTS (SELECT FROM pg_rewrite WHERE ev_class = %s::regclass AND ev_type IN ('2', '3'))"
     )
     return FoundTable(
         columns={name: FoundColumn(*rest) for name, *rest in columns},
         key=tuple(keys[0] or ()) if keys else (),
         constraints={name: tuple(names) for name, names in constraints},
         plain=_flag(connection, plain, relation),
+        has_rules=_flag(connection, rules, relation),
     )
 
 
@@ -269,6 +318,8 @@ def quote_identifier(connection: Connection, name: str) -> str:
 def _differences(table: Table, found: FoundTable) -> Iterable[str]:
     for column in table.columns:
         yield from _column_differences(table, column, found.columns.get(column.name))
+    if found.has_rules:
+        yield f"{table.name} has rules for INSERT or UPDATE, with which INSERT … ON CONFLICT does not work"
     for name, extra in found.columns.items():
         if name not in table.column_names and extra.not_null and not extra.filled:
             yield f"{table.name}.{name} is an extra column that must be filled, and a copy has nothing for it"
@@ -282,3 +333,7 @@ def _column_differences(table: Table, column: Column, found: FoundColumn | None)
         yield f"{table.name}.{column.name} is missing ({column.type.sql})"
     elif found.type not in column.type.fits:
         yield f"{table.name}.{column.name} is {found.type}, the copy needs {column.type.sql}"
+    elif found.generated:
+        yield f"{table.name}.{column.name} is generated by the server, the copy has to write it"
+    elif found.not_null and column.nullable:
+        yield f"{table.name}.{column.name} allows no NULL, the copy needs it for rows that have none"

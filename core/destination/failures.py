@@ -18,6 +18,9 @@ from vestige_tui.core.kinds import Kind
 _ROW_CLASSES = ("22", "23", "44", "54", "P0")
 """Data exceptions, violated constraints, WITH CHECK, program limits, and errors that a trigger raises."""
 
+_ROW_FUNCTIONS = ("ExecWithCheckOptions", "exec_stmt_raise")
+"""Where PostgreSQL finds that a policy of row-level security refuses a row, and where a trigger raises any SQLSTATE."""
+
 _KINDS = {
     "23503": Kind.MISSING_REFERENCE,
     "23505": Kind.ALREADY_TAKEN,
@@ -30,17 +33,21 @@ def is_row_fault(error: psycopg.Error) -> bool:
     """Whether a row caused it, so that its neighbours can be saved; anything else ends the run."""
     if error.sqlstate is None:
         return isinstance(error, psycopg.DataError)
-    return error.sqlstate.startswith(_ROW_CLASSES) or _violates_policy(error)
+    return error.sqlstate.startswith(_ROW_CLASSES) or error.diag.source_function in _ROW_FUNCTIONS
 
 
-def _violates_policy(error: psycopg.Error) -> bool:
-    """Whether row-level security refused a row: the SQLSTATE is that of missing rights, so the place has to tell."""
-    return error.sqlstate == "42501" and error.diag.source_function == "ExecWithCheckOptions"
+def may_have_committed(error: psycopg.Error) -> bool:
+    """Whether it tells nothing of a COMMIT that was on its way: the connection ended, or the COMMIT itself failed."""
+    if error.sqlstate is None:
+        return isinstance(error, psycopg.OperationalError | psycopg.InterfaceError)
+    return error.sqlstate.startswith(("08", "40", "57P"))
 
 
 def is_index_fault(error: psycopg.Error) -> bool:
-    """Whether rows that are there, or missing rights, keep an index from being built: the rows are none the worse."""
-    return (error.sqlstate or "").startswith(("22", "54", "42501"))
+    """Whether rows that are there, missing rights or too little memory keep an index from being built: the rows are
+    none the worse.
+    """
+    return (error.sqlstate or "").startswith(("22", "54", "42501", "53200"))
 
 
 def kind_of(error: psycopg.Error) -> Kind:
@@ -60,6 +67,8 @@ def explained(dsn: Dsn, *, means: str = BATCHES_STAY) -> Iterator[None]:
 def explain(error: psycopg.Error, dsn: Dsn, *, means: str = BATCHES_STAY) -> DestinationError:
     """What an error in the middle of a run means for the operator."""
     state = error.sqlstate or ""
+    if may_have_committed(error):
+        means = LAST_BATCH_UNKNOWN
     if state == "57014" and "statement timeout" in str(error):
         what = "The server stopped a statement because it took longer than statement_timeout allows."
         remedy = "Raise statement_timeout for this role, or set it to 0, and run again."
@@ -68,11 +77,10 @@ def explain(error: psycopg.Error, dsn: Dsn, *, means: str = BATCHES_STAY) -> Des
     elif state[:2] in _STATES:
         what, remedy = _STATES[state[:2]]
     elif state:
-        what = f"PostgreSQL reported: {first_line(error, dsn)} (SQLSTATE {state})"
-        remedy = "Mend what the server names, and run again: what has arrived is skipped."
+        what = f"PostgreSQL reported an error of the kind {type(error).__name__} (SQLSTATE {state})."
+        remedy = "The server's log has its words, which may quote rows. Mend what they name, and run again."
     elif isinstance(error, psycopg.OperationalError | psycopg.InterfaceError):
-        what, remedy = _STATES["08"]  # a connection that breaks tells no SQLSTATE,
-        means = LAST_BATCH_UNKNOWN  # and nothing of a COMMIT that was on its way
+        what, remedy = _STATES["08"]  # a connection that breaks tells no SQLSTATE
     else:
         what = f"The PostgreSQL driver reported a {type(error).__name__}: a fault of vestige-tui."
         remedy = "Please report it, with the log of a run with --log-file."

@@ -6,6 +6,7 @@ Kept up to date row by row, the HNSW index alone makes a load several times slow
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import psycopg
 from psycopg import sql
@@ -27,7 +28,7 @@ _GRAPH_BYTES = 1_000
 
 @dataclass(frozen=True, slots=True)
 class Index:
-    """One index: ``columns`` tell whether an equal one is there under another name."""
+    """One index; ``where`` makes it a partial one."""
 
     name: str
     table: str
@@ -63,48 +64,70 @@ def missing_indexes(connection: Connection, destination: Destination) -> tuple[I
     """The indexes that are not there yet, HNSW last; one that an interrupted build left invalid counts as missing."""
     wanted = [*INDEXES, *([HNSW] if can_index_vectors(destination) else [])]
     rows = connection.execute(
-        """SELECT c.relname, i.relname, m.amname,
+        """SELECT i.relname, c.relname, m.amname, CASE WHEN o.opcdefault THEN '' ELSE o.opcname END,
+                  x.indpred IS NOT NULL,
                   ARRAY(SELECT a.attname::text FROM unnest(x.indkey) WITH ORDINALITY k(attnum, position)
                         JOIN pg_attribute a ON a.attrelid = c.oid AND a.attnum = k.attnum ORDER BY k.position)
            FROM pg_index x JOIN pg_class c ON c.oid = x.indrelid JOIN pg_class i ON i.oid = x.indexrelid
            JOIN pg_am m ON m.oid = i.relam JOIN pg_namespace n ON n.oid = c.relnamespace
+           JOIN pg_opclass o ON o.oid = x.indclass[0]
            WHERE n.nspname = %s AND x.indisvalid""",
         (destination.schema,),
     ).fetchall()
-    names = {row[1] for row in rows}
-    equal = {(table, method, tuple(columns)) for table, _, method, columns in rows}
+    names = {name for name, *_ in rows}
+    found = {(*facts, tuple(columns)) for _, *facts, columns in rows}
     return tuple(
-        index for index in wanted if index.name not in names and (index.table, index.method, index.columns) not in equal
+        index for index in wanted if index.name not in names and not found & _equals(index, destination.dimension or 0)
     )
+
+
+def _equals(index: Index, dimension: int) -> set[tuple[object, ...]]:
+    """What another index has to be to serve as well: table, method, operator class, whether partial, columns."""
+    if index is HNSW and dimension > HNSW_MAX_VECTOR:
+        return {(index.table, index.method, "halfvec_cosine_ops", False, ())}  # of an expression
+    operators = "vector_cosine_ops" if index is HNSW else ""
+    whole = (index.table, index.method, operators, False, index.columns)
+    return {whole} if index.where is None else {whole, (*whole[:3], True, index.columns)}
 
 
 def build(connection: Connection, destination: Destination, index: Index) -> None:
     """Build one index in a transaction of its own; replaces an invalid one of that name. Raises ``psycopg.Error``."""
     try:
-        _build(connection, destination, index, parallel=True)
-    except psycopg.errors.DiskFull:
+        _build(connection, destination, index)
+    except (psycopg.errors.DiskFull, psycopg.errors.OutOfMemory):
         # Parallel workers share memory through /dev/shm, which is small in many containers.
-        _build(connection, destination, index, parallel=False)
+        _build(connection, destination, index, modest=True)
 
 
-def progress(observer: Connection, builder: Connection) -> float | None:
-    """How far the index build of one connection is, from 0 to 1, seen from another; None where nothing is known."""
+class Observed(NamedTuple):
+    """A build as another connection sees it: whether its session is at work, and the fraction done where it tells."""
+
+    working: bool
+    fraction: float | None
+
+
+def observe(observer: Connection, builder: Connection) -> Observed:
+    """Look at the session of ``builder``, which must not be behind a pooler. Raises ``psycopg.Error``."""
     row = observer.execute(
-        """SELECT CASE WHEN blocks_total > 0 THEN blocks_done::float8 / blocks_total
+        """SELECT a.state = 'active',
+                  CASE WHEN blocks_total > 0 THEN blocks_done::float8 / blocks_total
                        WHEN tuples_total > 0 THEN tuples_done::float8 / tuples_total END
-           FROM pg_stat_progress_create_index WHERE pid = %s""",
+           FROM pg_stat_activity a LEFT JOIN pg_stat_progress_create_index p USING (pid) WHERE a.pid = %s""",
         (builder.info.backend_pid,),
     ).fetchone()
-    return None if row is None or row[0] is None else min(1.0, row[0])
+    if row is None:
+        return Observed(working=False, fraction=None)
+    return Observed(bool(row[0]), None if row[1] is None else min(1.0, row[1]))
 
 
-def _build(connection: Connection, destination: Destination, index: Index, *, parallel: bool) -> None:
+def _build(connection: Connection, destination: Destination, index: Index, *, modest: bool = False) -> None:
     with connection.transaction():
-        memory = build_memory(connection, destination, index)
-        connection.execute(sql.SQL("SET LOCAL maintenance_work_mem = {}").format(f"{memory}MB"))
         connection.execute("SET LOCAL statement_timeout = 0")
-        if not parallel:
+        if modest:
             connection.execute("SET LOCAL max_parallel_maintenance_workers = 0")
+        else:
+            memory = build_memory(connection, destination, index)
+            connection.execute(sql.SQL("SET LOCAL maintenance_work_mem = {}").format(f"{memory}MB"))
         connection.execute(sql.SQL("DROP INDEX IF EXISTS {}").format(sql.Identifier(destination.schema, index.name)))
         connection.execute(_definition(destination, index))
 
@@ -112,17 +135,20 @@ def _build(connection: Connection, destination: Destination, index: Index, *, pa
 def build_memory(connection: Connection, destination: Destination, index: Index) -> int:
     """MB for one build: an HNSW graph that does not fit is several times slower to build, and says so in a NOTICE.
 
-    How much memory a server has it does not tell; half of what its planner is told to expect of caches is not exceeded.
+    How much memory a server has it does not tell. What its administrator allows is never lowered, and beyond that no
+    more is asked for than half of what the planner is told to expect of caches.
     """
+    row = connection.execute(
+        "SELECT pg_size_bytes(current_setting(name)) / 1000000"
+        " FROM unnest(ARRAY['maintenance_work_mem', 'effective_cache_size']) name"
+    ).fetchall()
+    allowed, expected = (int(value) for (value,) in row)
     least, most = BUILD_MEMORY_MB
     if index is not HNSW:
-        return least
+        return max(least, allowed)
     rows = count_rows(connection, destination.schema, index.table)
     needed = rows * (4 * (destination.dimension or 0) + _GRAPH_BYTES) * 5 // 4
-    expected = connection.execute(
-        "SELECT pg_size_bytes(current_setting('effective_cache_size')) / 2 / 1000000"
-    ).fetchone()
-    return max(least, min(most, needed // 1_000_000, int(expected[0]) if expected else most))
+    return max(least, allowed, min(most, needed // 1_000_000, expected // 2))
 
 
 def drop_premature(connection: Connection, destination: Destination) -> None:

@@ -81,10 +81,6 @@ def probe(dsn: Dsn) -> Probe:
             privileges = _privileges(connection, schema)
             standby = bool(_value(connection, "SELECT pg_is_in_recovery()"))
             tls = _value(connection, "SELECT version FROM pg_stat_ssl WHERE pid = pg_backend_pid()")
-        if version is not None and not installed and not privileges.extension:
-            refusals.append(_may_not_install())
-        if standby:
-            refusals.insert(0, _standby())
         return Probe(
             server_version=(connection.info.parameter_status("server_version") or "?").split()[0],
             database=connection.info.dbname,
@@ -173,8 +169,7 @@ def _inspect(connection: Connection, refusals: list[RefusedError]) -> catalog.De
     try:
         destination = catalog.inspect(connection)
         catalog.check_fit(destination, destination.registered)
-        if not _value(connection, "SELECT pg_is_in_recovery()"):
-            catalog.check_writable(connection, destination)
+        catalog.check_writable(connection, destination, destination.registered)
     except RefusedError as refusal:
         refusals.append(refusal)
     return destination
@@ -191,14 +186,11 @@ def _pgvector(connection: Connection) -> tuple[str | None, bool]:
 def _privileges(connection: Connection, schema: str | None) -> Privileges:
     row = connection.execute(
         """SELECT coalesce(has_schema_privilege(%(schema)s, 'CREATE'), false),
-                  has_database_privilege(current_database(), 'TEMPORARY'),
-                  rolsuper OR (has_database_privilege(current_database(), 'CREATE') AND EXISTS (
-                      SELECT 1 FROM pg_available_extension_versions
-                      WHERE name = 'vector' AND (trusted OR NOT superuser)))
-           FROM pg_roles WHERE rolname = current_user""",
+                  has_database_privilege(current_database(), 'TEMPORARY')""",
         {"schema": schema},
     ).fetchone()
-    return Privileges(*(row or (False, False, False)))
+    create, temporary = row or (False, False)
+    return Privileges(create, temporary, catalog.may_create_extension(connection))
 
 
 def _count_rows(connection: Connection, destination: catalog.Destination) -> dict[str, int | None]:
@@ -215,17 +207,3 @@ def _count_rows(connection: Connection, destination: catalog.Destination) -> dic
 def _value(connection: Connection, query: str) -> str | None:
     row = connection.execute(query).fetchone()
     return row[0] if row else None
-
-
-def _standby() -> RefusedError:
-    return RefusedError(
-        "The server is a standby: it follows another server and takes no writes.",
-        remedy="Connect to the primary server.",
-    )
-
-
-def _may_not_install() -> RefusedError:
-    return RefusedError(
-        "The server has pgvector, but this database does not use it yet, and your user may not add it.",
-        remedy="Let the owner of the database run once in it: CREATE EXTENSION vector;",
-    )

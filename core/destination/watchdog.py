@@ -33,12 +33,13 @@ _ASK_AGAIN = 1.0
 class Watchdog:
     """Watches over one connection while the block runs; ``cancel`` is the operator's wish to stop."""
 
-    def __init__(self, connection: Connection, cancel: threading.Event, answer_timeout: float = ANSWER_TIMEOUT) -> None:
+    def __init__(self, connection: Connection, cancel: threading.Event, answer_timeout: float | None = None) -> None:
         self._connection = connection
         self._cancel = cancel
-        self._answer_timeout = answer_timeout
-        self._deadline: float | None = None
-        self._interruptible = False
+        self._answer_timeout = ANSWER_TIMEOUT if answer_timeout is None else answer_timeout
+        self._lock = threading.Lock()
+        self._step: _Step | None = None
+        self._interrupted = False
         self._cut = False
         self._done = threading.Event()
         self._thread = threading.Thread(target=self._watch, name="watchdog", daemon=True)
@@ -59,21 +60,21 @@ class Watchdog:
 
         Raises ``Cancelled`` or ``DestinationError`` instead of psycopg's error where the watchdog ended the wait.
         """
-        self._interruptible = long
-        self._deadline = None if long else time.monotonic() + self._answer_timeout
+        with self._lock:
+            self._step = _Step(time.monotonic(), long)
         try:
-            if long and self._cancel.is_set():  # asked before there was anything to interrupt
+            if long and self._stopping:  # asked before there was anything to interrupt
                 raise Cancelled
             yield
         except psycopg.errors.QueryCanceled:
-            if self._cancel.is_set():
+            if self._stopping:
                 raise Cancelled from None
             raise
         except psycopg.OperationalError:
             if not self._cut:
                 raise
-            if self._cancel.is_set():
-                raise Cancelled from None
+            if self._stopping:
+                raise Cancelled(unknown=True) from None
             raise DestinationError(
                 f"The server has not answered for {self._answer_timeout:,.0f} seconds.",
                 means=LAST_BATCH_UNKNOWN,  # the server may still be at it
@@ -81,24 +82,43 @@ class Watchdog:
                 "what has arrived is skipped.",
             ) from None
         finally:
-            self._deadline = None
-            self._interruptible = False
+            with self._lock:
+                self._step = None
+
+    def interrupt(self) -> None:
+        """Have the server stop the long step that is under way: nobody waits for it any more."""
+        self._interrupted = True
+
+    def silent_since(self, moment: float) -> None:
+        """Somebody has seen that the server has not been at work on this connection's step since then."""
+        with self._lock:
+            step = self._step
+            if step is not None and time.monotonic() - max(moment, step.started) > self._answer_timeout:
+                self._shut_down()
+
+    @property
+    def _stopping(self) -> bool:
+        return self._interrupted or self._cancel.is_set()
 
     def _watch(self) -> None:
-        cancelled, asked = False, float("-inf")
+        stopping_since, asked = float("inf"), float("-inf")
         while not self._done.wait(_TICK):
             now = time.monotonic()
-            if self._cancel.is_set() and not cancelled:
-                cancelled = True
-                self._deadline = min(self._deadline or float("inf"), now + CANCEL_GRACE)
-            if cancelled and self._interruptible and now > asked + _ASK_AGAIN:
+            if self._stopping:
+                stopping_since = min(stopping_since, now)
+            step = self._step
+            if step is None:
+                continue
+            if step.long and stopping_since <= now and now > asked + _ASK_AGAIN:
                 asked = now
                 with suppress(psycopg.Error):
                     self._connection.cancel_safe(timeout=CANCEL_GRACE / 2)
-            deadline = self._deadline
-            if deadline is not None and time.monotonic() > deadline:
-                self._shut_down()
-                return
+            limit = float("inf") if step.long else step.started + self._answer_timeout
+            limit = min(limit, max(step.started, stopping_since) + CANCEL_GRACE)
+            with self._lock:
+                if self._step is step and time.monotonic() > limit:
+                    self._shut_down()
+                    return
 
     def _shut_down(self) -> None:
         self._cut = True
@@ -108,6 +128,11 @@ class Watchdog:
                 link.shutdown(socket.SHUT_RDWR)
             finally:
                 link.detach()  # libpq closes it
+
+
+class _Step(NamedTuple):
+    started: float
+    long: bool
 
 
 class Link(NamedTuple):

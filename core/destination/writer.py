@@ -10,7 +10,7 @@ Behind a pooler, where a session ends with its transaction, staging table and ba
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from itertools import accumulate, chain
 
@@ -21,7 +21,7 @@ from psycopg.pq import ExecStatus
 from vestige_tui.core import wire
 from vestige_tui.core.destination.catalog import Destination
 from vestige_tui.core.destination.connect import Connection
-from vestige_tui.core.destination.failures import is_row_fault
+from vestige_tui.core.destination.failures import is_row_fault, may_have_committed
 from vestige_tui.core.destination.faults import dropped_row, refused_row
 from vestige_tui.core.destination.keys import KeyLookup
 from vestige_tui.core.destination.schema import column_type, identifiers
@@ -77,7 +77,7 @@ class TableWriter:
         self._table = table
         self._found = destination.tables[table.name]
         self._pooled = destination.pooled
-        self._straight = self._found.plain and table.name not in destination.populated
+        self._straight = table.name not in destination.populated and self._found.takes_copy(table)
         self._has_stage = False
         self._lookup = KeyLookup(destination, table, self._found.key)
         name = f"vestige_tui_{table.name}"
@@ -109,22 +109,24 @@ class TableWriter:
             sql.SQL(", ").join(sql.Identifier("s", name) for name in self._found.key),
         )
 
-    def write(self, batches: Sequence[Records]) -> list[Written]:
-        """One transaction a batch, with all rows that the server takes; what became of each."""
+    def write(self, batches: Sequence[Records]) -> Iterator[Written]:
+        """One transaction a batch, with all rows that the server takes; what became of each, once it is certain."""
         if self._straight:
-            return [self._write_straight(records) for records in batches]
-        if self._pooled:
-            return [self._write_alone(records) for records in batches]
+            return map(self._write_straight, batches)
+        if self._pooled or not self._staged(batches):
+            return map(self._write_alone, batches)
+        return self._insert_staged(batches)
+
+    def _staged(self, batches: Sequence[Records]) -> bool:
+        """Bring a whole group into the staging table, unless one of its rows cannot even be staged."""
         self._make_stage()
         try:
             self._send([*chain.from_iterable(batches)])
-        except psycopg.Error as error:  # a row that cannot even be staged
+        except psycopg.Error as error:
             if not is_row_fault(error):
                 raise
-            return [self._write_alone(records) for records in batches]
-        results = self._insert_staged(batches)
-        self._connection.execute(self._empty_stage)
-        return results
+            return False
+        return True
 
     # Numbers are written into these statements: with parameters, a % in a schema's name would be taken for one.
 
@@ -169,10 +171,14 @@ class TableWriter:
                 copy.write(wire.rows(rows))
             return cursor.rowcount
 
-    def _insert_staged(self, batches: Sequence[Records]) -> list[Written]:
-        """Insert each batch from the staging table in a transaction of its own, paying for one round trip."""
+    def _insert_staged(self, batches: Sequence[Records]) -> Iterator[Written]:
+        """Insert each batch from the staging table in a transaction of its own, paying for one round trip.
+
+        The answer to a transaction's end is not seen: of the last one before a connection is lost nothing is certain.
+        """
         starts = [*accumulate((len(records) for records in batches[:-1]), initial=0)]
         answers = [[self._connection.cursor() for _ in range(3)] for _ in batches]
+        failure: psycopg.Error | None = None
         try:
             with self._connection.pipeline() as pipeline:
                 for low, records, (present, inserted, checked) in zip(starts, batches, answers, strict=True):
@@ -183,16 +189,24 @@ class TableWriter:
                     pipeline.sync()  # ends the transaction
         except psycopg.Error as error:
             if not is_row_fault(error):
-                raise
-        outcomes = []
+                failure = error
+        outcomes: list[_Outcome] = []
         for low, records, (present, inserted, checked) in zip(starts, batches, answers, strict=True):
             if checked.pgresult is not None and checked.pgresult.status == ExecStatus.COMMAND_OK:
                 there = frozenset(row[0] for row in present) if present.description else frozenset()
                 outcomes.append(_Outcome(inserted.rowcount, there))
+            elif failure is not None:
+                break
             else:  # refused, or not sent any more after another one was
                 with self._connection.transaction():
                     outcomes.append(self._insert_apart(records, low))
-        return self._summaries(batches, starts, outcomes)
+        if failure is not None:
+            if may_have_committed(failure):
+                outcomes = outcomes[:-1]
+            yield from self._summaries(batches, starts, outcomes, certain=False)
+            raise failure
+        yield from self._summaries(batches, starts, outcomes)
+        self._connection.execute(self._empty_stage)
 
     def _write_alone(self, records: Records) -> Written:
         """Stage and insert one batch in one transaction; halve it where a row cannot even be staged."""
@@ -240,19 +254,20 @@ class TableWriter:
         return self._halve(low, middle, faults) + self._halve(middle, high, faults)
 
     def _summaries(
-        self, batches: Sequence[Records], starts: Sequence[int], outcomes: Sequence[_Outcome]
+        self, batches: Sequence[Records], starts: Sequence[int], outcomes: Sequence[_Outcome], *, certain: bool = True
     ) -> list[Written]:
-        """What became of each batch: a row neither inserted nor refused must be there already, and that is seen to."""
+        """What became of the batches that have an outcome.
+
+        A row neither inserted nor refused must be there already; that is made ``certain``, while there is a connection.
+        """
+        done = [*zip(starts, batches, outcomes, strict=False)]
         short = [
             (low, low + len(records))
-            for low, records, outcome in zip(starts, batches, outcomes, strict=True)
+            for low, records, outcome in done
             if outcome.inserted + len(outcome.faults) < len(records)
         ]
-        lost = self._lost(short) if short else set()
-        return [
-            self._summary(records, low, outcome, lost)
-            for low, records, outcome in zip(starts, batches, outcomes, strict=True)
-        ]
+        lost = self._lost(short) if short and certain else set()
+        return [self._summary(records, low, outcome, lost) for low, records, outcome in done]
 
     def _lost(self, ranges: Sequence[tuple[int, int]]) -> set[int]:
         """Staged rows within these ranges that are not at the destination, whatever the reason."""

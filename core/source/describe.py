@@ -11,7 +11,7 @@ from pathlib import Path
 
 from vestige_tui.core.convert import SqliteValue
 from vestige_tui.core.errors import SourceError
-from vestige_tui.core.model import ModelSignature
+from vestige_tui.core.model import MAX_DIMENSION, ModelSignature
 from vestige_tui.core.source.layouts import LIVE_VECTORS, MIRRORED, ResolvedSource, Shape, has, resolve
 from vestige_tui.core.source.opening import open_source, side_files
 
@@ -46,7 +46,8 @@ class SourceDescription:
 
     ``rows`` counts the rows of each destination table; ``missing_v15`` names the V15 parts that are not there;
     ``other_models`` counts the memories whose only vectors were made by another model than ``model``;
-    ``left_behind`` counts the rows of each table that has no destination.
+    ``left_behind`` counts the rows of each table that has no destination, and the values of each such column of
+    another table, named ``table.column``.
     """
 
     path: Path
@@ -89,6 +90,11 @@ def describe(path: Path) -> SourceDescription:
 def describe_open(connection: sqlite3.Connection, path: Path) -> SourceDescription:
     """Describe the file behind an open connection. Raises ``SourceError`` where it is no Vestige database."""
     shape = read_shape(connection)
+    if not all(isinstance(name, str) for table, columns in shape.items() for name in (table, *columns)):
+        raise SourceError(
+            f"{path} has a table or a column whose name is not readable text.",
+            remedy="The file may be damaged: check it with sqlite3 FILE 'PRAGMA integrity_check'.",
+        )
     sources = resolve(shape)
     if "knowledge_nodes" not in sources:
         raise SourceError(
@@ -172,7 +178,9 @@ def _registered(connection: sqlite3.Connection, shape: Shape) -> ModelSignature 
     if not has(shape, tuple(f"embedding_model.{column}" for column in ("id", "name", "dimension", "hash"))):
         return None
     row = connection.execute("SELECT name, dimension, hash FROM embedding_model WHERE id = 1").fetchone()
-    if row is None or not isinstance(row[0], str) or not isinstance(row[1], int) or row[1] < 1:
+    if row is None or not isinstance(row[0], str) or "\0" in row[0] or not isinstance(row[1], int):
+        return None
+    if not 1 <= row[1] <= MAX_DIMENSION:
         return None
     return ModelSignature(row[0], row[1], row[2]) if isinstance(row[2], str) and row[2] else ModelSignature(*row[:2])
 
@@ -216,7 +224,15 @@ def _model_name(value: SqliteValue) -> str | None:
 
 
 def _left_behind(connection: sqlite3.Connection, shape: Shape, sources: dict[str, ResolvedSource]) -> dict[str, int]:
-    used = {source.source.table for source in sources.values()} | BOOKKEEPING
-    used |= {need.partition(".")[0] for source in sources.values() for need in source.used}
-    counts = {name: count_rows(connection, name) for name in sorted(shape.keys() - used)}
+    """Rows of the tables, and values of the columns (``table.column``), that have no destination."""
+    used = {need for source in sources.values() for need in source.used}
+    read = {source.source.table for source in sources.values()}
+    known = read | BOOKKEEPING | {need.partition(".")[0] for need in used}
+    counts = {name: count_rows(connection, name) for name in sorted(shape.keys() - known)}
+    whole = {source.source.table for source in sources.values() if source.source.rest is not None}
+    for table in sorted(read - whole):
+        columns = [name for name in shape[table] if f"{table}.{name}" not in used]
+        numbers = ", ".join(f"count({quoted(name)})" for name in columns)
+        found = connection.execute(f"SELECT {numbers} FROM {quoted(table)}").fetchone() if columns else ()
+        counts |= {f"{table}.{name}": number for name, number in zip(columns, found, strict=True)}
     return {name: count for name, count in counts.items() if count}

@@ -125,8 +125,8 @@ def _renamed(table: str, **columns: str) -> dict[str, tuple[Expression, ...]]:
 
 
 SOURCES: Mapping[str, tuple[TableSource, ...]] = {
-    "users": (TableSource("users", ("id", "handle")),),
-    "groups": (TableSource("groups", ("id", "handle")),),
+    "users": (TableSource("users", ("id", "handle"), rest="metadata"),),
+    "groups": (TableSource("groups", ("id", "handle"), rest="metadata"),),
     "group_memberships": (TableSource("group_memberships", ("user_id", "group_id")),),
     "knowledge_nodes": (
         TableSource(
@@ -165,7 +165,7 @@ SOURCES: Mapping[str, tuple[TableSource, ...]] = {
             columns=_renamed("memory_connections", weight="strength", edge_type="link_type"),
         ),
     ),
-    "review_events": (TableSource("review_events", ("id", "memory_id")),),
+    "review_events": (TableSource("review_events", ("id", "memory_id"), rest="metadata"),),
     "domains": (TableSource("domains", ("id",)),),
 }
 

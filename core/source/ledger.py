@@ -20,7 +20,7 @@ class Ledger:
     """Sets of keys by table name, in a temporary SQLite database that vanishes with the connection."""
 
     def __init__(self) -> None:
-        self._connection = sqlite3.connect("", isolation_level=None, check_same_thread=False)
+        self._connection = sqlite3.connect("", isolation_level=None)
         self._connection.execute("PRAGMA journal_mode = OFF")
         self._connection.execute("PRAGMA synchronous = OFF")
         self._connection.execute("CREATE TABLE met (name TEXT, key BLOB, PRIMARY KEY (name, key)) WITHOUT ROWID")

@@ -1,18 +1,25 @@
-"""Opening a SQLite file without changing it, and saying in plain words why one cannot be read."""
+"""Opening a SQLite file without changing it, and saying in plain words why one cannot be read.
+
+SQLite's locks belong to the process: were the file opened here in any other way, closing it would drop the locks of
+every connection of this process, and a Vestige could write into a file that a copy is reading. So it is only looked at
+by ``stat`` and by SQLite itself.
+"""
 
 from __future__ import annotations
 
+import os
 import shutil
 import sqlite3
+import subprocess
+import sys
 from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 
 from vestige_tui.core.convert import decode_text
 from vestige_tui.core.errors import NOTHING_CHANGED, SourceError
 from vestige_tui.core.source.scratch import private_folder
 
-MAGIC = b"SQLite format 3\0"
 BUSY_TIMEOUT = 10.0
 """Seconds to wait for a lock that another program holds on the file."""
 
@@ -34,11 +41,11 @@ def open_source(path: Path, *, copy_of: Path | None = None) -> Iterator[sqlite3.
     ``path`` is a copy of it. Raises ``SourceError``, also for whatever SQLite reports inside the block.
     """
     check_file(path)
-    _check_length(path)
     with explained(copy_of or path), _without_traces(path):
         connection = _read_in_place(path)
         if connection is not None:
             with closing(connection), _undisturbed(path):
+                _check_length(connection, path)
                 yield connection
             return
         with private_folder() as folder, closing(_begin_reading(_raw_copy(path, folder))) as connection:
@@ -67,7 +74,6 @@ def connect(path: Path, mode: str, timeout: float = BUSY_TIMEOUT) -> sqlite3.Con
         uri=True,
         isolation_level=None,
         timeout=timeout,
-        check_same_thread=False,
     )
     connection.text_factory = decode_text
     return connection
@@ -163,8 +169,7 @@ def check_file(path: Path) -> None:
             raise SourceError(f"{path} is a folder.", remedy="Name the database file inside it, usually vestige.db.")
         if path.exists() and not path.is_file():  # reading from a named pipe would wait forever
             raise SourceError(f"{path} is not a file.", remedy="Name the database file, usually vestige.db.")
-        with path.open("rb") as file:
-            start = file.read(len(MAGIC))
+        empty = path.stat().st_size == 0
     except FileNotFoundError:
         raise SourceError(f"{path} does not exist.", remedy="Check the path; the file is usually vestige.db.") from None
     except OSError as error:
@@ -172,15 +177,14 @@ def check_file(path: Path) -> None:
             f"{path} cannot be read: {error.strerror or error}.",
             remedy="Check the permissions of the file and of its folder.",
         ) from None
-    if not start:
+    if not os.access(path, os.R_OK):
+        raise SourceError(
+            f"{path} may not be read by this user.", remedy="Check the permissions of the file and of its folder."
+        )
+    if empty:
         raise SourceError(
             f"{path} is empty: there is no memory in it.",
             remedy="Look for another vestige.db, or for a backup of this one.",
-        )
-    if start != MAGIC:
-        raise SourceError(
-            f"{path} is not a plain SQLite database; it may be encrypted (SQLCipher), damaged, or of another kind.",
-            remedy="If it is encrypted, let Vestige export it without encryption; otherwise look for a backup.",
         )
 
 
@@ -222,12 +226,14 @@ def _undisturbed(path: Path) -> Iterator[None]:
         )
 
 
-def _check_length(path: Path) -> None:
-    """Refuse a file whose end is missing: SQLite takes what is missing of its last page for zeros.
+def _check_length(connection: sqlite3.Connection, path: Path) -> None:
+    """Refuse a file whose last page is cut short: SQLite takes what is missing of it for zeros.
 
-    With a WAL or a journal beside it, a file may be shorter than its header says.
+    With a WAL or a journal beside it, a file may be shorter than SQLite says.
     """
-    if _missing_bytes(path) and not side_files(path) and (missing := _missing_bytes(path)):
+    (pages,), (size,) = (connection.execute(f"PRAGMA {name}").fetchone() for name in ("page_count", "page_size"))
+    missing = pages * size - path.stat().st_size
+    if missing > 0 and not any(file.stat().st_size for file in side_files(path) if not file.name.endswith("-shm")):
         raise _incomplete(path, missing)
 
 
@@ -239,20 +245,20 @@ def _incomplete(path: Path, missing: int) -> SourceError:
 
 
 def _missing_bytes(path: Path) -> int:
-    """How much shorter a file is than its header says.
+    """How much shorter a damaged file is than its header says. It is read by a process of its own, for its locks' sake.
 
     SQLite's file format: page size at 16, page count at 28, which counts where the numbers at 24 and 92 are equal.
     """
-    try:
-        with path.open("rb") as file:
-            header = file.read(100)
-        if header[24:28] != header[92:96]:  # written by a SQLite that did not keep the page count
-            return 0
-        page_size = int.from_bytes(header[16:18], "big")
-        page_size = 65_536 if page_size == 1 else page_size
-        return max(0, page_size * int.from_bytes(header[28:32], "big") - path.stat().st_size)
-    except OSError:
-        return 0
+    read = "import sys; print(open(sys.argv[1], 'rb').read(100).hex())"
+    with suppress(OSError, ValueError, subprocess.SubprocessError):
+        command = [sys.executable, "-c", read, str(path)]
+        done = subprocess.run(command, capture_output=True, timeout=10, check=True)  # noqa: S603  (our own words)
+        header = bytes.fromhex(done.stdout.decode().strip())
+        if len(header) == 100 and header[24:28] == header[92:96]:  # else by a SQLite that did not keep the page count
+            page_size = int.from_bytes(header[16:18], "big")
+            page_size = 65_536 if page_size == 1 else page_size
+            return max(0, page_size * int.from_bytes(header[28:32], "big") - path.stat().st_size)
+    return 0
 
 
 _EXPLANATIONS = {
@@ -265,7 +271,7 @@ _EXPLANATIONS = {
         "Check that it still exists, and the permissions of its folder.",
     ),
     "NOTADB": (
-        "{path} is not a SQLite database; it may be encrypted (SQLCipher) or damaged.",
+        "{path} is not a plain SQLite database; it may be encrypted (SQLCipher), damaged, or of another kind.",
         "If it is encrypted, let Vestige export it without encryption; otherwise look for a backup.",
     ),
     "CORRUPT": (

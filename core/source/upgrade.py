@@ -9,7 +9,6 @@ from __future__ import annotations
 import os
 import shutil
 import sqlite3
-from collections.abc import Callable
 from contextlib import closing
 from datetime import UTC, datetime
 from pathlib import Path
@@ -49,11 +48,11 @@ TABLES: dict[str, str] = {
 """The tables that V15 adds."""
 
 
-def upgrade_in_place(path: Path, on_backup: Callable[[Path], None] = lambda _: None) -> Path:
+def upgrade_in_place(path: Path) -> Path:
     """Back the file up beside itself, then upgrade it in one transaction; returns the backup's path.
 
-    ``on_backup`` is told that path before anything in the file changes. Raises ``RefusedError`` while another program
-    holds the write lock, and ``SourceError`` where the backup or the upgrade fails; the file is then as it was.
+    Raises ``RefusedError`` while another program holds the write lock, and ``SourceError`` where the backup or the
+    upgrade fails; the file is then as it was.
     """
     opening.check_file(path)
     if not os.access(path, os.W_OK):
@@ -72,9 +71,13 @@ def upgrade_in_place(path: Path, on_backup: Callable[[Path], None] = lambda _: N
                 ) from None
             raise
         backup = _back_up(path)
-        on_backup(backup)
-        _add_v15(connection)
-        connection.execute("COMMIT")
+        try:
+            _add_v15(connection)
+            connection.execute("COMMIT")
+        except sqlite3.Error as error:
+            failure = opening.explain(error, path)
+            failure.means = f"The upgrade failed, and the file is as it was. The backup that was made stays: {backup}"
+            raise failure from error
     return backup
 
 
@@ -178,18 +181,16 @@ def _fill_codebase(connection: sqlite3.Connection) -> None:
     if not sources:
         return
     value = sources[0] if len(sources) == 1 else f"coalesce({', '.join(sources)})"
-    statement = f"UPDATE knowledge_nodes AS n SET codebase = {value} WHERE {value} IS NOT NULL"
-    connection.execute("SAVEPOINT codebase")
-    try:
-        connection.execute(statement)
-    except sqlite3.DatabaseError:  # the full-text index is damaged, or needs a tokenizer that only Vestige has
-        connection.execute("ROLLBACK TO codebase")
-        _execute_without_triggers(connection, statement)
-    connection.execute("RELEASE codebase")
+    _execute_without_triggers(
+        connection, f"UPDATE knowledge_nodes AS n SET codebase = {value} WHERE {value} IS NOT NULL"
+    )
 
 
 def _execute_without_triggers(connection: sqlite3.Connection, statement: str) -> None:
-    """Change memories behind the back of their triggers, which keep an index of content and tags alone."""
+    """Change memories behind the back of their triggers: whatever these do, nothing that is there is to change.
+
+    The full-text index, which Vestige keeps by triggers, covers none of the columns that the upgrade fills.
+    """
     triggers = connection.execute(
         "SELECT name, sql FROM sqlite_schema WHERE type = 'trigger' AND tbl_name = 'knowledge_nodes'"
     ).fetchall()

@@ -5,7 +5,7 @@ from __future__ import annotations
 import random
 import sqlite3
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import closing
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -557,7 +557,7 @@ def test_the_first_of_two_users_is_kept_whatever_the_writers_do(
     preview = copy(small_source, database, dry_run=True, batch_size=1)
     write = TableWriter.write
 
-    def slowly(self: TableWriter, batches: Sequence[Sequence[Record]]) -> list[Written]:
+    def slowly(self: TableWriter, batches: Sequence[Sequence[Record]]) -> Iterator[Written]:
         if any(record.key == (ids[0],) for records in batches for record in records):
             time.sleep(0.5)
         return write(self, batches)

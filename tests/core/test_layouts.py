@@ -99,11 +99,16 @@ def left_behind(source: Path) -> dict[str, int]:
     """The rows of every table whose rows, or whose vectors, do not come along."""
     taken = {"knowledge_nodes", "node_embeddings", "memory_connections", "schema_version", "domains",
              "embedding_model", "embedding_profiles", "embedding_profile_state", "embedding_profile_vectors"}  # fmt: skip
-    names = {row[0] for row in query(source, "SELECT name FROM sqlite_master WHERE type = 'table'")} - taken
+    names = {row[0] for row in query(source, "SELECT name FROM sqlite_master WHERE type = 'table'")}
     found = {
         name: query(source, f'SELECT count(*) FROM "{name}"')[0][0]
-        for name in names
+        for name in names - taken
         if not name.startswith(("sqlite_", "knowledge_fts"))
+    }
+    found |= {
+        f"memory_connections.{name}": query(source, f"SELECT count({name}) FROM memory_connections")[0][0]
+        for name in ("last_activated", "activation_count")
+        if "memory_connections" in names
     }
     return {name: count for name, count in found.items() if count}
 

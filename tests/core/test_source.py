@@ -21,6 +21,7 @@ from tests.support.runs import copy
 from tests.support.servers import Database
 from tests.support.sources import SMALL_SPEC, Sources, edit, memory_ids, query, signature
 from vestige_tui.core import events
+from vestige_tui.core.destination.writer import TableWriter
 from vestige_tui.core.errors import NOTHING_CHANGED, SourceError
 from vestige_tui.core.model import ModelSignature
 from vestige_tui.core.report import Outcome
@@ -200,16 +201,18 @@ def test_a_copy_leaves_the_source_as_it_was(sources: Sources, database: Database
     assert state(sources.folder) == before
 
 
-def test_a_failed_copy_leaves_the_source_as_it_was(sources: Sources, database: Database) -> None:
+def test_a_failed_copy_leaves_the_source_as_it_was(
+    sources: Sources, database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
     source = sources.seed()
     before = state(sources.folder)
 
-    def fall_over(event: events.Event) -> None:
-        if isinstance(event, events.TableProgress) and event.table == "edges":
-            raise RuntimeError("watcher")
+    def fall_over(*_: object) -> None:
+        raise RuntimeError("writer")
 
-    with pytest.raises(RuntimeError, match="watcher"):
-        copy(source, database, on_event=fall_over)
+    monkeypatch.setattr(TableWriter, "write", fall_over)
+    with pytest.raises(RuntimeError, match="writer"):
+        copy(source, database)
     assert state(sources.folder) == before
 
 
@@ -384,6 +387,11 @@ def left_behind(source: Path) -> dict[str, int]:
         name: query(source, f'SELECT count(*) FROM "{name}"')[0][0]
         for name in names
         if name not in ours and not name.startswith(("sqlite_", "knowledge_fts"))
+    }
+    counts |= {
+        f"memory_connections.{name}": query(source, f"SELECT count({name}) FROM memory_connections")[0][0]
+        for name in ("last_activated", "activation_count")
+        if "memory_connections" in names
     }
     return {name: count for name, count in counts.items() if count}
 

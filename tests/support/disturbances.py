@@ -31,7 +31,7 @@ MOMENTS = {
     "inserting": INSERT_MEMORIES,
     "committing": COMMIT,
     "looking for indexes": b"FROM pg_index x JOIN",
-    "building an index": b"CREATE INDEX",
+    "building an index": b'CREATE INDEX "idx',
 }
 """What a run asks of the server in its course, by a part of the request."""
 

@@ -38,8 +38,8 @@ for line in sys.stdin:
             copy(*json.loads(line))
         finally:
             os._exit(0)
-    os.waitpid(child, 0)
-    os.write(1, b"gone\\n")
+    _, status = os.waitpid(child, 0)
+    os.write(1, b"killed\\n" if os.WIFSIGNALED(status) else b"ended\\n")
 """
 
 
@@ -49,26 +49,22 @@ class Nursery:
     def __init__(self, process: subprocess.Popen[str]) -> None:
         self._process = process
 
-    def copy_until(self, source: Path, url: str, after: int, delay: float, **options: object) -> str | None:
-        """Run a copy and kill it ``delay`` seconds after its ``after``-th sign of progress.
+    def copy_until(self, source: Path, url: str, after: int, delay: float, **options: object) -> bool:
+        """Run a copy and kill it ``delay`` seconds after its ``after``-th sign of progress; whether it was killed.
 
-        Returns the outcome of a copy that was faster than that, None for one that was killed.
+        A copy that is refused or ends by itself before that was not.
         """
         assert self._process.stdin is not None
         self._process.stdin.write(json.dumps([str(source), url, options]) + "\n")
         self._process.stdin.flush()
         child = int(self._read())
         signs = 0
-        outcome = None
-        while (line := self._read()) != "gone":
-            if line != ".":
-                outcome = line
-                continue
-            signs += 1
-            if signs == after:
+        while (line := self._read()) not in ("killed", "ended"):
+            signs += line == "."
+            if line == "." and signs == after:
                 time.sleep(delay)
                 os.kill(child, signal.SIGKILL)
-        return outcome
+        return line == "killed"
 
     def _read(self) -> str:
         assert self._process.stdout is not None
