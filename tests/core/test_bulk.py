@@ -23,6 +23,10 @@ from vestige_tui.core.convert import BrokenText, SqliteValue, ValueProblem
 from vestige_tui.core.destination.writer import TableWriter
 from vestige_tui.core.kinds import Kind
 from vestige_tui.core.report import Outcome
+from vestige_tui.core.source import reader
+from vestige_tui.core.source.describe import describe_open
+from vestige_tui.core.source.opening import open_source
+from vestige_tui.core.source.reader import TableReader
 from vestige_tui.core.tables import BY_NAME, Column, PgType
 
 DIMENSION = 3
@@ -176,3 +180,17 @@ def test_ids_of_the_source_in_another_spelling_are_found(small_source: Path, cop
     assert report.tables["knowledge_nodes"].already_present == 30
     assert report.tables["scheduling"].already_present == report.tables["scheduling"].source
     assert UUID(memory_ids(small_source)[0])
+
+
+def test_large_memories_make_small_batches(sources: Sources, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whatever the number of rows that a batch may have."""
+    monkeypatch.setattr(reader, "BATCH_BYTES", 10_000)
+    source = sources.seed()
+    edit(source, "UPDATE knowledge_nodes SET content = hex(zeroblob(2000)), embedding = NULL WHERE rowid > 10")
+    with open_source(source) as connection:
+        found = describe_open(connection, source)
+        table = TableReader(connection, found.sources["knowledge_nodes"], 8, None)
+        for batches in ([*table.batches(500)], [*table.unsent_batches(500, ["id"])]):
+            assert sum(batch.read for batch in batches) == 30
+            assert max(batch.size for batch in batches) < 10_000 + 6_000
+            assert len(batches) > 5

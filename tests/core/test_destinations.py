@@ -16,6 +16,7 @@ import pytest
 
 from tests.support.clusters import Cluster, free_port, give_away, identity
 from tests.support.destination import fingerprint, read_tables
+from tests.support.disturbances import arrived, interrupted
 from tests.support.expected import BOOTSTRAP_USER, expected_tables
 from tests.support.hostile import foretold_and_copied
 from tests.support.runs import TABLES, copy, counts
@@ -549,3 +550,85 @@ def test_a_trigger_that_swallows_rows(sources: Sources, tcp_database: Database) 
     assert tcp_database.value("SELECT count(*) FROM knowledge_nodes") == 29
     assert report.memories_copied == 29
     assert chosen in {error.row for error in report.errors if error.table == "knowledge_nodes"}
+
+
+def test_a_trigger_that_raises_a_code_of_its_own(sources: Sources, tcp_database: Database) -> None:
+    """Its message may quote the memory; it costs that memory alone, and is repeated nowhere."""
+    source = sources.seed()
+    copy(source, tcp_database)
+    chosen = memory_ids(source)[3]
+    tcp_database.execute(
+        "TRUNCATE knowledge_nodes CASCADE",
+        "CREATE FUNCTION refuse() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN"
+        f" IF NEW.id = '{chosen}' THEN RAISE EXCEPTION 'canary %', NEW.content USING ERRCODE = 'VT001'; END IF;"
+        " RETURN NEW; END $$",
+        "CREATE TRIGGER refuse BEFORE INSERT ON knowledge_nodes FOR EACH ROW EXECUTE FUNCTION refuse()",
+    )
+    report = copy(source, tcp_database)
+    assert report.memories_copied == 29
+    assert {error.row for error in report.errors if error.table == "knowledge_nodes"} == {chosen}
+    assert "canary" not in report.to_json()
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        ("ALTER TABLE knowledge_nodes DROP COLUMN codebase,"
+         " ADD COLUMN codebase text GENERATED ALWAYS AS (node_type) STORED", "codebase is generated"),
+        ("CREATE RULE told AS ON INSERT TO edges DO ALSO NOTIFY told", "edges has rules"),
+        ("ALTER TABLE knowledge_nodes ALTER COLUMN embedding SET NOT NULL", "embedding allows no NULL"),
+    ],
+)  # fmt: skip
+def test_tables_that_no_copy_could_fill(sources: Sources, tcp_database: Database, change: str, words: str) -> None:
+    source = sources.seed()
+    copy(source, tcp_database)
+    tcp_database.execute("TRUNCATE knowledge_nodes CASCADE", change)
+    for dry_run in (True, False):
+        assert words in refused(source, tcp_database.dsn, tcp_database, dry_run=dry_run).what
+
+
+def test_a_database_that_cannot_hold_every_letter(sources: Sources, cluster: Cluster) -> None:
+    with cluster.database("ENCODING 'LATIN1' LOCALE 'C'") as database:
+        assert "LATIN1" in refused(sources.seed(), database.dsn, database).what
+
+
+def test_another_user_is_called_local(sources: Sources, tcp_database: Database) -> None:
+    """Then there is no bootstrap user, and memories that belong to it stay behind; the dry run says so."""
+    source = sources.seed()
+    copy(source, tcp_database)
+    tcp_database.execute(
+        "TRUNCATE knowledge_nodes, users CASCADE",
+        "INSERT INTO users (id, handle) VALUES ('99999999-9999-4999-8999-999999999999', 'local')",
+    )
+    report = foretold_and_copied(source, tcp_database)
+    assert report.tables["knowledge_nodes"].failed > 0
+
+
+@pytest.mark.parametrize("populated", [False, True])
+@pytest.mark.parametrize("max_connections", [1, 4])
+def test_the_counts_of_a_run_that_the_server_ends(
+    sources: Sources, tcp_database: Database, populated: bool, max_connections: int
+) -> None:
+    """What was committed before, in the same group even, is counted; the rest is not."""
+    source = sources.seed(replace(SMALL_SPEC, memories=60))
+    copy(source, tcp_database)
+    late = memory_ids(source)[40]
+    tcp_database.execute(
+        "TRUNCATE knowledge_nodes CASCADE",
+        "CREATE FUNCTION sleep() RETURNS trigger LANGUAGE plpgsql AS"
+        f" $$ BEGIN IF NEW.id = '{late}' THEN PERFORM pg_sleep(20); END IF; RETURN NEW; END $$",
+        "CREATE TRIGGER sleep BEFORE INSERT ON knowledge_nodes FOR EACH ROW EXECUTE FUNCTION sleep()",
+        f"ALTER DATABASE {tcp_database.name} SET statement_timeout = '400ms'",
+    )
+    if populated:
+        tcp_database.execute(
+            "INSERT INTO knowledge_nodes (id, content) VALUES ('99999999-9999-4999-8999-999999999999', 'x')"
+        )
+    error = interrupted(DestinationError, lambda: copy(
+        source, tcp_database, batch_size=5, max_connections=max_connections
+    ))  # fmt: skip
+    assert "statement_timeout" in error.what
+    assert error.report is not None
+    there = arrived(tcp_database) - populated
+    assert error.report.tables["knowledge_nodes"].inserted == there
+    assert f"{there} of 60 memories" in error.means

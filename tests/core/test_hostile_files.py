@@ -39,6 +39,8 @@ from vestige_tui.core.errors import NOTHING_CHANGED, SourceError
 from vestige_tui.core.report import MigrationReport, Outcome
 from vestige_tui.core.source import opening
 from vestige_tui.core.source.describe import describe
+from vestige_tui.core.source.glance import glance
+from vestige_tui.core.source.lookup import find_row
 
 NOWHERE = Dsn.parse("postgresql://nobody@127.0.0.1:1/none")
 """A source that cannot be read is told before the destination is asked."""
@@ -543,3 +545,34 @@ def test_damage_that_is_met_in_a_private_copy(sources: Sources, database: Databa
         copy(source, database, upgrade_copy=True)
     assert str(source) in caught.value.what
     assert "vestige-tui-private" not in str(caught.value)
+
+
+def test_a_look_at_the_file_while_it_is_copied(sources: Sources, database: Database) -> None:
+    """Locks belong to a process: the dialog that shows a row must not let a Vestige that ends write into our snapshot."""
+    source = sources.seed(replace(SMALL_SPEC, memories=1_000))
+    in_wal_mode(source)
+    script = """
+import sqlite3, sys
+connection = sqlite3.connect(sys.argv[1], isolation_level=None)
+connection.execute("PRAGMA wal_autocheckpoint = 0")
+connection.execute("UPDATE users SET metadata = '{}'")
+print("ready", flush=True)
+sys.stdin.readline()
+connection.execute("UPDATE knowledge_nodes SET content = 'AFTER'")
+connection.close()
+"""
+    vestige = subprocess.Popen(
+        [sys.executable, "-c", script, str(source)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    )
+    assert vestige.stdout is not None
+    assert vestige.stdout.readline() == "ready\n"
+
+    def look() -> None:
+        assert find_row(source, "knowledge_nodes", "nobody") is None
+        assert glance(source).memories == 1_000
+        vestige.communicate("go\n")
+
+    report = copy(source, database, on_event=while_copying(look), batch_size=50, max_connections=1)
+    assert vestige.wait() == 0
+    assert report.outcome is Outcome.CLEAN
+    assert database.value("SELECT count(*) FROM knowledge_nodes WHERE content = 'AFTER'") == 0

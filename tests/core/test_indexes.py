@@ -6,10 +6,12 @@ import random
 import string
 import struct
 import threading
+import time
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -18,7 +20,7 @@ from tests.support.expected import expected_tables
 from tests.support.runs import copy
 from tests.support.servers import Database, Server
 from tests.support.sources import SMALL_SPEC, Sources, edit, memory_ids, signature
-from vestige_tui.core import events
+from vestige_tui.core import events, loading
 from vestige_tui.core.destination import catalog
 from vestige_tui.core.destination import indexes as builds
 from vestige_tui.core.report import Outcome
@@ -318,3 +320,43 @@ def test_a_build_asks_for_what_it_needs_and_the_server_may_have(
         assert builds.build_memory(connection, catalog.inspect(connection), builds.INDEXES[0]) == 300
         connection.execute("RESET maintenance_work_mem")
         assert builds.build_memory(connection, catalog.inspect(connection), builds.INDEXES[0]) == 256
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        "CREATE INDEX other ON knowledge_nodes USING hnsw (embedding vector_l2_ops)",
+        "CREATE INDEX other ON knowledge_nodes (created_at) WHERE node_type = 'fact'",
+    ],
+)
+def test_an_index_that_is_only_alike_is_not_enough(small_source: Path, copied_database: Database, other: str) -> None:
+    name = HNSW if "hnsw" in other else "idx_knowledge_nodes_created_at"
+    copied_database.execute(f"DROP INDEX {name}", other)
+    copy(small_source, copied_database)
+    assert {name, "other"} <= indexes(copied_database).keys()
+
+
+@pytest.mark.parametrize("max_connections", [1, 4])
+def test_how_far_an_index_is(small_source: Path, copied_database: Database, max_connections: int) -> None:
+    """Seen from another connection, also where the copy has only one."""
+    copied_database.execute(f"DROP INDEX {HNSW}")
+    seen: list[bool] = []
+
+    def watch(event: events.Event) -> None:
+        if isinstance(event, events.IndexProgress) and not seen:
+            time.sleep(0.1)
+            seen.append(True)
+
+    observed: list[builds.Observed] = []
+    observe = builds.observe
+
+    def look(*connections: Any) -> builds.Observed:
+        observed.append(observe(*connections))
+        return observed[-1]
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(builds, "observe", look)
+        patch.setattr(loading, "PROGRESS_INTERVAL", 0.001)
+        copy(small_source, copied_database, on_event=watch, max_connections=max_connections)
+    assert observed
+    assert HNSW in indexes(copied_database)

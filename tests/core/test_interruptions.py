@@ -31,7 +31,7 @@ from tests.support.kills import nursery
 from tests.support.proxy import COMMIT, Proxy, Trouble
 from tests.support.runs import TABLES, copy
 from tests.support.servers import Database
-from tests.support.sources import SMALL_SPEC, Sources
+from tests.support.sources import SMALL_SPEC, Sources, memory_ids
 from vestige_tui.core import events
 from vestige_tui.core.destination import watchdog
 from vestige_tui.core.destination.dsn import Dsn
@@ -481,3 +481,39 @@ def test_a_limit_that_is_met_before_anything_has_arrived(sources: Sources, tcp_d
             error = interrupted(DestinationError, partial(copy, sources.seed(), tcp_database))
     assert "statement_timeout" in error.what
     assert error.means == NOTHING_CHANGED
+
+
+def test_cancelled_after_a_commit_whose_answer_is_lost(
+    sources: Sources, tcp_database: Database, proxy: Proxy, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The report cannot know of that batch, and says so."""
+    monkeypatch.setattr(watchdog, "CANCEL_GRACE", 0.3)
+    source = sources.seed(replace(SMALL_SPEC, memories=120))
+    copy(source, tcp_database)
+    tcp_database.execute(f"DELETE FROM knowledge_nodes WHERE id <> '{memory_ids(source)[0]}'")
+    cancel = threading.Event()
+    proxy.expect(Trouble.STALL_AFTER, INSERT_MEMORIES)
+    found: list[MigrationReport] = []
+    run = threading.Thread(
+        target=lambda: found.append(copy(source, proxy.dsn, cancel=cancel, max_connections=1)), daemon=True
+    )
+    run.start()
+    assert proxy.struck.wait(PATIENCE)
+    wait_until(lambda: arrived(tcp_database) == 120)
+    cancel.set()
+    run.join(PATIENCE)
+    assert not run.is_alive(), "the run hangs"
+    assert found[0].outcome is Outcome.CANCELLED
+    assert any("not known" in notice for notice in found[0].notices)
+    proxy.cut()
+
+
+def test_a_watcher_that_fails_costs_the_run_nothing(small_source: Path, tcp_database: Database) -> None:
+    told: list[events.Event] = []
+
+    def watch(event: events.Event) -> None:
+        told.append(event)
+        raise ValueError
+
+    assert copy(small_source, tcp_database, on_event=watch).outcome is Outcome.CLEAN
+    assert len(told) == 1

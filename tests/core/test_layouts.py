@@ -279,3 +279,19 @@ def test_an_active_profile_of_another_model(sources: Sources, database: Database
     found = database.rows("SELECT id FROM knowledge_nodes WHERE embedding IS NOT NULL")
     assert {str(row[0]) for row in found} == set(ids[3:])
     assert int(error.message.split()[0]) == 3
+
+
+def test_columns_of_other_tables_that_no_one_has_listed(sources: Sources, database: Database) -> None:
+    """They ride along where there is metadata, and are named with the number of their values where there is none."""
+    source = sources.seed()
+    for table in ("users", "groups", "review_events", "edges", "scheduling", "domains", "group_memberships"):
+        edit(source, f"ALTER TABLE {table} ADD COLUMN mood TEXT")
+        edit(source, f"UPDATE {table} SET mood = 'calm'")
+    report = copy(source, database)
+    for table in ("users", "groups", "review_events"):
+        found = database.rows(f"SELECT DISTINCT metadata ->> 'mood' FROM {table} WHERE id <> '{BOOTSTRAP_USER}'")
+        assert found == [("calm",)], table
+    assert report.left_behind == {
+        f"{table}.mood": report.tables[table].source
+        for table in ("domains", "edges", "group_memberships", "scheduling")
+    }

@@ -25,7 +25,15 @@ from tests.support.servers import Database
 from tests.support.sources import SMALL_SPEC, Sources, edit, memory_ids, query
 from vestige_tui.core import events
 from vestige_tui.core.destination.dsn import Dsn
-from vestige_tui.core.errors import NOTHING_CHANGED, DestinationError, ModelMismatchError, RefusedError, SourceError
+from vestige_tui.core.destination.lock import LOCK_CLASS
+from vestige_tui.core.errors import (
+    NOTHING_CHANGED,
+    DestinationBusyError,
+    DestinationError,
+    ModelMismatchError,
+    RefusedError,
+    SourceError,
+)
 from vestige_tui.core.model import ModelSignature
 from vestige_tui.core.report import Outcome
 from vestige_tui.core.source import scratch, upgrade
@@ -535,3 +543,36 @@ def test_a_copy_that_fails_after_the_upgrade_tells_of_it(sources: Sources, datab
     assert "source is unchanged" not in caught.value.means
     assert "memories had been read" in caught.value.means
     assert describe(source).has_v15
+
+
+@pytest.mark.parametrize("way", ["in place", "private copy"])
+def test_triggers_of_the_source_do_not_see_the_upgrade(sources: Sources, database: Database, way: str) -> None:
+    source = sources.published(13, v15=False)
+    edit(source, "UPDATE knowledge_nodes SET tags = '[\"codebase:here\"]'")
+    edit(source, "CREATE TRIGGER gone AFTER UPDATE ON knowledge_nodes BEGIN"
+                 " DELETE FROM knowledge_nodes WHERE id = new.id; END")  # fmt: skip
+    before = query(source, "SELECT id, content, updated_at FROM knowledge_nodes ORDER BY id")
+    options: dict[str, Any] = {"allow_source_upgrade": True} if way == "in place" else {"upgrade_copy": True}
+    assert copy(source, database, **options).memories_copied == len(before)
+    assert query(source, "SELECT id, content, updated_at FROM knowledge_nodes ORDER BY id") == before
+    assert query(source, "SELECT count(*) FROM sqlite_master WHERE name = 'gone'") == [(1,)]
+    assert database.value("SELECT count(*) FROM knowledge_nodes WHERE codebase = 'here'") == len(before)
+
+
+def test_another_copy_is_found_out_before_the_upgrade(sources: Sources, database: Database) -> None:
+    source = sources.published(13, v15=False)
+    with database.connect() as other:
+        other.execute("SELECT pg_advisory_lock(%s, hashtext('public'))", (LOCK_CLASS,))
+        with untouched(source.parent), pytest.raises(DestinationBusyError):
+            copy(source, database, allow_source_upgrade=True)
+
+
+def test_a_role_that_lacks_a_right_is_found_out_before_the_upgrade(sources: Sources, database: Database) -> None:
+    source = sources.published(13, v15=False)
+    name = f"{database.name}_role"
+    database.execute(f"CREATE ROLE {name} LOGIN", f"GRANT CREATE, USAGE ON SCHEMA public TO {name}")
+    try:
+        with untouched(source.parent), pytest.raises(RefusedError, match="add pgvector"):
+            copy(source, database.dsn.with_parameters(user=name), allow_source_upgrade=True)
+    finally:
+        database.execute(f"DROP OWNED BY {name}", f"DROP ROLE {name}")
