@@ -20,11 +20,11 @@ from textual.worker import Worker
 from vestige_tui.logs import frames
 from vestige_tui.lost_terminal import enduring
 from vestige_tui.screens.base import StepScreen
-from vestige_tui.screens.dialogs import ConfirmDialog, WaitDialog
+from vestige_tui.screens.dialogs import ConfirmDialog, QuitDialog, WaitDialog
 from vestige_tui.screens.machine import Machine
 from vestige_tui.screens.state import WizardState
 from vestige_tui.screens.steps import Step, next_step
-from vestige_tui.screens.work import Work, WorkWanted
+from vestige_tui.screens.work import IDLE, Farewell, Work, WorkWanted
 from vestige_tui.themes import DARK, LIGHT
 
 _SCREENS = {
@@ -51,7 +51,7 @@ class VestigeApp(App[None], inherit_bindings=False):
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("ctrl+t", "toggle_theme", "Theme"),
         Binding("ctrl+q", "quit", "Quit", priority=True),
-        Binding("ctrl+c", "help_quit", show=False, system=True),
+        Binding("ctrl+c", "interrupt", show=False, system=True),
     ]
 
     def __init__(self, machine: Machine, state: WizardState | None = None) -> None:
@@ -129,14 +129,18 @@ class VestigeApp(App[None], inherit_bindings=False):
 
     async def action_quit(self) -> None:
         """Leave; where work is going on, ask first and let it end at a safe point."""
-        if self._leaving or isinstance(self.screen, ConfirmDialog):
-            return
         if self.work is None or not self.work.running:
-            self.exit(return_code=self.return_code or 0)
-            return
-        words = self.work.farewell
-        question = ConfirmDialog(words.question, words.text, yes=words.leave, no=words.stay)
-        self.push_screen(question, lambda leave: self.leave() if leave else None)
+            self.leave()
+        else:
+            self._ask_to_leave(self.work.farewell)
+
+    def action_interrupt(self) -> None:
+        """Ctrl-C may be meant to copy a text: ask, whether or not work is going on."""
+        self._ask_to_leave(self.work.farewell if self.work is not None and self.work.running else IDLE)
+
+    def _ask_to_leave(self, words: Farewell) -> None:
+        if not self._leaving and not isinstance(self.screen, ConfirmDialog):
+            self.push_screen(QuitDialog(words), lambda leave: self.leave() if leave else None)
 
     def terminate(self) -> None:
         """Somebody else ends the program: leave, and say so to the shell."""

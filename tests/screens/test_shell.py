@@ -143,6 +143,27 @@ def test_quitting_asks_while_work_goes_on(home: Path) -> None:
     play(scenario, machine(home))
 
 
+def test_control_c_asks_and_a_second_one_answers(home: Path) -> None:
+    work = _Copy()
+
+    async def scenario(app: VestigeApp, pilot: Pilot[None]) -> None:
+        await on_screen(pilot, "SourceScreen")
+        app.set_focus(None)
+        await pilot.press("ctrl+c")
+        await shown(pilot, "Quit vestige-tui?")
+        await pilot.press("escape")
+        await on_screen(pilot, "SourceScreen")
+        app.work = work
+        await pilot.press("ctrl+c")
+        await shown(pilot, "Stop the copy?")
+        await pilot.press("ctrl+c")
+        await shown(pilot, "Finishing")
+        assert work.cancelled
+        work.running = False
+
+    play(scenario, machine(home))
+
+
 def test_a_signal_leaves_without_a_question(home: Path) -> None:
     async def scenario(app: VestigeApp, pilot: Pilot[None]) -> None:
         await on_screen(pilot, "SourceScreen")
