@@ -257,8 +257,8 @@ class StepScreen(Screen[None]):
         """Fit the sidebar, or say that there is too little room."""
         width, height = event.size
         self.query_one("#too-small", Static).update(
-            f"vestige-tui needs {SMALLEST[0]} × {SMALLEST[1]} characters.\n"
-            f"This terminal has {width} × {height}.\nMake it larger: everything goes on as it was."
+            f"Too small: {width} × {height}\nvestige-tui needs\n{SMALLEST[0]} × {SMALLEST[1]} characters.\n"
+            "Make it larger:\neverything goes on."
         )
         self.refresh_shell()
 
