@@ -95,7 +95,6 @@ class StepScreen(Screen[None]):
         super().__init__(classes="step")
         self.state = state
         self.machine = machine
-        self._keys: tuple[tuple[str, str, bool], ...] = ()
 
     def compose_body(self) -> ComposeResult:
         """The widgets of this step."""
@@ -172,7 +171,7 @@ class StepScreen(Screen[None]):
 
     def on_mount(self) -> None:
         """Fill the shell, and keep the key that scrolls in step with whether there is more to see."""
-        self.watch(self.query_one(self.SCROLLS), "show_vertical_scrollbar", self._refresh_keys, init=False)
+        self.watch(self.query_one(self.SCROLLS), "show_vertical_scrollbar", self.refresh_bindings, init=False)
         self.refresh_shell()
 
     def refresh_shell(self) -> None:
@@ -193,18 +192,7 @@ class StepScreen(Screen[None]):
         back = self.query_one("#back", Button)
         back.display = previous_step(self.STEP, self.state) is not None
         back.disabled = not self.back_ready
-        self._refresh_keys()
-
-    def _refresh_keys(self) -> None:
-        """Have the footer drawn anew, but only when it would say something else: each time it is built from nothing."""
-        keys = tuple(
-            (key, active.binding.description, active.enabled)
-            for key, active in self.active_bindings.items()
-            if active.binding.show
-        )
-        if keys != self._keys:
-            self._keys = keys
-            self.refresh_bindings()
+        self.refresh_bindings()
 
     @property
     def active_bindings(self) -> dict[str, ActiveBinding]:

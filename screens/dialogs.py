@@ -10,8 +10,9 @@ from textual.binding import Binding, BindingType
 from textual.containers import Horizontal, Vertical, VerticalScroll
 from textual.content import Content
 from textual.screen import ModalScreen
-from textual.widgets import Button, Footer, Label, Static
+from textual.widgets import Button, Label, Static
 
+from vestige_tui.screens.widgets.key_bar import KeyBar
 from vestige_tui.screens.widgets.text import lines, paragraphs, plain
 from vestige_tui.screens.work import Farewell
 
@@ -41,7 +42,7 @@ class HelpDialog(ModalScreen[None]):
             with Horizontal(classes="dialog-buttons"):
                 yield Static(classes="spacer")
                 yield Button("Close", id="close", compact=True, classes="-primary")
-        yield Footer(show_command_palette=False)
+        yield KeyBar()
 
     def on_mount(self) -> None:
         """Enter closes."""
@@ -78,7 +79,7 @@ class ConfirmDialog(ModalScreen[bool]):
                 yield Button(Content(self._no), id="no", compact=True)
                 yield Static(classes="spacer")
                 yield Button(Content(self._yes), id="yes", compact=True, classes="-primary")
-        yield Footer(show_command_palette=False)
+        yield KeyBar()
 
     def on_mount(self) -> None:
         """The focus is where Enter does no harm."""

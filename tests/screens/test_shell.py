@@ -63,7 +63,8 @@ def test_too_small_a_terminal_is_told_and_keeps_everything(home: Path, found: Pa
         focused = screen.focused
         for size in ((60, 15), (20, 5), (79, 24), (80, 23)):
             await pilot.resize_terminal(*size)
-            await shown(pilot, "needs 80")
+            await shown(pilot, f"Too small: {size[0]} × {size[1]}")
+            await shown(pilot, "everything goes on.")
         await pilot.resize_terminal(*LARGE)
         await shown(pilot, "Use this database")
         assert screen.focused is focused
