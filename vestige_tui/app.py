@@ -122,6 +122,14 @@ class VestigeApp(App[None], inherit_bindings=False):
         shown = super().get_key_display(binding)
         return shown.upper() if shown[:1] == "f" and shown[1:].isdigit() else shown
 
+    def _handle_exception(self, error: Exception) -> None:
+        """Once the program leaves, Textual mounts nothing more: a step that is being built misses its widgets.
+
+        That is no fault, and by then nothing is under way that one could harm.
+        """
+        if not self._exit:
+            super()._handle_exception(error)
+
     def _fatal_error(self) -> None:
         """Textual's own version shows the variables of every frame: a password could be one of them."""
         where = frames(self._exception) if self._exception is not None else ""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from pathlib import Path
 
 import pytest
@@ -16,6 +17,8 @@ from vestige_tui.core.destination.dsn import Dsn
 from vestige_tui.screens.base import moved, place_of
 from vestige_tui.screens.dialogs import ConfirmDialog, HelpDialog
 from vestige_tui.screens.state import WizardState
+from vestige_tui.screens.steps import Step
+from vestige_tui.screens.widgets.key_bar import KeyBar
 from vestige_tui.screens.work import Farewell
 
 CANARY = "canary-7f3a"
@@ -171,6 +174,34 @@ def test_a_signal_leaves_without_a_question(home: Path) -> None:
         app.terminate()
 
     assert play(scenario, machine(home)).terminated
+
+
+@pytest.mark.parametrize("turns", [1, 3, 5, 8])
+def test_leaving_while_a_step_is_being_built_is_no_fault(home: Path, turns: int) -> None:
+    async def scenario(app: VestigeApp, pilot: Pilot[None]) -> None:
+        screen = await on_screen(pilot, "SourceScreen")
+        screen.go_to(Step.REPORT)
+        for _ in range(turns):
+            await asyncio.sleep(0)
+        app.terminate()
+
+    app = play(scenario, machine(home))
+    assert app.terminated
+    assert not app.return_code
+
+
+def test_a_click_on_a_key_presses_it(home: Path, found: Path) -> None:
+    async def scenario(app: VestigeApp, pilot: Pilot[None]) -> None:
+        screen = await on_screen(pilot, "SourceScreen")
+        await until(pilot, lambda: screen.primary_ready)
+        await shown(pilot, "F1 Help")
+        words = screen_lines(app)[-1]
+        await pilot.click(KeyBar, offset=(words.index("F1 Help"), 0))
+        await until(pilot, lambda: isinstance(app.screen, HelpDialog))
+        await pilot.click(KeyBar, offset=(screen_lines(app)[-1].index("Close"), 0))
+        await on_screen(pilot, "SourceScreen")
+
+    play(scenario, machine(home))
 
 
 def test_a_fault_shows_no_variable(home: Path) -> None:
