@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import signal
+from collections.abc import Sequence
 from contextlib import suppress
 from importlib import import_module
 from importlib.resources import files
@@ -15,8 +16,10 @@ from textual import on
 from textual.app import App
 from textual.binding import Binding, BindingType
 from textual.driver import Driver
+from textual.filter import LineFilter
 from textual.worker import Worker
 
+from vestige_tui.harmless import Harmless
 from vestige_tui.logs import frames
 from vestige_tui.lost_terminal import enduring
 from vestige_tui.screens.base import StepScreen
@@ -37,6 +40,8 @@ _SCREENS = {
     Step.REPORT: ("report", "ReportScreen"),
 }
 """Module of ``vestige_tui.screens`` and class by step; a module is loaded when its step is first shown."""
+
+HARMLESS = Harmless()
 
 WARM_UP_AFTER = 0.5
 """Seconds after the first screen."""
@@ -134,6 +139,10 @@ class VestigeApp(App[None], inherit_bindings=False):
         """Textual's own version shows the variables of every frame: a password could be one of them."""
         where = frames(self._exception) if self._exception is not None else ""
         self.panic(Text(f"An unexpected fault in vestige-tui. Please report it:\n{where}"))
+
+    def get_line_filters(self) -> Sequence[LineFilter]:
+        """Textual's own, and one that lets nothing through that a terminal would obey."""
+        return [*super().get_line_filters(), HARMLESS]
 
     async def action_quit(self) -> None:
         """Leave; where work is going on, ask first and let it end at a safe point."""

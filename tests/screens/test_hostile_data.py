@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import re
+import shutil
+import sys
 from dataclasses import replace
 from pathlib import Path
 
@@ -15,14 +18,16 @@ from tests.support.servers import Database
 from tests.support.sources import Sources, edit, memory_ids
 from tests.support.states import report, target
 from tests.support.walking import chosen, forward, ready, walk
-from tests.support.wizard import LARGE, on_screen, screen_lines, shown, until
+from tests.support.wizard import LARGE, machine, on_screen, play, screen_lines, shown, until
 from vestige_tui.app import VestigeApp
 from vestige_tui.core.kinds import Kind
 from vestige_tui.core.report import Outcome, RowError
 from vestige_tui.core.source.describe import describe
+from vestige_tui.screens.browse import BrowseDialog
 from vestige_tui.screens.row_dialog import RowDialog
-from vestige_tui.screens.state import WizardState
+from vestige_tui.screens.state import Prefill, WizardState
 from vestige_tui.screens.steps import Step
+from vestige_tui.screens.widgets.path_input import PathInput
 from vestige_tui.screens.widgets.trouble_list import TroubleList
 from vestige_tui.screens.widgets.troubles import Troubles
 
@@ -69,6 +74,30 @@ def test_nothing_of_a_row_reaches_the_terminal(home: Path, sources: Sources, dat
         _harmless(app)
 
     walk(scenario, home, chosen(source, database), first=Step.PREVIEW, size=LARGE)
+
+
+@pytest.mark.skipif(sys.platform in ("win32", "darwin"), reason="the file system takes no such name")
+def test_nothing_of_a_path_reaches_the_terminal(home: Path, small_source: Path) -> None:
+    folder = home / ("a\x1b[2J\x9b31m\u202e[red]" + os.fsdecode(b"\xff"))
+    folder.mkdir()
+    source = shutil.copy(small_source, folder / "vestige.db")
+
+    async def scenario(app: VestigeApp, pilot: Pilot[None]) -> None:
+        screen = await on_screen(pilot, "SourceScreen")
+        await until(pilot, lambda: screen.primary_ready)
+        _harmless(app)
+        app.export_screenshot().encode()
+        await pilot.press("f2")
+        await until(pilot, lambda: isinstance(app.screen, BrowseDialog))
+        await shown(pilot, "vestige.db")
+        _harmless(app)
+        await pilot.press("escape")
+        screen.query_one(PathInput).focus()
+        screen.query_one(PathInput).value = "a"
+        await pilot.pause(0.2)
+        _harmless(app)
+
+    play(scenario, machine(home), state=WizardState(prefill=Prefill(str(source))))
 
 
 def _errors(number: int) -> list[RowError]:
