@@ -13,6 +13,7 @@ from textual.containers import Horizontal, Vertical, VerticalScroll
 from textual.content import Content
 from textual.message import Message
 from textual.screen import Screen
+from textual.widget import Widget
 from textual.widgets import Button, Label, Static
 
 from vestige_tui.screens.dialogs import HelpDialog
@@ -100,8 +101,8 @@ class StepScreen(Screen[None]):
         """The widgets of this step."""
         yield from ()
 
-    def extra_buttons(self) -> Iterable[Button]:
-        """Buttons between Back and the main action."""
+    def extra_buttons(self) -> Iterable[Widget]:
+        """What stands between Back and the main action."""
         return ()
 
     @property
