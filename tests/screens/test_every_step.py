@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 from textual.pilot import Pilot
+from textual.widget import Widget
 
 from tests.support.servers import Database
 from tests.support.sources import Sources, edit, memory_ids
@@ -29,79 +32,86 @@ def old(sources: Sources) -> Path:
     return source
 
 
-def _mend(source: Path) -> None:
-    edit(source, "UPDATE knowledge_nodes SET content = 'mended' WHERE content = ''")
+Act = Callable[[Pilot[None]], Awaitable[object]]
 
 
-def _has_all(app: VestigeApp, database: Database) -> None:
-    assert app.state.upgrade is UpgradeChoice.PRIVATE_COPY
-    assert database.value("SELECT count(*) FROM knowledge_nodes") == 30
-    assert database.value("SELECT count(*) FROM knowledge_nodes WHERE content = 'mended'") == 1
+def _press(key: str) -> Act:
+    return lambda pilot: pilot.press(key)
 
 
-def test_by_keyboard(home: Path, old: Path, database: Database) -> None:
+def _click(target: str | type[Widget], at: tuple[int, int] = (1, 0)) -> Act:
+    return lambda pilot: pilot.click(target, offset=at)
+
+
+@dataclass(frozen=True)
+class Hands:
+    """How an operator does things; ``choices`` are made on the way to the preview, by the step that they belong to."""
+
+    size: tuple[int, int]
+    forward: Act
+    rows: Act
+    open_row: Act
+    close: Act
+    retry: Act
+    leave: Act
+    choices: Mapping[str, Act]
+
+
+KEYBOARD = Hands(
+    SMALL, _press("ctrl+n"), _press("f2"), _press("enter"), _press("escape"), _press("r"), _press("ctrl+q"), {}
+)
+MOUSE = Hands(
+    LARGE,
+    _click("#primary"),
+    _click("#rows"),
+    _click(TroubleList, (10, 1)),
+    _click("#close"),
+    _click("#retry"),
+    _click("#primary"),
+    {
+        "SourceScreen": _click("#cards"),
+        "DestinationScreen": _click("#server-choice"),
+        "UpgradeScreen": _click("#private"),
+        "ModelScreen": _click("#keep"),
+    },
+)
+
+
+@pytest.mark.parametrize("hands", [KEYBOARD, MOUSE], ids=["keyboard", "mouse"])
+def test_from_the_first_step_to_the_last(home: Path, old: Path, database: Database, hands: Hands) -> None:
+    async def look_at_a_row(app: VestigeApp, pilot: Pilot[None]) -> None:
+        await hands.open_row(pilot)
+        await until(pilot, lambda: isinstance(app.screen, RowDialog))
+        await shown(pilot, "How to mend it")
+        await hands.close(pilot)
+        await until(pilot, lambda: not isinstance(app.screen, RowDialog))
+
     async def scenario(app: VestigeApp, pilot: Pilot[None]) -> None:
         for name in ("SourceScreen", "DestinationScreen", "DestinationScreen", "UpgradeScreen", "ModelScreen"):
             await on_screen(pilot, name)
             await ready(pilot)
-            await pilot.press("ctrl+n")
+            if name in hands.choices:
+                await hands.choices[name](pilot)
+                await ready(pilot)
+            await hands.forward(pilot)
         await on_screen(pilot, "PreviewScreen")
         await shown(pilot, "1 memory")
-        await pilot.press("f2")
+        await hands.rows(pilot)
         await until(pilot, lambda: isinstance(app.screen, RowsDialog))
-        await pilot.press("enter")
-        await shown(pilot, "content is empty")
-        await pilot.press("escape", "escape")
+        await look_at_a_row(app, pilot)
+        await hands.close(pilot)
         await on_screen(pilot, "PreviewScreen")
-        await pilot.press("ctrl+n")
+        await hands.forward(pilot)
         await on_screen(pilot, "ReportScreen")
         await shown(pilot, "29 arrived, 1 stayed behind")
-        _mend(old)
-        await pilot.press("r")
+        await look_at_a_row(app, pilot)
+        edit(old, "UPDATE knowledge_nodes SET content = 'mended' WHERE content = ''")
+        await hands.retry(pilot)
         await shown(pilot, "all that had stayed behind has arrived")
-        await pilot.press("ctrl+q")
+        await hands.leave(pilot)
         await until(pilot, lambda: app.return_code is not None)
 
-    _has_all(play(scenario, walking_machine(home), state=from_the_start(old, database, OTHER), size=SMALL), database)
-
-
-def test_by_mouse(home: Path, old: Path, database: Database) -> None:
-    async def scenario(app: VestigeApp, pilot: Pilot[None]) -> None:
-        for name, choice in (
-            ("SourceScreen", "#cards"),
-            ("DestinationScreen", "#server-choice"),
-            ("DestinationScreen", "#server-choice"),
-            ("UpgradeScreen", "#private"),
-            ("ModelScreen", "#keep"),
-        ):
-            await on_screen(pilot, name)
-            await ready(pilot)
-            await pilot.click(choice)
-            await ready(pilot)
-            await pilot.click("#primary")
-        await on_screen(pilot, "PreviewScreen")
-        await shown(pilot, "1 memory")
-        await pilot.click("#rows")
-        await until(pilot, lambda: isinstance(app.screen, RowsDialog))
-        await _open_and_close_a_row(app, pilot)
-        await pilot.click("#close")
-        await on_screen(pilot, "PreviewScreen")
-        await pilot.click("#primary")
-        await on_screen(pilot, "ReportScreen")
-        await shown(pilot, "29 arrived, 1 stayed behind")
-        await _open_and_close_a_row(app, pilot)
-        _mend(old)
-        await pilot.click("#retry")
-        await shown(pilot, "all that had stayed behind has arrived")
-        await pilot.click("#primary")
-        await until(pilot, lambda: app.return_code is not None)
-
-    _has_all(play(scenario, walking_machine(home), state=from_the_start(old, database, OTHER), size=LARGE), database)
-
-
-async def _open_and_close_a_row(app: VestigeApp, pilot: Pilot[None]) -> None:
-    await pilot.click(TroubleList, offset=(10, 1))
-    await until(pilot, lambda: isinstance(app.screen, RowDialog))
-    await shown(pilot, "How to mend it")
-    await pilot.click("#close")
-    await until(pilot, lambda: not isinstance(app.screen, RowDialog))
+    app = play(scenario, walking_machine(home), state=from_the_start(old, database, OTHER), size=hands.size)
+    assert app.state.upgrade is UpgradeChoice.PRIVATE_COPY
+    assert database.value("SELECT count(*) FROM knowledge_nodes") == 30
+    assert database.value("SELECT count(*) FROM knowledge_nodes WHERE content = 'mended'") == 1
