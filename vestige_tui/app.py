@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import signal
 from collections.abc import Sequence
 from contextlib import suppress
@@ -178,6 +179,8 @@ class VestigeApp(App[None], inherit_bindings=False):
     @on(WorkWanted)
     def _begin(self, event: WorkWanted) -> None:
         """Carry work out in a thread of the application's own: no screen that is left takes it along."""
+        gc.collect()
+        gc.freeze()  # going through all that is loaded by now, while work goes on, would hold a key up for 60 ms
         self.work = event.work
         self.run_worker(event.work.carry_out, thread=True, exit_on_error=False, group="work")
 
