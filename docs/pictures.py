@@ -1,6 +1,7 @@
-"""``python -m docs.pictures``: walks the wizard through the sample database and draws what it shows into docs/images.
+"""``python -m docs.pictures``: walks the wizard through the sample database and draws every step into docs/images.
 
-SVG always; PNG beside it where ``rsvg-convert`` (Debian: librsvg2-bin) is there.
+SVG always; PNG beside it where ``rsvg-convert`` (Debian: librsvg2-bin) is there. The sample is the demo's, of a Vestige
+from before V15 and with another model presented, so that no step is passed over.
 """
 
 from __future__ import annotations
@@ -10,17 +11,25 @@ import shutil
 import subprocess
 import tempfile
 import time
+from collections.abc import Callable
+from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 from textual.pilot import Pilot
 
 from vestige_tui.app import VestigeApp
 from vestige_tui.copying import EMBEDDED
+from vestige_tui.core.model import ModelSignature
 from vestige_tui.demo import MODEL
 from vestige_tui.embedded_host import EmbeddedHost
+from vestige_tui.recent import Recent
 from vestige_tui.sample import SampleSpec, create_seed_sample
+from vestige_tui.saving import save
+from vestige_tui.screens.base import StepScreen
 from vestige_tui.screens.state import Prefill, WizardState
 from vestige_tui.screens.steps import Step
+from vestige_tui.screens.widgets.progress_bars import ProgressBars
 from vestige_tui.wizard import this_machine
 
 IMAGES = Path(__file__).parent / "images"
@@ -28,36 +37,60 @@ SIZE = (100, 32)
 PATIENCE = 120.0
 """Seconds for a step to be ready."""
 
+OTHER = ModelSignature("BAAI/bge-large-en-v1.5", 1_024)
+BEFORE_V15 = 14
+
 
 async def walk(app: VestigeApp) -> None:
     """From the first step to the last, a picture of each."""
     async with app.run_test(size=SIZE) as pilot:
-        for step in (Step.SOURCE, Step.DESTINATION, Step.PREVIEW, Step.COPY, Step.REPORT):
-            await until_shown(pilot, app, step)
-            await pilot.pause(2.0 if step is not Step.COPY else 0.6)
+        for step in Step:
+            await until(pilot, partial(shows, app, step))
             if step is Step.DESTINATION:
+                await until(pilot, lambda: ready(app))
                 await pilot.press("ctrl+n")  # tests it; the next one goes on
-                await pilot.pause(6.0)
+                await until(pilot, lambda: app.state.target is not None)
+            await until(pilot, (lambda: half_way(app)) if step is Step.COPY else lambda: ready(app))
+            await pilot.pause(0.5 if step is not Step.COPY else 0.0)
             draw(app, step.name.lower())
-            await pilot.press("ctrl+n")
+            if step is not Step.REPORT:
+                await pilot.press("ctrl+n")
 
 
-async def until_shown(pilot: Pilot[None], app: VestigeApp, step: Step) -> None:
-    """Wait for a step. Raises ``TimeoutError``."""
+def shows(app: VestigeApp, step: Step) -> bool:
+    """Whether this step shows, all of it."""
+    return app.current_step is step and app.screen.is_mounted
+
+
+def ready(app: VestigeApp) -> bool:
+    """Whether the step that shows has all that it waits for."""
+    return isinstance(app.screen, StepScreen) and bool(app.screen.primary_label) and app.screen.primary_ready
+
+
+def half_way(app: VestigeApp) -> bool:
+    """Whether the copy is well on its way."""
+    if app.current_step is not Step.COPY:
+        raise RuntimeError("the copy was over before its picture was taken; try again")
+    return app.screen.query_one(ProgressBars).progress.fraction > 0.3
+
+
+async def until(pilot: Pilot[None], condition: Callable[[], bool]) -> None:
+    """Wait until something holds. Raises ``TimeoutError``."""
     deadline = time.monotonic() + PATIENCE
-    while app.current_step is not step:
+    while not condition():
         if time.monotonic() > deadline:
-            raise TimeoutError(f"the wizard shows {app.current_step}, not {step}")
-        await pilot.pause(0.05)
+            raise TimeoutError(f"the wizard stays at {pilot.app.screen}")
+        await pilot.pause(0.02)
 
 
 def draw(app: VestigeApp, name: str) -> None:
     """What the wizard shows right now."""
     picture = IMAGES / f"{name}.svg"
-    picture.write_text(app.export_screenshot(title="vestige-tui"), encoding="utf-8")
+    drawn = app.export_screenshot(title="vestige-tui")
+    picture.write_text(drawn.replace("<svg ", '<svg xml:space="preserve" ', 1), encoding="utf-8")
     converter = shutil.which("rsvg-convert")
     if converter is None:
-        print(f"{picture.name}; no PNG, for rsvg-convert is not there")  # noqa: T201
+        print(f"{picture.name}; no PNG, for rsvg-convert is not there (Debian: librsvg2-bin)")  # noqa: T201
         return
     subprocess.run([converter, "-o", str(picture.with_suffix(".png")), str(picture)], check=True)  # noqa: S603
     print(f"{picture.name} and PNG")  # noqa: T201
@@ -69,13 +102,25 @@ def main() -> None:
     with tempfile.TemporaryDirectory(prefix="vestige-") as folder:
         home = Path(folder)
         sample = home / "vestige.db"
-        create_seed_sample(
-            sample,
-            SampleSpec(model_name=MODEL.name, dimension=MODEL.dimension, model_hash=MODEL.hash, broken_rows=True),
+        spec = SampleSpec(
+            dimension=MODEL.dimension,
+            model_name=MODEL.name,
+            model_hash=MODEL.hash,
+            register_model=True,
+            broken_rows=True,
         )
+        create_seed_sample(sample, spec, version=BEFORE_V15)
         with EmbeddedHost(home / "postgres") as host:
+            machine = replace(
+                this_machine(host),
+                home=home,
+                folder=home,
+                environment={},
+                recent=Recent(home / "recent.json"),
+                keep_report=lambda report: save(report, home / "report.json"),
+            )
             prefill = Prefill(sqlite_path=str(sample), postgres_url=EMBEDDED)
-            app = VestigeApp(this_machine(host), WizardState(prefill=prefill))
+            app = VestigeApp(machine, WizardState(prefill=prefill, presented=OTHER))
             app.animation_level = "none"
             asyncio.run(walk(app))
 

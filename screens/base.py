@@ -13,6 +13,7 @@ from textual.containers import Horizontal, Vertical, VerticalScroll
 from textual.content import Content
 from textual.message import Message
 from textual.screen import Screen
+from textual.widget import Widget
 from textual.widgets import Button, Label, Static
 
 from vestige_tui.screens.dialogs import HelpDialog
@@ -95,14 +96,13 @@ class StepScreen(Screen[None]):
         super().__init__(classes="step")
         self.state = state
         self.machine = machine
-        self._keys: tuple[tuple[str, str, bool], ...] = ()
 
     def compose_body(self) -> ComposeResult:
         """The widgets of this step."""
         yield from ()
 
-    def extra_buttons(self) -> Iterable[Button]:
-        """Buttons between Back and the main action."""
+    def extra_buttons(self) -> Iterable[Widget]:
+        """What stands between Back and the main action."""
         return ()
 
     @property
@@ -172,7 +172,7 @@ class StepScreen(Screen[None]):
 
     def on_mount(self) -> None:
         """Fill the shell, and keep the key that scrolls in step with whether there is more to see."""
-        self.watch(self.query_one(self.SCROLLS), "show_vertical_scrollbar", self._refresh_keys, init=False)
+        self.watch(self.query_one(self.SCROLLS), "show_vertical_scrollbar", self.refresh_bindings, init=False)
         self.refresh_shell()
 
     def refresh_shell(self) -> None:
@@ -193,18 +193,7 @@ class StepScreen(Screen[None]):
         back = self.query_one("#back", Button)
         back.display = previous_step(self.STEP, self.state) is not None
         back.disabled = not self.back_ready
-        self._refresh_keys()
-
-    def _refresh_keys(self) -> None:
-        """Have the footer drawn anew, but only when it would say something else: each time it is built from nothing."""
-        keys = tuple(
-            (key, active.binding.description, active.enabled)
-            for key, active in self.active_bindings.items()
-            if active.binding.show
-        )
-        if keys != self._keys:
-            self._keys = keys
-            self.refresh_bindings()
+        self.refresh_bindings()
 
     @property
     def active_bindings(self) -> dict[str, ActiveBinding]:
@@ -257,8 +246,8 @@ class StepScreen(Screen[None]):
         """Fit the sidebar, or say that there is too little room."""
         width, height = event.size
         self.query_one("#too-small", Static).update(
-            f"vestige-tui needs {SMALLEST[0]} × {SMALLEST[1]} characters.\n"
-            f"This terminal has {width} × {height}.\nMake it larger: everything goes on as it was."
+            f"Too small: {width} × {height}\nvestige-tui needs\n{SMALLEST[0]} × {SMALLEST[1]} characters.\n"
+            "Make it larger:\neverything goes on."
         )
         self.refresh_shell()
 

@@ -13,11 +13,12 @@ from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Horizontal, Vertical
 from textual.screen import ModalScreen
-from textual.widgets import Button, DirectoryTree, Footer, Label, Static
+from textual.widgets import Button, DirectoryTree, Label, Static
 from textual.widgets.directory_tree import DirEntry
 from textual.widgets.tree import TreeNode
 
 from vestige_tui.core.text import display_safe
+from vestige_tui.screens.widgets.key_bar import KeyBar
 from vestige_tui.screens.widgets.path_input import DATABASE_ENDINGS
 from vestige_tui.screens.widgets.text import plain
 
@@ -44,7 +45,7 @@ class BrowseDialog(ModalScreen[Path | None]):
                 yield Button("Folder above", id="parent", compact=True)
                 yield Static(classes="spacer")
                 yield Button("Close", id="close", compact=True)
-        yield Footer(show_command_palette=False)
+        yield KeyBar()
 
     def on_mount(self) -> None:
         """The keys go to the tree."""

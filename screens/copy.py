@@ -10,6 +10,7 @@ from textual import on
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.content import Content
+from textual.widget import Widget
 from textual.widgets import Button, Label, Static
 
 from vestige_tui.core.events import Phase
@@ -57,7 +58,7 @@ Rows with trouble appear in the list below the bars. They never stop the copy. T
         yield Label(id="trouble-title")
         yield TroubleList(empty="None so far.", id="rows")
 
-    def extra_buttons(self) -> Iterable[Button | Static]:  # type: ignore[override]
+    def extra_buttons(self) -> Iterable[Widget]:
         """Cancel, and what it means."""
         yield Button("Cancel", id="cancel", compact=True)
         yield Static(_CANCEL_MEANS, id="cancel-means")

@@ -118,9 +118,11 @@ vestige-tui that writes to the server.
 
     def compose_body(self) -> ComposeResult:
         """The choice, what belongs to it, and the result."""
+        target = self.state.target
+        embedded = target.embedded if target is not None else prefilled(self.state, self.machine) == EMBEDDED
         yield Choices(
-            Choice("A PostgreSQL server", id="server-choice"),
-            Choice("An embedded one, run by vestige-tui", id=EMBEDDED),
+            Choice("A PostgreSQL server", value=not embedded, id="server-choice"),
+            Choice("An embedded one, run by vestige-tui", value=embedded, id=EMBEDDED),
             id="kind",
         )
         yield ServerForm(self.machine.environment)
@@ -140,10 +142,6 @@ vestige-tui that writes to the server.
         if dsn is not None:
             kept = target is None or target.password is not PasswordOrigin.KEYRING
             self.query_one(ServerForm).fill(dsn, with_its_password=kept)
-        wants_embedded = target.embedded if target is not None else prefilled(self.state, self.machine) == EMBEDDED
-        chosen = self.query_one(f"#{EMBEDDED if wants_embedded else 'server-choice'}", Choice)
-        with self.query_one(Choices).prevent(Choices.Changed):
-            chosen.value = True
         self._show_kind()
         if target is not None:
             self._show(Tested(target))

@@ -10,9 +10,11 @@ from textual.binding import Binding, BindingType
 from textual.containers import Horizontal, Vertical, VerticalScroll
 from textual.content import Content
 from textual.screen import ModalScreen
-from textual.widgets import Button, Footer, Label, Static
+from textual.widgets import Button, Label, Static
 
+from vestige_tui.screens.widgets.key_bar import KeyBar
 from vestige_tui.screens.widgets.text import lines, paragraphs, plain
+from vestige_tui.screens.work import Farewell
 
 
 class HelpDialog(ModalScreen[None]):
@@ -40,7 +42,7 @@ class HelpDialog(ModalScreen[None]):
             with Horizontal(classes="dialog-buttons"):
                 yield Static(classes="spacer")
                 yield Button("Close", id="close", compact=True, classes="-primary")
-        yield Footer(show_command_palette=False)
+        yield KeyBar()
 
     def on_mount(self) -> None:
         """Enter closes."""
@@ -61,13 +63,12 @@ class ConfirmDialog(ModalScreen[bool]):
 
     BINDINGS: ClassVar[list[BindingType]] = [Binding("escape", "dismiss(False)", "Close")]
 
-    def __init__(self, question: str, text: str, *, yes: str, no: str, careful: bool = True) -> None:
+    def __init__(self, question: str, text: str, *, yes: str, no: str) -> None:
         super().__init__()
         self._question = question
         self._text = text
         self._yes = yes
         self._no = no
-        self._careful = careful
 
     def compose(self) -> ComposeResult:
         """The question, what each answer means, and the two answers; the safe one has the focus."""
@@ -78,16 +79,25 @@ class ConfirmDialog(ModalScreen[bool]):
                 yield Button(Content(self._no), id="no", compact=True)
                 yield Static(classes="spacer")
                 yield Button(Content(self._yes), id="yes", compact=True, classes="-primary")
-        yield Footer(show_command_palette=False)
+        yield KeyBar()
 
     def on_mount(self) -> None:
         """The focus is where Enter does no harm."""
-        self.query_one("#no" if self._careful else "#yes").focus()
+        self.query_one("#no").focus()
 
     @on(Button.Pressed)
     def answer(self, event: Button.Pressed) -> None:
         """Hand the answer over."""
         self.dismiss(event.button.id == "yes")
+
+
+class QuitDialog(ConfirmDialog):
+    """Whether to leave the program. Ctrl-C, which may have brought the question up, is also its answer."""
+
+    BINDINGS: ClassVar[list[BindingType]] = [Binding("ctrl+c", "dismiss(True)", "Yes", show=False)]
+
+    def __init__(self, words: Farewell) -> None:
+        super().__init__(words.question, words.text, yes=words.leave, no=words.stay)
 
 
 class WaitDialog(ModalScreen[None]):

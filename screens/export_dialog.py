@@ -11,10 +11,11 @@ from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Horizontal, Vertical
 from textual.screen import ModalScreen
-from textual.widgets import Button, Footer, Input, Label, Static
+from textual.widgets import Button, Input, Label, Static
 
 from vestige_tui.core.report import RowError
 from vestige_tui.screens.export import export_rows
+from vestige_tui.screens.widgets.key_bar import KeyBar
 from vestige_tui.screens.widgets.notice import Notice, Tone
 from vestige_tui.screens.widgets.text import count, lines
 
@@ -43,7 +44,7 @@ class ExportDialog(ModalScreen[Path | None]):
                 yield Button("Close", id="close", compact=True)
                 yield Static(classes="spacer")
                 yield Button("Write file", id="write", compact=True, classes="-primary")
-        yield Footer(show_command_palette=False)
+        yield KeyBar()
 
     def on_mount(self) -> None:
         """The file's name can be changed at once."""

@@ -47,7 +47,7 @@ Vectors of two models cannot be compared, as little as coordinates on two differ
 records its one model, and every copy checks it: name, dimension (how many numbers a vector has) and a hash over name,
 dimension and release. An unknown hash agrees with every hash.
 
-This run is the embedder that VESTIGE_EMBEDDING_MODEL or --embedder names.
+This run is the embedder that VESTIGE_EMBEDDING_MODEL picks.
 
 To change to another model later, embed the memories anew at the destination: vestige-tui migrate reembed --model NAME
 """

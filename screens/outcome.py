@@ -81,8 +81,10 @@ def _of_retry(report: MigrationReport, only: Mapping[str, frozenset[str]]) -> Ve
         )
     if read > arrived:
         details.append("What is still wrong is listed below.")
+    if arrived == tried:
+        return Verdict(Tone.GOOD, f"Tried {count(tried, 'row')} again: all that had stayed behind has arrived.")
     headline = f"Tried {count(tried, 'row')} again: {arrived:,} arrived, {read - arrived:,} still stayed behind."
-    return Verdict(Tone.GOOD if arrived == tried else Tone.WARNING, headline, tuple(details))
+    return Verdict(Tone.WARNING, headline, tuple(details))
 
 
 def duration(seconds: float) -> str:

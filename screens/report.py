@@ -7,15 +7,15 @@ from functools import cached_property
 from pathlib import Path
 from typing import ClassVar
 
-from textual import events, on
+from textual import on
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import VerticalScroll
 from textual.content import Content
-from textual.widgets import Button, Footer, Static, TabbedContent, TabPane, Tabs
+from textual.widgets import Button, Static, TabbedContent, TabPane, Tabs
 
 from vestige_tui.core.report import MigrationReport, Outcome, RowError
-from vestige_tui.screens.base import WIDE, StepScreen
+from vestige_tui.screens.base import StepScreen
 from vestige_tui.screens.export_dialog import ExportDialog, free_name
 from vestige_tui.screens.next_steps import next_steps
 from vestige_tui.screens.outcome import duration, verdict
@@ -107,10 +107,6 @@ The report itself was saved; the last page says where.
             self.query_one(Troubles).rows.focus()
         else:
             self.query_one("#primary").focus()
-
-    def on_resize(self, event: events.Resize) -> None:
-        """Where there is little room, the keys stand closer."""
-        self.query_one(Footer).compact = event.size.width < WIDE
 
     @on(TabbedContent.TabActivated)
     def _page_turned(self) -> None:

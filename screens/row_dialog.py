@@ -11,7 +11,7 @@ from textual.app import ComposeResult
 from textual.containers import Horizontal, Vertical, VerticalScroll
 from textual.content import Content
 from textual.message import Message
-from textual.widgets import Button, Footer, Label, Static
+from textual.widgets import Button, Label, Static
 
 from vestige_tui.core.errors import MigrationError
 from vestige_tui.core.kinds import EXPLANATIONS, Kind
@@ -20,6 +20,7 @@ from vestige_tui.core.source.lookup import FoundValue, find_row
 from vestige_tui.screens.background import ask
 from vestige_tui.screens.dialogs import HelpDialog
 from vestige_tui.screens.trouble import fate_in_full, remedy, short_row, table_title
+from vestige_tui.screens.widgets.key_bar import KeyBar
 from vestige_tui.screens.widgets.key_values import KeyValues
 from vestige_tui.screens.widgets.text import lines, plain
 
@@ -63,7 +64,7 @@ class RowDialog(HelpDialog):
             with Horizontal(classes="dialog-buttons"):
                 yield Static(classes="spacer")
                 yield Button("Close", id="close", compact=True, classes="-primary")
-        yield Footer(show_command_palette=False)
+        yield KeyBar()
 
     def on_mount(self) -> None:
         """Read the row beside the interface: a file on a network share may take its time."""

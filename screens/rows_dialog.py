@@ -11,9 +11,10 @@ from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Horizontal, Vertical
 from textual.screen import ModalScreen
-from textual.widgets import Button, Footer, Label, Static
+from textual.widgets import Button, Label, Static
 
 from vestige_tui.core.report import RowError
+from vestige_tui.screens.widgets.key_bar import KeyBar
 from vestige_tui.screens.widgets.troubles import Troubles
 
 
@@ -35,7 +36,7 @@ class RowsDialog(ModalScreen[None]):
             with Horizontal(classes="dialog-buttons"):
                 yield Static(classes="spacer")
                 yield Button("Close", id="close", compact=True, classes="-primary")
-        yield Footer(show_command_palette=False)
+        yield KeyBar()
 
     def on_mount(self) -> None:
         """The list has the keys."""

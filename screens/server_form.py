@@ -21,7 +21,7 @@ from vestige_tui.screens.dsn_fields import (
     with_password,
     without_secrets,
 )
-from vestige_tui.screens.widgets.choice import Tick
+from vestige_tui.screens.widgets.choice import Dropdown, Tick
 from vestige_tui.screens.widgets.password_input import PasswordInput
 from vestige_tui.screens.widgets.text import plain
 
@@ -64,7 +64,7 @@ class ServerForm(VerticalGroup):
             yield Label("Password")
             yield PasswordInput(placeholder=self._password_hint, id="password")
             yield Label("TLS", classes="second")
-            yield Select(
+            yield Dropdown(
                 [(text, mode) for mode, text in TLS_MODES.items()],
                 value=_DEFAULT_TLS,
                 allow_blank=False,

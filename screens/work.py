@@ -20,6 +20,16 @@ class Farewell:
     """What shows until the work has come to a safe point."""
 
 
+IDLE = Farewell(
+    "Quit vestige-tui?",
+    "Nothing is going on. What you used is filled in again the next time.",
+    leave="Quit",
+    stay="Stay",
+    waiting="",
+)
+"""The words for quitting while nothing goes on, where it may have been meant otherwise."""
+
+
 class Work(Protocol):
     """Something that the application carries out in a thread of its own."""
 

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import signal
+from collections.abc import Sequence
 from contextlib import suppress
 from importlib import import_module
 from importlib.resources import files
@@ -15,16 +17,18 @@ from textual import on
 from textual.app import App
 from textual.binding import Binding, BindingType
 from textual.driver import Driver
+from textual.filter import LineFilter
 from textual.worker import Worker
 
+from vestige_tui.harmless import Harmless
 from vestige_tui.logs import frames
 from vestige_tui.lost_terminal import enduring
 from vestige_tui.screens.base import StepScreen
-from vestige_tui.screens.dialogs import ConfirmDialog, WaitDialog
+from vestige_tui.screens.dialogs import ConfirmDialog, QuitDialog, WaitDialog
 from vestige_tui.screens.machine import Machine
 from vestige_tui.screens.state import WizardState
 from vestige_tui.screens.steps import Step, next_step
-from vestige_tui.screens.work import Work, WorkWanted
+from vestige_tui.screens.work import IDLE, Farewell, Work, WorkWanted
 from vestige_tui.themes import DARK, LIGHT
 
 _SCREENS = {
@@ -37,6 +41,8 @@ _SCREENS = {
     Step.REPORT: ("report", "ReportScreen"),
 }
 """Module of ``vestige_tui.screens`` and class by step; a module is loaded when its step is first shown."""
+
+HARMLESS = Harmless()
 
 WARM_UP_AFTER = 0.5
 """Seconds after the first screen."""
@@ -51,7 +57,7 @@ class VestigeApp(App[None], inherit_bindings=False):
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("ctrl+t", "toggle_theme", "Theme"),
         Binding("ctrl+q", "quit", "Quit", priority=True),
-        Binding("ctrl+c", "help_quit", show=False, system=True),
+        Binding("ctrl+c", "interrupt", show=False, system=True),
     ]
 
     def __init__(self, machine: Machine, state: WizardState | None = None) -> None:
@@ -122,21 +128,37 @@ class VestigeApp(App[None], inherit_bindings=False):
         shown = super().get_key_display(binding)
         return shown.upper() if shown[:1] == "f" and shown[1:].isdigit() else shown
 
+    def _handle_exception(self, error: Exception) -> None:
+        """Once the program leaves, Textual mounts nothing more: a step that is being built misses its widgets.
+
+        That is no fault, and by then nothing is under way that one could harm.
+        """
+        if not self._exit:
+            super()._handle_exception(error)
+
     def _fatal_error(self) -> None:
         """Textual's own version shows the variables of every frame: a password could be one of them."""
         where = frames(self._exception) if self._exception is not None else ""
         self.panic(Text(f"An unexpected fault in vestige-tui. Please report it:\n{where}"))
 
+    def get_line_filters(self) -> Sequence[LineFilter]:
+        """Textual's own, and one that lets nothing through that a terminal would obey."""
+        return [*super().get_line_filters(), HARMLESS]
+
     async def action_quit(self) -> None:
         """Leave; where work is going on, ask first and let it end at a safe point."""
-        if self._leaving or isinstance(self.screen, ConfirmDialog):
-            return
         if self.work is None or not self.work.running:
-            self.exit(return_code=self.return_code or 0)
-            return
-        words = self.work.farewell
-        question = ConfirmDialog(words.question, words.text, yes=words.leave, no=words.stay)
-        self.push_screen(question, lambda leave: self.leave() if leave else None)
+            self.leave()
+        else:
+            self._ask_to_leave(self.work.farewell)
+
+    def action_interrupt(self) -> None:
+        """Ctrl-C may be meant to copy a text: ask, whether or not work is going on."""
+        self._ask_to_leave(self.work.farewell if self.work is not None and self.work.running else IDLE)
+
+    def _ask_to_leave(self, words: Farewell) -> None:
+        if not self._leaving and not isinstance(self.screen, ConfirmDialog):
+            self.push_screen(QuitDialog(words), lambda leave: self.leave() if leave else None)
 
     def terminate(self) -> None:
         """Somebody else ends the program: leave, and say so to the shell."""
@@ -157,6 +179,8 @@ class VestigeApp(App[None], inherit_bindings=False):
     @on(WorkWanted)
     def _begin(self, event: WorkWanted) -> None:
         """Carry work out in a thread of the application's own: no screen that is left takes it along."""
+        gc.collect()
+        gc.freeze()  # going through all that is loaded by now, while work goes on, would hold a key up for 60 ms
         self.work = event.work
         self.run_worker(event.work.carry_out, thread=True, exit_on_error=False, group="work")
 

@@ -17,17 +17,34 @@ _POSITIVE = click.IntRange(min=1)
 
 
 @click.group(invoke_without_command=True, context_settings={"help_option_names": ["-h", "--help"]})
+@click.option("--sqlite-path", type=_FILE, help="The wizard's source, filled in beforehand.")
+@click.option("--postgres-url", help='The wizard\'s destination, filled in beforehand: a URL, or "embedded".')
 @click.version_option(version("vestige-tui"), prog_name="vestige-tui")
 @click.pass_context
-def cli(context: click.Context) -> None:
+def cli(context: click.Context, sqlite_path: Path | None, postgres_url: str | None) -> int:
     """Move a Vestige memory database from its SQLite file to PostgreSQL.
+
+    Without a command: the wizard, which leads through the move step by step.
 
     \b
     Exit codes: 0 clean, 1 finished but some rows have errors, 2 wrong usage,
     3 refused by a check, 4 source or destination unusable, 130 cancelled.
     """
-    if context.invoked_subcommand is None:
-        click.echo(context.get_help())
+    if context.invoked_subcommand is not None:
+        if sqlite_path is not None or postgres_url is not None:
+            raise UsageError(
+                f"--sqlite-path and --postgres-url stand before {context.invoked_subcommand}.",
+                remedy="Before a command they are the wizard's; write those of the command after its name.",
+            )
+        return ExitCode.CLEAN
+    if not _has_terminal():
+        raise UsageError(
+            "The wizard needs a terminal.",
+            remedy="Open one, or copy without the wizard: vestige-tui migrate copy --help",
+        )
+    from vestige_tui.wizard import open_wizard
+
+    return open_wizard(sqlite_path, postgres_url)
 
 
 @cli.command()
@@ -41,10 +58,14 @@ def demo(headless: bool) -> int:
 
     if headless:
         return run_demo()
-    if not (sys.stdin.isatty() and sys.stdout.isatty()):
+    if not _has_terminal():
         click.echo("There is no terminal for the wizard; running as with --headless.", err=True)
         return run_demo()
     return open_demo()
+
+
+def _has_terminal() -> bool:
+    return sys.stdin.isatty() and sys.stdout.isatty()
 
 
 @cli.command()

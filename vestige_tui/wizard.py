@@ -53,14 +53,17 @@ def open_wizard(
 def _code_of(app: VestigeApp) -> int:
     """What the shell is told: how the last copy ended, or that somebody ended the program."""
     from vestige_tui.exit_codes import ExitCode, code_of_error, code_of_outcome  # brings libpq, which loads slowly
+    from vestige_tui.screens.run import Run
 
     if app.return_code:
         return ExitCode.UNUSABLE
     if app.terminated:
         return ExitCode.CANCELLED
-    if app.state.failure is not None:
-        return code_of_error(app.state.failure)
-    return code_of_outcome(app.state.report.outcome) if app.state.report is not None else ExitCode.CLEAN
+    if not isinstance(app.work, Run):
+        return ExitCode.CLEAN
+    if app.work.failure is not None:
+        return code_of_error(app.work.failure)
+    return code_of_outcome(app.work.report.outcome) if app.work.report is not None else ExitCode.CLEAN
 
 
 def this_machine(host: EmbeddedHost, memory: Path | None = None) -> Machine:

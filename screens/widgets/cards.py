@@ -73,7 +73,10 @@ class Cards(OptionList, inherit_bindings=False):
     def _prompt(self, card: Card) -> Content:
         width = max((self.size.width or self.app.size.width - _AROUND) - _MARGIN, 20)
         path = plain(shortened(short_path(card.glance.path, self._home), width), "bold")
-        return Content.assemble(path, "\n", plain(shortened(f"  {self._facts(card)}", width)))
+        facts = f"  {self._facts(card)}"
+        if len(facts) > width:
+            facts = facts.replace("changed ", "")
+        return Content.assemble(path, "\n", plain(shortened(facts, width)))
 
     def _facts(self, card: Card) -> str:
         found = card.glance

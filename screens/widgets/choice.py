@@ -1,12 +1,14 @@
-"""Choices and ticks whose state is a sign, not a colour: ``(●)``, ``( )``, ``[x]``, ``[ ]``."""
+"""Choices and ticks whose state is a sign, not a colour: ``(●)``, ``( )``, ``[x]``, ``[ ]``; and a list that opens."""
 
 from __future__ import annotations
 
-from typing import ClassVar
+from typing import ClassVar, TypeVar
 
 from textual.binding import Binding, BindingType
 from textual.content import Content
-from textual.widgets import Checkbox, RadioButton, RadioSet
+from textual.widgets import Checkbox, RadioButton, RadioSet, Select
+
+_T = TypeVar("_T")
 
 
 class Choice(RadioButton):
@@ -51,6 +53,14 @@ class Tick(Checkbox):
     def render(self) -> Content:
         """The sign and the label."""
         return _with_sign(self, "[x]" if self.value else "[ ]")
+
+
+class Dropdown(Select[_T]):
+    """One of several values, listed when it is opened; the keys at the bottom say how."""
+
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("enter,down,space,up", "show_overlay", "Open list", key_display="⏎"),
+    ]
 
 
 def _with_sign(button: Choice | Tick, sign: str) -> Content:

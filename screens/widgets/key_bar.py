@@ -1,22 +1,79 @@
-"""The keys at the bottom, set closer where they would not all fit."""
+"""The keys at the bottom, drawn as one line: the keys change with the focus, and a widget each would take too long."""
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
+from textual import events
+from textual.content import Content
 from textual.screen import Screen
-from textual.widgets import Footer
+from textual.widget import Widget
 
-_AROUND = 3  # columns around a key and its word
+_LOOSE = 3  # columns around a key and its word
+_CLOSE = 2  # the same where not all would fit otherwise
 
 
-class KeyBar(Footer):
-    """Textual's footer; its keys move together before the last of them would be cut off."""
+@dataclass(frozen=True, slots=True)
+class Key:
+    """A key as the bar shows it: how it is written, what it does, and whether it can be used now."""
+
+    name: str
+    display: str
+    word: str
+    enabled: bool
+
+    @property
+    def width(self) -> int:
+        """Columns of both, without what is around them."""
+        return len(self.display) + len(self.word)
+
+
+class KeyBar(Widget):
+    """Names the keys that there are now; a click on one presses it."""
+
+    ALLOW_SELECT = False
 
     def __init__(self) -> None:
-        super().__init__(show_command_palette=False)
+        super().__init__()
+        self.keys: tuple[Key, ...] = ()
 
-    def bindings_changed(self, screen: Screen[object]) -> None:
-        """Measure the keys that there are now, and show them."""
-        shown = [active.binding for active in screen.active_bindings.values() if active.binding.show]
-        words = {binding.action: f"{self.app.get_key_display(binding)}{binding.description}" for binding in shown}
-        self.compact = sum(len(word) + _AROUND for word in words.values()) > screen.size.width
-        super().bindings_changed(screen)
+    def on_mount(self) -> None:
+        """Follow the keys of the screen, which tells of them when all of it is there."""
+        self.screen.bindings_updated_signal.subscribe(self, self._follow)
+
+    def _follow(self, screen: Screen[object]) -> None:
+        found: dict[str, Key] = {}
+        for active in screen.active_bindings.values():
+            binding = active.binding
+            if binding.show:
+                display = self.app.get_key_display(binding)
+                found.setdefault(binding.action, Key(binding.key, display, binding.description, active.enabled))
+        keys = tuple(found.values())
+        if keys != self.keys:
+            self.keys = keys
+            self.refresh()
+
+    @property
+    def _around(self) -> int:
+        return _LOOSE if sum(key.width + _LOOSE for key in self.keys) <= self.size.width else _CLOSE
+
+    def render(self) -> Content:
+        """All of them, set closer where the last would be cut off."""
+        before = " " * (self._around - _CLOSE)
+        return Content("").join(
+            Content.assemble(
+                (f"{before}{key.display}", "bold $footer-key-foreground"),
+                f" {key.word} ",
+            ).stylize("" if key.enabled else "dim")
+            for key in self.keys
+        )
+
+    def on_click(self, event: events.Click) -> None:
+        """Press the key that was clicked."""
+        around, end = self._around, 0
+        for key in self.keys:
+            end += key.width + around
+            if event.x < end:
+                if key.enabled:
+                    self.app.simulate_key(key.name)
+                return

@@ -31,8 +31,7 @@ class Notice(Static):
 
     def on_mount(self) -> None:
         """Take no room before there is something to say."""
-        if not self.has_class(*()) or not self.content:
-            self.display = bool(self.content)
+        self.display = bool(self.content)
 
     def say(self, tone: Tone, headline: str, *paragraphs: str) -> None:
         """Show a headline and what follows from it."""

@@ -35,10 +35,11 @@ class Signatures(Static):
             *(_cells(holder.signature) for holder in self._holders), strict=True
         )
         titles = [plain(f"{holder.title:<{width}}", "$muted") for holder in self._holders]
-        table = [
-            Content("").join([Content(" " * _LABEL), *titles]),
-            self._line("model", "", publishers, width, narrow),
-            self._line("", "name", names, width, narrow),
+        table = [Content("").join([Content(" " * _LABEL), *titles])]
+        if any(publishers):
+            table.append(self._line("model", "", publishers, width, narrow))
+        table += [
+            self._line("" if any(publishers) else "model", "name", names, width, narrow),
             self._line("dimension", "dimension", dimensions, width, narrow),
             self._line("hash", "hash", hashes, width, narrow),
         ]

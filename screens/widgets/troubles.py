@@ -19,6 +19,7 @@ from vestige_tui.core.report import RowError
 from vestige_tui.screens.row_dialog import RowDialog
 from vestige_tui.screens.tables import SHOWN
 from vestige_tui.screens.trouble import Filter
+from vestige_tui.screens.widgets.choice import Dropdown
 from vestige_tui.screens.widgets.trouble_list import TroubleList
 
 
@@ -38,14 +39,14 @@ class Troubles(Vertical):
         tables = Counter(error.table for error in self._errors)
         kinds = Counter(error.kind for error in self._errors)
         with Horizontal(classes="filters"):
-            yield Select[str](
+            yield Dropdown[str](
                 [(f"{table.title} ({tables[table.name]:,})", table.name) for table in SHOWN
                  if tables[table.name]],
                 prompt="all tables",
                 id="by-table",
                 compact=True,
             )  # fmt: skip
-            yield Select[Kind](
+            yield Dropdown[Kind](
                 [(f"{EXPLANATIONS[kind].title} ({number:,})", kind) for kind, number in kinds.most_common()],
                 prompt="all kinds",
                 id="by-kind",

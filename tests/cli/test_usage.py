@@ -15,10 +15,23 @@ URL = "postgresql://bob:s3cr3tPW@127.0.0.1:1/db"
 ENDS = ("--from", "sqlite", "--to", "postgres", "--sqlite-path", "x.db")
 
 
-def test_no_command_shows_the_help(vestige_tui: VestigeTui) -> None:
-    result = vestige_tui()
+def test_the_help_names_the_commands(vestige_tui: VestigeTui) -> None:
+    result = vestige_tui("--help")
     assert result.code == 0
     assert all(command in result.out for command in ("demo", "inspect", "migrate", "Exit codes"))
+
+
+def test_the_wizard_wants_a_terminal(vestige_tui: VestigeTui) -> None:
+    result = vestige_tui("--postgres-url", URL)
+    assert result.code == 2
+    assert "needs a terminal" in result.err
+    assert "s3cr3tPW" not in result.said
+
+
+def test_flags_of_the_wizard_are_not_taken_for_those_of_a_command(vestige_tui: VestigeTui) -> None:
+    result = vestige_tui("--sqlite-path", "x.db", "inspect", "y.db")
+    assert result.code == 2
+    assert "after its name" in result.err
 
 
 @pytest.mark.parametrize(

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 from textual.pilot import Pilot
-from textual.widgets import Input, Select
+from textual.widgets import Button, Input, Select
 
 from tests.support.servers import Database, Server
 from tests.support.states import probed
@@ -274,6 +274,17 @@ class TestRealServer:
         assert app.state.target is not None
         assert app.state.target.embedded
         assert used.recent.destination == "embedded"
+
+
+def test_an_embedded_one_that_is_prefilled_is_what_shows(home: Path, found: Path) -> None:
+    async def scenario(app: VestigeApp, pilot: Pilot[None]) -> None:
+        screen = await arrive(app, pilot)
+        await shown(pilot, "~/postgres")
+        assert not screen.query_one(ServerForm).display
+        assert str(screen.query_one("#primary", Button).label) == "Start and test it"
+
+    embedded = FakeHost(home / "postgres", Dsn({}))
+    play(scenario, machine(home, embedded=embedded), state=WizardState(prefill=Prefill(postgres_url="embedded")))
 
 
 def test_an_embedded_one_that_is_not_installed_says_how(home: Path, found: Path) -> None:

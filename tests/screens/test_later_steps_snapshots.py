@@ -85,6 +85,11 @@ def test_upgrade_in_place(snap_compare: Compare) -> None:
     assert _at(Step.UPGRADE, scenes.state(old=True), SMALL, snap_compare, choose)
 
 
+def test_upgrade_without_colours(snap_compare: Compare, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("NO_COLOR", "1")
+    assert _at(Step.UPGRADE, scenes.state(old=True), SMALL, snap_compare)
+
+
 @both_sizes
 def test_model_of_this_run_differs(snap_compare: Compare, size: tuple[int, int]) -> None:
     assert _at(Step.MODEL, scenes.state(presented=scenes.OTHER), size, snap_compare)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from pathlib import Path
 
 import pytest
@@ -16,6 +17,8 @@ from vestige_tui.core.destination.dsn import Dsn
 from vestige_tui.screens.base import moved, place_of
 from vestige_tui.screens.dialogs import ConfirmDialog, HelpDialog
 from vestige_tui.screens.state import WizardState
+from vestige_tui.screens.steps import Step
+from vestige_tui.screens.widgets.key_bar import KeyBar
 from vestige_tui.screens.work import Farewell
 
 CANARY = "canary-7f3a"
@@ -63,7 +66,8 @@ def test_too_small_a_terminal_is_told_and_keeps_everything(home: Path, found: Pa
         focused = screen.focused
         for size in ((60, 15), (20, 5), (79, 24), (80, 23)):
             await pilot.resize_terminal(*size)
-            await shown(pilot, "needs 80")
+            await shown(pilot, f"Too small: {size[0]} × {size[1]}")
+            await shown(pilot, "everything goes on.")
         await pilot.resize_terminal(*LARGE)
         await shown(pilot, "Use this database")
         assert screen.focused is focused
@@ -143,12 +147,61 @@ def test_quitting_asks_while_work_goes_on(home: Path) -> None:
     play(scenario, machine(home))
 
 
+def test_control_c_asks_and_a_second_one_answers(home: Path) -> None:
+    work = _Copy()
+
+    async def scenario(app: VestigeApp, pilot: Pilot[None]) -> None:
+        await on_screen(pilot, "SourceScreen")
+        app.set_focus(None)
+        await pilot.press("ctrl+c")
+        await shown(pilot, "Quit vestige-tui?")
+        await pilot.press("escape")
+        await on_screen(pilot, "SourceScreen")
+        app.work = work
+        await pilot.press("ctrl+c")
+        await shown(pilot, "Stop the copy?")
+        await pilot.press("ctrl+c")
+        await shown(pilot, "Finishing")
+        assert work.cancelled
+        work.running = False
+
+    play(scenario, machine(home))
+
+
 def test_a_signal_leaves_without_a_question(home: Path) -> None:
     async def scenario(app: VestigeApp, pilot: Pilot[None]) -> None:
         await on_screen(pilot, "SourceScreen")
         app.terminate()
 
     assert play(scenario, machine(home)).terminated
+
+
+@pytest.mark.parametrize("turns", [1, 3, 5, 8])
+def test_leaving_while_a_step_is_being_built_is_no_fault(home: Path, turns: int) -> None:
+    async def scenario(app: VestigeApp, pilot: Pilot[None]) -> None:
+        screen = await on_screen(pilot, "SourceScreen")
+        screen.go_to(Step.REPORT)
+        for _ in range(turns):
+            await asyncio.sleep(0)
+        app.terminate()
+
+    app = play(scenario, machine(home))
+    assert app.terminated
+    assert not app.return_code
+
+
+def test_a_click_on_a_key_presses_it(home: Path, found: Path) -> None:
+    async def scenario(app: VestigeApp, pilot: Pilot[None]) -> None:
+        screen = await on_screen(pilot, "SourceScreen")
+        await until(pilot, lambda: screen.primary_ready)
+        await shown(pilot, "F1 Help")
+        words = screen_lines(app)[-1]
+        await pilot.click(KeyBar, offset=(words.index("F1 Help"), 0))
+        await until(pilot, lambda: isinstance(app.screen, HelpDialog))
+        await pilot.click(KeyBar, offset=(screen_lines(app)[-1].index("Close"), 0))
+        await on_screen(pilot, "SourceScreen")
+
+    play(scenario, machine(home))
 
 
 def test_a_fault_shows_no_variable(home: Path) -> None:

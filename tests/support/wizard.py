@@ -10,7 +10,6 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from textual.pilot import Pilot
-from textual.widgets import Footer
 
 from vestige_tui.app import VestigeApp
 from vestige_tui.core.destination.dsn import Dsn
@@ -19,6 +18,7 @@ from vestige_tui.recent import Recent
 from vestige_tui.screens.base import StepScreen
 from vestige_tui.screens.machine import Machine, Secret
 from vestige_tui.screens.state import WizardState
+from vestige_tui.screens.widgets.key_bar import KeyBar
 
 NOW = datetime(2026, 11, 22, 13, 5, tzinfo=UTC)
 SMALL, LARGE = (80, 24), (120, 40)
@@ -120,7 +120,7 @@ async def on_screen(pilot: Pilot[None], name: str) -> StepScreen:
     """Wait until the screen of this class shows, with its keys in the footer."""
     await until(pilot, lambda: type(pilot.app.screen).__name__ == name and pilot.app.screen.is_mounted)
     screen = pilot.app.screen
-    await until(pilot, lambda: bool(screen.query_one(Footer).children))
+    await until(pilot, lambda: bool(screen.query_one(KeyBar).keys))
     assert isinstance(screen, StepScreen)
     return screen
 

@@ -1,0 +1,200 @@
+"""The program in a real terminal, from outside: whole walks, and every way in which they can be cut short."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import signal
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import psycopg
+import pytest
+
+from tests.support.disturbances import wait_until
+from tests.support.servers import Database
+from tests.support.sources import Sources
+from tests.support.tmux import Terminal, needs_tmux, terminal
+from tests.support.walking import BROKEN_SPEC
+
+pytestmark = needs_tmux
+
+PROGRAM = (sys.executable, "-m", "vestige_tui")
+
+
+@pytest.fixture
+def term(home: Path) -> Iterator[Terminal]:
+    """A terminal of a user without a past."""
+    with terminal(_user(home)) as opened:
+        yield opened
+
+
+def _user(home: Path) -> dict[str, str]:
+    folders = {"HOME": home, "XDG_STATE_HOME": home / "state", "XDG_DATA_HOME": home / "data"}
+    return {name: str(folder) for name, folder in folders.items()} | {"TERM": "xterm-256color"}
+
+
+def _reports(home: Path) -> list[dict[str, object]]:
+    return [json.loads(file.read_text()) for file in sorted((home / "state/vestige-tui/reports").glob("*.json"))]
+
+
+def _settings(term: Terminal) -> str:
+    term.run("true")
+    return term.ended()[1]
+
+
+def _to_the_preview(term: Terminal, tests: str) -> None:
+    """From the first step, all fields filled in, to a preview that has finished; ``tests`` is the key's word."""
+    term.wait("Source", "In use")
+    term.press("C-n")
+    term.wait("Destination", tests)
+    term.press("C-n")
+    term.wait("It works", "^n Use this destination")
+    term.press("C-n")
+    term.wait("Preview", "to write:")
+
+
+def test_the_demo_with_the_keyboard_alone(term: Terminal, home: Path) -> None:
+    before = _settings(term)
+    term.run(*PROGRAM, "demo")
+    _to_the_preview(term, "Start and test it")
+    term.wait("12 memories and 5 other rows need a look")
+    term.press("F2")
+    term.wait("Rows that will have trouble", "note-7")
+    term.press("Escape")
+    term.wait("^n Start copy")
+    term.press("C-n")
+    term.wait("1,996 arrived, 4 stayed", "Retry 9 rows")
+    term.press("Down", "Enter")
+    term.wait("content is empty", "How to mend it")
+    term.press("Escape")
+    term.wait("Retry 9 rows")
+    term.resize(20, 5)
+    term.wait("Too small: 20 × 5", "everything goes on.")
+    term.resize(80, 24)
+    term.wait("Retry 9 rows")
+    for words in ("in source", "[storage.postgres]"):
+        term.press("F2")
+        term.wait(words)
+    term.press("C-q")
+    code, after = term.ended()
+    assert code == 0, "broken rows are what the demo is for"
+    assert (after, term.modes) == (before, "0 0 1")
+    (report,) = _reports(home)
+    assert report["outcome"] == "errors"
+
+
+_WAITING = "SELECT count(*) FROM pg_locks WHERE relation = 'knowledge_nodes'::regclass AND NOT granted"
+
+
+class Held:
+    """A copy in a terminal that waits for a lock at its destination."""
+
+    def __init__(self, term: Terminal, source: Path, destination: Database) -> None:
+        self._name = destination.name
+        self._lock = psycopg.connect(destination.dsn.conninfo())
+        self._lock.execute("LOCK TABLE knowledge_nodes IN SHARE MODE")
+        self.settings = _settings(term)
+        term.run(*PROGRAM, "--sqlite-path", source, "--postgres-url", destination.url)
+        _to_the_preview(term, "Test connection")
+        term.press("C-n")
+        term.wait("Copy  elapsed", "0 / 60")
+        wait_until(lambda: destination.value(_WAITING) == 1)
+
+    def let_go(self) -> None:
+        """Let the copy go on."""
+        self._lock.close()
+
+    def processes(self) -> list[int]:
+        """The program."""
+        found = []
+        for folder in Path("/proc").glob("[0-9]*"):
+            try:
+                command = (folder / "cmdline").read_bytes()
+            except OSError:
+                continue
+            if b"vestige_tui" in command and self._name.encode() in command:
+                found.append(int(folder.name))
+        return found
+
+
+@pytest.fixture
+def held(term: Terminal, sources: Sources, copied_database: Database) -> Iterator[Held]:
+    """A copy of 60 memories that is held; some of their tables exist already."""
+    copy = Held(term, sources.seed(BROKEN_SPEC, name="more.db"), copied_database)
+    try:
+        yield copy
+    finally:
+        copy.let_go()
+
+
+def _quit(term: Terminal) -> None:
+    term.press("C-q")
+    term.wait("Stop the copy and quit?")
+    term.press("Tab", "Enter")
+
+
+def _control_c(term: Terminal) -> None:
+    term.press("C-c")
+    term.wait("Stop the copy and quit?")
+    term.press("C-c")
+
+
+@pytest.mark.parametrize("leave", [_quit, _control_c])
+def test_a_copy_is_quit_at_a_safe_point(
+    term: Terminal, home: Path, held: Held, leave: Callable[[Terminal], None]
+) -> None:
+    term.resize(20, 5)
+    term.wait("Too small: 20 × 5", "everything goes on.")
+    term.resize(80, 24)
+    term.wait("Copy  elapsed")
+    leave(term)
+    term.wait("Finishing this batch")
+    held.let_go()
+    _is_cancelled(term, home, held)
+
+
+def _is_cancelled(term: Terminal, home: Path, held: Held) -> None:
+    code, after = term.ended()
+    assert code == 130
+    assert (after, term.modes) == (held.settings, "0 0 1")
+    (report,) = _reports(home)
+    assert report["outcome"] == "cancelled"
+
+
+@pytest.mark.skipif(not Path("/proc").is_dir(), reason="finds the program in /proc")
+def test_a_terminated_copy_restores_the_terminal(term: Terminal, home: Path, held: Held) -> None:
+    (process,) = held.processes()
+    os.kill(process, signal.SIGTERM)
+    term.wait("Finishing this batch")
+    held.let_go()
+    _is_cancelled(term, home, held)
+
+
+@pytest.mark.skipif(not Path("/proc").is_dir(), reason="finds the program in /proc")
+def test_a_closed_window_loses_nothing_and_the_next_run_completes(term: Terminal, home: Path, held: Held) -> None:
+    assert len(held.processes()) == 1
+    term.close()
+    held.let_go()
+    wait_until(lambda: not held.processes())
+    with terminal(_user(home)) as again:
+        again.run(*PROGRAM)
+        _to_the_preview(again, "Test connection")
+        again.press("C-n")
+        again.wait("Report", "All 60 memories are accounted for")
+        again.press("C-q")
+        assert again.ended()[0] == 1, "some rows have errors"
+    cancelled, completed = _reports(home)
+    assert (cancelled["outcome"], completed["outcome"]) == ("cancelled", "errors")
+    assert completed["memories_copied"] == 56
+
+
+def test_no_colour_leaves_all_that_can_be_read(term: Terminal, home: Path, sources: Sources) -> None:
+    source = sources.seed()
+    shutil.copy(source, home / "vestige.db")
+    term.run("env", "NO_COLOR=1", *PROGRAM, "--sqlite-path", home / "vestige.db")
+    term.wait("● 1", "○ 2", "– 3", "^n Use this database")
+    term.press("C-q")
+    assert term.ended()[0] == 0
