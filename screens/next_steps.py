@@ -11,7 +11,7 @@ from textual.content import Content
 from vestige_tui.core.destination.dsn import MASK, Dsn
 from vestige_tui.core.report import MigrationReport, Outcome
 from vestige_tui.screens.state import Target, WizardState
-from vestige_tui.screens.widgets.text import count, lines, plain, short_path
+from vestige_tui.screens.widgets.text import lines, plain, short_path, tables_and_columns
 
 _IN_THE_URL = frozenset({"host", "hostaddr", "port", "user", "password", "dbname", "service"})
 
@@ -89,6 +89,6 @@ def _files(state: WizardState, home: Path) -> Content:
 def _remarks(report: MigrationReport) -> Iterator[Content]:
     if report.left_behind:
         named = ", ".join(f"{name} ({rows:,})" for name, rows in report.left_behind.items())
-        yield plain(f"{count(len(report.left_behind), 'table')} of Vestige stayed in the source: {named}.")
+        yield plain(f"{tables_and_columns(report.left_behind)} of Vestige stayed in the source: {named}.")
     for notice in report.notices:
         yield plain(notice)

@@ -12,7 +12,7 @@ from vestige_tui.screens.progress import Pace, Progress
 from vestige_tui.screens.table_groups import GROUPS, TableGroup, summed
 from vestige_tui.screens.trouble import Group, grouped, short_row, table_title, troubled_rows
 from vestige_tui.screens.widgets.grid import Cell, grid
-from vestige_tui.screens.widgets.text import count, plain, shortened, size
+from vestige_tui.screens.widgets.text import count, plain, shortened, size, tables_and_columns
 
 _TITLES = ("", "in source", "already there", "to write", "trouble")
 _NOTHING = "–"
@@ -107,6 +107,6 @@ def left_behind(report: MigrationReport, width: int) -> Content:
     named = ", ".join(f"{name} ({rows:,})" for name, rows in report.left_behind.items())
     return Content.assemble(
         ("– ", "$muted"),
-        f"{count(len(report.left_behind), 'table')} of the source have no place in PostgreSQL yet and stay:\n  ",
+        f"{tables_and_columns(report.left_behind)} of the source have no place in PostgreSQL yet and stay:\n  ",
         plain(shortened(named, 4 * width)),
     )

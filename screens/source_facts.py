@@ -30,7 +30,7 @@ def facts_of(source: SourceDescription, used: Usage, now: datetime) -> Iterator[
         yield "", Content.assemble(_WARNING, plain(text))
     if source.left_behind:
         listed = ", ".join(f"{name} {rows:,}" for name, rows in source.left_behind.items())
-        yield "Stays behind", plain(f"tables that have no place in PostgreSQL: {listed}")
+        yield "Stays behind", plain(f"what has no place in PostgreSQL: {listed}")
 
 
 def rows_of(source: SourceDescription) -> Content:

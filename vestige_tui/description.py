@@ -36,7 +36,7 @@ def print_description(console: Console, source: SourceDescription) -> None:
         for group in source.observed:
             console.print(safe(_vectors(group)), soft_wrap=True)
     if source.left_behind:
-        heading(console, "What would stay behind: tables that have no place at the destination")
+        heading(console, "What would stay behind: tables and columns that have no place at the destination")
         width = max(map(len, source.left_behind)) + 1
         for name, rows in source.left_behind.items():
             console.print(Text.assemble(safe(f"{name + ':':<{width}}", "bold"), f" {rows:>12,}"), soft_wrap=True)

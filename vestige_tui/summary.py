@@ -126,7 +126,7 @@ def _tables(report: MigrationReport) -> Table:
 def _print_left_behind(console: Console, report: MigrationReport) -> None:
     if not report.left_behind:
         return
-    heading(console, "Left behind: tables that have no place at the destination")
+    heading(console, "Left behind: tables and columns that have no place at the destination")
     width = max(len(name) for name in report.left_behind) + 1
     for name, rows in report.left_behind.items():
         console.print(Text.assemble(safe(f"{name + ':':<{width}}", "bold"), f" {rows:>12,}"), soft_wrap=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from datetime import datetime
 from pathlib import Path
 
@@ -30,6 +31,13 @@ def paragraphs(text: str) -> Content:
 def count(number: int, singular: str, plural: str = "") -> str:
     """A number with its noun: ``1 memory``, ``2,000 memories``."""
     return f"{number:,} {singular if number == 1 else plural or singular + 's'}"
+
+
+def tables_and_columns(names: Iterable[str]) -> str:
+    """How many of each: ``2 tables and 1 column``; a column's name is ``table.column``."""
+    columns = [("." in name) for name in names]
+    parts = ((columns.count(False), "table"), (columns.count(True), "column"))
+    return " and ".join(count(number, noun) for number, noun in parts if number)
 
 
 def size(number: int) -> str:
