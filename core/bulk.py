@@ -6,6 +6,7 @@ the very fields that they would. Whatever is not certain is left to them.
 
 from __future__ import annotations
 
+import re
 import secrets
 from binascii import unhexlify
 from collections.abc import Callable, Iterable, Sequence
@@ -133,13 +134,16 @@ def _uuids(values: Values) -> bytes | None:
 
 
 def _pack_uuids(raw: bytes) -> Iterable[bytes]:
-    return [wire.uuid(raw[start : start + 16]) for start in range(0, len(raw), 16)]
+    return [b"\0\0\0\x10" + raw[start : start + 16] for start in range(0, len(raw), 16)]  # as wire.uuid, at once
+
+
+_TIMESTAMPS = re.compile(f"(?:(?:{convert.TIMESTAMP.pattern})\n)*", convert.TIMESTAMP.flags)
 
 
 def _timestamps(values: Values) -> Sequence[datetime] | None:
-    if not {str}.issuperset(map(type, values)) or not all(map(convert.TIMESTAMP.fullmatch, values)):
+    if not {str}.issuperset(map(type, values)) or not _TIMESTAMPS.fullmatch("\n".join([*values, ""])):
         return None
-    return [*map(datetime.fromisoformat, values)]
+    return [*map(datetime.fromisoformat, values)]  # none of them is two, parted by a line end
 
 
 def _floats(values: Values) -> Values | None:
@@ -175,10 +179,11 @@ def _parsed(documents: Values) -> Sequence[Any] | None:
     """The value of each JSON document, read all together."""
     if not {str}.issuperset(map(type, documents)):
         return None
-    if any(map(convert.nests_too_deep, documents)):
+    longest = max(map(len, documents))
+    if longest > convert.MAX_JSON_DEPTH and any(map(convert.nests_too_deep, documents)):
         return None
     joined = f"[{f',{_SEPARATOR},'.join(documents)}]"
-    parsed = convert.json_decoder(max(map(len, documents)), joined).decode(joined)
+    parsed = convert.json_decoder(longest, joined).decode(joined)
     values: list[Any] = parsed[::2]
     if parsed[1::2] != [int(_SEPARATOR)] * (len(documents) - 1) or len(values) != len(documents):
         return None  # one document's end was another one's beginning

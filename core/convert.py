@@ -45,7 +45,7 @@ _UUID = re.compile(
     re.ASCII | re.IGNORECASE,
 )
 _UNSTORABLE_LETTER = re.compile("[\0\ud800-\udfff]")
-_LARGE_EXPONENT = re.compile(r"[eE][+-]?\d{3}")
+_LARGE_EXPONENT = re.compile(r"\d[eE][+-]?\d{3}")
 _JSON_STRING = re.compile(r'"(?:[^"\\]|\\.)*"', re.DOTALL)
 _INTEGER = re.compile(r"\s*[+-]?\d{1,19}\s*", re.ASCII)
 _NUMBER = re.compile(r"\s*[+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d{1,3})?\s*", re.ASCII)

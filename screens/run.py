@@ -20,7 +20,7 @@ from vestige_tui.screens.work import Farewell
 
 log = logging.getLogger(__name__)
 
-PROGRESS_INTERVAL = 0.1
+PROGRESS_INTERVAL = 0.2
 """Seconds between two messages about the counts."""
 
 TROUBLE_INTERVAL = 0.3

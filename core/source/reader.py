@@ -111,7 +111,8 @@ class TableReader:
         """Stream the table in its order, up to ``batch_size`` rows or ``BATCH_BYTES`` at a time, with memory for one
         batch. ``only`` restricts the reading to rows with these labels.
         """
-        for number, (rows, size) in enumerate(self._chunks(batch_size, only)):
+        query = select(self._source, self._connection, restricted=only is not None)
+        for number, (rows, size) in enumerate(self._chunks(query, batch_size, only or ())):
             batch = Batch(number, size)
             if (records := self._records(rows)) is not None:
                 batch.records.extend(records)
@@ -120,9 +121,12 @@ class TableReader:
             yield batch
 
     def unsent_batches(self, batch_size: int, key: Sequence[str]) -> Iterator[Batch]:
-        """The same for a destination that may have most rows; ``key`` are the columns by which it tells them apart."""
+        """The same, in the order of storage, for a destination that may have most rows; ``key`` are the columns by
+        which it tells them apart.
+        """
         positions = [self._source.table.position(name) for name in key]
-        for number, (rows, size) in enumerate(self._chunks(batch_size)):
+        query = select(self._source, self._connection, ordered=False)
+        for number, (rows, size) in enumerate(self._chunks(query, batch_size)):
             batch = Batch(number, size)
             columns = [*zip(*rows, strict=True)]
             if self._sound(columns):
@@ -162,13 +166,12 @@ class TableReader:
             [value for value in loose if isinstance(value, str | BrokenText)]
         )
 
-    def _chunks(self, batch_size: int, only: Collection[str] | None = None) -> Iterator[tuple[list[Values], int]]:
+    def _chunks(self, query: str, batch_size: int, only: Collection[str] = ()) -> Iterator[tuple[list[Values], int]]:
         """The rows of each batch, and about how many bytes they have.
 
         From a value that is not UTF-8 on, they are read again with the slower decoding.
         """
-        query = select(self._source, self._connection, restricted=only is not None)
-        parameters = {"model": self._model, "only": json.dumps([*(only or ())])}
+        parameters = {"model": self._model, "only": json.dumps([*only])}
         rows: list[Values] = []
         size = taken = 0
         while True:
@@ -211,7 +214,9 @@ def _sizer(source: ResolvedSource) -> Callable[[Values], int]:
     return size
 
 
-def select(source: ResolvedSource, connection: sqlite3.Connection, *, restricted: bool = False) -> str:
+def select(
+    source: ResolvedSource, connection: sqlite3.Connection, *, restricted: bool = False, ordered: bool = True
+) -> str:
     """The query of a table: rows sorted by their keys alone, then fetched whole, so that sorting stays small.
 
     The table itself is scanned, never an index: a damaged index could leave rows out without a word.
@@ -222,7 +227,7 @@ def select(source: ResolvedSource, connection: sqlite3.Connection, *, restricted
         [expression or "NULL" for expression in source.expressions] + [f"n.{quoted(name)}" for name in source.rest]
     )
     where = f" WHERE {_label(source)} IN (SELECT value FROM json_each(:only))" if restricted else ""
-    if not order:
+    if not order or not ordered:
         return f"SELECT {columns} FROM {table} n NOT INDEXED{where}"
     rowid = _rowid(connection, source.source.table)
     if rowid is None:
