@@ -9,7 +9,8 @@ from pathlib import Path
 from vestige_tui.core import wire
 from vestige_tui.core.source.describe import SourceDescription, describe_open
 from vestige_tui.core.source.opening import open_source
-from vestige_tui.core.source.reader import Record, TableReader
+from vestige_tui.core.source.reader import TableReader
+from vestige_tui.core.source.records import Record
 from vestige_tui.core.tables import BOOTSTRAP_USER_ID, TABLES, USERS, Table
 
 _BATCH = 500

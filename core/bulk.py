@@ -16,7 +16,7 @@ from itertools import chain, repeat
 from typing import Any
 
 from vestige_tui.core import convert, wire
-from vestige_tui.core.convert import Convert, SqliteValue, ValueProblem
+from vestige_tui.core.convert import BrokenText, Convert, SqliteValue, ValueProblem
 from vestige_tui.core.tables import Column, PgType
 
 Values = Sequence[Any]
@@ -93,6 +93,30 @@ class Bulk:
         except ValueProblem:
             return None
         return None if self._required and wire.NULL in fields else fields
+
+
+class RestBulk:
+    """The column that takes the loose ones along: each value is a tuple of its own and theirs, in the order of
+    ``names``.
+    """
+
+    def __init__(self, base: Bulk, names: Sequence[str]) -> None:
+        self._base = base
+        self._names = names
+
+    def sound(self, values: Sequence[Sequence[SqliteValue]]) -> bool:
+        """Whether all of them can be stored as they are."""
+        own, *loose = zip(*values, strict=True)
+        return self._base.sound(own) and storable(
+            [value for value in chain.from_iterable(loose) if isinstance(value, str | BrokenText)]
+        )
+
+    def fields(self, values: Sequence[Sequence[SqliteValue]]) -> Sequence[bytes] | None:
+        """The field of each, None where one of them has a problem."""
+        try:
+            return [convert.with_columns(own, self._names, loose) for own, *loose in values]
+        except ValueProblem:
+            return None
 
 
 def _field_of_null(how: Convert, *, nullable: bool) -> bytes | None:

@@ -14,7 +14,7 @@ from typing import NamedTuple
 
 from vestige_tui.core.account import Account
 from vestige_tui.core.destination.catalog import Destination
-from vestige_tui.core.destination.keys import KeyLookup, sift
+from vestige_tui.core.destination.keys import KeyLookups, sift
 from vestige_tui.core.destination.watchdog import Link
 from vestige_tui.core.destination.writer import TableWriter, Written
 from vestige_tui.core.source.reader import Batch
@@ -125,13 +125,12 @@ class _Desk:
         self._link = link
         self._destination = destination
         self._writers: dict[str, TableWriter] = {}
-        self._lookups: dict[str, KeyLookup] = {}
+        self._lookups = KeyLookups(destination)
 
     def write(self, table: Table, batches: Sequence[Batch]) -> Iterator[tuple[Batch, Written]]:
         """Bring these batches to the server; what became of each, as soon as that is certain."""
-        if any(batch.unsent is not None for batch in batches):
-            with self._link.watchdog.step():
-                sift(self._link.connection, self._lookup(table), batches)
+        with self._link.watchdog.step():
+            sift(self._link.connection, self._lookups.by_key(table), batches)
         if not any(batch.records for batch in batches):
             yield from ((batch, Written()) for batch in batches)
             return
@@ -144,11 +143,6 @@ class _Desk:
         with self._link.watchdog.step():
             for _ in results:
                 pass
-
-    def _lookup(self, table: Table) -> KeyLookup:
-        if table.name not in self._lookups:
-            self._lookups[table.name] = KeyLookup(self._destination, table, self._destination.key_of(table))
-        return self._lookups[table.name]
 
     def _writer(self, table: Table) -> TableWriter:
         if table.name not in self._writers:

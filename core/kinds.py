@@ -95,13 +95,12 @@ EXPLANATIONS: dict[Kind, Explanation] = {
     ),
     Kind.BAD_VECTOR: Explanation(
         "not a usable vector",
-        "The embedding is empty, not a whole number of floats, or holds NaN or Infinity; "
-        "the memory arrived without an embedding.",
+        "The vector is empty, not a whole number of floats, or holds NaN or Infinity; the row arrived without it.",
         "Let Vestige embed the memory anew; its content is complete.",
     ),
     Kind.WRONG_DIMENSION: Explanation(
         "a vector of another dimension",
-        "The embedding has another dimension than the registered model makes; the memory arrived without an embedding.",
+        "The embedding has another dimension than the registered model makes; the memory arrived without it.",
         "Let Vestige embed the memory anew; its content is complete.",
     ),
     Kind.OTHER_MODEL: Explanation(

@@ -15,13 +15,14 @@ from vestige_tui.core.account import Account
 from vestige_tui.core.crew import grouped
 from vestige_tui.core.destination.catalog import Destination
 from vestige_tui.core.destination.faults import row_error
-from vestige_tui.core.destination.keys import KeyLookup, sift
+from vestige_tui.core.destination.keys import KeyLookups, sift
 from vestige_tui.core.destination.watchdog import Link
 from vestige_tui.core.destination.writer import Written
 from vestige_tui.core.kinds import Kind
 from vestige_tui.core.report import Estimate, MigrationReport, RowError
 from vestige_tui.core.source.ledger import Ledger, key_of
-from vestige_tui.core.source.reader import Batch, Record
+from vestige_tui.core.source.reader import Batch
+from vestige_tui.core.source.records import Record
 from vestige_tui.core.tables import BOOTSTRAP_USER_ID, BY_NAME, Reference, Table
 
 SECONDS_PER_MEMORY = 0.00025
@@ -44,6 +45,7 @@ class Preview:
         self._connection, self._watchdog = link
         self._account = account
         self.destination = destination
+        self._lookups = KeyLookups(destination)
         self._ledger = ledger
         self._made = self._made_with_the_schema()
         for name, key in self._made.items():
@@ -64,9 +66,8 @@ class Preview:
         judge = TablePreview(self, table)
         for group in grouped(batches):
             self._account.stop_if_cancelled()
-            if any(batch.unsent is not None for batch in group):
-                with self._watchdog.step():
-                    sift(self._connection, KeyLookup(self.destination, table, self.destination.key_of(table)), group)
+            with self._watchdog.step():
+                sift(self._connection, self._lookups.by_key(table), group)
             for batch in group:
                 with self._watchdog.step():
                     written = judge.write(batch.records)
@@ -81,7 +82,7 @@ class Preview:
         wanted = {ord_ for ord_, field in enumerate(keys[0]) if field != made}
         if table.name not in self.destination.populated:
             return wanted
-        return wanted & KeyLookup(self.destination, table, columns).missing(self._connection, keys)
+        return wanted & self._lookups.by(table, columns).missing(self._connection, keys)
 
     def taken(self, table: Table, column: str, records: Sequence[Record], missing: set[int]) -> set[int]:
         """Positions of records whose unique value belongs to a row of another key, there or among those arriving.

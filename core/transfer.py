@@ -13,7 +13,8 @@ from vestige_tui.core.errors import BATCHES_STAY, SourceError
 from vestige_tui.core.model import ModelSignature
 from vestige_tui.core.source.describe import SourceDescription
 from vestige_tui.core.source.ledger import Ledger, drop_repeats, may_repeat
-from vestige_tui.core.source.reader import Batch, TableReader, other_model_error, row_label
+from vestige_tui.core.source.reader import Batch, TableReader
+from vestige_tui.core.source.records import other_model_error, row_label
 from vestige_tui.core.tables import TABLES, Table
 
 
@@ -91,12 +92,15 @@ class Transfer:
             dimension=self.model.dimension if self.model else None,
             model=self.model.name if self.model else None,
         )
-        if repeats:  # which of two rows came first, only a whole reading can tell
-            batches = drop_repeats(reader.batches(self.batch_size), self.ledger, table, self.key_of(table))
-            return batches if wanted is None else only_labelled(batches, wanted)
+        key = self.key_of(table)
+        batches: Iterable[Batch]
         if table.name in self.populated and wanted is None:
-            return reader.unsent_batches(self.batch_size, self.key_of(table))
-        return reader.batches(self.batch_size, wanted)
+            batches = reader.unsent_batches(self.batch_size, key, ordered=repeats)
+        else:  # which of two rows came first, only a whole reading can tell
+            batches = reader.batches(self.batch_size, None if repeats else wanted)
+        if repeats:
+            batches = drop_repeats(batches, self.ledger, table, key)
+        return batches if wanted is None or not repeats else only_labelled(batches, wanted)
 
     def _check_complete(self, table: Table, rows: int) -> None:
         """A source that gives fewer or more rows than it counted is damaged: never a silently shorter copy."""

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from vestige_tui.core.kinds import EXPLANATIONS, Kind
 from vestige_tui.core.report import NIL_UUID, RowError
-from vestige_tui.core.source.reader import ARROW
+from vestige_tui.core.source.query import ARROW
 from vestige_tui.core.tables import BY_NAME
 from vestige_tui.screens.widgets.text import shortened
 

@@ -22,7 +22,7 @@ from vestige_tui.core.destination.connect import Connection
 from vestige_tui.core.destination.schema import identifiers
 from vestige_tui.core.source.describe import describe_open
 from vestige_tui.core.source.opening import open_source
-from vestige_tui.core.source.reader import Record
+from vestige_tui.core.source.records import Record
 from vestige_tui.core.tables import TABLES, Table
 
 _PREPARED = b"bench_insert"

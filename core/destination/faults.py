@@ -10,7 +10,7 @@ from vestige_tui.core.destination.catalog import FoundTable
 from vestige_tui.core.destination.failures import kind_of
 from vestige_tui.core.kinds import Kind
 from vestige_tui.core.report import RowError
-from vestige_tui.core.source.reader import Record, row_label
+from vestige_tui.core.source.records import Record, row_label
 from vestige_tui.core.tables import Table
 
 _PARENTS = {"knowledge_nodes": "memory", "users": "user", "groups": "group"}

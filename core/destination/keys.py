@@ -36,6 +36,8 @@ class _ArrayDumper(Dumper):
 def sift(connection: Connection, lookup: KeyLookup, batches: Sequence[Batch]) -> None:
     """Look the unsent rows of these batches up, and make records of those that are not there."""
     waiting = [(batch, batch.unsent) for batch in batches if batch.unsent is not None]
+    if not waiting:
+        return
     keys = [[*chain(*columns)] for columns in zip(*(unsent.keys for _, unsent in waiting), strict=True)]
     missing = lookup.missing(connection, keys)
     first = 0
@@ -78,3 +80,22 @@ class KeyLookup:
         with psycopg.RawCursor(connection) as cursor:
             cursor.adapters.register_dumper(_Array, _ArrayDumper)
             return {row[0] for row in cursor.execute(self._query, columns)}
+
+
+class KeyLookups:
+    """The lookups into one destination, each made once."""
+
+    def __init__(self, destination: Destination) -> None:
+        self._destination = destination
+        self._made: dict[tuple[str, tuple[str, ...]], KeyLookup] = {}
+
+    def by(self, table: Table, columns: Sequence[str]) -> KeyLookup:
+        """The lookup of a table by these columns."""
+        place = (table.name, tuple(columns))
+        if place not in self._made:
+            self._made[place] = KeyLookup(self._destination, table, columns)
+        return self._made[place]
+
+    def by_key(self, table: Table) -> KeyLookup:
+        """The lookup of a table by its primary key."""
+        return self.by(table, self._destination.key_of(table))

@@ -26,7 +26,7 @@ from vestige_tui.core.destination.faults import dropped_row, refused_row
 from vestige_tui.core.destination.keys import KeyLookup
 from vestige_tui.core.destination.schema import column_type, identifiers
 from vestige_tui.core.report import RowError
-from vestige_tui.core.source.reader import Record
+from vestige_tui.core.source.records import Record
 from vestige_tui.core.tables import Table
 
 Records = Sequence[Record]

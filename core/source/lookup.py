@@ -11,7 +11,8 @@ from vestige_tui.core.report import NIL_UUID
 from vestige_tui.core.source.describe import quoted, read_shape
 from vestige_tui.core.source.layouts import ResolvedSource, resolve
 from vestige_tui.core.source.opening import open_source
-from vestige_tui.core.source.reader import ARROW
+from vestige_tui.core.source.query import ARROW
+from vestige_tui.core.source.query import label as label_of
 
 EXCERPT = 4_000
 """Bytes of a value that are read: some screens full, whatever the value's size."""
@@ -63,10 +64,9 @@ def _fetch(connection: sqlite3.Connection, source: ResolvedSource, fields: str, 
         row: tuple[Any, ...] | None = connection.execute(f"{query} {exact} LIMIT 1", parts).fetchone()
         if row is not None:
             return row
-    labels = f" || '{ARROW}' || ".join(f"coalesce({key}, '')" for key in keys)
     nameless = ARROW.join("" for _ in keys)
     wanted = nameless if label == NIL_UUID else label
-    found: tuple[Any, ...] | None = connection.execute(f"{query} {labels} = ? LIMIT 1", (wanted,)).fetchone()
+    found: tuple[Any, ...] | None = connection.execute(f"{query} {label_of(source)} = ? LIMIT 1", (wanted,)).fetchone()
     return found
 
 

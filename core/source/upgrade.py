@@ -171,7 +171,7 @@ def _add_v15(connection: sqlite3.Connection) -> None:
 
 
 def _fill_codebase(connection: sqlite3.Connection) -> None:
-    """Take each memory's codebase from its metadata or its tag; the reader does the same for what stays NULL."""
+    """Take each memory's codebase from its metadata or its tag."""
     shape = read_shape(connection)
     sources = [
         expression.sql

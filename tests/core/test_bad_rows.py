@@ -25,7 +25,7 @@ from vestige_tui.core.destination.writer import TableWriter, Written
 from vestige_tui.core.kinds import Kind
 from vestige_tui.core.model import ModelSignature
 from vestige_tui.core.report import NIL_UUID, MigrationReport, Outcome, RowError
-from vestige_tui.core.source.reader import Record
+from vestige_tui.core.source.records import Record
 
 NOBODY = "99999999-9999-4999-8999-999999999999"
 CANARY = "canary-7f3a the content of a memory"

@@ -1,0 +1,147 @@
+"""One row of a source at a time: the record that is sent, or the reason why there is none."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from operator import itemgetter
+from typing import Any, NamedTuple
+
+from vestige_tui.core import convert
+from vestige_tui.core.bulk import Bulk, RestBulk
+from vestige_tui.core.convert import Convert, SqliteValue, ValueProblem
+from vestige_tui.core.kinds import Kind
+from vestige_tui.core.report import NIL_UUID, RowError
+from vestige_tui.core.source.layouts import ResolvedSource
+from vestige_tui.core.source.query import ARROW
+from vestige_tui.core.tables import Table
+from vestige_tui.core.wire import NULL
+
+Values = tuple[SqliteValue, ...]
+"""A row as SQLite gives it: one value a column of the destination, and then the loose ones."""
+
+Folded = tuple[Any, ...]
+"""The same with the loose values in the column that takes them along: a tuple, its own value first."""
+
+
+class Record(NamedTuple):
+    """A row that can be sent: its source key, one field a column, and what had to be mended in it."""
+
+    key: Values
+    fields: Sequence[bytes]
+    problems: tuple[RowError, ...] = ()
+
+
+def folder(source: ResolvedSource) -> Callable[[Values], Folded]:
+    """A function that folds rows: one value a column of the destination."""
+    position = _rest_position(source)
+    if position is None:
+        return lambda row: row
+    width = len(source.table.columns)
+    return lambda row: (*row[:position], (row[position], *row[width:]), *row[position + 1 : width])
+
+
+def record_maker(source: ResolvedSource, dimension: int | None) -> Callable[[Folded], Record | RowError]:
+    """A function from a folded row to its record, or to the reason why it has none."""
+    table = source.table
+    converters = _converters(source, dimension)
+    key_of = getter([table.position(column) for column in table.key])
+    required = [position for position, column in enumerate(table.columns) if not column.nullable]
+
+    def make(values: Folded) -> Record | RowError:
+        try:
+            fields = [how(value) for how, value in zip(converters, values, strict=True)]
+        except ValueProblem:
+            return _mend(table, converters, values, key_of(values))
+        if NULL in fields and any(fields[position] is NULL for position in required):
+            return _mend(table, converters, values, key_of(values))
+        return Record(key_of(values), fields)
+
+    return make
+
+
+def bulks(source: ResolvedSource, dimension: int | None) -> list[Bulk | RestBulk]:
+    """What ``record_maker`` does row by row, for columns of many folded rows."""
+    rest = _rest_position(source)
+    made = []
+    for position, (column, expression) in enumerate(zip(source.table.columns, source.expressions, strict=True)):
+        bulk = Bulk(column, dimension, missing=expression is None and column.empty is not None)
+        made.append(RestBulk(bulk, source.rest) if position == rest else bulk)
+    return made
+
+
+def _rest_position(source: ResolvedSource) -> int | None:
+    """Which column takes the loose ones along, None where there are none."""
+    return source.table.position(source.source.rest) if source.source.rest and source.rest else None
+
+
+def _converters(source: ResolvedSource, dimension: int | None) -> list[Callable[..., bytes]]:
+    """The table's converters; a column that the file does not have is filled without a word."""
+    rest = _rest_position(source)
+    made: list[Callable[..., bytes]] = []
+    for position, (column, expression) in enumerate(zip(source.table.columns, source.expressions, strict=True)):
+        if position == rest:
+            made.append(lambda values: convert.with_columns(values[0], source.rest, values[1:]))
+        elif expression is None and column.empty is not None:
+            made.append(_always(column.empty))
+        else:
+            made.append(column.converter(dimension))
+    return made
+
+
+def _always(filling: bytes) -> Convert:
+    return lambda _: filling
+
+
+def getter(positions: Sequence[int]) -> Callable[[Folded], Values]:
+    """A function that takes some values out of a row."""
+    if len(positions) == 1:
+        (position,) = positions
+        return lambda values: (values[position],)
+    return itemgetter(*positions) if positions else lambda _: ()
+
+
+def _mend(table: Table, converters: Sequence[Callable[..., bytes]], values: Folded, key: Values) -> Record | RowError:
+    """Convert again, this time putting what each broken column allows in place of its value."""
+    row = row_label(key)
+    fields: list[bytes] = []
+    problems: list[RowError] = []
+    for column, how, value in zip(table.columns, converters, values, strict=True):
+        try:
+            field_ = how(value)
+            if field_ == NULL and not column.nullable:
+                raise ValueProblem(Kind.MISSING_VALUE, "is missing")
+            fields.append(field_)
+        except ValueProblem as problem:
+            instead = problem.instead or column.empty
+            error = RowError(
+                table.name, row, column.name, problem.kind, f"{column.name} {problem.message}", instead is not None
+            )
+            if instead is None:
+                return error
+            fields.append(instead)
+            problems.append(error)
+    return Record(key, fields, tuple(problems))
+
+
+def row_label(key: Values) -> str:
+    """A source key as text; the nil UUID where there is none."""
+    parts = [convert.shortened(_readable(part), 200) for part in key]
+    return ARROW.join(parts) if any(parts) else NIL_UUID
+
+
+def _readable(value: SqliteValue) -> str:
+    if value is None:
+        return ""
+    return value.decode(errors="replace") if isinstance(value, bytes) else str(value)
+
+
+def other_model_error(name: str, count: int, kept: str) -> RowError:
+    """The one error that stands for all vectors of a model that is not the registered one."""
+    return RowError(
+        "knowledge_nodes",
+        NIL_UUID,
+        "embedding",
+        Kind.OTHER_MODEL,
+        f"{count:,} embeddings were made by {name}, not by {kept}; those memories arrive without one",
+        copied=True,
+    )
