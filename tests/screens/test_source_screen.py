@@ -142,11 +142,11 @@ def test_a_file_that_is_no_database_says_what_to_do(home: Path) -> None:
 
     async def scenario(app: VestigeApp, pilot: Pilot[None]) -> None:
         screen = await on_screen(pilot, "SourceScreen")
-        await shown(pilot, "it may be encrypted")
+        await shown(pilot, "encrypted (SQLCipher)")
         await shown(pilot, "look for a")
         assert not screen.primary_ready
 
-    app = play(scenario, machine(home), state=state)
+    app = play(scenario, machine(home), state=state, size=LARGE)  # the path takes some lines
     assert app.state.source is None
 
 
