@@ -549,7 +549,7 @@ def test_damage_that_is_met_in_a_private_copy(sources: Sources, database: Databa
 
 def test_a_look_at_the_file_while_it_is_copied(sources: Sources, database: Database) -> None:
     """Locks belong to a process: the dialog that shows a row must not let a Vestige that ends write into our snapshot."""
-    source = sources.seed(replace(SMALL_SPEC, memories=1_000))
+    source = sources.seed(replace(SMALL_SPEC, memories=6_000, dimension=64, edges=0, review_events=0))
     in_wal_mode(source)
     script = """
 import sqlite3, sys
@@ -569,7 +569,7 @@ connection.close()
 
     def look() -> None:
         assert find_row(source, "knowledge_nodes", "nobody") is None
-        assert glance(source).memories == 1_000
+        assert glance(source).memories == 6_000
         vestige.communicate("go\n")
 
     report = copy(source, database, on_event=while_copying(look), batch_size=50, max_connections=1)

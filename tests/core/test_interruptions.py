@@ -128,7 +128,7 @@ def stopping(cluster: Cluster, mode: StopMode, after: int) -> Iterator[Callable[
 def test_the_server_stops_again_and_again(undisturbed: Undisturbed, cluster: Cluster, tcp_database: Database) -> None:
     """Shut down by its administrator, or as by a loss of power: what was committed stays."""
     rng = random.Random(7)
-    modes: list[StopMode] = ["fast", "immediate"] * 3
+    modes: list[StopMode] = ["fast", "immediate"] * 5
     for connections, (mode, after) in enumerate(
         zip(modes, sorted(rng.randrange(2, 150) for _ in modes), strict=True), start=1
     ):
