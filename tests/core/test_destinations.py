@@ -618,7 +618,7 @@ def test_the_counts_of_a_run_that_the_server_ends(
         "CREATE FUNCTION sleep() RETURNS trigger LANGUAGE plpgsql AS"
         f" $$ BEGIN IF NEW.id = '{late}' THEN PERFORM pg_sleep(20); END IF; RETURN NEW; END $$",
         "CREATE TRIGGER sleep BEFORE INSERT ON knowledge_nodes FOR EACH ROW EXECUTE FUNCTION sleep()",
-        f"ALTER DATABASE {tcp_database.name} SET statement_timeout = '400ms'",
+        f"ALTER DATABASE {tcp_database.name} SET statement_timeout = '1500ms'",
     )
     if populated:
         tcp_database.execute(
