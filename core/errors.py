@@ -20,7 +20,10 @@ LAST_BATCH_UNKNOWN = (
     f"{SOURCE_UNCHANGED}"
 )
 TABLES_ONLY = f"Tables may have been made at the destination; no row has been written. {SOURCE_UNCHANGED}"
-ROWS_COMPLETE = f"All rows have arrived. An index is missing, and the next run builds it. {SOURCE_UNCHANGED}"
+ROWS_COMPLETE = (
+    "All rows have arrived. Indexes, or the check of references between tables, are not complete; the next run "
+    f"completes them. {SOURCE_UNCHANGED}"
+)
 
 
 class Cancelled(Exception):

@@ -67,7 +67,9 @@ class RowTrouble:
 
 @dataclass(frozen=True, slots=True)
 class IndexProgress:
-    """An index is being built: the ``position``-th of ``total``; ``fraction`` done, None while unknown."""
+    """An index is being built, or a reference enforced: the ``position``-th of ``total``; ``fraction`` done, None
+    while unknown.
+    """
 
     name: str
     position: int

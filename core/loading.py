@@ -1,4 +1,6 @@
-"""The writing part of a run: rows over several connections, and indexes beside them as soon as their table is full."""
+"""The writing part of a run: rows over several connections, and indexes beside them as soon as their table is full;
+last of all, references that were not enforced until then.
+"""
 
 from __future__ import annotations
 
@@ -13,12 +15,13 @@ from psycopg_pool import ConnectionPool, PoolTimeout
 from vestige_tui.core import events
 from vestige_tui.core.account import Account
 from vestige_tui.core.crew import Crew
-from vestige_tui.core.destination import indexes
+from vestige_tui.core.destination import indexes, references
 from vestige_tui.core.destination.catalog import Destination
 from vestige_tui.core.destination.connect import Connection, conninfo
 from vestige_tui.core.destination.dsn import Dsn
-from vestige_tui.core.destination.failures import is_index_fault
+from vestige_tui.core.destination.failures import is_index_fault, is_row_fault
 from vestige_tui.core.destination.indexes import Index
+from vestige_tui.core.destination.references import PendingReference
 from vestige_tui.core.destination.watchdog import Link, Watchdog
 from vestige_tui.core.events import Phase
 from vestige_tui.core.transfer import Transfer, stages
@@ -80,7 +83,9 @@ def _observer(others: Sequence[Link], dsn: Dsn, account: Account) -> Iterator[Li
 
 
 class Builder:
-    """Builds the indexes that are missing; one that is cancelled is rolled back, and the next run builds it."""
+    """Builds the indexes that are missing, and has the references enforced that are not yet; what is cancelled is
+    rolled back, and the next run does it.
+    """
 
     def __init__(self, link: Link, destination: Destination, account: Account) -> None:
         self._link = link
@@ -88,33 +93,54 @@ class Builder:
         self._account = account
         self._failure: BaseException | None = None
         self._abandoned = False
-        self._current: tuple[Index, int] | None = None
+        self._current: tuple[Index | PendingReference, int] | None = None
         self._thread: threading.Thread | None = None
         with link.watchdog.step():
-            self.missing = indexes.missing_indexes(link.connection, destination)
+            self.missing: Sequence[Index | PendingReference] = (
+                *indexes.missing_indexes(link.connection, destination),
+                *references.pending(destination),
+            )
         if destination.dimension is not None and not indexes.can_index_vectors(destination):
             account.notice(f"Vectors of {destination.dimension:,} dimensions are too large for an HNSW index.")
 
-    def build(self, chosen: Sequence[Index]) -> None:
+    def build(self, chosen: Sequence[Index | PendingReference]) -> None:
         """Build these, one after the other."""
-        for index in chosen:
+        for part in chosen:
             self._account.stop_if_cancelled()
             if self._abandoned:
                 return
-            self._current = index, self.missing.index(index) + 1
+            self._current = part, self.missing.index(part) + 1
             self._tell(0.0)
-            try:
-                with self._link.watchdog.step(long=True):
-                    indexes.build(self._link.connection, self._destination, index)
-            except psycopg.Error as error:
-                if not is_index_fault(error):
-                    raise
-                self._account.notice(
-                    f"The index {index.name} could not be built ({type(error).__name__}); searching is slower "
-                    "without it. The rows themselves are complete."
-                )
+            with self._link.watchdog.step(long=True):
+                if isinstance(part, Index):
+                    self._build(part)
+                else:
+                    self._enforce(part)
             self._tell(1.0)
         self._current = None
+
+    def _build(self, index: Index) -> None:
+        try:
+            indexes.build(self._link.connection, self._destination, index)
+        except psycopg.Error as error:
+            if not is_index_fault(error):
+                raise
+            self._account.notice(
+                f"The index {index.name} could not be built ({type(error).__name__}); searching is slower "
+                "without it. The rows themselves are complete."
+            )
+
+    def _enforce(self, reference: PendingReference) -> None:
+        try:
+            references.enforce(self._link.connection, self._destination, reference)
+        except psycopg.Error as error:
+            if not is_index_fault(error) and not is_row_fault(error):
+                raise
+            self._account.notice(
+                f"The server does not enforce {reference.name} of the table {reference.table} yet "
+                f"({type(error).__name__}): rows that others refer to were removed while this copy ran, or the role "
+                "does not own the table. The next run tries again."
+            )
 
     @contextmanager
     def in_background(self, filling: set[str]) -> Iterator[threading.Event]:
@@ -123,9 +149,10 @@ class Builder:
 
         def work() -> None:
             try:
-                self.build([index for index in self.missing if index.table not in filling])
+                first = [part for part in self.missing if isinstance(part, Index) and part.table not in filling]
+                self.build(first)
                 full.wait()
-                self.build([index for index in self.missing if index.table in filling])
+                self.build([part for part in self.missing if part not in first])
             except BaseException as error:  # carried to the run's own thread, which raises it
                 self._failure = error
 
@@ -161,5 +188,5 @@ class Builder:
     def _tell(self, fraction: float) -> None:
         current = self._current
         if current is not None:
-            index, position = current
-            self._account.tell(events.IndexProgress(index.name, position, len(self.missing), fraction))
+            part, position = current
+            self._account.tell(events.IndexProgress(part.name, position, len(self.missing), fraction))

@@ -117,6 +117,10 @@ class Reference:
     table: str
     cascade: bool = True
 
+    def constraint(self, table: str) -> str:
+        """The name of its constraint in a ``table``: the one that PostgreSQL itself would give it."""
+        return f"{table}_{'_'.join(self.columns)}_fkey"
+
 
 @dataclass(frozen=True, slots=True)
 class Table:

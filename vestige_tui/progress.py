@@ -168,7 +168,7 @@ class Lines:
                 is_start_of_longest = position == total and fraction is None
                 if is_start_of_longest or self._is_due():
                     share = "" if fraction is None else f", {fraction:.0%}"
-                    self._say(f"Index {position} of {total}: {name}{share}")
+                    self._say(f"Finishing {position} of {total}: {name}{share}")
             case Notice(text):
                 self._say(text)
             case _:

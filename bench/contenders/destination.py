@@ -5,7 +5,7 @@ from __future__ import annotations
 import psycopg
 
 from bench.tasks import Task
-from vestige_tui.core.destination import indexes
+from vestige_tui.core.destination import indexes, references
 from vestige_tui.core.destination.catalog import Destination, inspect
 from vestige_tui.core.destination.connect import Connection, conninfo
 from vestige_tui.core.destination.prepare import prepare
@@ -17,9 +17,18 @@ def connect(task: Task) -> Connection:
     return psycopg.connect(conninfo(task.dsn), autocommit=True)
 
 
-def prepared(connection: Connection, model: ModelSignature | None) -> Destination:
-    """The tool's schema, with no secondary index yet."""
-    return prepare(connection, inspect(connection), model)
+def prepared(connection: Connection, model: ModelSignature | None, *, references_last: bool = False) -> Destination:
+    """The tool's schema, with no secondary index yet; references are enforced, as they are in Vestige's schema."""
+    destination = prepare(connection, inspect(connection), model)
+    if not references_last:
+        enforce_references(connection, destination)
+    return destination
+
+
+def enforce_references(connection: Connection, destination: Destination) -> None:
+    """Have the server enforce the references that the tool leaves for the end."""
+    for reference in references.pending(destination):
+        references.enforce(connection, destination, reference)
 
 
 def build_indexes(connection: Connection, destination: Destination, *, hnsw: bool) -> None:

@@ -18,6 +18,9 @@ MIN_SERVER_VERSION = 16_00_00
 MIN_PGVECTOR = (0, 5)
 
 REGISTRY = "embedding_model"
+PENDING = "vestige-tui: enforced when the copy is complete"
+"""The comment on a reference that the server does not enforce yet: see ``references``."""
+
 REGISTRY_COLUMNS = ("id", "name", "dimension", "hash")
 
 
@@ -36,7 +39,8 @@ class FoundTable:
     """A table as the catalog has it; ``constraints`` maps a constraint's name to its columns.
 
     ``plain`` tells that it is a table without row-level security for this role, so that a ``COPY`` into it does what an
-    ``INSERT`` would; ``has_rules`` that ``ON CONFLICT`` does not work with it.
+    ``INSERT`` would; ``has_rules`` that ``ON CONFLICT`` does not work with it. ``pending`` names the constraints that
+    are references which the server does not enforce yet.
     """
 
     columns: Mapping[str, FoundColumn]
@@ -44,6 +48,7 @@ class FoundTable:
     constraints: Mapping[str, tuple[str, ...]]
     plain: bool
     has_rules: bool
+    pending: frozenset[str]
 
     def takes_copy(self, table: Table) -> bool:
         """Whether fields in binary form can be copied straight into it: the types have to be the very same."""
@@ -290,10 +295,11 @@ def read_table(connection: Connection, schema: str, name: str) -> FoundTable | N
         (relation,),
     ).fetchone()
     constraints = connection.execute(
-        """SELECT c.conname, array_agg(a.attname)::text[] FROM pg_constraint c
-           JOIN pg_attribute a ON a.attrelid = c.conrelid AND a.attnum = ANY (c.conkey)
-           WHERE c.conrelid = %s::regclass GROUP BY c.conname""",
-        (relation,),
+        """SELECT c.conname, array_agg(a.attname)::text[],
+                  coalesce(obj_description(c.oid, 'pg_constraint') = %s AND c.contype = 'f', false)
+           FROM pg_constraint c JOIN pg_attribute a ON a.attrelid = c.conrelid AND a.attnum = ANY (c.conkey)
+           WHERE c.conrelid = %s::regclass GROUP BY c.oid""",
+        (PENDING, relation),
     ).fetchall()
     plain: LiteralString = (
         "SELECT relkind IN ('r', 'p') AND NOT row_security_active(oid) FROM pg_class WHERE oid = %s::regclass"
@@ -304,9 +310,10 @@ def read_table(connection: Connection, schema: str, name: str) -> FoundTable | N
     return FoundTable(
         columns={name: FoundColumn(*rest) for name, *rest in columns},
         key=tuple(keys[0] or ()) if keys else (),
-        constraints={name: tuple(names) for name, names in constraints},
+        constraints={name: tuple(names) for name, names, _ in constraints},
         plain=_flag(connection, plain, relation),
         has_rules=_flag(connection, rules, relation),
+        pending=frozenset(name for name, _, is_pending in constraints if is_pending),
     )
 
 

@@ -8,10 +8,12 @@ from psycopg import sql
 from vestige_tui.core.destination.catalog import Destination, inspect
 from vestige_tui.core.destination.connect import Connection
 from vestige_tui.core.destination.indexes import drop_premature
+from vestige_tui.core.destination.references import suspend
 from vestige_tui.core.destination.registry import register_model
 from vestige_tui.core.destination.schema import create_missing_tables
 from vestige_tui.core.errors import RefusedError
 from vestige_tui.core.model import ModelSignature
+from vestige_tui.core.tables import TABLES
 
 
 def prepare(connection: Connection, destination: Destination, model: ModelSignature | None) -> Destination:
@@ -23,6 +25,8 @@ def prepare(connection: Connection, destination: Destination, model: ModelSignat
         with connection.transaction():
             vector_schema = destination.vector_schema or _create_extension(connection, destination.schema)
             create_missing_tables(connection, destination.schema, vector_schema, destination.present)
+            if not destination.present:
+                suspend(connection, destination.schema, TABLES)
             if "knowledge_nodes" in destination.present - destination.populated:
                 drop_premature(connection, destination)
             if model is not None:

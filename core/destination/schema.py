@@ -79,8 +79,10 @@ def table_definition(table: Table, schema: str, vector_schema: str) -> sql.Compo
         if column.allowed
     )
     for reference in table.references:
-        line = sql.SQL("FOREIGN KEY ({}) REFERENCES {}").format(
-            identifiers(reference.columns), sql.Identifier(schema, reference.table)
+        line = sql.SQL("CONSTRAINT {} FOREIGN KEY ({}) REFERENCES {}").format(
+            sql.Identifier(reference.constraint(table.name)),
+            identifiers(reference.columns),
+            sql.Identifier(schema, reference.table),
         )
         lines.append(line + sql.SQL(" ON DELETE CASCADE") if reference.cascade else line)
     return sql.SQL("CREATE TABLE {} ({})").format(sql.Identifier(schema, table.name), sql.SQL(", ").join(lines))

@@ -55,7 +55,7 @@ def test_plain_lines_elsewhere() -> None:
         "Memories: 2,000 of 2,000 in 2.0 s",
         "Connections: 10 of 10 in 0.1 s",
         "Building indexes",
-        "Index 2 of 2: hnsw",
+        "Finishing 2 of 2: hnsw",
     ]
 
 

@@ -72,7 +72,7 @@ def built(into: list[str]) -> Callable[[events.Event], None]:
     """A watcher that notes which indexes are built, each once."""
 
     def watch(event: events.Event) -> None:
-        if isinstance(event, events.IndexProgress) and event.name not in into[-1:]:
+        if isinstance(event, events.IndexProgress) and event.name in WANTED and event.name not in into[-1:]:
             into.append(event.name)
 
     return watch

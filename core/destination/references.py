@@ -1,0 +1,140 @@
+"""References that are checked by the group while a copy fills tables of its own making, and by the server afterwards.
+
+A server that checks row by row looks every reference up by a statement of its own, and locks the row that it finds:
+for small rows that costs more than storing them. So a copy that makes the tables has their references NOT ENFORCED at
+first (PostgreSQL 18 and newer), looks up itself what a group of batches refers to, and has the server enforce them in
+the end, which checks a whole table at once. A comment marks them until then, for the next run after an interruption.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+
+from psycopg import sql
+
+from vestige_tui.core.destination.catalog import PENDING, Destination
+from vestige_tui.core.destination.connect import Connection
+from vestige_tui.core.destination.faults import row_error
+from vestige_tui.core.destination.keys import KeyLookups
+from vestige_tui.core.kinds import Kind
+from vestige_tui.core.source.reader import Batch
+from vestige_tui.core.source.records import Record
+from vestige_tui.core.tables import BY_NAME, Reference, Table
+from vestige_tui.core.wire import NULL
+
+Key = tuple[bytes, ...]
+"""Fields of the columns of a reference."""
+
+REMEMBERED = 10_000
+"""Rows that were found and need not be looked up again: many memories belong to few users."""
+
+_CAN_ENFORCE_LATER = 18_00_00
+
+
+def suspend(connection: Connection, schema: str, tables: Sequence[Table]) -> None:
+    """Have the server not enforce the references of these tables, which have no rows yet, and mark them.
+
+    Does nothing on a server that could not enforce them later on. Raises ``psycopg.Error``.
+    """
+    if connection.info.server_version < _CAN_ENFORCE_LATER:
+        return
+    for table in tables:
+        for reference in table.references:
+            names = {
+                "table": sql.Identifier(schema, table.name),
+                "constraint": sql.Identifier(reference.constraint(table.name)),
+                "mark": sql.Literal(PENDING),
+            }
+            for statement in (
+                "ALTER TABLE {table} ALTER CONSTRAINT {constraint} NOT ENFORCED",
+                "COMMENT ON CONSTRAINT {constraint} ON {table} IS {mark}",
+            ):
+                connection.execute(sql.SQL(statement).format(**names))
+
+
+@dataclass(frozen=True, slots=True)
+class PendingReference:
+    """A marked reference: the name of its constraint, and its table's."""
+
+    name: str
+    table: str
+
+
+def pending(destination: Destination) -> Iterator[PendingReference]:
+    """The references that are not enforced yet."""
+    for table, found in destination.tables.items():
+        for name in sorted(found.pending):
+            yield PendingReference(name, table)
+
+
+def enforce(connection: Connection, destination: Destination, reference: PendingReference) -> None:
+    """Have the server check a reference for all rows that are there, and enforce it from then on.
+
+    Raises ``psycopg.Error``, ``ForeignKeyViolation`` where somebody has removed what rows refer to.
+    """
+    names = {
+        "table": sql.Identifier(destination.schema, reference.table),
+        "constraint": sql.Identifier(reference.name),
+    }
+    with connection.transaction():
+        connection.execute("SET LOCAL statement_timeout = 0")
+        for statement in (
+            "ALTER TABLE {table} ALTER CONSTRAINT {constraint} ENFORCED",
+            "COMMENT ON CONSTRAINT {constraint} ON {table} IS NULL",
+        ):
+            connection.execute(sql.SQL(statement).format(**names))
+
+
+class ReferenceChecks:
+    """Looks up what rows refer to, over one connection, where the server does not."""
+
+    def __init__(self, connection: Connection, destination: Destination, lookups: KeyLookups) -> None:
+        self._connection = connection
+        self._destination = destination
+        self._lookups = lookups
+        self._met: dict[str, set[Key]] = {}
+
+    def reject_orphans(self, table: Table, batches: Sequence[Batch]) -> None:
+        """Turn records that refer to rows which are not there into errors. Raises ``psycopg.Error``."""
+        unenforced = self._destination.tables[table.name].pending
+        references = [one for one in table.references if one.constraint(table.name) in unenforced]
+        records = [record for batch in batches for record in batch.records]
+        orphans: dict[int, Reference] = {}
+        for reference in references:
+            keys = _keys(records, [table.position(name) for name in reference.columns])
+            if missing := self._missing(BY_NAME[reference.table], {*keys}):
+                for place, key in enumerate(keys):
+                    if key in missing:
+                        orphans.setdefault(place, reference)  # of several the server, too, names the first
+        if orphans:
+            _reject(table, batches, orphans)
+
+    def _missing(self, parent: Table, keys: set[Key]) -> set[Key]:
+        """Those of the keys that the table does not have; one with a NULL refers to nothing."""
+        met = self._met.setdefault(parent.name, set())
+        wanted = [key for key in keys - met if NULL not in key]
+        absent = self._lookups.by(parent, parent.key).missing(self._connection, [*zip(*wanted, strict=True)])
+        missing = {wanted[place] for place in absent}
+        if len(met) > REMEMBERED:
+            met.clear()
+        met.update(keys - missing)
+        return missing
+
+
+def _reject(table: Table, batches: Sequence[Batch], orphans: Mapping[int, Reference]) -> None:
+    """Turn these records, by their position in all batches, into errors."""
+    first = 0
+    for batch in batches:
+        kept: list[Record] = []
+        for place, record in enumerate(batch.records, start=first):
+            if (reference := orphans.get(place)) is not None:
+                batch.rejected.append(row_error(table, record, Kind.MISSING_REFERENCE, reference.columns))
+            else:
+                kept.append(record)
+        first += len(batch.records)
+        batch.records = kept
+
+
+def _keys(records: Sequence[Record], positions: Sequence[int]) -> list[Key]:
+    return [*zip(*([record.fields[position] for record in records] for position in positions), strict=True)]

@@ -1,0 +1,241 @@
+"""A standby, and PgBouncer in transaction mode."""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import replace
+
+import psycopg
+import pytest
+
+from tests.support.clusters import Cluster, free_port, give_away, identity
+from tests.support.destination import fingerprint
+from tests.support.hostile import foretold_and_copied
+from tests.support.runs import TABLES, copy, counts
+from tests.support.servers import Database
+from tests.support.sources import SMALL_SPEC, Sources, edit
+from vestige_tui.core import events
+from vestige_tui.core.destination.dsn import Dsn
+from vestige_tui.core.errors import (
+    NOTHING_CHANGED,
+    DestinationBusyError,
+    DestinationError,
+    RefusedError,
+)
+from vestige_tui.core.kinds import Kind
+from vestige_tui.core.report import MigrationReport, Outcome
+
+HNSW = "idx_knowledge_nodes_embedding_hnsw"
+
+
+# A standby
+
+
+@pytest.fixture(scope="module")
+def standby(cluster: Cluster) -> Iterator[Cluster]:
+    """A server that follows the cluster's, as a read replica does."""
+    other = Cluster(cluster.folder / "standby", free_port())
+    other.folder.mkdir()
+    give_away(other.folder)
+    source = ["-h", "127.0.0.1", "-p", str(cluster.port), "-U", "postgres"]
+    other.run("pg_basebackup", *source, "-D", "data", "-R", "-X", "stream", "-c", "fast", "--no-sync")
+    other.configure(["hot_standby = on"])
+    other.start()
+    try:
+        yield other
+    finally:
+        with suppress(subprocess.SubprocessError):
+            other.stop("immediate")
+        shutil.rmtree(other.folder, ignore_errors=True)
+
+
+@pytest.mark.parametrize("dry_run", [False, True])
+def test_a_standby(sources: Sources, cluster: Cluster, standby: Cluster, dry_run: bool) -> None:
+    dsn = standby.dsn
+    before = fingerprint(Database("postgres", dsn))
+    with pytest.raises(RefusedError) as caught:
+        copy(sources.seed(), dsn, dry_run=dry_run)
+    assert "standby" in caught.value.what
+    assert "primary" in caught.value.remedy
+    assert caught.value.means == NOTHING_CHANGED
+    assert fingerprint(Database("postgres", dsn)) == before
+
+
+# PgBouncer in transaction mode
+
+
+@pytest.fixture(scope="module")
+def pooler(cluster: Cluster) -> Iterator[Dsn]:
+    """PgBouncer in front of the cluster; ``dbname`` chooses the database."""
+    with pgbouncer(cluster, pool_size=8) as dsn:
+        yield dsn
+
+
+@contextmanager
+def pgbouncer(cluster: Cluster, *, pool_size: int) -> Iterator[Dsn]:
+    """PgBouncer in transaction mode on loopback, with that many connections to the server."""
+    program = shutil.which("pgbouncer", path="/usr/sbin:/usr/bin:/usr/local/sbin:/usr/local/bin")
+    if program is None:
+        pytest.skip("PgBouncer is not installed (apt install pgbouncer)")
+    port = free_port()
+    settings = cluster.folder / f"pgbouncer-{port}.ini"
+    settings.write_text(
+        f"""[databases]
+* = host=127.0.0.1 port={cluster.port} user=postgres
+[pgbouncer]
+listen_addr = 127.0.0.1
+listen_port = {port}
+unix_socket_dir =
+auth_type = any
+pool_mode = transaction
+default_pool_size = {pool_size}
+max_client_conn = 50
+query_wait_timeout = 3
+logfile = {cluster.folder}/pgbouncer-{port}.log
+"""
+    )
+    give_away(settings)
+    with subprocess.Popen([program, "-q", str(settings)], cwd=cluster.folder, **identity()) as process:
+        try:
+            dsn = cluster.dsn.with_parameters(port=str(port))
+            wait_for(dsn)
+            yield dsn
+        finally:
+            process.terminate()
+
+
+def wait_for(dsn: Dsn) -> None:
+    """Wait until somebody answers."""
+    for _ in range(100):
+        try:
+            psycopg.connect(dsn.conninfo(connect_timeout=2)).close()
+        except psycopg.OperationalError:
+            time.sleep(0.1)
+            continue
+        return
+    raise AssertionError("PgBouncer does not answer")
+
+
+@pytest.fixture
+def pooled(pooler: Dsn, tcp_database: Database) -> Database:
+    """An empty database behind PgBouncer; the server's own connections to it are closed before it is dropped."""
+    return replace(tcp_database, dsn=pooler.with_parameters(dbname=tcp_database.name))
+
+
+@pytest.mark.parametrize("batch_size", [1, 7, 500])
+def test_through_a_pooler(sources: Sources, tcp_database: Database, pooled: Database, batch_size: int) -> None:
+    """Sessions change between two transactions there; everything arrives, broken rows are told, and nothing stays."""
+    source = sources.seed(replace(SMALL_SPEC, memories=60))
+    edit(source, "UPDATE knowledge_nodes SET metadata = '{' WHERE rowid = 5")
+    edit(source, "UPDATE edges SET target_id = '99999999-9999-4999-8999-999999999999' WHERE rowid = 6")
+    report = foretold_and_copied(source, pooled, batch_size=batch_size)
+    assert [error.kind for error in report.errors] == [Kind.MALFORMED_JSON, Kind.MISSING_REFERENCE]
+    assert (report.memories_copied, report.edges_copied) == (60, 19)
+    assert tcp_database.value("SELECT count(*) FROM pg_class WHERE starts_with(relname, 'vestige_tui_')") == 0
+    assert tcp_database.value("SELECT count(*) FROM pg_index WHERE indexrelid = %s::regclass", (HNSW,)) == 1
+    again = copy(source, pooled, batch_size=batch_size)
+    assert counts(again, "inserted") == dict.fromkeys(TABLES, 0)
+    assert again.memories_copied == 60
+
+
+def test_a_dry_run_through_a_pooler(sources: Sources, tcp_database: Database, pooled: Database) -> None:
+    """Nothing is written, and no setting of it is left to whoever gets the session next."""
+    source = sources.seed()
+    before = fingerprint(tcp_database)
+    assert copy(source, pooled, dry_run=True).tables["knowledge_nodes"].inserted == 30
+    assert fingerprint(tcp_database) == before
+    copy(source, pooled)
+    tcp_database.execute("DELETE FROM edges")
+    assert copy(source, pooled, dry_run=True).tables["edges"].inserted == 20
+    sessions = [psycopg.connect(pooled.dsn.conninfo(), autocommit=True) for _ in range(5)]
+    for session in sessions:
+        session.execute("BEGIN")
+    for session in sessions:
+        assert session.execute("SHOW default_transaction_read_only").fetchone() == ("off",)
+        session.execute("ROLLBACK")
+        session.close()
+
+
+def test_the_server_refuses_what_a_dry_run_would_write(
+    sources: Sources, pooled: Database, tcp_database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Also behind a pooler, were there a mistake in the dry run."""
+    source = sources.seed()
+    copy(source, tcp_database)
+    from vestige_tui.core import preview
+
+    def write(self: preview.TablePreview, records: object) -> object:
+        self._preview._connection.execute("DELETE FROM edges")
+        raise AssertionError("written")
+
+    monkeypatch.setattr(preview.TablePreview, "write", write)
+    for database in (pooled, tcp_database):
+        with pytest.raises(DestinationError, match="accepts no writes"):
+            copy(source, database, dry_run=True)
+    assert tcp_database.value("SELECT count(*) FROM edges") == 20
+
+
+@pytest.mark.parametrize(("first", "second"), [("pooler", "pooler"), ("pooler", "server"), ("server", "pooler")])
+def test_a_second_copy_through_a_pooler(
+    sources: Sources, tcp_database: Database, pooled: Database, first: str, second: str
+) -> None:
+    """Whichever way the two come, the second one is kept out until the first one is through."""
+    ways = {"pooler": pooled, "server": tcp_database}
+    source, other = sources.seed(), sources.seed(name="other.db")
+    refusals: list[str] = []
+
+    def start_another(event: events.Event) -> None:
+        if isinstance(event, events.TableProgress) and event.table == "knowledge_nodes" and not refusals:
+            with pytest.raises(DestinationBusyError) as caught:
+                copy(other, ways[second])
+            refusals.append(caught.value.what)
+
+    report = copy(source, ways[first], on_event=start_another, batch_size=5)
+    assert report.outcome is Outcome.CLEAN
+    assert refusals == ["Another copy is writing to this destination."]
+    assert copy(other, ways[second]).tables["knowledge_nodes"].already_present == 30
+
+
+def test_cancelled_through_a_pooler(sources: Sources, tcp_database: Database, pooled: Database) -> None:
+    source = sources.seed(replace(SMALL_SPEC, memories=120))
+    cancel = threading.Event()
+
+    def watch(event: events.Event) -> None:
+        if isinstance(event, events.TableProgress) and event.table == "knowledge_nodes":
+            cancel.set()
+
+    report = copy(source, pooled, on_event=watch, cancel=cancel, batch_size=5)
+    assert report.outcome is Outcome.CANCELLED
+    assert tcp_database.value("SELECT count(*) FROM knowledge_nodes") == report.memories_copied
+    assert copy(source, pooled).memories_copied == 120
+
+
+@pytest.mark.parametrize("pool_size", [1, 2])
+def test_a_pooler_with_next_to_no_connections(
+    sources: Sources, cluster: Cluster, tcp_database: Database, pool_size: int
+) -> None:
+    """The lock takes one for as long as the copy lasts. With none left for the rows, the run says so and ends."""
+    source = sources.seed()
+    found: list[MigrationReport | Exception] = []
+    with pgbouncer(cluster, pool_size=pool_size) as dsn:
+
+        def run() -> None:
+            try:
+                found.append(copy(source, dsn.with_parameters(dbname=tcp_database.name)))
+            except Exception as error:
+                found.append(error)
+
+        thread = threading.Thread(target=run, daemon=True)
+        thread.start()
+        thread.join(30)
+        assert not thread.is_alive(), "the run hangs"
+    if pool_size > 1:
+        assert isinstance(found[0], MigrationReport), found[0]
+        assert found[0].memories_copied == 30
+    else:
+        assert isinstance(found[0], DestinationError), found[0]

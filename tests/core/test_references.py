@@ -1,0 +1,198 @@
+"""References that a server enforces only once a copy's own tables are full."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from psycopg import errors
+
+from tests.support.destination import read_tables
+from tests.support.expected import BOOTSTRAP_USER
+from tests.support.roles import DML, role
+from tests.support.runs import copy
+from tests.support.servers import Database, Server
+from tests.support.sources import SMALL_SPEC, Sources, edit, memory_ids
+from vestige_tui.core import events
+from vestige_tui.core.events import Phase
+from vestige_tui.core.kinds import Kind
+from vestige_tui.core.report import Outcome
+
+WANTED = {
+    "edges_source_id_fkey": ("edges", "FOREIGN KEY (source_id) REFERENCES knowledge_nodes(id) ON DELETE CASCADE"),
+    "edges_target_id_fkey": ("edges", "FOREIGN KEY (target_id) REFERENCES knowledge_nodes(id) ON DELETE CASCADE"),
+    "group_memberships_group_id_fkey": (
+        "group_memberships", "FOREIGN KEY (group_id) REFERENCES groups(id) ON DELETE CASCADE"
+    ),
+    "group_memberships_user_id_fkey": (
+        "group_memberships", "FOREIGN KEY (user_id) REFERENCES users(id) ON DELETE CASCADE"
+    ),
+    "knowledge_nodes_owner_user_id_fkey": ("knowledge_nodes", "FOREIGN KEY (owner_user_id) REFERENCES users(id)"),
+    "review_events_memory_id_fkey": (
+        "review_events", "FOREIGN KEY (memory_id) REFERENCES knowledge_nodes(id) ON DELETE CASCADE"
+    ),
+    "scheduling_memory_id_fkey": (
+        "scheduling", "FOREIGN KEY (memory_id) REFERENCES knowledge_nodes(id) ON DELETE CASCADE"
+    ),
+}  # fmt: skip
+"""Of ``vestige-schemas.md`` section 7; as the server writes them, so without NOT ENFORCED."""
+
+NOBODY = "99999999-9999-4999-8999-999999999999"
+
+
+@pytest.fixture(autouse=True)
+def _can_enforce_later(server: Server) -> None:
+    if server.version < 18:
+        pytest.skip("this server cannot enforce a reference later on: it does so from the start")
+
+
+def references(database: Database) -> dict[str, tuple[str, str]]:
+    """By name, the table and the definition of each reference."""
+    rows = database.rows(
+        "SELECT conname, conrelid::regclass::text, pg_get_constraintdef(oid) FROM pg_constraint WHERE contype = 'f'"
+    )
+    return {name: (table, definition) for name, table, definition in rows}
+
+
+def unenforced(database: Database) -> set[str]:
+    """Names of the references that the server does not enforce."""
+    return {name for (name,) in database.rows(
+        "SELECT conname FROM pg_constraint WHERE contype = 'f' AND NOT conenforced"
+    )}  # fmt: skip
+
+
+def marked(database: Database) -> set[str]:
+    """Names of the constraints that have a comment."""
+    return {name for (name,) in database.rows(
+        "SELECT conname FROM pg_constraint WHERE obj_description(oid, 'pg_constraint') IS NOT NULL"
+    )}  # fmt: skip
+
+
+def at(phase: Phase, act: Callable[[], object]) -> Callable[[events.Event], None]:
+    """A watcher that does something when a phase begins."""
+
+    def watch(event: events.Event) -> None:
+        if isinstance(event, events.PhaseStarted) and event.phase is phase:
+            act()
+
+    return watch
+
+
+def orphaned(sources: Sources) -> Path:
+    """A source of 30 memories in which a row of each table refers to what is not there, and a memory has no content."""
+    source = sources.seed()
+    first, second, third = memory_ids(source)[:3]
+    edit(source, "PRAGMA foreign_keys = OFF")
+    edit(source, "UPDATE scheduling SET memory_id = ? WHERE memory_id = ?", (NOBODY, first))
+    edit(source, "UPDATE edges SET target_id = ? WHERE rowid = (SELECT min(rowid) FROM edges)", (NOBODY,))
+    edit(source, "UPDATE edges SET source_id = ? WHERE rowid = (SELECT max(rowid) FROM edges)", (NOBODY,))
+    edit(
+        source, "UPDATE review_events SET memory_id = ? WHERE rowid = (SELECT min(rowid) FROM review_events)", (NOBODY,)
+    )
+    edit(source, "UPDATE group_memberships SET user_id = ? WHERE rowid = (SELECT min(rowid) FROM group_memberships)",
+         (NOBODY,))  # fmt: skip
+    edit(source, "UPDATE knowledge_nodes SET owner_user_id = ? WHERE id = ?", (NOBODY, second))
+    edit(source, "UPDATE knowledge_nodes SET content = '' WHERE id = ?", (third,))
+    return source
+
+
+def test_all_references_are_enforced_in_the_end(small_source: Path, database: Database) -> None:
+    assert copy(small_source, database).outcome is Outcome.CLEAN
+    assert references(database) == WANTED
+    assert unenforced(database) == marked(database) == set()
+    with pytest.raises(errors.ForeignKeyViolation):
+        database.execute(f"INSERT INTO scheduling (memory_id) VALUES ('{NOBODY}')")
+    memory = memory_ids(small_source)[0]
+    database.execute(f"DELETE FROM knowledge_nodes WHERE id = '{memory}'")
+    assert database.value("SELECT count(*) FROM scheduling WHERE memory_id = %s", (memory,)) == 0  # it cascades
+
+
+def test_none_is_enforced_while_the_rows_come(small_source: Path, database: Database) -> None:
+    seen: list[set[str]] = []
+    copy(small_source, database, on_event=at(Phase.COPY, lambda: seen.append(unenforced(database))))
+    assert seen == [set(WANTED)]
+
+
+@pytest.mark.parametrize("max_connections", [1, 4])
+@pytest.mark.parametrize("batch_size", [3, 500])
+def test_rows_that_refer_to_nothing(
+    sources: Sources, database: Database, server: Server, max_connections: int, batch_size: int
+) -> None:
+    """Each is told in the words, and leaves the rows, of a server that enforces references from the start."""
+    source = orphaned(sources)
+    with server.database() as strict:
+        copy(sources.seed(replace(SMALL_SPEC, memories=1, edges=0, review_events=0), name="other.db"), strict)
+        strict.execute("TRUNCATE knowledge_nodes, users, groups, domains CASCADE")
+        expected = copy(source, strict)
+        report = copy(source, database, max_connections=max_connections, batch_size=batch_size)
+        assert report.errors == expected.errors
+        found, wanted = read_tables(database), read_tables(strict)
+    for tables in (found, wanted):
+        del tables["users"][(BOOTSTRAP_USER,)]  # made with the tables, at a time of its own
+    assert found == wanted
+    assert report.counters() == expected.counters()
+    orphans = [error for error in report.errors if error.kind is Kind.MISSING_REFERENCE]
+    assert {error.table for error in orphans} == {table for table, _ in WANTED.values()}
+    assert references(database) == WANTED
+
+
+def test_a_copy_that_was_cancelled_is_completed_by_the_next(sources: Sources, database: Database) -> None:
+    """It goes on without the server's checks, and so makes its own, into tables that have rows."""
+    source = orphaned(sources)
+    cancel = threading.Event()
+
+    def watch(event: events.Event) -> None:
+        if isinstance(event, events.TableProgress) and event.table == "edges":
+            cancel.set()
+
+    assert copy(source, database, on_event=watch, cancel=cancel, batch_size=3, max_connections=1).outcome is (
+        Outcome.CANCELLED
+    )
+    assert unenforced(database) == marked(database) == set(WANTED)
+    report = copy(source, database)
+    assert {error.table for error in report.errors if error.kind is Kind.MISSING_REFERENCE} >= {"edges", "scheduling"}
+    assert references(database) == WANTED
+    assert unenforced(database) == marked(database) == set()
+
+
+def test_a_memory_that_is_deleted_while_the_copy_runs(small_source: Path, database: Database) -> None:
+    """What refers to it is in the way of enforcing; the next run brings it back, and completes."""
+    memory = memory_ids(small_source)[0]
+    delete = f"DELETE FROM knowledge_nodes WHERE id = '{memory}'"
+    report = copy(small_source, database, on_event=at(Phase.INDEXES, lambda: database.execute(delete)))
+    assert any("scheduling_memory_id_fkey" in notice and "removed" in notice for notice in report.notices)
+    assert "scheduling_memory_id_fkey" in unenforced(database)
+    again = copy(small_source, database)
+    assert (again.tables["knowledge_nodes"].inserted, again.notices) == (1, [])
+    assert references(database) == WANTED
+
+
+def test_references_that_somebody_else_suspended_stay_so(small_source: Path, copied_database: Database) -> None:
+    copied_database.execute("ALTER TABLE edges ALTER CONSTRAINT edges_source_id_fkey NOT ENFORCED")
+    assert copy(small_source, copied_database).outcome is Outcome.CLEAN
+    assert unenforced(copied_database) == {"edges_source_id_fkey"}
+
+
+def test_tables_beside_others_are_checked_from_the_start(small_source: Path, copied_database: Database) -> None:
+    """Somebody may be at work with those that are there."""
+    copied_database.execute("DROP TABLE edges")
+    seen: list[set[str]] = []
+    copy(small_source, copied_database, on_event=at(Phase.COPY, lambda: seen.append(unenforced(copied_database))))
+    assert seen == [set()]
+    assert references(copied_database) == WANTED
+
+
+def test_a_role_that_does_not_own_the_tables(small_source: Path, tcp_database: Database) -> None:
+    """It brings the rest of the rows, and says what it cannot complete."""
+    cancel = threading.Event()
+    copy(small_source, tcp_database, on_event=at(Phase.INDEXES, cancel.set), cancel=cancel)
+    assert unenforced(tcp_database) == set(WANTED)
+    with role(tcp_database, DML) as dsn:
+        report = copy(small_source, dsn)
+    assert any("edges_source_id_fkey" in notice for notice in report.notices)
+    assert unenforced(tcp_database) == set(WANTED)
+    copy(small_source, tcp_database)
+    assert references(tcp_database) == WANTED

@@ -1,0 +1,108 @@
+"""Roles that may do less than its owner: a copy works, or is refused before anything is written."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.support.refusing import assert_copied, refused
+from tests.support.roles import DML, role
+from tests.support.runs import copy
+from tests.support.servers import Database
+from tests.support.sources import Sources, edit
+from vestige_tui.core.report import Outcome
+
+HNSW = "idx_knowledge_nodes_embedding_hnsw"
+
+
+@pytest.mark.parametrize("dry_run", [False, True])
+def test_a_role_that_may_make_no_tables(sources: Sources, tcp_database: Database, dry_run: bool) -> None:
+    """A dry run needs no such right."""
+    tcp_database.execute("CREATE EXTENSION vector")
+    with role(tcp_database) as dsn:
+        if dry_run:
+            assert copy(sources.seed(), dsn, dry_run=True).tables["knowledge_nodes"].inserted == 30
+            return
+        error = refused(sources.seed(), dsn, tcp_database)
+    assert "create tables in schema public" in error.what
+    assert "grant" in error.remedy.lower()
+
+
+def test_a_role_that_may_add_no_extension(sources: Sources, tcp_database: Database) -> None:
+    with role(tcp_database, "GRANT CREATE, USAGE ON SCHEMA public TO {role}") as dsn:
+        error = refused(sources.seed(), dsn, tcp_database)
+    assert "vector" in error.what or "CREATE EXTENSION vector" in error.remedy
+
+
+@pytest.mark.parametrize("may", ["true", "node_type <> 'fact'"])
+def test_a_role_under_row_level_security(sources: Sources, tcp_database: Database, may: str) -> None:
+    """COPY does not work there, INSERT does; rows that a policy refuses are told."""
+    source = sources.seed()
+    copy(source, tcp_database)
+    tcp_database.execute(
+        "TRUNCATE knowledge_nodes CASCADE",
+        "ALTER TABLE knowledge_nodes ENABLE ROW LEVEL SECURITY",
+        f"CREATE POLICY chosen ON knowledge_nodes USING (true) WITH CHECK ({may})",
+    )
+    with role(tcp_database, DML) as dsn:
+        report = copy(source, dsn)
+    facts = 0 if may == "true" else sum(error.table == "knowledge_nodes" for error in report.errors)
+    assert report.tables["knowledge_nodes"].failed == facts
+    assert tcp_database.value("SELECT count(*) FROM knowledge_nodes") == 30 - facts
+    assert (facts == 0) == (may == "true")
+
+
+def test_a_role_that_may_make_no_temporary_tables(sources: Sources, tcp_database: Database) -> None:
+    source = sources.seed()
+    copy(source, tcp_database)
+    with role(tcp_database, DML, "REVOKE TEMPORARY ON DATABASE {database} FROM PUBLIC") as dsn:
+        error = refused(source, dsn, tcp_database)
+    assert "create temporary tables" in error.what
+    assert "GRANT TEMPORARY" in error.what
+
+
+@pytest.mark.parametrize("privilege", ["SELECT", "INSERT"])
+@pytest.mark.parametrize("table", ["knowledge_nodes", "edges", "embedding_model"])
+def test_a_role_that_may_not_use_a_table(sources: Sources, tcp_database: Database, table: str, privilege: str) -> None:
+    source = sources.seed()
+    copy(source, tcp_database)
+    edit(source, "DELETE FROM edges")
+    with role(tcp_database, DML, f"REVOKE {privilege} ON {table} FROM {{role}}") as dsn:
+        error = refused(source, dsn, tcp_database)
+    assert table in error.what
+
+
+def test_a_role_that_sees_no_schema(sources: Sources, tcp_database: Database) -> None:
+    source = sources.seed()
+    tcp_database.execute("CREATE EXTENSION vector", "CREATE SCHEMA memory")
+    copy(source, tcp_database.dsn.with_parameters(options="-c search_path=memory,public"))
+    with role(tcp_database, "GRANT SELECT, INSERT ON ALL TABLES IN SCHEMA memory TO {role}") as dsn:
+        error = refused(source, dsn.with_parameters(options="-c search_path=memory"), tcp_database)
+    assert "schema" in error.what
+
+
+def test_a_role_that_may_only_fill_the_tables(sources: Sources, tcp_database: Database) -> None:
+    """All is there and made by somebody else: it works, and says what it may not do."""
+    source = sources.seed()
+    copy(source, tcp_database)
+    tcp_database.execute("DELETE FROM knowledge_nodes", f"DROP INDEX {HNSW}")
+    with role(tcp_database, DML) as dsn:
+        report = copy(source, dsn)
+    assert report.outcome is Outcome.CLEAN
+    assert any(HNSW in notice for notice in report.notices)
+    assert_copied(source, tcp_database)
+
+
+@pytest.mark.parametrize("dry_run", [False, True])
+def test_a_role_whose_transactions_are_read_only(sources: Sources, tcp_database: Database, dry_run: bool) -> None:
+    tcp_database.execute("CREATE EXTENSION vector")
+    source = sources.seed()
+    with role(
+        tcp_database,
+        "GRANT CREATE, USAGE ON SCHEMA public TO {role}",
+        "ALTER ROLE {role} SET default_transaction_read_only = on",
+    ) as dsn:
+        if dry_run:
+            assert copy(source, dsn, dry_run=True).outcome is Outcome.CLEAN
+            return
+        error = refused(source, dsn, tcp_database)
+    assert "default_transaction_read_only" in error.what

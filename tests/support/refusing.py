@@ -1,0 +1,41 @@
+"""What must hold of a destination that a copy works with, or refuses."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from tests.support.destination import fingerprint, read_tables
+from tests.support.expected import BOOTSTRAP_USER, expected_tables
+from tests.support.runs import TABLES, copy
+from tests.support.servers import Database
+from vestige_tui.core.destination.dsn import Dsn
+from vestige_tui.core.errors import (
+    NOTHING_CHANGED,
+    RefusedError,
+)
+
+
+def refused(source: Path, dsn: Dsn, owner: Database, *, dry_run: bool = False) -> RefusedError:
+    """Why a copy does not start; the database is afterwards what it was before."""
+    before = fingerprint(owner)
+    with pytest.raises(RefusedError) as caught:
+        copy(source, dsn, dry_run=dry_run)
+    error = caught.value
+    assert fingerprint(owner) == before
+    assert error.means == NOTHING_CHANGED
+    assert error.remedy
+    assert error.report is not None
+    assert not any(table.read for table in error.report.tables.values())
+    return error
+
+
+def assert_copied(source: Path, database: Database, schema: str = "public") -> None:
+    """Everything is there, in this schema."""
+    wanted, found = expected_tables(source), read_tables(database, schema)
+    del found["users"][(BOOTSTRAP_USER,)]
+    for table in TABLES:
+        assert found[table].keys() == wanted[table].keys(), table
+        for key, row in wanted[table].items():
+            assert found[table][key].items() >= row.items(), (table, key)
