@@ -30,11 +30,10 @@ def write_copy_files(source: Path, folder: Path) -> None:
             with copy_file(folder, table).open("wb") as file:
                 file.write(wire.HEADER)
                 for records in sound_batches(reading, description, table, _BATCH):
-                    file.writelines(
-                        wire.row(record.fields)
-                        for record in records
-                        if table is not USERS or record.key != (BOOTSTRAP_USER_ID,)
-                    )
+                    fields = [
+                        record.fields for record in records if table is not USERS or record.key != (BOOTSTRAP_USER_ID,)
+                    ]
+                    file.write(wire.rows(fields, len(table.columns)))
                 file.write(wire.TRAILER)
 
 

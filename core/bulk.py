@@ -8,10 +8,9 @@ from __future__ import annotations
 
 import re
 import secrets
-from binascii import unhexlify
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from itertools import chain, repeat
 from typing import Any
 
@@ -141,24 +140,19 @@ def _contents(values: Values) -> Values | None:
     return None if "" in values else _texts(values)
 
 
-def _pack_texts(values: Values) -> Iterable[bytes]:
-    return map(wire.text, map(str.encode, values))
-
-
-def _uuids(values: Values) -> bytes | None:
-    """Their bytes, one after the other, where all are spelled in the usual way."""
+def _uuids(values: Values) -> Values | None:
+    """Their fields, where all are spelled in the usual way."""
     if {*map(type, values)} != {str} or {*map(len, values)} != {36}:
         return None
     joined = "".join(values)
     hyphens = "-" * len(values)
     if any(joined[place::36] != hyphens for place in (8, 13, 18, 23)):
         return None
-    raw = unhexlify(joined.replace("-", ""))
-    return raw if len(raw) == 16 * len(values) else None
+    return [*wire.uuids(values)] if joined.count("-") == 4 * len(values) else None
 
 
-def _pack_uuids(raw: bytes) -> Iterable[bytes]:
-    return [b"\0\0\0\x10" + raw[start : start + 16] for start in range(0, len(raw), 16)]  # as wire.uuid, at once
+def _as_they_are(fields: Values) -> Values:
+    return fields
 
 
 _TIMESTAMPS = re.compile(f"(?:(?:{convert.TIMESTAMP.pattern})\n)*", convert.TIMESTAMP.flags)
@@ -167,7 +161,10 @@ _TIMESTAMPS = re.compile(f"(?:(?:{convert.TIMESTAMP.pattern})\n)*", convert.TIME
 def _timestamps(values: Values) -> Sequence[datetime] | None:
     if not {str}.issuperset(map(type, values)) or not _TIMESTAMPS.fullmatch("\n".join([*values, ""])):
         return None
-    return [*map(datetime.fromisoformat, values)]  # none of them is two, parted by a line end
+    moments = [*map(datetime.fromisoformat, values)]  # none of them is two, parted by a line end
+    if None in {moment.tzinfo for moment in moments}:
+        return [moment if moment.tzinfo is not None else moment.replace(tzinfo=UTC) for moment in moments]
+    return moments
 
 
 def _floats(values: Values) -> Values | None:
@@ -192,7 +189,7 @@ def _vectors(dimension: int | None) -> _Way | None:
             return None
         return values if convert.certainly_finite(b"".join(values)) else None
 
-    return _Way(check, lambda values: map(wire.vector, map(wire.floats, values)))
+    return _Way(check, lambda values: wire.vectors(values, dimension))
 
 
 _SEPARATOR = str(10**14 + secrets.randbelow(10**14))
@@ -222,10 +219,6 @@ def _documents(values: Values) -> Values | None:
     return None if _parsed(values) is None else values
 
 
-def _pack_documents(values: Values) -> Iterable[bytes]:
-    return map(wire.jsonb, map(str.encode, values))
-
-
 def _text_lists(values: Values) -> Sequence[Any] | None:
     parsed = _parsed(values)
     if parsed is None or not {list}.issuperset(map(type, parsed)):
@@ -234,7 +227,7 @@ def _text_lists(values: Values) -> Sequence[Any] | None:
 
 
 def _pack_text_lists(lists: Values) -> Iterable[bytes]:
-    return map(wire.array_of, repeat(wire.TEXT_OID), ([*_pack_texts(items)] for items in lists))
+    return map(wire.array_of, repeat(wire.TEXT_OID), ([*wire.texts(items)] for items in lists))
 
 
 def _number_maps(values: Values) -> Values | None:
@@ -246,16 +239,16 @@ def _number_maps(values: Values) -> Values | None:
 
 
 _WAYS: dict[Convert, _Way] = {
-    convert.text: _Way(_texts, _pack_texts, distinct=True),
-    convert.content: _Way(_contents, _pack_texts),
-    convert.uuid: _Way(_uuids, _pack_uuids),
-    convert.timestamp: _Way(_timestamps, lambda moments: map(convert.timestamp_field, moments)),
-    convert.float8: _Way(_floats, lambda values: map(wire.float8, values)),
-    convert.int4: _Way(_integers(32), lambda values: map(wire.int4, values)),
-    convert.int2: _Way(_integers(16), lambda values: map(wire.int2, values)),
-    convert.json_document: _Way(_documents, _pack_documents, distinct=True),
-    convert.number_map: _Way(_number_maps, _pack_documents, distinct=True),
+    convert.text: _Way(_texts, wire.texts, distinct=True),
+    convert.content: _Way(_contents, wire.texts),
+    convert.uuid: _Way(_uuids, _as_they_are),
+    convert.timestamp: _Way(_timestamps, wire.timestamptzs),
+    convert.float8: _Way(_floats, wire.float8s),
+    convert.int4: _Way(_integers(32), wire.int4s),
+    convert.int2: _Way(_integers(16), wire.int2s),
+    convert.json_document: _Way(_documents, wire.jsonbs, distinct=True),
+    convert.number_map: _Way(_number_maps, wire.jsonbs, distinct=True),
     convert.text_list: _Way(_text_lists, _pack_text_lists, distinct=True),
-    convert.uuid_list: _Way(lambda values: [*map(convert.uuid_list, values)], lambda fields: fields, distinct=True),
+    convert.uuid_list: _Way(lambda values: [*map(convert.uuid_list, values)], _as_they_are, distinct=True),
 }
 """By converter; one that is not here is asked value by value."""

@@ -8,7 +8,7 @@ import threading
 import time
 from collections.abc import Collection, Iterator, Mapping
 from contextlib import closing, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from psycopg_pool import ConnectionPool
@@ -285,6 +285,7 @@ class _Run:
             self._phase(Phase.PREPARE)
             with control.watchdog.step():
                 destination = prepare(control.connection, destination, transfer.model)
+            transfer = replace(transfer, pending=destination.pending)
             self._phase(Phase.COPY)
             transfer.announce()
             with links(pool, control, self.plan.max_connections, self.account) as found:

@@ -11,8 +11,9 @@ from vestige_tui.core import events
 from vestige_tui.core.account import Account
 from vestige_tui.core.errors import BATCHES_STAY, SourceError
 from vestige_tui.core.model import ModelSignature
+from vestige_tui.core.source.certainty import all_found, may_repeat
 from vestige_tui.core.source.describe import SourceDescription
-from vestige_tui.core.source.ledger import Ledger, drop_repeats, may_repeat
+from vestige_tui.core.source.ledger import Ledger, drop_repeats
 from vestige_tui.core.source.reader import Batch, TableReader
 from vestige_tui.core.source.records import other_model_error, row_label
 from vestige_tui.core.tables import TABLES, Table
@@ -44,7 +45,7 @@ def stages(tables: Sequence[Table] = TABLES) -> Iterator[tuple[Table, ...]]:
 @dataclass(frozen=True, slots=True)
 class Transfer:
     """One pass over the tables of a source. ``key_of`` gives the columns by which the destination tells rows apart,
-    ``populated`` names the tables that have rows there.
+    ``populated`` names the tables that have rows there, ``pending`` those with references that it does not enforce.
 
     ``only`` restricts it to rows with these labels, by table. ``ledger`` remembers keys that may repeat.
     """
@@ -58,6 +59,7 @@ class Transfer:
     populated: Collection[str]
     ledger: Ledger
     only: Mapping[str, Collection[str]] | None = None
+    pending: Collection[str] = ()
 
     def announce(self) -> None:
         """Tell how much there is to do, and which vectors cannot come along."""
@@ -100,7 +102,26 @@ class Transfer:
             batches = reader.batches(self.batch_size, None if repeats else wanted)
         if repeats:
             batches = drop_repeats(batches, self.ledger, table, key)
-        return batches if wanted is None or not repeats else only_labelled(batches, wanted)
+        if wanted is not None:
+            return only_labelled(batches, wanted) if repeats else batches
+        if table.name in self.pending and self._is_resolved(table):
+            batches = _resolved(batches)
+        return batches
+
+    def _is_resolved(self, table: Table) -> bool:
+        """Whether all rows that a table refers to are known to be at the destination: they are in the source, and all
+        rows of their tables have arrived.
+        """
+        sources = self.source.sources
+        return all(
+            self._has_arrived(reference.table)
+            and all_found(self.reading, sources[table.name], reference, sources[reference.table])
+            for reference in table.references
+        )
+
+    def _has_arrived(self, name: str) -> bool:
+        counts = self.account.report.tables[name]
+        return name in self.source.sources and counts.source == counts.inserted + counts.already_present
 
     def _check_complete(self, table: Table, rows: int) -> None:
         """A source that gives fewer or more rows than it counted is damaged: never a silently shorter copy."""
@@ -114,6 +135,12 @@ class Transfer:
                 means=BATCHES_STAY,
                 remedy="Check it with: sqlite3 FILE 'PRAGMA integrity_check', and look for a backup.",
             )
+
+
+def _resolved(batches: Iterable[Batch]) -> Iterator[Batch]:
+    for batch in batches:
+        batch.resolved = True
+        yield batch
 
 
 class _Counter:

@@ -1,15 +1,20 @@
 """PostgreSQL's binary ``COPY`` format, one field at a time.
 
-Every function returns a whole field: four bytes of length, big-endian, and then the value in the binary form that the
-type's receive function reads. Sources: PostgreSQL's documentation of ``COPY`` ("Binary Format") and the receive
-functions of each type; pgvector's README for ``vector``.
+Every function gives whole fields: four bytes of length, big-endian, and then the value in the binary form that the
+type's receive function reads. Those in the plural do many at once, without a Python function called for each. Sources:
+PostgreSQL's documentation of ``COPY`` ("Binary Format") and the receive functions of each type; pgvector's README for
+``vector``.
 """
 
 from __future__ import annotations
 
 import sys
 from array import array
-from collections.abc import Iterable, Sequence
+from binascii import unhexlify
+from collections.abc import Iterable, Iterator, Sequence
+from datetime import UTC, datetime, timedelta
+from itertools import chain, repeat
+from operator import add, floordiv, sub
 from struct import Struct
 
 NULL = b"\xff\xff\xff\xff"
@@ -24,6 +29,9 @@ INT4_OID = 23
 INT2_OID = 21
 """Of PostgreSQL's own types, the same on every server (``pg_type.dat``)."""
 
+_POSTGRES_EPOCH = datetime(2000, 1, 1, tzinfo=UTC)
+_MICROSECOND = timedelta(microseconds=1)
+
 POSTGRES_EPOCH_MICROS = 946_684_800_000_000
 """2000-01-01T00:00:00Z, where PostgreSQL's timestamps start, in microseconds of Unix time."""
 
@@ -35,6 +43,9 @@ _INT4 = Struct(">ii").pack
 _INT8 = Struct(">iq").pack
 _FLOAT8 = Struct(">id").pack
 _LENGTH = Struct(">i").pack
+_COUNT = Struct(">h").pack
+_JSONB_HEAD = Struct(">ib").pack
+_UUID_FIELD = Struct("20s")
 _ARRAY_HEAD = Struct(">iiiii").pack
 _VECTOR_HEAD = Struct(">iHH").pack
 _LITTLE_ENDIAN_HOST = sys.byteorder == "little"
@@ -99,11 +110,59 @@ def vector(values: array[float]) -> bytes:
     return _VECTOR_HEAD(4 + 4 * len(values), len(values), 0) + swapped.tobytes()
 
 
-def row(fields: Sequence[bytes]) -> bytes:
-    """A row of a ``COPY``."""
-    return len(fields).to_bytes(2, "big") + b"".join(fields)
+def texts(values: Iterable[str]) -> Iterator[bytes]:
+    """``text`` from many strings that are valid UTF-8."""
+    encoded = [*map(str.encode, values)]
+    return map(add, map(_LENGTH, map(len, encoded)), encoded)
 
 
-def rows(records: Iterable[Sequence[bytes]]) -> bytes:
-    """A whole ``COPY``, from the fields of each row."""
-    return b"".join((HEADER, *map(row, records), TRAILER))
+def jsonbs(documents: Iterable[str]) -> Iterator[bytes]:
+    """``jsonb`` from many JSON documents."""
+    encoded = [*map(str.encode, documents)]
+    return map(add, map(_JSONB_HEAD, map((1).__add__, map(len, encoded)), repeat(1)), encoded)
+
+
+def uuids(values: Sequence[str]) -> Iterator[bytes]:
+    """``uuid`` from many of 32 hexadecimal digits, with any hyphens; raises ``ValueError`` for other letters."""
+    raw = unhexlify("00000010".join(["", *values]).replace("-", ""))
+    return chain.from_iterable(_UUID_FIELD.iter_unpack(raw))
+
+
+def timestamptzs(moments: Iterable[datetime]) -> Iterator[bytes]:
+    """``timestamptz`` from many moments that have an offset."""
+    since = map(floordiv, map(sub, moments, repeat(_POSTGRES_EPOCH)), repeat(_MICROSECOND))
+    return map(_INT8, repeat(8), since)
+
+
+def float8s(values: Iterable[float]) -> Iterator[bytes]:
+    """``double precision`` from many numbers."""
+    return map(_FLOAT8, repeat(8), values)
+
+
+def int4s(values: Iterable[int]) -> Iterator[bytes]:
+    """``integer`` from many numbers; raises ``struct.error`` outside 32 bits."""
+    return map(_INT4, repeat(4), values)
+
+
+def int2s(values: Iterable[int]) -> Iterator[bytes]:
+    """``smallint`` from many numbers; raises ``struct.error`` outside 16 bits."""
+    return map(_INT2, repeat(2), values)
+
+
+def vectors(blobs: Sequence[bytes], dimension: int) -> Iterator[bytes]:
+    """pgvector's ``vector`` from many of ``dimension`` little-endian float32 values each."""
+    values = floats(b"".join(blobs))
+    if _LITTLE_ENDIAN_HOST:
+        values.byteswap()
+    head = _VECTOR_HEAD(4 + 4 * dimension, dimension, 0)
+    return map(add, repeat(head), chain.from_iterable(Struct(f"{4 * dimension}s").iter_unpack(values)))
+
+
+def rows(records: Iterable[Sequence[bytes]], width: int) -> bytes:
+    """Rows of a ``COPY``, from the ``width`` fields of each."""
+    return _COUNT(width).join([b"", *map(b"".join, records)])
+
+
+def stream(records: Iterable[Sequence[bytes]], width: int) -> bytes:
+    """A whole ``COPY``, from the ``width`` fields of each row."""
+    return b"".join((HEADER, rows(records, width), TRAILER))

@@ -77,6 +77,11 @@ class Destination:
         return found.key if found else table.key
 
     @property
+    def pending(self) -> frozenset[str]:
+        """The names of the tables with references that the server does not enforce yet."""
+        return frozenset(name for name, found in self.tables.items() if found.pending)
+
+    @property
     def present(self) -> frozenset[str]:
         """The names of the tables that are there."""
         return frozenset(self.tables)

@@ -75,6 +75,7 @@ class TableWriter:
     def __init__(self, connection: Connection, destination: Destination, table: Table) -> None:
         self._connection = connection
         self._table = table
+        self._width = len(table.columns)
         self._found = destination.tables[table.name]
         self._pooled = destination.pooled
         self._straight = table.name not in destination.populated and self._found.takes_copy(table)
@@ -148,7 +149,7 @@ class TableWriter:
         if not records:
             return Written()
         try:
-            arrived = self._copy_rows(self._copy_straight, (record.fields for record in records))
+            arrived = self._copy_rows(self._copy_straight, [record.fields for record in records], self._width)
         except psycopg.Error as error:
             if not is_row_fault(error):
                 raise
@@ -162,13 +163,14 @@ class TableWriter:
         return self._summary(records, 0, _Outcome(arrived), lost)
 
     def _send(self, records: Records) -> None:
-        self._copy_rows(self._copy, ((wire.int4(ord_), *record.fields) for ord_, record in enumerate(records)))
+        rows = [(wire.int4(ord_), *record.fields) for ord_, record in enumerate(records)]
+        self._copy_rows(self._copy, rows, 1 + self._width)
 
-    def _copy_rows(self, statement: sql.Composed, rows: Iterable[Sequence[bytes]]) -> int:
-        """Carry a COPY out; how many rows the server took."""
+    def _copy_rows(self, statement: sql.Composed, rows: Iterable[Sequence[bytes]], width: int) -> int:
+        """Carry a COPY of so many columns out; how many rows the server took."""
         with self._connection.cursor() as cursor:
             with cursor.copy(statement) as copy:
-                copy.write(wire.rows(rows))
+                copy.write(wire.stream(rows, width))
             return cursor.rowcount
 
     def _insert_staged(self, batches: Sequence[Records]) -> Iterator[Written]:

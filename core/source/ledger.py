@@ -9,13 +9,9 @@ from itertools import compress
 
 from vestige_tui.core.kinds import Kind
 from vestige_tui.core.report import RowError
-from vestige_tui.core.source.describe import quoted
-from vestige_tui.core.source.layouts import ResolvedSource
 from vestige_tui.core.source.reader import Batch, Unsent
 from vestige_tui.core.source.records import Record, row_label
-from vestige_tui.core.tables import PgType, Table
-
-_CANONICAL_LENGTH = 36
+from vestige_tui.core.tables import Table
 
 
 class Ledger:
@@ -71,52 +67,3 @@ def _repeat(table: Table, record: Record) -> RowError:
     names = " and ".join(table.key)
     message = f"{names}: an earlier row of the source has the same key once it is written canonically"
     return RowError(table.name, row_label(record.key), table.key[0], Kind.DUPLICATE_ID, message, copied=False)
-
-
-def may_repeat(connection: sqlite3.Connection, source: ResolvedSource) -> bool:
-    """Whether two rows of a table could have the same canonical key.
-
-    They cannot where the source itself keeps the key's columns unique and every id in them is spelled canonically: in
-    lower case, and so long that only the form with hyphens is left.
-    Text may become equal when what PostgreSQL cannot store is replaced, or a number in its place becomes text.
-    """
-    table = source.table
-    if any(table.columns[table.position(name)].type is not PgType.UUID for name in table.key):
-        return True
-    columns = [source.expressions[table.position(name)] for name in table.key]
-    if not _is_unique(connection, source.source.table, columns):
-        return True
-    ids = [
-        expression
-        for expression, name in zip(columns, table.key, strict=True)
-        if expression and table.columns[table.position(name)].type is PgType.UUID
-    ]
-    return any(
-        _holds(
-            connection,
-            f"SELECT EXISTS (SELECT 1 FROM {quoted(source.source.table)} n"
-            f" WHERE length({expression}) <> {_CANONICAL_LENGTH} OR {expression} <> lower({expression})"
-            f" OR {expression} IS NULL)",
-        )
-        for expression in ids
-    )
-
-
-def _is_unique(connection: sqlite3.Connection, table: str, expressions: Sequence[str | None]) -> bool:
-    """Whether a unique index of the source covers some of these columns and no other."""
-    indexes = connection.execute(
-        'SELECT name FROM pragma_index_list(?) WHERE "unique" AND NOT partial', (table,)
-    ).fetchall()
-    for (index,) in indexes:
-        covered = {
-            f"n.{quoted(name or '')}"
-            for (name,) in connection.execute("SELECT name FROM pragma_index_info(?)", (index,))
-        }
-        if covered <= set(expressions):
-            return True
-    return False
-
-
-def _holds(connection: sqlite3.Connection, sql: str) -> bool:
-    (value,) = connection.execute(sql).fetchone()
-    return bool(value)

@@ -15,7 +15,7 @@ from vestige_tui.core import convert
 from vestige_tui.core.report import RowError
 from vestige_tui.core.source.layouts import ResolvedSource
 from vestige_tui.core.source.query import select
-from vestige_tui.core.source.records import Folded, Record, Values, bulks, folder, getter, record_maker
+from vestige_tui.core.source.records import Folded, Record, Values, bulks, folder, getter, record_maker, sound_records
 from vestige_tui.core.tables import PgType
 
 BATCH_BYTES = 4_000_000
@@ -34,7 +34,7 @@ class Batch:
 
     ``number`` counts the batches of a table from 0; ``size`` is about what travels: bytes of BLOBs, letters of text.
     Where the destination may have many rows already, sound ones begin as ``unsent``; those that are there end as
-    ``known``, a mere number.
+    ``known``, a mere number. ``resolved``: what its rows refer to is known to be at the destination.
     """
 
     number: int = 0
@@ -43,6 +43,7 @@ class Batch:
     rejected: list[RowError] = field(default_factory=list)
     unsent: Unsent | None = None
     known: int = 0
+    resolved: bool = False
 
     def add_all(self, rows: Iterable[Record | RowError]) -> None:
         """Take in rows."""
@@ -119,14 +120,15 @@ class TableReader:
     def _records(self, rows: Sequence[Folded]) -> Iterable[Record] | None:
         """All rows of a batch converted at once; None where one of them has a problem."""
         fields = []
-        for bulk, column in zip(self._bulks, zip(*rows, strict=True), strict=True):
+        columns = [*zip(*rows, strict=True)]
+        for bulk, column in zip(self._bulks, columns, strict=True):
             found = bulk.fields(column)
             if found is None:
                 return None
             fields.append(found)
         table = self._source.table
-        keys = map(getter([table.position(name) for name in table.key]), rows)
-        return map(Record, keys, zip(*fields, strict=True))
+        keys = zip(*(columns[table.position(name)] for name in table.key), strict=True)
+        return sound_records(keys, zip(*fields, strict=True))
 
     def _chunks(self, query: str, batch_size: int, only: Collection[str] = ()) -> Iterator[tuple[list[Folded], int]]:
         """The rows of each batch, and about how many bytes they have.

@@ -168,7 +168,7 @@ def test_rows_through_a_real_copy(database: Database) -> None:
 
         @given(ROWS)
         def check(rows: list[tuple[Any, ...]]) -> None:
-            stream = [wire.HEADER]
+            records = []
             for number, (a, b, c, d, e, f, g) in enumerate(rows):
                 values = [
                     wire.int4(number),
@@ -180,10 +180,10 @@ def test_rows_through_a_real_copy(database: Database) -> None:
                     NULL if f is None else wire.array_of(wire.TEXT_OID, [wire.text(item.encode()) for item in f]),
                     NULL if g is None else wire.vector(array("f", g)),
                 ]
-                stream.append(wire.row(values))
+                records.append(values)
             connection.execute("TRUNCATE t")
             with connection.cursor() as cursor, cursor.copy("COPY t FROM STDIN (FORMAT binary)") as copy:
-                copy.write(b"".join((*stream, wire.TRAILER)))
+                copy.write(wire.stream(records, 8))
             found = connection.execute("SELECT a, b, c, d, e, f, vector_send(g) FROM t ORDER BY n").fetchall()
             assert found == [
                 (*row[:6], None if row[6] is None else struct.pack(">HH3f", 3, 0, *row[6])) for row in rows
