@@ -14,7 +14,7 @@ from vestige_tui.core import convert
 from vestige_tui.core.account import Account
 from vestige_tui.core.crew import grouped
 from vestige_tui.core.destination.catalog import Destination
-from vestige_tui.core.destination.faults import row_error
+from vestige_tui.core.destination.faults import check, row_error
 from vestige_tui.core.destination.keys import KeyLookups, sift
 from vestige_tui.core.destination.watchdog import Link
 from vestige_tui.core.destination.writer import Written
@@ -135,6 +135,7 @@ class TablePreview:
     def __init__(self, preview: Preview, table: Table) -> None:
         self._preview = preview
         self._table = table
+        self._disallowed = check(table)
         self._key = preview.destination.key_of(table)
         self._referred_to = any(
             reference.table == table.name for other in BY_NAME.values() for reference in other.references
@@ -165,12 +166,9 @@ class TablePreview:
         """What the server would refuse, by position; of several faults of a row the one that it names first."""
         faults: dict[int, RowError] = {}
         table = self._table
-        for column in table.columns:
-            if column.allowed:
-                allowed = {value.encode() for value in column.allowed}
-                for ord_, record in enumerate(records):
-                    if record.fields[table.position(column.name)][4:] not in allowed:
-                        faults.setdefault(ord_, row_error(table, record, Kind.VALUE_NOT_ALLOWED, (column.name,)))
+        for ord_, record in enumerate(records):
+            if (column := self._disallowed(record)) is not None:
+                faults[ord_] = row_error(table, record, Kind.VALUE_NOT_ALLOWED, (column,))
         for name in table.unique:
             for ord_ in self._preview.taken(table, name, records, missing):
                 faults.setdefault(ord_, row_error(table, records[ord_], Kind.ALREADY_TAKEN, (name,)))

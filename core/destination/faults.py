@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import psycopg
 
@@ -31,6 +31,16 @@ def row_error(table: Table, record: Record, kind: Kind, columns: Sequence[str]) 
         message = f"{named} is missing, and the destination requires it"
     field = columns[0] if len(columns) == 1 else None
     return RowError(table.name, row_label(record.key), field, kind, message, copied=False)
+
+
+def check(table: Table) -> Callable[[Record], str | None]:
+    """A function that gives the first column of a record with a value that the table's own checks do not allow."""
+    checked = [
+        (position, column.name, {value.encode() for value in column.allowed})
+        for position, column in enumerate(table.columns)
+        if column.allowed
+    ]
+    return lambda record: next((name for at, name, allowed in checked if record.fields[at][4:] not in allowed), None)
 
 
 def refused_row(table: Table, found: FoundTable, record: Record, error: psycopg.Error) -> RowError:

@@ -15,7 +15,7 @@ from psycopg import sql
 
 from vestige_tui.core.destination.catalog import PENDING, Destination
 from vestige_tui.core.destination.connect import Connection
-from vestige_tui.core.destination.faults import row_error
+from vestige_tui.core.destination.faults import check, row_error
 from vestige_tui.core.destination.keys import KeyLookups
 from vestige_tui.core.kinds import Kind
 from vestige_tui.core.source.reader import Batch
@@ -62,10 +62,13 @@ class PendingReference:
 
 
 def pending(destination: Destination) -> Iterator[PendingReference]:
-    """The references that are not enforced yet."""
-    for table, found in destination.tables.items():
-        for name in sorted(found.pending):
-            yield PendingReference(name, table)
+    """The references that are not enforced yet, in the order of their descriptions: of several that a row breaks, a
+    server names the one that it has enforced the longest.
+    """
+    for name, found in destination.tables.items():
+        for reference in BY_NAME[name].references:
+            if (constraint := reference.constraint(name)) in found.pending:
+                yield PendingReference(constraint, name)
 
 
 def enforce(connection: Connection, destination: Destination, reference: PendingReference) -> None:
@@ -125,14 +128,17 @@ class ReferenceChecks:
 
 def _reject(table: Table, batches: Sequence[Batch], orphans: Mapping[int, Reference]) -> None:
     """Turn these records, by their position in all batches, into errors."""
+    disallowed = check(table)
     first = 0
     for batch in batches:
         kept: list[Record] = []
         for place, record in enumerate(batch.records, start=first):
-            if (reference := orphans.get(place)) is not None:
-                batch.rejected.append(row_error(table, record, Kind.MISSING_REFERENCE, reference.columns))
-            else:
+            if (reference := orphans.get(place)) is None:
                 kept.append(record)
+            elif (column := disallowed(record)) is not None:  # what the server checks first it also names
+                batch.rejected.append(row_error(table, record, Kind.VALUE_NOT_ALLOWED, (column,)))
+            else:
+                batch.rejected.append(row_error(table, record, Kind.MISSING_REFERENCE, reference.columns))
         first += len(batch.records)
         batch.records = kept
 
