@@ -228,7 +228,9 @@ class StepScreen(Screen[None]):
 
     def action_help(self) -> None:
         """Explain this step."""
-        self.app.push_screen(HelpDialog(self.STEP.title, self.HELP.strip()))
+        dialog = self.app.get_screen(HelpDialog.NAME, HelpDialog)
+        dialog.explain(self.STEP.title, self.HELP.strip())
+        self.app.push_screen(dialog)
 
     @on(Button.Pressed, "#primary")
     def _primary_pressed(self) -> None:

@@ -17,8 +17,8 @@ from vestige_tui.screens.widgets.text import lines, paragraphs, plain
 from vestige_tui.screens.work import Farewell
 
 
-class HelpDialog(ModalScreen[None]):
-    """What a step is for and what its keys do."""
+class TextDialog(ModalScreen[None]):
+    """Something to read: it scrolls, and is closed."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("down", "scroll_text(1)", "Scroll", key_display="↑↓"),
@@ -28,21 +28,23 @@ class HelpDialog(ModalScreen[None]):
         Binding("escape,f1", "dismiss", "Close"),
     ]
 
-    def __init__(self, title: str, text: str) -> None:
-        super().__init__()
-        self._title = title
-        self._text = text
+    SIZE: ClassVar[str]
+    """The class that gives the dialog its size."""
 
     def compose(self) -> ComposeResult:
         """A title, the text, and how to leave."""
-        with Vertical(classes="dialog -large"):
-            yield Label(plain(self._title), classes="dialog-title")
+        with Vertical(classes=f"dialog {self.SIZE}"):
+            yield Label(classes="dialog-title")
             with VerticalScroll(classes="dialog-text", can_focus=False):
-                yield Static(paragraphs(self._text))
+                yield from self.compose_text()
             with Horizontal(classes="dialog-buttons"):
                 yield Static(classes="spacer")
                 yield Button("Close", id="close", compact=True, classes="-primary")
         yield KeyBar()
+
+    def compose_text(self) -> ComposeResult:
+        """What there is to read."""
+        raise NotImplementedError
 
     def on_mount(self) -> None:
         """Enter closes."""
@@ -56,6 +58,40 @@ class HelpDialog(ModalScreen[None]):
     def close(self) -> None:
         """Back to the step."""
         self.dismiss()
+
+
+class HelpDialog(TextDialog):
+    """What a step is for and what its keys do.
+
+    There is one for all steps, which the application keeps: it opens within the blink of an eye, also while a copy
+    keeps the machine busy.
+    """
+
+    NAME = "help"
+    SIZE = "-large"
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._title = self._text = ""
+
+    def compose_text(self) -> ComposeResult:
+        """The text, one paragraph below the other."""
+        yield Static(id="help")
+
+    def explain(self, title: str, text: str) -> None:
+        """Show the help of a step, now or once it is built."""
+        self._title, self._text = title, text
+        if self.is_mounted:
+            self._show()
+
+    def on_mount(self) -> None:
+        """Show what there is already."""
+        self._show()
+
+    def _show(self) -> None:
+        self.query_one(".dialog-title", Label).update(plain(self._title))
+        self.query_one("#help", Static).update(paragraphs(self._text))
+        self.query_one(VerticalScroll).scroll_home(animate=False)
 
 
 class ConfirmDialog(ModalScreen[bool]):

@@ -8,19 +8,17 @@ from pathlib import Path
 
 from textual import on
 from textual.app import ComposeResult
-from textual.containers import Horizontal, Vertical, VerticalScroll
 from textual.content import Content
 from textual.message import Message
-from textual.widgets import Button, Label, Static
+from textual.widgets import Label, Static
 
 from vestige_tui.core.errors import MigrationError
 from vestige_tui.core.kinds import EXPLANATIONS, Kind
 from vestige_tui.core.report import RowError
 from vestige_tui.core.source.lookup import FoundValue, find_row
 from vestige_tui.screens.background import ask
-from vestige_tui.screens.dialogs import HelpDialog
+from vestige_tui.screens.dialogs import TextDialog
 from vestige_tui.screens.trouble import fate_in_full, remedy, short_row, table_title
-from vestige_tui.screens.widgets.key_bar import KeyBar
 from vestige_tui.screens.widgets.key_values import KeyValues
 from vestige_tui.screens.widgets.text import lines, plain
 
@@ -37,8 +35,10 @@ _LARGE = 1_000
 Row = Sequence[FoundValue] | None
 
 
-class RowDialog(HelpDialog):
+class RowDialog(TextDialog):
     """Explains one row; its values are read from the source when it opens, and are kept nowhere."""
+
+    SIZE = "-whole"
 
     class Read(Message):
         """What the source says of the row now, or why it cannot be read."""
@@ -48,26 +48,20 @@ class RowDialog(HelpDialog):
             self.row = row
 
     def __init__(self, error: RowError, source: Path, *, dry: bool) -> None:
-        super().__init__(f"{table_title(error)} {short_row(error)}", "")
+        super().__init__()
         self._error = error
         self._source = source
         self._dry = dry
 
-    def compose(self) -> ComposeResult:
-        """Title, explanation, the row, and how to leave."""
-        with Vertical(classes="dialog -whole"):
-            yield Label(plain(self._title), classes="dialog-title")
-            with VerticalScroll(classes="dialog-text", can_focus=False):
-                yield Static(self._explanation())
-                yield Static(section(_IN_THE_SOURCE, "reading…"), id="row")
-                yield KeyValues(id="values")
-            with Horizontal(classes="dialog-buttons"):
-                yield Static(classes="spacer")
-                yield Button("Close", id="close", compact=True, classes="-primary")
-        yield KeyBar()
+    def compose_text(self) -> ComposeResult:
+        """What is wrong, and the row."""
+        yield Static(self._explanation())
+        yield Static(section(_IN_THE_SOURCE, "reading…"), id="row")
+        yield KeyValues(id="values")
 
     def on_mount(self) -> None:
         """Read the row beside the interface: a file on a network share may take its time."""
+        self.query_one(".dialog-title", Label).update(plain(f"{table_title(self._error)} {short_row(self._error)}"))
         if self._error.kind is Kind.OTHER_MODEL:
             self.query_one("#row").display = False  # it stands for many rows, not for one
             return

@@ -24,7 +24,7 @@ from vestige_tui.harmless import Harmless
 from vestige_tui.logs import frames
 from vestige_tui.lost_terminal import enduring
 from vestige_tui.screens.base import StepScreen
-from vestige_tui.screens.dialogs import ConfirmDialog, QuitDialog, WaitDialog
+from vestige_tui.screens.dialogs import ConfirmDialog, HelpDialog, QuitDialog, WaitDialog
 from vestige_tui.screens.machine import Machine
 from vestige_tui.screens.state import WizardState
 from vestige_tui.screens.steps import Step, next_step
@@ -78,11 +78,13 @@ class VestigeApp(App[None], inherit_bindings=False):
     def on_mount(self) -> None:
         """Show the first step, and hear when the terminal or the system wants us to go."""
         self.listen_to_signals()
+        self.install_screen(HelpDialog(), HelpDialog.NAME)
         self.push_screen(self.make_screen(Step.SOURCE))
         self.set_timer(WARM_UP_AFTER, self._warm_up)
 
     def _warm_up(self) -> None:
-        """Load what the second step needs, libpq above all, while the operator looks at the first."""
+        """While the operator looks at the first step, build the help, and load what the second needs, libpq above all."""
+        self._get_screen(HelpDialog.NAME)
         module, _ = _SCREENS[Step.DESTINATION]
         Thread(target=import_module, args=(f"vestige_tui.screens.{module}",), name="warm-up", daemon=True).start()
 
