@@ -83,7 +83,7 @@ class VestigeApp(App[None], inherit_bindings=False):
         self.set_timer(WARM_UP_AFTER, self._warm_up)
 
     def _warm_up(self) -> None:
-        """While the operator looks at the first step, build the help, and load what the second needs, libpq above all."""
+        """Build the help, and load what the second step needs, libpq above all, while the first one is looked at."""
         self._get_screen(HelpDialog.NAME)
         module, _ = _SCREENS[Step.DESTINATION]
         Thread(target=import_module, args=(f"vestige_tui.screens.{module}",), name="warm-up", daemon=True).start()

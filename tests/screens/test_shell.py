@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 from rich.segment import Segments
+from textual.containers import VerticalScroll
 from textual.pilot import Pilot
 from textual.widgets import Button
 
@@ -44,6 +45,26 @@ def test_help_explains_the_step_and_closes(home: Path) -> None:
         await shown(pilot, "Choose the Vestige database whose")
         await pilot.press("enter")
         await on_screen(pilot, "SourceScreen")
+
+    play(scenario, machine(home))
+
+
+def test_help_that_is_kept_opens_as_if_it_were_new(home: Path) -> None:
+    """From its top, and in the colours of now."""
+
+    async def scenario(app: VestigeApp, pilot: Pilot[None]) -> None:
+        await on_screen(pilot, "SourceScreen")
+        await pilot.press("f1")
+        await until(pilot, lambda: isinstance(app.screen, HelpDialog))
+        text = app.screen.query_one(VerticalScroll)
+        dark = app.screen.styles.background
+        await pilot.press("pagedown")
+        await until(pilot, lambda: text.scroll_y > 0)
+        await pilot.press("escape", "ctrl+t", "f1")
+        await until(pilot, lambda: isinstance(app.screen, HelpDialog) and text.scroll_y == 0)
+        assert app.screen.query_one(VerticalScroll) is text
+        assert app.screen.styles.background != dark
+        assert getattr(app.focused, "id", None) == "close"
 
     play(scenario, machine(home))
 
