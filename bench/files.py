@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from vestige_tui.core import wire
@@ -39,7 +39,7 @@ def write_copy_files(source: Path, folder: Path) -> None:
 
 def sound_batches(
     reading: sqlite3.Connection, source: SourceDescription, table: Table, batch_size: int
-) -> Iterator[list[Record]]:
+) -> Iterator[Sequence[Record]]:
     """The rows of one table as the tool reads and converts them. Raises ``ValueError`` at a row that has a problem."""
     if table.name not in source.sources:
         return

@@ -285,7 +285,7 @@ class _Run:
             self._phase(Phase.PREPARE)
             with control.watchdog.step():
                 destination = prepare(control.connection, destination, transfer.model)
-            transfer = replace(transfer, pending=destination.pending)
+            transfer = replace(transfer, pending=destination.pending, packing=True)
             self._phase(Phase.COPY)
             transfer.announce()
             with links(pool, control, self.plan.max_connections, self.account) as found:

@@ -47,7 +47,8 @@ class Transfer:
     """One pass over the tables of a source. ``key_of`` gives the columns by which the destination tells rows apart,
     ``populated`` names the tables that have rows there, ``pending`` those with references that it does not enforce.
 
-    ``only`` restricts it to rows with these labels, by table. ``ledger`` remembers keys that may repeat.
+    ``only`` restricts it to rows with these labels, by table. ``ledger`` remembers keys that may repeat. ``packing``
+    tells that those who take the batches look at records only where something is wrong.
     """
 
     account: Account
@@ -60,6 +61,7 @@ class Transfer:
     ledger: Ledger
     only: Mapping[str, Collection[str]] | None = None
     pending: Collection[str] = ()
+    packing: bool = False
 
     def announce(self) -> None:
         """Tell how much there is to do, and which vectors cannot come along."""
@@ -95,18 +97,18 @@ class Transfer:
             model=self.model.name if self.model else None,
         )
         key = self.key_of(table)
+        resolved = table.name not in self.pending or (wanted is None and self._is_resolved(table))
         batches: Iterable[Batch]
         if table.name in self.populated and wanted is None:
             batches = reader.unsent_batches(self.batch_size, key, ordered=repeats)
         else:  # which of two rows came first, only a whole reading can tell
-            batches = reader.batches(self.batch_size, None if repeats else wanted)
+            packed = self.packing and resolved and not repeats and wanted is None
+            batches = reader.batches(self.batch_size, None if repeats else wanted, packed=packed)
         if repeats:
             batches = drop_repeats(batches, self.ledger, table, key)
-        if wanted is not None:
-            return only_labelled(batches, wanted) if repeats else batches
-        if table.name in self.pending and self._is_resolved(table):
-            batches = _resolved(batches)
-        return batches
+            if wanted is not None:
+                batches = only_labelled(batches, wanted)
+        return _resolved(batches) if resolved else batches
 
     def _is_resolved(self, table: Table) -> bool:
         """Whether all rows that a table refers to are known to be at the destination: they are in the source, and all

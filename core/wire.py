@@ -163,6 +163,6 @@ def rows(records: Iterable[Sequence[bytes]], width: int) -> bytes:
     return _COUNT(width).join([b"", *map(b"".join, records)])
 
 
-def stream(records: Iterable[Sequence[bytes]], width: int) -> bytes:
-    """A whole ``COPY``, from the ``width`` fields of each row."""
-    return b"".join((HEADER, rows(records, width), TRAILER))
+def stream(packed: bytes) -> bytes:
+    """A whole ``COPY``, from its rows."""
+    return b"".join((HEADER, packed, TRAILER))

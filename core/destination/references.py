@@ -100,9 +100,11 @@ class ReferenceChecks:
 
     def reject_orphans(self, table: Table, batches: Sequence[Batch]) -> None:
         """Turn records that refer to rows which are not there into errors. Raises ``psycopg.Error``."""
-        batches = [batch for batch in batches if not batch.resolved]
         unenforced = self._destination.tables[table.name].pending
         references = [one for one in table.references if one.constraint(table.name) in unenforced]
+        batches = [batch for batch in batches if not batch.resolved]
+        if not references or not batches:
+            return
         records = [record for batch in batches for record in batch.records]
         orphans: dict[int, Reference] = {}
         for reference in references:

@@ -10,7 +10,7 @@ Behind a pooler, where a session ends with its transaction, staging table and ba
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from itertools import accumulate, chain
 
@@ -26,7 +26,7 @@ from vestige_tui.core.destination.faults import dropped_row, refused_row
 from vestige_tui.core.destination.keys import KeyLookup
 from vestige_tui.core.destination.schema import column_type, identifiers
 from vestige_tui.core.report import RowError
-from vestige_tui.core.source.records import Record
+from vestige_tui.core.source.records import Packed, Record
 from vestige_tui.core.tables import Table
 
 Records = Sequence[Record]
@@ -149,12 +149,14 @@ class TableWriter:
         if not records:
             return Written()
         try:
-            arrived = self._copy_rows(self._copy_straight, [record.fields for record in records], self._width)
+            arrived = self._copy_rows(self._copy_straight, self._packed(records))
         except psycopg.Error as error:
             if not is_row_fault(error):
                 raise
             self._make_stage()
             return self._write_alone(records)
+        if isinstance(records, Packed) and arrived == len(records):
+            return Written(arrived)  # none of them has a problem
         lost: set[int] = set()
         if arrived < len(records):
             positions = [self._table.position(name) for name in self._found.key]
@@ -164,13 +166,18 @@ class TableWriter:
 
     def _send(self, records: Records) -> None:
         rows = [(wire.int4(ord_), *record.fields) for ord_, record in enumerate(records)]
-        self._copy_rows(self._copy, rows, 1 + self._width)
+        self._copy_rows(self._copy, wire.rows(rows, 1 + self._width))
 
-    def _copy_rows(self, statement: sql.Composed, rows: Iterable[Sequence[bytes]], width: int) -> int:
-        """Carry a COPY of so many columns out; how many rows the server took."""
+    def _packed(self, records: Records) -> bytes:
+        if isinstance(records, Packed):
+            return records.packed
+        return wire.rows([record.fields for record in records], self._width)
+
+    def _copy_rows(self, statement: sql.Composed, packed: bytes) -> int:
+        """Carry a COPY out; how many rows the server took."""
         with self._connection.cursor() as cursor:
             with cursor.copy(statement) as copy:
-                copy.write(wire.stream(rows, width))
+                copy.write(wire.stream(packed))
             return cursor.rowcount
 
     def _insert_staged(self, batches: Sequence[Records]) -> Iterator[Written]:

@@ -11,11 +11,21 @@ import sqlite3
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 
-from vestige_tui.core import convert
+from vestige_tui.core import convert, wire
 from vestige_tui.core.report import RowError
 from vestige_tui.core.source.layouts import ResolvedSource
 from vestige_tui.core.source.query import select
-from vestige_tui.core.source.records import Folded, Record, Values, bulks, folder, getter, record_maker, sound_records
+from vestige_tui.core.source.records import (
+    Folded,
+    Packed,
+    Record,
+    Values,
+    bulks,
+    folder,
+    getter,
+    record_maker,
+    sound_records,
+)
 from vestige_tui.core.tables import PgType
 
 BATCH_BYTES = 4_000_000
@@ -39,7 +49,7 @@ class Batch:
 
     number: int = 0
     size: int = 0
-    records: list[Record] = field(default_factory=list)
+    records: Sequence[Record] = ()
     rejected: list[RowError] = field(default_factory=list)
     unsent: Unsent | None = None
     known: int = 0
@@ -47,11 +57,13 @@ class Batch:
 
     def add_all(self, rows: Iterable[Record | RowError]) -> None:
         """Take in rows."""
+        records = [*self.records]
         for made in rows:
             if isinstance(made, Record):
-                self.records.append(made)
+                records.append(made)
             else:
                 self.rejected.append(made)
+        self.records = records
 
     @property
     def read(self) -> int:
@@ -87,15 +99,16 @@ class TableReader:
         self._make = record_maker(source, dimension)
         self._bulks = bulks(source, dimension)
 
-    def batches(self, batch_size: int, only: Collection[str] | None = None) -> Iterator[Batch]:
+    def batches(self, batch_size: int, only: Collection[str] | None = None, *, packed: bool = False) -> Iterator[Batch]:
         """Stream the table in its order, up to ``batch_size`` rows or ``BATCH_BYTES`` at a time, with memory for one
-        batch. ``only`` restricts the reading to rows with these labels.
+        batch. ``only`` restricts the reading to rows with these labels. Records of sound batches come ``packed`` where
+        nobody is going to look at them.
         """
         query = select(self._source, self._connection, restricted=only is not None)
         for number, (rows, size) in enumerate(self._chunks(query, batch_size, only or ())):
             batch = Batch(number, size)
-            if (records := self._records(rows)) is not None:
-                batch.records.extend(records)
+            if (records := self._records(rows, packed=packed)) is not None:
+                batch.records = records
             else:
                 batch.add_all(map(self._make, rows))
             yield batch
@@ -117,7 +130,7 @@ class TableReader:
                 batch.add_all(map(self._make, rows))
             yield batch
 
-    def _records(self, rows: Sequence[Folded]) -> Iterable[Record] | None:
+    def _records(self, rows: Sequence[Folded], *, packed: bool) -> Sequence[Record] | None:
         """All rows of a batch converted at once; None where one of them has a problem."""
         fields = []
         columns = [*zip(*rows, strict=True)]
@@ -127,8 +140,10 @@ class TableReader:
                 return None
             fields.append(found)
         table = self._source.table
+        if packed:
+            return Packed(rows, wire.rows(zip(*fields, strict=True), len(fields)), self._make)
         keys = zip(*(columns[table.position(name)] for name in table.key), strict=True)
-        return sound_records(keys, zip(*fields, strict=True))
+        return [*sound_records(keys, zip(*fields, strict=True))]
 
     def _chunks(self, query: str, batch_size: int, only: Collection[str] = ()) -> Iterator[tuple[list[Folded], int]]:
         """The rows of each batch, and about how many bytes they have.

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import partial
 from itertools import repeat
 from operator import itemgetter
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, overload
 
 from vestige_tui.core import convert
 from vestige_tui.core.bulk import Bulk, RestBulk
@@ -39,6 +39,35 @@ _make_record = partial(tuple.__new__, Record)  # as Record does it, without a Py
 def sound_records(keys: Iterable[Values], fields: Iterable[Sequence[bytes]]) -> Iterable[Record]:
     """Many records without problems."""
     return map(_make_record, zip(keys, fields, repeat(()), strict=False))
+
+
+class Packed(Sequence[Record]):
+    """Records of sound rows, packed for a ``COPY`` already: each is made only when somebody asks for it.
+
+    Hundreds of small objects a batch would be made, kept until the batch has arrived, and looked at by nobody.
+    """
+
+    def __init__(self, rows: Sequence[Folded], packed: bytes, make: Callable[[Folded], Record | RowError]) -> None:
+        self._rows = rows
+        self._make = make
+        self.packed = packed
+
+    def __len__(self) -> int:
+        return len(self._rows)
+
+    @overload
+    def __getitem__(self, index: int) -> Record: ...
+    @overload
+    def __getitem__(self, index: slice) -> Sequence[Record]: ...
+    def __getitem__(self, index: int | slice) -> Record | Sequence[Record]:
+        made = [*map(self._make, self._rows[index] if isinstance(index, slice) else [self._rows[index]])]
+        found = [record for record in made if isinstance(record, Record)]
+        if len(found) < len(made):
+            raise ValueError("a row that was found sound in bulk is not by itself")
+        return found if isinstance(index, slice) else found[0]
+
+    def __iter__(self) -> Iterator[Record]:
+        return iter(self[:])
 
 
 def folder(source: ResolvedSource) -> Callable[[Values], Folded]:

@@ -153,7 +153,7 @@ def test_none_is_enforced_while_the_rows_come(small_source: Path, database: Data
     assert seen == [set(WANTED)]
 
 
-@pytest.mark.parametrize(("max_connections", "batch_size"), [(1, 3), (4, 3), (1, 500)])
+@pytest.mark.parametrize(("max_connections", "batch_size"), [(4, 3), (1, 500)])
 @pytest.mark.parametrize("harm", [childless, fatherless, spelled_otherwise, not_allowed, both])
 def test_rows_that_refer_to_nothing(
     sources: Sources,

@@ -183,7 +183,7 @@ def test_rows_through_a_real_copy(database: Database) -> None:
                 records.append(values)
             connection.execute("TRUNCATE t")
             with connection.cursor() as cursor, cursor.copy("COPY t FROM STDIN (FORMAT binary)") as copy:
-                copy.write(wire.stream(records, 8))
+                copy.write(wire.stream(wire.rows(records, 8)))
             found = connection.execute("SELECT a, b, c, d, e, f, vector_send(g) FROM t ORDER BY n").fetchall()
             assert found == [
                 (*row[:6], None if row[6] is None else struct.pack(">HH3f", 3, 0, *row[6])) for row in rows
