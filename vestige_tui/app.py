@@ -84,6 +84,8 @@ class VestigeApp(App[None], inherit_bindings=False):
 
     def _warm_up(self) -> None:
         """Build the help, and load what the second step needs, libpq above all, while the first one is looked at."""
+        if not self.is_running:  # somebody left within the first moment
+            return
         self._get_screen(HelpDialog.NAME)
         module, _ = _SCREENS[Step.DESTINATION]
         Thread(target=import_module, args=(f"vestige_tui.screens.{module}",), name="warm-up", daemon=True).start()

@@ -69,6 +69,18 @@ def test_help_that_is_kept_opens_as_if_it_were_new(home: Path) -> None:
     play(scenario, machine(home))
 
 
+def test_leaving_before_the_help_is_built(home: Path) -> None:
+    left: list[VestigeApp] = []
+
+    async def scenario(app: VestigeApp, pilot: Pilot[None]) -> None:
+        await on_screen(pilot, "SourceScreen")
+        left.append(app)
+
+    play(scenario, machine(home))
+    left[0]._warm_up()  # what its timer might still do
+    assert not left[0].is_running
+
+
 def test_the_theme_changes_and_back(home: Path) -> None:
     async def scenario(app: VestigeApp, pilot: Pilot[None]) -> None:
         await on_screen(pilot, "SourceScreen")
