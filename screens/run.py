@@ -15,6 +15,7 @@ from vestige_tui.core.events import Event, PhaseStarted, RowTrouble, TablesPlann
 from vestige_tui.core.model import ModelSignature, PresentedEmbedder
 from vestige_tui.core.plan import CopyPlan
 from vestige_tui.core.report import MigrationReport, RowError
+from vestige_tui.screens.courtesy import Courtesy
 from vestige_tui.screens.progress import Meter, Progress
 from vestige_tui.screens.work import Farewell
 
@@ -93,6 +94,7 @@ class Run:
         self._save = keep
         self._embedder = PresentedEmbedder(presented) if presented is not None else None
         self._clock = clock
+        self._courtesy = Courtesy(clock)
         self._meter = Meter(presented.dimension if presented is not None else 0, clock)
         self._cancel = threading.Event()
         self._over = threading.Event()
@@ -113,6 +115,10 @@ class Run:
         """Ask it to end after the batch in flight; returns at once."""
         self._cancel.set()
 
+    def make_room(self) -> None:
+        """A key was pressed: stand back for a moment; returns at once."""
+        self._courtesy.ask()
+
     def carry_out(self) -> None:
         """Run to the end, whatever that is, and save the report; never raises."""
         try:
@@ -128,7 +134,12 @@ class Run:
 
         try:
             self.report = run_sqlite_to_postgres(
-                self.plan, self._embedder, on_event=self._take, cancel=self._cancel, only=self.only
+                self.plan,
+                self._embedder,
+                on_event=self._take,
+                cancel=self._cancel,
+                only=self.only,
+                before_batch=self._courtesy.show,
             )
         except MigrationError as error:
             self.failure = error
