@@ -5,7 +5,6 @@ from __future__ import annotations
 import logging
 import threading
 import time
-from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from vestige_tui.core import events
@@ -26,8 +25,7 @@ LOG_EVERY = 1_000
 
 @dataclass(slots=True)
 class Account:
-    """Keeps a run's report; the watcher is told one thing at a time. ``cancel`` is the operator's wish to stop,
-    ``before_batch`` is called by the thread that reads.
+    """Keeps a run's report; the watcher is told one thing at a time. ``cancel`` is the operator's wish to stop.
 
     ``phase`` is the one that was announced last. A watcher that raises is not told any more: it only watches.
     """
@@ -35,7 +33,6 @@ class Account:
     report: MigrationReport
     watcher: Watcher
     cancel: threading.Event
-    before_batch: Callable[[], None] = lambda: None
     phase: Phase = Phase.SOURCE
     _lock: threading.RLock = field(default_factory=threading.RLock)
     _started: dict[str, float] = field(default_factory=dict)

@@ -6,7 +6,7 @@ import logging
 import sqlite3
 import threading
 import time
-from collections.abc import Callable, Collection, Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from contextlib import closing, contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -59,14 +59,12 @@ def run_sqlite_to_postgres(
     on_event: Watcher = events.ignore,
     cancel: threading.Event | None = None,
     only: Mapping[str, Collection[str]] | None = None,
-    before_batch: Callable[[], None] = lambda: None,
 ) -> MigrationReport:
     """Copy a Vestige database into PostgreSQL, or with ``plan.dry_run`` tell what a copy would do.
 
     ``embedder`` is whom the vectors are meant for; without one, the destination's registered model counts, or else
     the source's own. Setting ``cancel`` ends the run after the batch in flight, with outcome ``cancelled``.
     ``only`` restricts the run to rows of the source by table and label (``RowError.row``), to try failed ones again.
-    ``before_batch`` is called before each batch is read, and may hold the run up for a moment.
 
     Raises ``RefusedError``, ``SourceError`` or ``DestinationError``; the error's ``report`` tells what was done.
     """
@@ -79,7 +77,7 @@ def run_sqlite_to_postgres(
     run = _Run(
         plan,
         embedder.model_signature() if embedder else None,
-        Account(report, on_event, cancel or threading.Event(), before_batch),
+        Account(report, on_event, cancel or threading.Event()),
         only,
     )
     started = time.monotonic()

@@ -81,7 +81,7 @@ class Transfer:
             self.account.begin(table)
             counter = _Counter()
             if table.name in self.source.sources and (self.only is None or self.only.get(table.name)):
-                takers.write(table, counter.count(self._batches(table), self.account.before_batch))
+                takers.write(table, counter.count(self._batches(table)))
             self._check_complete(table, counter.rows)
             self.account.all_read(table, counter.rows)
         takers.finish()
@@ -146,17 +146,15 @@ def _resolved(batches: Iterable[Batch]) -> Iterator[Batch]:
 
 
 class _Counter:
-    """Counts the rows of the batches that pass through, and calls ``before`` each of them is read."""
+    """Counts the rows of the batches that pass through."""
 
     def __init__(self) -> None:
         self.rows = 0
 
-    def count(self, batches: Iterable[Batch], before: Callable[[], None]) -> Iterator[Batch]:
-        before()
+    def count(self, batches: Iterable[Batch]) -> Iterator[Batch]:
         for batch in batches:
             self.rows += batch.read
             yield batch
-            before()
 
 
 def only_labelled(batches: Iterable[Batch], labels: Collection[str]) -> Iterator[Batch]:

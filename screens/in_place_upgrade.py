@@ -53,9 +53,6 @@ class InPlaceUpgrade:
     def cancel(self) -> None:
         """It is one transaction, and soon over: nothing is to be gained by stopping it."""
 
-    def make_room(self) -> None:
-        """It is SQLite that is at work, and keeps no key waiting."""
-
     def carry_out(self) -> None:
         """Back up, upgrade, describe."""
         from vestige_tui.core.source.describe import describe

@@ -15,7 +15,6 @@ from vestige_tui.core.events import Event, PhaseStarted, RowTrouble, TablesPlann
 from vestige_tui.core.model import ModelSignature, PresentedEmbedder
 from vestige_tui.core.plan import CopyPlan
 from vestige_tui.core.report import MigrationReport, RowError
-from vestige_tui.screens.courtesy import Courtesy
 from vestige_tui.screens.progress import Meter, Progress
 from vestige_tui.screens.work import Farewell
 
@@ -94,7 +93,6 @@ class Run:
         self._save = keep
         self._embedder = PresentedEmbedder(presented) if presented is not None else None
         self._clock = clock
-        self._courtesy = Courtesy(clock)
         self._meter = Meter(presented.dimension if presented is not None else 0, clock)
         self._cancel = threading.Event()
         self._over = threading.Event()
@@ -115,10 +113,6 @@ class Run:
         """Ask it to end after the batch in flight; returns at once."""
         self._cancel.set()
 
-    def make_room(self) -> None:
-        """A key was pressed: stand back for a moment; returns at once."""
-        self._courtesy.ask()
-
     def carry_out(self) -> None:
         """Run to the end, whatever that is, and save the report; never raises."""
         try:
@@ -134,12 +128,7 @@ class Run:
 
         try:
             self.report = run_sqlite_to_postgres(
-                self.plan,
-                self._embedder,
-                on_event=self._take,
-                cancel=self._cancel,
-                only=self.only,
-                before_batch=self._courtesy.show,
+                self.plan, self._embedder, on_event=self._take, cancel=self._cancel, only=self.only
             )
         except MigrationError as error:
             self.failure = error

@@ -47,10 +47,6 @@ class Work(Protocol):
         """Ask it to end at the next safe point; returns at once."""
         ...
 
-    def make_room(self) -> None:
-        """A key was pressed, and wants to be answered at once; returns at once."""
-        ...
-
     def carry_out(self) -> None:
         """Do it, from beginning to end; never raises."""
         ...

@@ -13,7 +13,7 @@ from threading import Thread
 from typing import ClassVar
 
 from rich.text import Text
-from textual import events, on
+from textual import on
 from textual.app import App
 from textual.binding import Binding, BindingType
 from textual.driver import Driver
@@ -89,13 +89,6 @@ class VestigeApp(App[None], inherit_bindings=False):
         self._get_screen(HelpDialog.NAME)
         module, _ = _SCREENS[Step.DESTINATION]
         Thread(target=import_module, args=(f"vestige_tui.screens.{module}",), name="warm-up", daemon=True).start()
-
-    async def on_event(self, event: events.Event) -> None:
-        """A key or a click first of all lets work that goes on stand back."""
-        pressed = isinstance(event, events.Key | events.MouseDown) and not event.is_forwarded
-        if pressed and self.work is not None and self.work.running:
-            self.work.make_room()
-        await super().on_event(event)
 
     def make_screen(self, step: Step) -> StepScreen:
         """The screen of a step, with the answers as they are now."""

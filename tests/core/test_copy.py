@@ -657,10 +657,3 @@ def test_postgresql_16(small_source: Path, server16: Server) -> None:
         assert again.tables["knowledge_nodes"].already_present == 30
         assert again.destination.server_version is not None
         assert again.destination.server_version.startswith("16.")
-
-
-def test_a_run_asks_before_each_batch(small_source: Path, database: Database) -> None:
-    asked: list[int] = []
-    report = copy(small_source, database, batch_size=10, before_batch=lambda: asked.append(1))
-    tables = [table for table in report.tables.values() if table.source]
-    assert len(asked) == sum(1 + -(-table.source // 10) for table in tables)

@@ -148,33 +148,12 @@ class _Copy:
     def __init__(self) -> None:
         self.running = True
         self.cancelled = False
-        self.keys = 0
 
     def cancel(self) -> None:
         self.cancelled = True
 
-    def make_room(self) -> None:
-        self.keys += 1
-
     def carry_out(self) -> None:
         """It is never begun here."""
-
-
-def test_work_hears_of_keys(home: Path) -> None:
-    work = _Copy()
-
-    async def scenario(app: VestigeApp, pilot: Pilot[None]) -> None:
-        await on_screen(pilot, "SourceScreen")
-        await pilot.press("down")
-        assert work.keys == 0
-        app.work = work
-        await pilot.press("down", "up")
-        assert work.keys == 2
-        work.running = False
-        await pilot.press("down")
-        assert work.keys == 2
-
-    play(scenario, machine(home))
 
 
 def test_quitting_asks_while_work_goes_on(home: Path) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -39,7 +38,6 @@ def copy(
     *,
     on_event: Watcher = events.ignore,
     cancel: threading.Event | None = None,
-    before_batch: Callable[[], None] = lambda: None,
     **options: Any,
 ) -> MigrationReport:
     """Run a copy and check that its counts add up."""
@@ -49,7 +47,6 @@ def copy(
         PresentedEmbedder(embedder) if embedder else None,
         on_event=on_event,
         cancel=cancel,
-        before_batch=before_batch,
     )
     assert_adds_up(report)
     return report
