@@ -136,7 +136,11 @@ def check_writable(connection: Connection, destination: Destination, model: Mode
     lacking = []
     if destination.vector_schema is None and not may_create_extension(connection):
         lacking.append("add pgvector to this database (its owner may, with CREATE EXTENSION vector)")
-    if _flag(connection, "SELECT current_setting('transaction_read_only') = 'on'"):
+    # what a session begins with: a dry run's own has been told to write nothing
+    if _flag(
+        connection,
+        "SELECT pg_is_in_recovery() OR reset_val = 'on' FROM pg_settings WHERE name = 'default_transaction_read_only'",
+    ):
         lacking.append("write at all: default_transaction_read_only is on for it")
     if not _flag(connection, "SELECT has_database_privilege(current_database(), 'TEMPORARY')"):
         lacking.append("create temporary tables (GRANT TEMPORARY ON DATABASE)")
