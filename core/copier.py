@@ -11,6 +11,7 @@ from contextlib import closing, contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+import psycopg
 from psycopg_pool import ConnectionPool
 
 from vestige_tui.core import events
@@ -27,6 +28,7 @@ from vestige_tui.core.errors import (
     BATCHES_STAY,
     LAST_BATCH_UNKNOWN,
     NOTHING_CHANGED,
+    REFERENCES_PENDING,
     ROWS_COMPLETE,
     SOURCE_UNCHANGED,
     TABLES_ONLY,
@@ -41,6 +43,7 @@ from vestige_tui.core.model import Embedder, ModelSignature
 from vestige_tui.core.plan import CopyPlan
 from vestige_tui.core.preview import Preview, estimate
 from vestige_tui.core.report import DestinationReport, MigrationReport, Outcome, SourceReport, TableReport
+from vestige_tui.core.source.certainty import Certainty
 from vestige_tui.core.source.describe import SourceDescription, describe_open
 from vestige_tui.core.source.ledger import Ledger
 from vestige_tui.core.source.opening import identity, open_source
@@ -157,6 +160,7 @@ class _Run:
                     destination.key_of,
                     destination.populated,
                     ledger,
+                    Certainty(reading, source.sources),
                     self.only,
                 )
                 if plan.dry_run:
@@ -288,12 +292,19 @@ class _Run:
             transfer = replace(transfer, pending=destination.pending, packing=True)
             self._phase(Phase.COPY)
             transfer.announce()
-            with links(pool, control, self.plan.max_connections, self.account) as found:
-                load(transfer, found, destination, self.plan.postgres_url)
+            try:
+                with links(pool, control, self.plan.max_connections, self.account) as found:
+                    load(transfer, found, destination, self.plan.postgres_url)
+            except (Cancelled, MigrationError, psycopg.Error):
+                if destination.pending:
+                    self.account.notice(REFERENCES_PENDING)
+                raise
 
     def _preview(self, transfer: Transfer, destination: Destination, link: Link) -> None:
         """Read everything, write nothing: the server holds this transaction to that."""
         self._phase(Phase.PREVIEW)
+        if destination.pending:
+            self.account.notice(REFERENCES_PENDING)
         transfer.announce()
         with link.connection.transaction():
             preview = Preview(link, destination, transfer.ledger, self.account)

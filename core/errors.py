@@ -24,6 +24,10 @@ ROWS_COMPLETE = (
     "All rows have arrived. Indexes, or the check of references between tables, are not complete; the next run "
     f"completes them. {SOURCE_UNCHANGED}"
 )
+REFERENCES_PENDING = (
+    "PostgreSQL does not enforce all references between the tables yet: until a copy has gone through to its end, a "
+    "memory that is deleted at the destination leaves behind what belongs to it."
+)
 
 
 class Cancelled(Exception):

@@ -10,6 +10,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 
 import psycopg
+from psycopg import errors
 from psycopg_pool import ConnectionPool, PoolTimeout
 
 from vestige_tui.core import events
@@ -19,7 +20,7 @@ from vestige_tui.core.destination import indexes, references
 from vestige_tui.core.destination.catalog import Destination
 from vestige_tui.core.destination.connect import Connection, conninfo
 from vestige_tui.core.destination.dsn import Dsn
-from vestige_tui.core.destination.failures import is_index_fault, is_row_fault
+from vestige_tui.core.destination.failures import is_index_fault
 from vestige_tui.core.destination.indexes import Index
 from vestige_tui.core.destination.references import PendingReference
 from vestige_tui.core.destination.watchdog import Link, Watchdog
@@ -31,6 +32,15 @@ EXTRA_CONNECTION_WAIT = 5.0
 
 PROGRESS_INTERVAL = 0.5
 """Seconds between two looks at how far an index is."""
+
+LOCK_PATIENCE = 30.0
+"""Seconds, all references together, for which a run waits until nobody is at work with their tables any more."""
+
+LOCK_PAUSE = 0.2
+"""Seconds between two attempts, in which those who waited behind this one get their turn."""
+
+_HELD = "another session is at work with those tables. End its transaction, and run again."
+_NOT_OWNED = "only the owner of those tables can have that done. Run again as their owner."
 
 
 @contextmanager
@@ -49,7 +59,9 @@ def links(pool: ConnectionPool[Connection], control: Link, wanted: int, account:
 
 
 def load(transfer: Transfer, found: Sequence[Link], destination: Destination, dsn: Dsn) -> None:
-    """Bring every table over and build the indexes that are missing, those of full tables beside the last tables."""
+    """Bring every table over, build the indexes that are missing, those of full tables beside the last tables, and have
+    the references enforced that are not yet.
+    """
     account = transfer.account
     control, *others = found
     *first, last = stages()
@@ -95,33 +107,35 @@ class Builder:
         self._abandoned = False
         self._current: tuple[Index | PendingReference, int] | None = None
         self._thread: threading.Thread | None = None
+        self._patience = float("inf")
+        self._left: dict[str, list[PendingReference]] = {_HELD: [], _NOT_OWNED: []}
         with link.watchdog.step():
-            self.missing: Sequence[Index | PendingReference] = (
+            self._missing: Sequence[Index | PendingReference] = (
                 *indexes.missing_indexes(link.connection, destination),
                 *references.pending(destination),
             )
         if destination.dimension is not None and not indexes.can_index_vectors(destination):
             account.notice(f"Vectors of {destination.dimension:,} dimensions are too large for an HNSW index.")
 
-    def build(self, chosen: Sequence[Index | PendingReference]) -> None:
-        """Build these, one after the other."""
+    def _carry_out(self, chosen: Sequence[Index | PendingReference]) -> None:
+        """Build or enforce these, one after the other."""
         for part in chosen:
             self._account.stop_if_cancelled()
             if self._abandoned:
                 return
-            self._current = part, self.missing.index(part) + 1
+            self._current = part, self._missing.index(part) + 1
             self._tell(0.0)
-            with self._link.watchdog.step(long=True):
-                if isinstance(part, Index):
-                    self._build(part)
-                else:
-                    self._enforce(part)
+            if isinstance(part, Index):
+                self._build(part)
+            else:
+                self._enforce(part)
             self._tell(1.0)
         self._current = None
 
     def _build(self, index: Index) -> None:
         try:
-            indexes.build(self._link.connection, self._destination, index)
+            with self._link.watchdog.step(long=True):
+                indexes.build(self._link.connection, self._destination, index)
         except psycopg.Error as error:
             if not is_index_fault(error):
                 raise
@@ -131,32 +145,54 @@ class Builder:
             )
 
     def _enforce(self, reference: PendingReference) -> None:
+        """Have a reference enforced, trying again while somebody is at work with its tables."""
         try:
-            references.enforce(self._link.connection, self._destination, reference)
-        except psycopg.Error as error:
-            if not is_index_fault(error) and not is_row_fault(error):
-                raise
-            self._account.notice(
-                f"The server does not enforce {reference.name} of the table {reference.table} yet "
-                f"({type(error).__name__}): rows that others refer to were removed while this copy ran, or the role "
-                "does not own the table. The next run tries again."
-            )
+            while not self._try_to_enforce(reference):
+                if time.monotonic() > self._patience:
+                    self._left[_HELD].append(reference)
+                    return
+                self._account.stop_if_cancelled()
+                time.sleep(LOCK_PAUSE)
+        except errors.InsufficientPrivilege:
+            self._left[_NOT_OWNED].append(reference)
+        except errors.ForeignKeyViolation:
+            with self._link.watchdog.step(long=True):
+                self._account.trouble(references.dangling_rows(self._link.connection, self._destination, reference))
+
+    def _try_to_enforce(self, reference: PendingReference) -> bool:
+        """Whether nobody was in the way."""
+        try:
+            with self._link.watchdog.step(long=True):
+                references.enforce(self._link.connection, self._destination, reference)
+        except (errors.LockNotAvailable, errors.DeadlockDetected):
+            self._patience = min(self._patience, time.monotonic() + LOCK_PATIENCE)
+            return False
+        return True
+
+    def _tell_what_is_left(self) -> None:
+        for reason, left in self._left.items():
+            names = ", ".join(f"{reference.name} of {reference.table}" for reference in left)
+            if names:
+                self._account.notice(f"All rows have arrived, but PostgreSQL does not enforce {names} yet: {reason}")
 
     @contextmanager
     def in_background(self, filling: set[str]) -> Iterator[threading.Event]:
-        """Build while the block runs; the indexes of ``filling`` tables wait until the yielded event is set."""
+        """Build while the block runs; the indexes of ``filling`` tables, and all references, wait until the yielded
+        event is set.
+        """
         full = threading.Event()
 
         def work() -> None:
             try:
-                first = [part for part in self.missing if isinstance(part, Index) and part.table not in filling]
-                self.build(first)
+                first = [part for part in self._missing if isinstance(part, Index) and part.table not in filling]
+                self._carry_out(first)
                 full.wait()
-                self.build([part for part in self.missing if part not in first])
+                self._carry_out([part for part in self._missing if part not in first])
+                self._tell_what_is_left()
             except BaseException as error:  # carried to the run's own thread, which raises it
                 self._failure = error
 
-        self._thread = threading.Thread(target=work, name="indexes", daemon=True)
+        self._thread = threading.Thread(target=work, name="builder", daemon=True)
         self._thread.start()
         try:
             yield full
@@ -189,4 +225,4 @@ class Builder:
         current = self._current
         if current is not None:
             part, position = current
-            self._account.tell(events.IndexProgress(part.name, position, len(self.missing), fraction))
+            self._account.tell(events.IndexProgress(part.name, position, len(self._missing), fraction))

@@ -11,7 +11,7 @@ from vestige_tui.core import events
 from vestige_tui.core.account import Account
 from vestige_tui.core.errors import BATCHES_STAY, SourceError
 from vestige_tui.core.model import ModelSignature
-from vestige_tui.core.source.certainty import all_found, may_repeat
+from vestige_tui.core.source.certainty import Certainty
 from vestige_tui.core.source.describe import SourceDescription
 from vestige_tui.core.source.ledger import Ledger, drop_repeats
 from vestige_tui.core.source.reader import Batch, TableReader
@@ -59,6 +59,7 @@ class Transfer:
     key_of: Callable[[Table], tuple[str, ...]]
     populated: Collection[str]
     ledger: Ledger
+    certainty: Certainty
     only: Mapping[str, Collection[str]] | None = None
     pending: Collection[str] = ()
     packing: bool = False
@@ -88,7 +89,7 @@ class Transfer:
 
     def _batches(self, table: Table) -> Iterable[Batch]:
         source = self.source.sources[table.name]
-        repeats = may_repeat(self.reading, source)
+        repeats = self.certainty.may_repeat(table)
         wanted = None if self.only is None else self.only.get(table.name, ())
         reader = TableReader(
             self.reading,
@@ -97,28 +98,25 @@ class Transfer:
             model=self.model.name if self.model else None,
         )
         key = self.key_of(table)
-        resolved = table.name not in self.pending or (wanted is None and self._is_resolved(table))
+        to_check = table.name in self.pending and (wanted is not None or not self._is_resolved(table))
         batches: Iterable[Batch]
         if table.name in self.populated and wanted is None:
             batches = reader.unsent_batches(self.batch_size, key, ordered=repeats)
         else:  # which of two rows came first, only a whole reading can tell
-            packed = self.packing and resolved and not repeats and wanted is None
+            packed = self.packing and not to_check and not repeats and wanted is None
             batches = reader.batches(self.batch_size, None if repeats else wanted, packed=packed)
         if repeats:
             batches = drop_repeats(batches, self.ledger, table, key)
             if wanted is not None:
                 batches = only_labelled(batches, wanted)
-        return _resolved(batches) if resolved else batches
+        return _to_be_checked(batches) if to_check else batches
 
     def _is_resolved(self, table: Table) -> bool:
         """Whether all rows that a table refers to are known to be at the destination: they are in the source, and all
         rows of their tables have arrived.
         """
-        sources = self.source.sources
-        return all(
-            self._has_arrived(reference.table)
-            and all_found(self.reading, sources[table.name], reference, sources[reference.table])
-            for reference in table.references
+        return all(self._has_arrived(reference.table) for reference in table.references) and self.certainty.all_found(
+            table
         )
 
     def _has_arrived(self, name: str) -> bool:
@@ -139,9 +137,9 @@ class Transfer:
             )
 
 
-def _resolved(batches: Iterable[Batch]) -> Iterator[Batch]:
+def _to_be_checked(batches: Iterable[Batch]) -> Iterator[Batch]:
     for batch in batches:
-        batch.resolved = True
+        batch.check_references = True
         yield batch
 
 

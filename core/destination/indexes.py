@@ -100,7 +100,9 @@ def build(connection: Connection, destination: Destination, index: Index) -> Non
 
 
 class Observed(NamedTuple):
-    """A build as another connection sees it: whether its session is at work, and the fraction done where it tells."""
+    """A build as another connection sees it: whether its session is at work, rather than waiting for somebody's lock,
+    and the fraction done where it tells.
+    """
 
     working: bool
     fraction: float | None
@@ -109,7 +111,7 @@ class Observed(NamedTuple):
 def observe(observer: Connection, builder: Connection) -> Observed:
     """Look at the session of ``builder``, which must not be behind a pooler. Raises ``psycopg.Error``."""
     row = observer.execute(
-        """SELECT a.state = 'active',
+        """SELECT a.state = 'active' AND a.wait_event_type IS DISTINCT FROM 'Lock',
                   CASE WHEN blocks_total > 0 THEN blocks_done::float8 / blocks_total
                        WHEN tuples_total > 0 THEN tuples_done::float8 / tuples_total END
            FROM pg_stat_activity a LEFT JOIN pg_stat_progress_create_index p USING (pid) WHERE a.pid = %s""",

@@ -53,6 +53,7 @@ class KeyLookup:
     """Finds rows of one table by ``columns``, which an index should cover: each key costs one look into it."""
 
     def __init__(self, destination: Destination, table: Table, columns: Sequence[str]) -> None:
+        self.positions = [table.position(name) for name in columns]
         self._types = table.types(columns)
         numbered = [sql.Identifier(f"c{number}") for number in range(len(columns))]
         # A scalar subquery is carried out key by key; a join could scan the whole table for every few keys.

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Literal
 
 from psycopg import sql
 
@@ -18,6 +19,7 @@ from vestige_tui.core.destination.connect import Connection
 from vestige_tui.core.destination.faults import check, row_error
 from vestige_tui.core.destination.keys import KeyLookups
 from vestige_tui.core.kinds import Kind
+from vestige_tui.core.report import NIL_UUID, RowError
 from vestige_tui.core.source.reader import Batch
 from vestige_tui.core.source.records import Record
 from vestige_tui.core.tables import BY_NAME, Reference, Table
@@ -28,6 +30,11 @@ Key = tuple[bytes, ...]
 
 REMEMBERED = 10_000
 """Rows that were found and need not be looked up again: many memories belong to few users."""
+
+LOCK_WAIT_MS = 500
+"""How long one attempt to have a reference enforced waits for a lock. Everybody else who wants the table waits behind
+it; and it is less than ``deadlock_timeout``, so that of two who wait for each other it is this run that steps back.
+"""
 
 _CAN_ENFORCE_LATER = 18_00_00
 
@@ -41,24 +48,20 @@ def suspend(connection: Connection, schema: str, tables: Sequence[Table]) -> Non
         return
     for table in tables:
         for reference in table.references:
-            names = {
-                "table": sql.Identifier(schema, table.name),
-                "constraint": sql.Identifier(reference.constraint(table.name)),
-                "mark": sql.Literal(PENDING),
-            }
-            for statement in (
-                "ALTER TABLE {table} ALTER CONSTRAINT {constraint} NOT ENFORCED",
-                "COMMENT ON CONSTRAINT {constraint} ON {table} IS {mark}",
-            ):
-                connection.execute(sql.SQL(statement).format(**names))
+            _alter(connection, schema, table.name, reference, state="NOT ENFORCED", mark=PENDING)
 
 
 @dataclass(frozen=True, slots=True)
 class PendingReference:
-    """A marked reference: the name of its constraint, and its table's."""
+    """A reference of a table that is marked: the server does not enforce it yet."""
 
-    name: str
     table: str
+    reference: Reference
+
+    @property
+    def name(self) -> str:
+        """The name of its constraint."""
+        return self.reference.constraint(self.table)
 
 
 def pending(destination: Destination) -> Iterator[PendingReference]:
@@ -67,26 +70,63 @@ def pending(destination: Destination) -> Iterator[PendingReference]:
     """
     for name, found in destination.tables.items():
         for reference in BY_NAME[name].references:
-            if (constraint := reference.constraint(name)) in found.pending:
-                yield PendingReference(constraint, name)
+            if reference.constraint(name) in found.pending:
+                yield PendingReference(name, reference)
 
 
-def enforce(connection: Connection, destination: Destination, reference: PendingReference) -> None:
+def enforce(connection: Connection, destination: Destination, pending: PendingReference) -> None:
     """Have the server check a reference for all rows that are there, and enforce it from then on.
 
-    Raises ``psycopg.Error``, ``ForeignKeyViolation`` where somebody has removed what rows refer to.
+    Raises ``psycopg.Error``: ``ForeignKeyViolation`` where rows refer to what somebody has removed,
+    ``LockNotAvailable`` where somebody is at work with one of the two tables.
     """
-    names = {
-        "table": sql.Identifier(destination.schema, reference.table),
-        "constraint": sql.Identifier(reference.name),
-    }
     with connection.transaction():
         connection.execute("SET LOCAL statement_timeout = 0")
-        for statement in (
-            "ALTER TABLE {table} ALTER CONSTRAINT {constraint} ENFORCED",
-            "COMMENT ON CONSTRAINT {constraint} ON {table} IS NULL",
-        ):
-            connection.execute(sql.SQL(statement).format(**names))
+        connection.execute(sql.SQL("SET LOCAL lock_timeout = {}").format(LOCK_WAIT_MS))
+        _alter(connection, destination.schema, pending.table, pending.reference, state="ENFORCED", mark=None)
+
+
+def _alter(
+    connection: Connection,
+    schema: str,
+    table: str,
+    reference: Reference,
+    *,
+    state: Literal["ENFORCED", "NOT ENFORCED"],
+    mark: str | None,
+) -> None:
+    names = {
+        "table": sql.Identifier(schema, table),
+        "constraint": sql.Identifier(reference.constraint(table)),
+        "state": sql.SQL(state),
+        "mark": sql.Literal(mark),
+    }
+    for statement in (
+        "ALTER TABLE {table} ALTER CONSTRAINT {constraint} {state}",
+        "COMMENT ON CONSTRAINT {constraint} ON {table} IS {mark}",
+    ):
+        connection.execute(sql.SQL(statement).format(**names))
+
+
+def dangling_rows(connection: Connection, destination: Destination, pending: PendingReference) -> RowError:
+    """The one error that stands for all rows of a table that refer to what is not there. Raises ``psycopg.Error``."""
+    table, reference = pending.table, pending.reference
+    parent = BY_NAME[reference.table]
+    query = sql.SQL("SELECT count(*) FROM {} c WHERE NOT EXISTS (SELECT FROM {} p WHERE {})").format(
+        sql.Identifier(destination.schema, table),
+        sql.Identifier(destination.schema, parent.name),
+        sql.SQL(" AND ").join(
+            sql.SQL("p.{} = c.{}").format(sql.Identifier(key), sql.Identifier(column))
+            for key, column in zip(parent.key, reference.columns, strict=True)
+        ),
+    )
+    (count,) = connection.execute(query).fetchone() or (0,)
+    message = (
+        f"{count:,} rows at the destination refer by {' and '.join(reference.columns)} to {parent.title.lower()} that "
+        "are not there any more, so PostgreSQL cannot enforce the reference; bring those back, or delete the rows, and "
+        f"run again. To see them: {query.as_string(connection).replace('count(*)', '*')}"
+    )
+    return RowError(table, NIL_UUID, reference.columns[0], Kind.MISSING_REFERENCE, message, copied=True)
 
 
 class ReferenceChecks:
@@ -102,7 +142,7 @@ class ReferenceChecks:
         """Turn records that refer to rows which are not there into errors. Raises ``psycopg.Error``."""
         unenforced = self._destination.tables[table.name].pending
         references = [one for one in table.references if one.constraint(table.name) in unenforced]
-        batches = [batch for batch in batches if not batch.resolved]
+        batches = [batch for batch in batches if batch.check_references]
         if not references or not batches:
             return
         records = [record for batch in batches for record in batch.records]
@@ -113,8 +153,17 @@ class ReferenceChecks:
                 for place, key in enumerate(keys):
                     if key in missing:
                         orphans.setdefault(place, reference)  # of several the server, too, names the first
+        for place in self._there(table, [*orphans], records):
+            del orphans[place]  # what has arrived before is not looked at again by a server either
         if orphans:
             _reject(table, batches, orphans)
+
+    def _there(self, table: Table, places: Sequence[int], records: Sequence[Record]) -> list[int]:
+        """Those of these places whose records are at the destination already."""
+        lookup = self._lookups.by_key(table)
+        keys = _keys([records[place] for place in places], lookup.positions)
+        missing = lookup.missing(self._connection, [*zip(*keys, strict=True)])
+        return [place for number, place in enumerate(places) if number not in missing]
 
     def _missing(self, parent: Table, keys: set[Key]) -> set[Key]:
         """Those of the keys that the table does not have; one with a NULL refers to nothing."""

@@ -154,7 +154,7 @@ class TableWriter:
             if not is_row_fault(error):
                 raise
             self._make_stage()
-            return self._write_alone(records)
+            return self._write_alone([*records])
         if isinstance(records, Packed) and arrived == len(records):
             return Written(arrived)  # none of them has a problem
         lost: set[int] = set()

@@ -3,81 +3,113 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
-from vestige_tui.core.source.describe import quoted
+from vestige_tui.core.source.describe import count_rows, quoted
 from vestige_tui.core.source.layouts import ResolvedSource
-from vestige_tui.core.tables import PgType, Reference
+from vestige_tui.core.source.query import rowid_name
+from vestige_tui.core.tables import PgType, Table
 
 _CANONICAL_LENGTH = 36
 
 
-def may_repeat(connection: sqlite3.Connection, source: ResolvedSource) -> bool:
-    """Whether two rows of a table could have the same canonical key.
+class Certainty:
+    """Answers for a source that does not change meanwhile: ``connection`` is inside a read transaction.
 
-    They cannot where the source itself keeps the key's columns unique and every id in them is spelled canonically: in
-    lower case, and so long that only the form with hyphens is left.
-    Text may become equal when what PostgreSQL cannot store is replaced, or a number in its place becomes text.
+    All methods raise ``sqlite3.Error``.
     """
-    table = source.table
-    if any(table.columns[table.position(name)].type is not PgType.UUID for name in table.key):
-        return True
-    columns = [source.expressions[table.position(name)] for name in table.key]
-    if not _is_unique(connection, source.source.table, columns):
-        return True
-    ids = [
-        expression
-        for expression, name in zip(columns, table.key, strict=True)
-        if expression and table.columns[table.position(name)].type is PgType.UUID
-    ]
-    return any(
-        _exists(
-            connection,
-            f"FROM {quoted(source.source.table)} n"
-            f" WHERE length({expression}) <> {_CANONICAL_LENGTH} OR {expression} <> lower({expression})"
-            f" OR {expression} IS NULL",
-        )
-        for expression in ids
-    )
 
+    def __init__(self, connection: sqlite3.Connection, sources: Mapping[str, ResolvedSource]) -> None:
+        self._connection = connection
+        self._sources = sources
+        self._exact: dict[str, str | None] = {}
 
-def all_found(
-    connection: sqlite3.Connection, source: ResolvedSource, reference: Reference, parent: ResolvedSource
-) -> bool:
-    """Whether what every row of a table refers to is in the source too, spelled in the very same way.
+    def may_repeat(self, table: Table) -> bool:
+        """Whether two rows of a table could have the same canonical key.
 
-    SQLite may use indexes for this: what it says is enough to skip looking up, not to leave a row out.
-    """
-    if len(reference.columns) > 1:
-        return False
-    (value,), (key,) = (
-        [one.expressions[one.table.position(name)] for name in names]
-        for one, names in ((source, reference.columns), (parent, parent.table.key))
-    )
-    if value is None or key is None:
-        return False
-    return not _exists(
-        connection,
-        f"FROM {quoted(source.source.table)} n WHERE {value} IS NULL"
-        f" OR {value} NOT IN (SELECT {key} FROM {quoted(parent.source.table)} n)",
-    )
-
-
-def _is_unique(connection: sqlite3.Connection, table: str, expressions: Sequence[str | None]) -> bool:
-    """Whether a unique index of the source covers some of these columns and no other."""
-    indexes = connection.execute(
-        'SELECT name FROM pragma_index_list(?) WHERE "unique" AND NOT partial', (table,)
-    ).fetchall()
-    for (index,) in indexes:
-        covered = {
-            f"n.{quoted(name or '')}"
-            for (name,) in connection.execute("SELECT name FROM pragma_index_info(?)", (index,))
-        }
-        if covered <= set(expressions):
+        They cannot where the source itself keeps the key's columns unique and every id in them is spelled canonically:
+        in lower case, and so long that only the form with hyphens is left.
+        Text may become equal when what PostgreSQL cannot store is replaced, or a number in its place becomes text.
+        """
+        if any(table.columns[table.position(name)].type is not PgType.UUID for name in table.key):
             return True
-    return False
+        source = self._sources[table.name]
+        columns = [source.expressions[table.position(name)] for name in table.key]
+        if not self._unique_indexes(source.source.table, columns):
+            return True
+        return any(
+            self._exists(
+                f"FROM {quoted(source.source.table)} n NOT INDEXED"
+                f" WHERE length({expression}) <> {_CANONICAL_LENGTH} OR {expression} <> lower({expression})"
+                f" OR {expression} IS NULL",
+            )
+            for expression in columns
+            if expression is not None
+        )
+
+    def all_found(self, table: Table) -> bool:
+        """Whether whatever the rows of a table refer to is in the source too, spelled in the very same way."""
+        return all(
+            len(reference.columns) == 1 and self._found(table, *reference.columns, reference.table)
+            for reference in table.references
+        )
+
+    def _found(self, table: Table, column: str, parent: str) -> bool:
+        if parent not in self._sources:
+            return False
+        if parent not in self._exact:
+            self._exact[parent] = self._exact_index(self._sources[parent])
+        index = self._exact[parent]
+        value = self._sources[table.name].expressions[table.position(column)]
+        if index is None or value is None:
+            return False
+        key = _key(self._sources[parent])
+        return not self._exists(
+            f"FROM {quoted(self._sources[table.name].source.table)} n NOT INDEXED WHERE {value} IS NULL OR NOT EXISTS"
+            f" (SELECT 1 FROM {quoted(self._sources[parent].source.table)} p INDEXED BY {quoted(index)}"
+            f" WHERE p.{quoted(key or '')} = {value})"
+        )
+
+    def _exact_index(self, source: ResolvedSource) -> str | None:
+        """An index of a table's key that has each of its rows once, and nothing else: a damaged one could vouch for
+        rows that are not there, or have lost some that are.
+        """
+        table, key, rowid = source.source.table, _key(source), rowid_name(self._connection, source.source.table)
+        if key is None or rowid is None:
+            return None
+        for index in self._unique_indexes(table, [f"n.{quoted(key)}"]):
+            by_index = f"FROM {quoted(table)} p INDEXED BY {quoted(index)} WHERE p.{quoted(key)}"
+            try:
+                (entries,) = self._connection.execute(f"SELECT count(p.{rowid}) {by_index} IS NOT NULL").fetchone()
+                if entries == count_rows(self._connection, table) and not self._exists(
+                    f"FROM {quoted(table)} n NOT INDEXED"
+                    f" WHERE (SELECT p.{rowid} {by_index} = n.{quoted(key)}) IS NOT n.{rowid}"
+                ):
+                    return index
+            except sqlite3.DatabaseError:  # damaged so that SQLite notices; whether the table is, its reader will see
+                continue
+        return None
+
+    def _unique_indexes(self, table: str, expressions: Sequence[str | None]) -> list[str]:
+        """The unique indexes of a table of the source that cover some of these columns and no other."""
+        indexes = self._connection.execute(
+            'SELECT name FROM pragma_index_list(?) WHERE "unique" AND NOT partial', (table,)
+        ).fetchall()
+        return [index for (index,) in indexes if self._covered(index) <= set(expressions)]
+
+    def _covered(self, index: str) -> set[str]:
+        names = self._connection.execute("SELECT name FROM pragma_index_info(?)", (index,))
+        return {f"n.{quoted(name or '')}" for (name,) in names}
+
+    def _exists(self, clauses: str) -> bool:
+        (value,) = self._connection.execute(f"SELECT EXISTS (SELECT 1 {clauses})").fetchone()
+        return bool(value)
 
 
-def _exists(connection: sqlite3.Connection, clauses: str) -> bool:
-    (value,) = connection.execute(f"SELECT EXISTS (SELECT 1 {clauses})").fetchone()
-    return bool(value)
+def _key(source: ResolvedSource) -> str | None:
+    """The column of the source that a table's only key column comes from, as it is; None where there is none such."""
+    if len(source.table.key) > 1:
+        return None
+    expression = source.expressions[source.table.position(source.table.key[0])]
+    name = source.table.key[0]
+    return name if expression == f"n.{quoted(name)}" else None

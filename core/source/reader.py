@@ -10,11 +10,12 @@ import json
 import sqlite3
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
+from itertools import chain
 
 from vestige_tui.core import convert, wire
 from vestige_tui.core.report import RowError
 from vestige_tui.core.source.layouts import ResolvedSource
-from vestige_tui.core.source.query import select
+from vestige_tui.core.source.query import largest_row, long_values, select
 from vestige_tui.core.source.records import (
     Folded,
     Packed,
@@ -26,13 +27,12 @@ from vestige_tui.core.source.records import (
     record_maker,
     sound_records,
 )
-from vestige_tui.core.tables import PgType
 
 BATCH_BYTES = 4_000_000
 """A batch is closed early at this size, so that large memories do not multiply by the rows of a batch."""
 
-_LONG_TYPES = frozenset({PgType.TEXT, PgType.JSONB, PgType.TEXT_ARRAY, PgType.UUID_ARRAY, PgType.VECTOR})
-"""What can be of any length."""
+_STEPS = 8
+"""A batch of the largest rows is fetched in so many steps, so that it cannot grow much beyond its size."""
 
 _FIELD_BYTES = 8
 """About what a short field takes."""
@@ -44,7 +44,7 @@ class Batch:
 
     ``number`` counts the batches of a table from 0; ``size`` is about what travels: bytes of BLOBs, letters of text.
     Where the destination may have many rows already, sound ones begin as ``unsent``; those that are there end as
-    ``known``, a mere number. ``resolved``: what its rows refer to is known to be at the destination.
+    ``known``, a mere number. ``check_references``: nobody vouches yet for what its rows refer to, nor will the server.
     """
 
     number: int = 0
@@ -53,7 +53,7 @@ class Batch:
     rejected: list[RowError] = field(default_factory=list)
     unsent: Unsent | None = None
     known: int = 0
-    resolved: bool = False
+    check_references: bool = False
 
     def add_all(self, rows: Iterable[Record | RowError]) -> None:
         """Take in rows."""
@@ -151,6 +151,7 @@ class TableReader:
         From a value that is not UTF-8 on, they are read again with the slower decoding.
         """
         parameters = {"model": self._model, "only": json.dumps([*only])}
+        at_once = max(1, BATCH_BYTES // (_STEPS * largest_row(self._source, self._connection, self._model)))
         rows: list[Folded] = []
         size = taken = 0
         while True:
@@ -159,9 +160,9 @@ class TableReader:
             try:
                 for _ in range(taken + len(rows)):
                     cursor.fetchone()
-                for row in cursor:
-                    rows.append(self._fold(row))
-                    size += self._size(row)
+                while found := cursor.fetchmany(min(at_once, batch_size - len(rows))):
+                    size += self._size(found)
+                    rows += found if self._fold is None else map(self._fold, found)
                     if len(rows) == batch_size or size >= BATCH_BYTES:
                         yield rows, size
                         taken += len(rows)
@@ -176,18 +177,16 @@ class TableReader:
             yield rows, size
 
 
-def _sizer(source: ResolvedSource) -> Callable[[Values], int]:
-    """A function that gives about how many bytes a row has; asked for every row, it must be quick."""
-    width = len(source.table.columns)
-    least = _FIELD_BYTES * width
-    long = [place for place, column in enumerate(source.table.columns) if column.type in _LONG_TYPES]
-    long += range(width, width + len(source.rest))
-    chosen = getter(long)
+def _sizer(source: ResolvedSource) -> Callable[[Sequence[Values]], int]:
+    """A function that gives about how many bytes some rows have."""
+    least = _FIELD_BYTES * len(source.table.columns)
+    chosen = getter(long_values(source))
 
-    def size(row: Values) -> int:
+    def size(rows: Sequence[Values]) -> int:
+        values = [*filter(None, chain.from_iterable(map(chosen, rows)))]
         try:
-            return least + sum(map(len, filter(None, chosen(row))))  # type: ignore[arg-type]
+            return least * len(rows) + sum(map(len, values))  # type: ignore[arg-type]
         except TypeError:  # a number where text belongs
-            return least + sum(len(value) for value in chosen(row) if isinstance(value, str | bytes))
+            return least * len(rows) + sum(len(value) for value in values if isinstance(value, str | bytes))
 
     return size

@@ -70,11 +70,11 @@ class Packed(Sequence[Record]):
         return iter(self[:])
 
 
-def folder(source: ResolvedSource) -> Callable[[Values], Folded]:
-    """A function that folds rows: one value a column of the destination."""
+def folder(source: ResolvedSource) -> Callable[[Values], Folded] | None:
+    """A function that folds rows: one value a column of the destination. None where they are that already."""
     position = _rest_position(source)
     if position is None:
-        return lambda row: row
+        return None
     width = len(source.table.columns)
     return lambda row: (*row[:position], (row[position], *row[width:]), *row[position + 1 : width])
 

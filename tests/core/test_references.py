@@ -206,10 +206,12 @@ def test_a_memory_that_is_deleted_while_the_copy_runs(small_source: Path, databa
     memory = memory_ids(small_source)[0]
     delete = f"DELETE FROM knowledge_nodes WHERE id = '{memory}'"
     report = copy(small_source, database, on_event=at(Phase.INDEXES, lambda: database.execute(delete)))
-    assert any("scheduling_memory_id_fkey" in notice and "removed" in notice for notice in report.notices)
+    told = {(error.table, error.field, error.kind, error.copied) for error in report.errors}
+    assert ("scheduling", "memory_id", Kind.MISSING_REFERENCE, True) in told
+    assert report.outcome is Outcome.ERRORS
     assert "scheduling_memory_id_fkey" in unenforced(database)
     again = copy(small_source, database)
-    assert (again.tables["knowledge_nodes"].inserted, again.notices) == (1, [])
+    assert (again.tables["knowledge_nodes"].inserted, again.errors, again.notices) == (1, [], [])
     assert references(database) == WANTED
 
 
