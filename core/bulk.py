@@ -8,11 +8,14 @@ from __future__ import annotations
 
 import re
 import secrets
+from binascii import unhexlify
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from itertools import chain, repeat
 from typing import Any
+
+import orjson
 
 from vestige_tui.core import convert, wire
 from vestige_tui.core.convert import BrokenText, Convert, SqliteValue, ValueProblem
@@ -141,14 +144,16 @@ def _contents(values: Values) -> Values | None:
 
 
 def _uuids(values: Values) -> Values | None:
-    """Their fields, where all are spelled in the usual way."""
+    """The values, where all are spelled in the usual way."""
     if {*map(type, values)} != {str} or {*map(len, values)} != {36}:
         return None
     joined = "".join(values)
     hyphens = "-" * len(values)
     if any(joined[place::36] != hyphens for place in (8, 13, 18, 23)):
         return None
-    return [*wire.uuids(values)] if joined.count("-") == 4 * len(values) else None
+    digits = joined.replace("-", "")
+    unhexlify(digits)
+    return values if len(digits) == 32 * len(values) else None
 
 
 def _as_they_are(fields: Values) -> Values:
@@ -161,10 +166,13 @@ _TIMESTAMPS = re.compile(f"(?:(?:{convert.TIMESTAMP.pattern})\n)*", convert.TIME
 def _timestamps(values: Values) -> Sequence[datetime] | None:
     if not {str}.issuperset(map(type, values)) or not _TIMESTAMPS.fullmatch("\n".join([*values, ""])):
         return None
-    moments = [*map(datetime.fromisoformat, values)]  # none of them is two, parted by a line end
+    return [*map(datetime.fromisoformat, values)]  # none of them is two, parted by a line end
+
+
+def _pack_timestamps(moments: Sequence[datetime]) -> Iterable[bytes]:
     if None in {moment.tzinfo for moment in moments}:
-        return [moment if moment.tzinfo is not None else moment.replace(tzinfo=UTC) for moment in moments]
-    return moments
+        moments = [moment if moment.tzinfo is not None else moment.replace(tzinfo=UTC) for moment in moments]
+    return wire.timestamptzs(moments)
 
 
 def _floats(values: Values) -> Values | None:
@@ -204,14 +212,15 @@ def _parsed(documents: Values) -> Sequence[Any] | None:
     if longest > convert.MAX_JSON_DEPTH and any(map(convert.nests_too_deep, documents)):
         return None
     joined = f"[{f',{_SEPARATOR},'.join(documents)}]"
-    parsed = convert.json_decoder(longest, joined).decode(joined)
+    # orjson refuses a number that is too large for a double, and takes a tiny one for zero
+    careful = longest > convert.MAX_NUMBER_DIGITS or convert.LARGE_EXPONENT.search(joined)
+    parsed = (convert.CAREFUL_DECODER.decode if careful else orjson.loads)(joined)
     values: list[Any] = parsed[::2]
     if parsed[1::2] != [int(_SEPARATOR)] * (len(documents) - 1) or len(values) != len(documents):
         return None  # one document's end was another one's beginning
     if "\\u" in joined:
-        for document, value in zip(documents, values, strict=True):
-            if "\\u" in document:
-                convert.check_strings(value)
+        for document in documents:
+            convert.check_strings(document)
     return values
 
 
@@ -241,8 +250,8 @@ def _number_maps(values: Values) -> Values | None:
 _WAYS: dict[Convert, _Way] = {
     convert.text: _Way(_texts, wire.texts, distinct=True),
     convert.content: _Way(_contents, wire.texts),
-    convert.uuid: _Way(_uuids, _as_they_are),
-    convert.timestamp: _Way(_timestamps, wire.timestamptzs),
+    convert.uuid: _Way(_uuids, wire.uuids),
+    convert.timestamp: _Way(_timestamps, _pack_timestamps),
     convert.float8: _Way(_floats, wire.float8s),
     convert.int4: _Way(_integers(32), wire.int4s),
     convert.int2: _Way(_integers(16), wire.int2s),

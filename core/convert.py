@@ -35,6 +35,9 @@ MAX_JSON_DEPTH = 500
 MAX_NUMBER_DIGITS = 16_000
 """Longer JSON numbers, written out, are refused: ``numeric`` keeps 131,072 digits before the point and 16,383 after."""
 
+_FLOAT_DIGITS = 300
+"""A number of fewer digits, and without an exponent, is certainly one for Python and for ``numeric``."""
+
 TIMESTAMP = re.compile(
     r"\d{4}-\d\d-\d\d(?:T(?:[01]\d|2[0-3]):\d\d:\d\d(?:\.\d{1,9})?(?:Z|[+-](?:[01]\d|2[0-3]):[0-5]\d)"
     r"| (?:[01]\d|2[0-3]):\d\d:\d\d(?:\.\d{1,9})?)",
@@ -45,7 +48,9 @@ _UUID = re.compile(
     re.ASCII | re.IGNORECASE,
 )
 _UNSTORABLE_LETTER = re.compile("[\0\ud800-\udfff]")
-_LARGE_EXPONENT = re.compile(r"\d[eE][+-]?\d{3}")
+LARGE_EXPONENT = re.compile(r"[eE][+-]?\d{3}")
+"""Where a number in a JSON document has an exponent that ``numeric`` may not be able to hold."""
+
 _JSON_STRING = re.compile(r'"(?:[^"\\]|\\.)*"', re.DOTALL)
 _INTEGER = re.compile(r"\s*[+-]?\d{1,19}\s*", re.ASCII)
 _NUMBER = re.compile(r"\s*[+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d{1,3})?\s*", re.ASCII)
@@ -268,23 +273,24 @@ def load_json(value: SqliteValue) -> tuple[str, Any]:
         document = value if type(value) is str else value.decode() if isinstance(value, bytes) else str(value)
         if nests_too_deep(document):
             raise ValueProblem(Kind.UNSTORABLE_JSON, f"is nested more than {MAX_JSON_DEPTH} levels deep")
-        parsed = json_decoder(len(document), document).decode(document)
+        careful = len(document) >= _FLOAT_DIGITS or LARGE_EXPONENT.search(document)
+        parsed = (CAREFUL_DECODER if careful else _DECODER).decode(document)
     except (ValueError, RecursionError):  # a UnicodeDecodeError is a ValueError
         raise ValueProblem(Kind.MALFORMED_JSON, "is not valid JSON") from None
-    if "\\u" in document:
-        check_strings(parsed)
+    check_strings(document)
     return document, parsed
 
 
-def check_strings(parsed: Any) -> None:
-    """Raise ``ValueProblem`` where a string in a JSON value is one that JSONB refuses."""
-    waiting = [parsed]
+def check_strings(document: str) -> None:
+    """Raise ``ValueProblem`` where a string in a valid JSON document is one that JSONB refuses, be it the value of a
+    name that comes again.
+    """
+    if "\\u" not in document:
+        return
+    waiting = [_PAIRS_DECODER.decode(document)]
     while waiting:
         item = waiting.pop()
-        if isinstance(item, dict):
-            waiting.extend(item.keys())
-            waiting.extend(item.values())
-        elif isinstance(item, list):
+        if isinstance(item, list | tuple):
             waiting.extend(item)
         elif isinstance(item, str) and _UNSTORABLE_LETTER.search(item):
             raise ValueProblem(Kind.UNSTORABLE_JSON, "holds \\u0000 or half of a surrogate pair")
@@ -302,18 +308,13 @@ def _refuse_constant(name: str) -> NoReturn:
 
 
 _DECODER = json.JSONDecoder(parse_constant=_refuse_constant)
-_CAREFUL_DECODER = json.JSONDecoder(
+_PAIRS_DECODER = json.JSONDecoder(object_pairs_hook=tuple, parse_int=str, parse_float=str)
+"""Keeps every name and every value, where a dict keeps the last of each name."""
+
+CAREFUL_DECODER = json.JSONDecoder(
     parse_constant=_refuse_constant, parse_int=_number_in_range, parse_float=_number_in_range
 )
-
-
-def json_decoder(longest: int, document: str) -> json.JSONDecoder:
-    """Reads a JSON document, or several in one of which the ``longest`` has so many characters.
-
-    The decoder raises ``ValueError``, or ``ValueProblem`` for a number that ``numeric`` cannot hold; it looks at each
-    number where one could be so large.
-    """
-    return _CAREFUL_DECODER if longest >= 300 or _LARGE_EXPONENT.search(document) else _DECODER
+"""Looks at each number; raises ``ValueError``, or ``ValueProblem`` for one that ``numeric`` cannot hold."""
 
 
 def nests_too_deep(document: str) -> bool:

@@ -279,6 +279,8 @@ MENDED: list[tuple[str, Any, str, Any]] = [
     ("tags", '["\\u0000"]', "unstorable_json", []),
     ("metadata", '{"a": NaN}', "unstorable_json", {}),
     ("metadata", '{"a": "\\ud800"}', "unstorable_json", {}),
+    ("metadata", '{"a": "\\u0000", "a": "b"}', "unstorable_json", {}),
+    ("domain_scores", '{"a": ["\\ud800"], "a": 1}', "unstorable_json", {}),
     ("metadata", "", "malformed_json", {}),
     ("domains", "null", "misshapen_json", []),
     ("domain_scores", '{"a": "high"}', "misshapen_json", {}),

@@ -46,7 +46,10 @@ documents = st.one_of(
     st.lists(texts, max_size=3).map(json.dumps),
     st.dictionaries(texts, st.floats(allow_nan=False) | st.integers(), max_size=3).map(json.dumps),
     st.sampled_from(["{}", "[]", '["a"', '"b"]', '["a","b"],["c"', ' {"a": 1} ', "1e99999", "NaN", '"\\u0000"', "",
-                     '"\\ud800"', "[1" + "0" * 400 + "]", "[" * 501 + "]" * 501, '["\x00"]', "1,2", '{"a": true}']),
+                     '"\\ud800"', "[1" + "0" * 400 + "]", "[" * 501 + "]" * 501, '["\x00"]', "1,2", '{"a": true}',
+                     "0e99999", "1e-20000", "1e400", "-1E+400", "\ufeff1", "01", "1.", '["\\ud83d\\ude00"]',
+                     '{"a": "\\u0000", "a": 1}', '{"a": 1, "a": "\\ud800"}', "[0." + "0" * 20_000 + "1]",
+                     "[" + "1" * 310 + "]", '{"a": 12345678901234567890123}']),
 )  # fmt: skip
 blobs = st.one_of(
     st.lists(st.floats(width=32), min_size=DIMENSION, max_size=DIMENSION).map(

@@ -398,6 +398,7 @@ def test_json_is_taken_where_postgresql_takes_it(fields: Fields, document: str) 
         ("-Infinity", Kind.UNSTORABLE_JSON),
         ('"\\u0000"', Kind.UNSTORABLE_JSON),
         ('{"\\u0000": 1}', Kind.UNSTORABLE_JSON),
+        ('{"a": {"b": "\\u0000", "b": 1}}', Kind.UNSTORABLE_JSON),
         ('["a", {"b": "\\ud800"}]', Kind.UNSTORABLE_JSON),
         ('"\\udc00\\ud800"', Kind.UNSTORABLE_JSON),
         ('"\\ud800x"', Kind.UNSTORABLE_JSON),
