@@ -218,9 +218,8 @@ def _parsed(documents: Values) -> Sequence[Any] | None:
     values: list[Any] = parsed[::2]
     if parsed[1::2] != [int(_SEPARATOR)] * (len(documents) - 1) or len(values) != len(documents):
         return None  # one document's end was another one's beginning
-    if "\\u" in joined:
-        for document in documents:
-            convert.check_strings(document)
+    for document in documents if "\\u" in joined else ():
+        convert.check_strings(document)
     return values
 
 

@@ -47,6 +47,7 @@ _UUID = re.compile(
     r"(?:urn:uuid:)?(\{)?([0-9a-f]{32}|[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12})(?(1)\})",
     re.ASCII | re.IGNORECASE,
 )
+_SUSPECT_ESCAPE = re.compile(r"\\u(?:0000|[dD][89a-fA-F])")
 _UNSTORABLE_LETTER = re.compile("[\0\ud800-\udfff]")
 LARGE_EXPONENT = re.compile(r"[eE][+-]?\d{3}")
 """Where a number in a JSON document has an exponent that ``numeric`` may not be able to hold."""
@@ -285,7 +286,7 @@ def check_strings(document: str) -> None:
     """Raise ``ValueProblem`` where a string in a valid JSON document is one that JSONB refuses, be it the value of a
     name that comes again.
     """
-    if "\\u" not in document:
+    if not _SUSPECT_ESCAPE.search(document):
         return
     waiting = [_PAIRS_DECODER.decode(document)]
     while waiting:

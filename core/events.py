@@ -67,14 +67,14 @@ class RowTrouble:
 
 @dataclass(frozen=True, slots=True)
 class IndexProgress:
-    """An index is being built, or a reference enforced: the ``position``-th of ``total``; ``fraction`` done, None
-    while unknown.
+    """An index is being built, or a reference enforced: the ``position``-th of ``total``, of which ``fraction`` is
+    done as far as the server tells.
     """
 
     name: str
     position: int
     total: int
-    fraction: float | None = None
+    fraction: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)

@@ -100,8 +100,7 @@ class Bars:
     def _show_index(self, event: IndexProgress) -> None:
         if "" not in self._bars:
             self._bars[""] = self._add("Indexes", event.total, of_rows=False)
-        fraction = event.fraction or 0.0
-        self.progress.update(self._bars[""], total=event.total, completed=event.position - 1 + fraction)
+        self.progress.update(self._bars[""], total=event.total, completed=event.position - 1 + event.fraction)
 
 
 class _DoneColumn(ProgressColumn):
@@ -165,10 +164,8 @@ class Lines:
                 read = self._read.get(table, 0)
                 self._say(f"{BY_NAME[table].title}: {read:,} of {self._totals[table]:,} in {duration(seconds)}")
             case IndexProgress(name, position, total, fraction):
-                is_start_of_longest = position == total and fraction is None
-                if is_start_of_longest or self._is_due():
-                    share = "" if fraction is None else f", {fraction:.0%}"
-                    self._say(f"Finishing {position} of {total}: {name}{share}")
+                if self._is_due():
+                    self._say(f"Finishing {position} of {total}: {name}, {fraction:.0%}")
             case Notice(text):
                 self._say(text)
             case _:

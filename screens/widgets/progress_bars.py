@@ -54,7 +54,7 @@ class ProgressBars(Static):
         index = self.progress.index
         if index is None:
             return _row(INDEXES, 0.0, bar, "after the rows".rjust(width), finished=False, quiet=True)
-        fraction = (index.position - 1 + (index.fraction or 0.0)) / index.total
+        fraction = (index.position - 1 + index.fraction) / index.total
         return _row(INDEXES, fraction, bar, _index_words(index).rjust(width), finished=False, quiet=False)
 
 
@@ -63,8 +63,7 @@ def _counts(pace: Pace) -> str:
 
 
 def _index_words(index: IndexProgress) -> str:
-    share = f", {index.fraction:.0%}" if index.fraction is not None else ""
-    return f"{index.position} of {index.total}{share}"
+    return f"{index.position} of {index.total}, {index.fraction:.0%}"
 
 
 def _row(title: str, fraction: float, width: int, text: str, *, finished: bool, quiet: bool) -> Content:

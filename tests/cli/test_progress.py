@@ -55,7 +55,6 @@ def test_plain_lines_elsewhere() -> None:
         "Memories: 2,000 of 2,000 in 2.0 s",
         "Connections: 10 of 10 in 0.1 s",
         "Building indexes",
-        "Finishing 2 of 2: hnsw",
     ]
 
 
@@ -81,3 +80,12 @@ def test_a_sign_of_life_every_ten_seconds(seconds: float, expected: int) -> None
         lines(TableProgress("knowledge_nodes", batch * 1_000, batch * 1_000, 0, 0))
     lines(TableFinished("knowledge_nodes", 5.0 * seconds))
     assert len(stream.getvalue().splitlines()) == expected
+
+
+def test_a_long_index_gives_signs_of_life_too() -> None:
+    stream, now = io.StringIO(), [0.0]
+    lines = Lines(Console(file=stream), clock=lambda: now[0])
+    for percent in range(0, 100, 10):
+        now[0] += 4
+        lines(IndexProgress("hnsw", 2, 3, percent / 100))
+    assert stream.getvalue().splitlines() == [f"Finishing 2 of 3: hnsw, {percent}%" for percent in (20, 50, 80)]
