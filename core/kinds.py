@@ -23,6 +23,7 @@ class Kind(StrEnum):
     WRONG_DIMENSION = "wrong_dimension"
     OTHER_MODEL = "other_model"
     MISSING_REFERENCE = "missing_reference"
+    DANGLING_REFERENCE = "dangling_reference"
     ALREADY_TAKEN = "already_taken"
     VALUE_NOT_ALLOWED = "value_not_allowed"
     REFUSED_BY_SERVER = "refused_by_server"
@@ -36,6 +37,9 @@ class Explanation:
     meaning: str
     remedy: str
 
+
+OF_MANY = frozenset({Kind.OTHER_MODEL, Kind.DANGLING_REFERENCE})
+"""Kinds of which one error stands for many rows, and names none of them."""
 
 EXPLANATIONS: dict[Kind, Explanation] = {
     Kind.BAD_UUID: Explanation(
@@ -114,6 +118,12 @@ EXPLANATIONS: dict[Kind, Explanation] = {
         "The row belongs to a memory, user or group that is neither in the source nor at the destination, "
         "or that stayed behind itself.",
         "Mend the row it belongs to first; this one then arrives with the next run.",
+    ),
+    Kind.DANGLING_REFERENCE: Explanation(
+        "rows there that refer to nothing",
+        "Rows at the destination belong to a memory, user or group that was deleted there, so PostgreSQL cannot "
+        "enforce that reference.",
+        "Bring back what they belong to, or delete those rows at the destination, and run the copy again.",
     ),
     Kind.ALREADY_TAKEN: Explanation(
         "taken by another row",

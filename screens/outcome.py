@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 
 from vestige_tui.core.errors import MigrationError
+from vestige_tui.core.kinds import Kind
 from vestige_tui.core.report import MigrationReport, Outcome, TableReport
 from vestige_tui.screens.widgets.notice import Tone
 from vestige_tui.screens.widgets.text import count
@@ -38,7 +39,9 @@ def verdict(
         so_far = f"{memories.copied:,} of {count(memories.source, 'memory', 'memories')} are at the destination."
         return Verdict(Tone.WARNING, f"Cancelled: {so_far}", (RUN_AGAIN,))
     failed = sum(table.failed for table in report.tables.values())
-    return Verdict(Tone.WARNING if failed else Tone.GOOD, _accounted(memories), tuple(_rest(report, memories)))
+    return Verdict(
+        Tone.WARNING if failed or _dangle(report) else Tone.GOOD, _accounted(memories), tuple(_rest(report, memories))
+    )
 
 
 def _accounted(memories: TableReport) -> str:
@@ -61,10 +64,17 @@ def _rest(report: MigrationReport, memories: TableReport) -> list[str]:
         sentences.append(f"{count(repaired, 'row')} arrived repaired, a broken field left out.")
     if others:
         sentences.append(f"{count(others, 'row')} of other tables stayed behind.")
+    if _dangle(report):
+        sentences.append("At the destination, rows refer to others that were deleted there.")
     if memories.already_present and memories.already_present < memories.source:
         were = "was" if memories.already_present == 1 else "were"
         sentences.append(f"{count(memories.already_present, 'memory', 'memories')} {were} there before.")
     return [" ".join(sentences)] if sentences else []
+
+
+def _dangle(report: MigrationReport) -> bool:
+    """Whether rows at the destination refer to nothing, wherever they came from."""
+    return any(error.kind is Kind.DANGLING_REFERENCE for error in report.errors)
 
 
 def _of_retry(report: MigrationReport, only: Mapping[str, frozenset[str]]) -> Verdict:

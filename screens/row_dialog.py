@@ -13,7 +13,7 @@ from textual.message import Message
 from textual.widgets import Label, Static
 
 from vestige_tui.core.errors import MigrationError
-from vestige_tui.core.kinds import EXPLANATIONS, Kind
+from vestige_tui.core.kinds import EXPLANATIONS, OF_MANY
 from vestige_tui.core.report import RowError
 from vestige_tui.core.source.lookup import FoundValue, find_row
 from vestige_tui.screens.background import ask
@@ -62,7 +62,7 @@ class RowDialog(TextDialog):
     def on_mount(self) -> None:
         """Read the row beside the interface: a file on a network share may take its time."""
         self.query_one(".dialog-title", Label).update(plain(f"{table_title(self._error)} {short_row(self._error)}"))
-        if self._error.kind is Kind.OTHER_MODEL:
+        if self._error.kind in OF_MANY:
             self.query_one("#row").display = False  # it stands for many rows, not for one
             return
         ask(self, lambda: find_row(self._source, self._error.table, self._error.row), self.Read, name="read-row")

@@ -6,13 +6,14 @@ import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
-from vestige_tui.core.kinds import EXPLANATIONS, Kind
+from vestige_tui.core.kinds import EXPLANATIONS, OF_MANY, Kind
 from vestige_tui.core.report import NIL_UUID, RowError
 from vestige_tui.core.source.query import ARROW
 from vestige_tui.core.tables import BY_NAME
 from vestige_tui.screens.widgets.text import shortened
 
 NO_ID = "(no id)"
+SEVERAL = "(several)"
 ARRIVED = "A row that has arrived is not overwritten: delete it at the destination before running the copy again."
 _UUID = re.compile(r"[0-9a-fA-F]{8}-?(?:[0-9a-fA-F]{4}-?){3}[0-9a-fA-F]{12}")
 _ROW_WIDTH = 9
@@ -67,9 +68,9 @@ def table_title(error: RowError) -> str:
 
 
 def short_row(error: RowError) -> str:
-    """A row's id in at most nine characters: ``3f0c…91a2``, ``3f0c→77b1`` for a connection, or ``(no id)``."""
+    """A row's id in at most nine characters: ``3f0c…91a2``, ``3f0c→77b1`` for a connection, or ``(several)``."""
     if error.row == NIL_UUID:
-        return NO_ID
+        return SEVERAL if error.kind in OF_MANY else NO_ID
     parts = error.row.split(ARROW)
     if len(parts) == 2:
         return ARROW.join(part[:4] for part in parts)
@@ -80,6 +81,8 @@ def short_row(error: RowError) -> str:
 
 def fate(error: RowError, *, dry: bool) -> str:
     """What becomes of a row, in two words."""
+    if error.kind is Kind.DANGLING_REFERENCE:
+        return "left as is"
     if error.copied:
         return "repaired"
     return "stays behind" if dry else "stayed behind"
@@ -87,6 +90,8 @@ def fate(error: RowError, *, dry: bool) -> str:
 
 def fate_in_full(error: RowError, *, dry: bool) -> str:
     """What becomes of a row, in a sentence."""
+    if error.kind is Kind.DANGLING_REFERENCE:
+        return "Those rows are at the destination, and were left as they were. All that the source has is there too."
     if not error.copied:
         return "The row stays behind: nothing of it will be written." if dry else "The row stayed behind, as a whole."
     verb = "arrives" if dry else "arrived"

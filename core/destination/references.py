@@ -122,11 +122,11 @@ def dangling_rows(connection: Connection, destination: Destination, pending: Pen
     )
     (count,) = connection.execute(query).fetchone() or (0,)
     message = (
-        f"{count:,} rows at the destination refer by {' and '.join(reference.columns)} to {parent.title.lower()} that "
-        "are not there any more, so PostgreSQL cannot enforce the reference; bring those back, or delete the rows, and "
-        f"run again. To see them: {query.as_string(connection).replace('count(*)', '*')}"
+        f"{count:,} {'row refers' if count == 1 else 'rows refer'} by {' and '.join(reference.columns)} to "
+        f"{parent.title.lower()} that are not at the destination any more "
+        f"({query.as_string(connection).replace('count(*)', '*')})"
     )
-    return RowError(table, NIL_UUID, reference.columns[0], Kind.MISSING_REFERENCE, message, copied=True)
+    return RowError(table, NIL_UUID, reference.columns[0], Kind.DANGLING_REFERENCE, message, copied=True)
 
 
 class ReferenceChecks:

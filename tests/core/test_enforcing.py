@@ -155,11 +155,13 @@ def test_rows_that_stay_in_the_way_are_told_by_every_run(small_source: Path, dat
         report = copy(small_source, database)
         assert report.outcome is Outcome.ERRORS
         (error,) = (error for error in report.errors if error.table == "scheduling")
-        assert (error.row, error.field, error.kind) == (NIL_UUID, "memory_id", Kind.MISSING_REFERENCE)
-        assert error.message.startswith("1 rows at the destination refer by memory_id to memories that are not there")
-    (found,) = database.rows(error.message.partition("To see them: ")[2])
-    assert str(found[0]) == memory
-    database.execute(error.message.partition("To see them: ")[2].replace("SELECT *", "DELETE"))
+        assert (error.row, error.field, error.kind) == (NIL_UUID, "memory_id", Kind.DANGLING_REFERENCE)
+        assert error.message.startswith(
+            "1 row refers by memory_id to memories that are not at the destination any more"
+        )
+    query = error.message.partition(" (")[2].removesuffix(")")
+    assert [str(row[0]) for row in database.rows(query)] == [memory]
+    database.execute(query.replace("SELECT *", "DELETE"))
     assert "scheduling" not in {error.table for error in copy(small_source, database).errors}
 
 

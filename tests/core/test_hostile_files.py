@@ -526,7 +526,7 @@ def test_overwritten_during_the_copy(sources: Sources, database: Database, mode:
 
 def test_cut_short_during_the_copy(sources: Sources, database: Database) -> None:
     """Reading fails in the middle: what has arrived stays, and the sentence says so."""
-    source = sources.seed(replace(SMALL_SPEC, memories=1_500, dimension=64))
+    source = sources.seed(replace(SMALL_SPEC, memories=1_500, dimension=512))
     with pytest.raises(SourceError) as caught:
         copy(source, database, on_event=while_copying(lambda: os.truncate(source, 8192 * 3)), batch_size=10)
     assert "incomplete" in caught.value.what or "damaged" in caught.value.what

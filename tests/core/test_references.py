@@ -207,7 +207,7 @@ def test_a_memory_that_is_deleted_while_the_copy_runs(small_source: Path, databa
     delete = f"DELETE FROM knowledge_nodes WHERE id = '{memory}'"
     report = copy(small_source, database, on_event=at(Phase.INDEXES, lambda: database.execute(delete)))
     told = {(error.table, error.field, error.kind, error.copied) for error in report.errors}
-    assert ("scheduling", "memory_id", Kind.MISSING_REFERENCE, True) in told
+    assert ("scheduling", "memory_id", Kind.DANGLING_REFERENCE, True) in told
     assert report.outcome is Outcome.ERRORS
     assert "scheduling_memory_id_fkey" in unenforced(database)
     again = copy(small_source, database)

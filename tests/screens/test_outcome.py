@@ -9,8 +9,17 @@ import pytest
 from tests.support.states import target
 from vestige_tui.core.destination.dsn import Dsn
 from vestige_tui.core.errors import DestinationError
+from vestige_tui.core.kinds import Kind
 from vestige_tui.core.plan import CopyPlan
-from vestige_tui.core.report import DestinationReport, MigrationReport, Outcome, SourceReport, TableReport
+from vestige_tui.core.report import (
+    NIL_UUID,
+    DestinationReport,
+    MigrationReport,
+    Outcome,
+    RowError,
+    SourceReport,
+    TableReport,
+)
 from vestige_tui.screens.next_steps import next_steps
 from vestige_tui.screens.outcome import RUN_AGAIN, clock, duration, verdict
 from vestige_tui.screens.state import Target, WizardState
@@ -56,6 +65,14 @@ def test_errors_are_accounted_for() -> None:
 def test_repairs_alone_are_no_warning() -> None:
     said = verdict(_report(Outcome.ERRORS, knowledge_nodes=TableReport(2, 2, 2, repaired=1)), None)
     assert said.tone is Tone.GOOD
+
+
+def test_rows_that_refer_to_nothing_are_one() -> None:
+    report = _report(Outcome.ERRORS, knowledge_nodes=TableReport(2, 2, 2))
+    report.errors = [RowError("edges", NIL_UUID, "source_id", Kind.DANGLING_REFERENCE, "2 rows refer", copied=True)]
+    said = verdict(report, None)
+    assert said.tone is Tone.WARNING
+    assert said.details == ("At the destination, rows refer to others that were deleted there.",)
 
 
 def test_an_empty_source() -> None:

@@ -52,6 +52,14 @@ def test_a_row_has_a_short_name(row: str, shown: str) -> None:
     assert len(shown) <= 9
 
 
+def test_one_error_for_many_rows_names_none() -> None:
+    error = RowError("scheduling", NIL_UUID, "memory_id", Kind.DANGLING_REFERENCE, "3 rows refer", copied=True)
+    assert short_row(error) == "(several)"
+    assert fate(error, dry=False) == "left as is"
+    assert "left as they were" in fate_in_full(error, dry=False)
+    assert failed_rows([error]) == {}
+
+
 def test_groups_show_what_stays_behind_first() -> None:
     groups = grouped([JSON, JSON, BAD_ID, EDGE, EDGE])
     assert [(group.kind, group.copied, len(group.errors)) for group in groups] == [
