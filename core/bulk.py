@@ -6,13 +6,13 @@ the very fields that they would. Whatever is not certain is left to them.
 
 from __future__ import annotations
 
-import re
 import secrets
 from binascii import unhexlify
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from itertools import chain, repeat
+from operator import itemgetter
 from typing import Any
 
 import orjson
@@ -160,13 +160,22 @@ def _as_they_are(fields: Values) -> Values:
     return fields
 
 
-_TIMESTAMPS = re.compile(f"(?:(?:{convert.TIMESTAMP.pattern})\n)*", convert.TIMESTAMP.flags)
+_SHAPE = str.maketrans("123456789", "000000000")
+_ENDING = itemgetter(slice(-6, None))
 
 
 def _timestamps(values: Values) -> Sequence[datetime] | None:
-    if not {str}.issuperset(map(type, values)) or not _TIMESTAMPS.fullmatch("\n".join([*values, ""])):
+    """The moments. Their shapes, with a 0 for each digit, are few: those are looked at, and not each value."""
+    if not {str}.issuperset(map(type, values)):
         return None
-    return [*map(datetime.fromisoformat, values)]  # none of them is two, parted by a line end
+    joined = "\n".join(values)
+    shapes = {*joined.translate(_SHAPE).split("\n")}
+    if not all(map(convert.TIMESTAMP.fullmatch, shapes)) or "T24" in joined or " 24" in joined:
+        return None
+    offsets = {*map(_ENDING, values)} if any(shape[-6] in "+-" for shape in shapes) else ()
+    if any(offset[0] in "+-" and offset != "+00:00" for offset in offsets):
+        return None
+    return [*map(datetime.fromisoformat, values)]  # refuses what is no date or time, also two parted by a line end
 
 
 def _pack_timestamps(moments: Sequence[datetime]) -> Iterable[bytes]:

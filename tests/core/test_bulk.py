@@ -6,6 +6,7 @@ import json
 import struct
 from collections.abc import Sequence
 from dataclasses import replace
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 from uuid import UUID
@@ -37,8 +38,12 @@ texts = st.text(max_size=12)
 timestamps = st.one_of(
     st.datetimes().map(lambda moment: moment.isoformat() + "Z"),
     st.datetimes().map(lambda moment: moment.isoformat(" ")),
+    st.datetimes(timezones=st.timezones()).map(datetime.isoformat),
     st.sampled_from(["2024-02-30T00:00:00Z", "2024-02-29 24:00:00", "2025-02-29 00:00:00", "0000-01-01T00:00:00Z", "",
-                     "2026-02-13T10:11:12.123456789+00:00", "2026-02-13T10:11:12.1234567890Z", "now", "2026-02-13"]),
+                     "2026-02-13T10:11:12.123456789+00:00", "2026-02-13T10:11:12.1234567890Z", "now", "2026-02-13",
+                     "2026-02-13T10:11:12+00:00", "2026-02-13T10:11:12-00:00", "2026-02-13T10:11:12+05:30",
+                     "2026-02-13T10:11:12+01:75", "2026-02-13T24:00:00Z", "2026-02-13T10:60:00Z", "20260213T101112Z",
+                     "2026-02-13 10:11:12\n2026-02-13 10:11:12", "2026-W07-5T10:11:12Z", "٢026-02-13 10:11:12"]),
 )  # fmt: skip
 documents = st.one_of(
     st.recursive(st.none() | st.booleans() | st.floats(allow_nan=False) | st.integers() | texts,
