@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import random
 import string
 import struct
@@ -233,46 +234,53 @@ def test_updated_at_moves_on_update_and_on_nothing_else(small_source: Path, copi
 # What is too much for an index
 
 
-def words(count: int, length: int, letters: str = string.ascii_lowercase, separator: str = " ") -> str:
-    """Different words at random."""
-    rng = random.Random(count)
-    return separator.join("".join(rng.choices(letters, k=length)) for _ in range(count))
+_LETTERS = (string.ascii_lowercase * 10)[:256].encode()
 
 
-KANJI = "".join(map(chr, range(0x4E00, 0x9FA5)))
-RARE = "".join(map(chr, range(0x20000, 0x2A6D6)))  # four bytes each in UTF-8
+def words(count: int, length: int) -> list[str]:
+    """Words of random letters, next to none of them twice."""
+    drawn = random.Random(count).randbytes(count * length).translate(_LETTERS).decode()
+    return [drawn[start : start + length] for start in range(0, len(drawn), length)]
 
-HUGE = {
-    "3 MB of words": words(400_000, 7),
-    "1 MB with hyphens": "-".join(words(140_000, 6).split()),
-    "1 MB of hyphenated pairs": " ".join(f"{word[:4]}-{word[4:]}" for word in words(110_000, 8).split()),
-    "1 MB of addresses": " ".join(
-        f"{word[:5]}.{word[5:8]}.com/{word[8:]}/{word}" for word in words(30_000, 12).split()
-    ),
-    "1 MB of CJK": words(60_000, 5, KANJI),
-    "CJK in one piece": "".join(random.Random(1).choices(KANJI, k=350_000)),
-    "pairs of rare characters": " ".join(f"{word[:2]}-{word[2:]}" for word in words(60_000, 4, RARE).split()),
-    "single rare characters": " ".join(RARE),
-    "one word of 3 MB": "x" * 3_000_000,
-    "emoji": "🧠" * 500_000,
-    "paths and numbers": " ".join(
-        f"/{word[:3]}/{word[3:]}.{number}" for number, word in enumerate(words(80_000, 7).split())
-    ),
-}
+
+def huge() -> dict[str, str]:
+    """Texts of which a tsvector of the whole would be too long, or that its parser takes apart in many ways."""
+    rng = random.Random(1)
+    kanji = "".join(rng.choices([chr(point) for point in range(0x4E00, 0x9FA5)], k=350_000))
+    rare = [chr(point) for point in range(0x20000, 0x2A6D6)]  # four bytes each in UTF-8
+    drawn = "".join(rng.choices(rare, k=240_000))
+    return {
+        "3 MB of words": " ".join(words(400_000, 7)),
+        "1 MB with hyphens": "-".join(words(140_000, 6)),
+        "1 MB of hyphenated pairs": " ".join(f"{word[:4]}-{word[4:]}" for word in words(110_000, 8)),
+        "1 MB of addresses": " ".join(f"{word[:5]}.{word[5:8]}.com/{word[8:]}/{word}" for word in words(30_000, 12)),
+        "1 MB of CJK": " ".join(kanji[start : start + 5] for start in range(0, 300_000, 5)),
+        "CJK in one piece": kanji,
+        "pairs of rare characters": " ".join(
+            f"{drawn[start : start + 2]}-{drawn[start + 2 : start + 4]}" for start in range(0, len(drawn), 4)
+        ),
+        "single rare characters": " ".join(rare),
+        "one word of 3 MB": "x" * 3_000_000,
+        "emoji": "🧠" * 500_000,
+        "paths and numbers": " ".join(
+            f"/{word[:3]}/{word[3:]}.{number}" for number, word in enumerate(words(80_000, 7))
+        ),
+    }
 
 
 def test_memories_that_are_too_long_for_a_tsvector(sources: Sources, database: Database) -> None:
     """A tsvector over 1 MB is an error, so a bounded part is indexed; the memory itself arrives whole."""
     source = sources.seed()
     ids = memory_ids(source)
-    for memory, text in zip(ids, HUGE.values(), strict=False):
+    texts = huge()
+    for memory, text in zip(ids, texts.values(), strict=False):
         edit(source, "UPDATE knowledge_nodes SET content = ?, node_type = 'fact' WHERE id = ?", (text, memory))
-    tags = "[" + ",".join(f'"{word}"' for word in words(20_000, 9).split()) + "]"
+    tags = json.dumps(words(20_000, 9))
     edit(source, "UPDATE knowledge_nodes SET tags = ? WHERE id = ?", (tags, ids[0]))
     report = copy(source, database)
     assert report.errors == []
     assert read_tables(database)["knowledge_nodes"] == expected_tables(source)["knowledge_nodes"]
-    first = HUGE["3 MB of words"].partition(" ")[0]
+    first = texts["3 MB of words"].partition(" ")[0]
     found = database.rows(
         "SELECT id::text FROM knowledge_nodes WHERE search_vec @@ to_tsquery('english', %s)", (first,)
     )
