@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from importlib.util import find_spec
+from pathlib import Path
 
 import pytest
 
 from tests.support.clusters import Cluster, running_cluster
 from tests.support.proxy import Proxy, proxy_to
+from tests.support.runs import copy
 from tests.support.servers import Database
+from tests.support.sources import SMALL_SPEC, Sources
 from vestige_tui.core.destination import watchdog
 
 
@@ -27,6 +30,22 @@ def tcp_database(cluster: Cluster) -> Iterator[Database]:
     """An empty database that is reached over TCP, as a proxy or a pooler needs it."""
     with cluster.database() as fresh:
         yield fresh
+
+
+@pytest.fixture(scope="session")
+def copied_there(cluster: Cluster, source_cache: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Database]:
+    """Where the small source was copied to, for ``copied_tcp_database`` alone."""
+    source = Sources(source_cache, tmp_path_factory.mktemp("copied")).seed(SMALL_SPEC)
+    with cluster.database() as fresh:
+        assert copy(source, fresh).memories_copied == SMALL_SPEC.memories
+        yield fresh
+
+
+@pytest.fixture
+def copied_tcp_database(cluster: Cluster, copied_there: Database) -> Iterator[Database]:
+    """A database on the cluster to which ``small_source`` has been copied: quicker than copying it."""
+    with cluster.database(template=copied_there.name) as clone:
+        yield clone
 
 
 @pytest.fixture

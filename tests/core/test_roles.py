@@ -34,40 +34,39 @@ def test_a_role_that_may_add_no_extension(sources: Sources, tcp_database: Databa
 
 
 @pytest.mark.parametrize("may", ["true", "node_type <> 'fact'"])
-def test_a_role_under_row_level_security(sources: Sources, tcp_database: Database, may: str) -> None:
+def test_a_role_under_row_level_security(sources: Sources, copied_tcp_database: Database, may: str) -> None:
     """COPY does not work there, INSERT does; rows that a policy refuses are told."""
     source = sources.seed()
-    copy(source, tcp_database)
-    tcp_database.execute(
+    copied_tcp_database.execute(
         "TRUNCATE knowledge_nodes CASCADE",
         "ALTER TABLE knowledge_nodes ENABLE ROW LEVEL SECURITY",
         f"CREATE POLICY chosen ON knowledge_nodes USING (true) WITH CHECK ({may})",
     )
-    with role(tcp_database, DML) as dsn:
+    with role(copied_tcp_database, DML) as dsn:
         report = copy(source, dsn)
     facts = 0 if may == "true" else sum(error.table == "knowledge_nodes" for error in report.errors)
     assert report.tables["knowledge_nodes"].failed == facts
-    assert tcp_database.value("SELECT count(*) FROM knowledge_nodes") == 30 - facts
+    assert copied_tcp_database.value("SELECT count(*) FROM knowledge_nodes") == 30 - facts
     assert (facts == 0) == (may == "true")
 
 
-def test_a_role_that_may_make_no_temporary_tables(sources: Sources, tcp_database: Database) -> None:
+def test_a_role_that_may_make_no_temporary_tables(sources: Sources, copied_tcp_database: Database) -> None:
     source = sources.seed()
-    copy(source, tcp_database)
-    with role(tcp_database, DML, "REVOKE TEMPORARY ON DATABASE {database} FROM PUBLIC") as dsn:
-        error = refused(source, dsn, tcp_database)
+    with role(copied_tcp_database, DML, "REVOKE TEMPORARY ON DATABASE {database} FROM PUBLIC") as dsn:
+        error = refused(source, dsn, copied_tcp_database)
     assert "create temporary tables" in error.what
     assert "GRANT TEMPORARY" in error.what
 
 
 @pytest.mark.parametrize("privilege", ["SELECT", "INSERT"])
 @pytest.mark.parametrize("table", ["knowledge_nodes", "edges", "embedding_model"])
-def test_a_role_that_may_not_use_a_table(sources: Sources, tcp_database: Database, table: str, privilege: str) -> None:
+def test_a_role_that_may_not_use_a_table(
+    sources: Sources, copied_tcp_database: Database, table: str, privilege: str
+) -> None:
     source = sources.seed()
-    copy(source, tcp_database)
     edit(source, "DELETE FROM edges")
-    with role(tcp_database, DML, f"REVOKE {privilege} ON {table} FROM {{role}}") as dsn:
-        error = refused(source, dsn, tcp_database)
+    with role(copied_tcp_database, DML, f"REVOKE {privilege} ON {table} FROM {{role}}") as dsn:
+        error = refused(source, dsn, copied_tcp_database)
     assert table in error.what
 
 
@@ -80,16 +79,15 @@ def test_a_role_that_sees_no_schema(sources: Sources, tcp_database: Database) ->
     assert "schema" in error.what
 
 
-def test_a_role_that_may_only_fill_the_tables(sources: Sources, tcp_database: Database) -> None:
+def test_a_role_that_may_only_fill_the_tables(sources: Sources, copied_tcp_database: Database) -> None:
     """All is there and made by somebody else: it works, and says what it may not do."""
     source = sources.seed()
-    copy(source, tcp_database)
-    tcp_database.execute("DELETE FROM knowledge_nodes", f"DROP INDEX {HNSW}")
-    with role(tcp_database, DML) as dsn:
+    copied_tcp_database.execute("DELETE FROM knowledge_nodes", f"DROP INDEX {HNSW}")
+    with role(copied_tcp_database, DML) as dsn:
         report = copy(source, dsn)
     assert report.outcome is Outcome.CLEAN
     assert any(HNSW in notice for notice in report.notices)
-    assert_copied(source, tcp_database)
+    assert_copied(source, copied_tcp_database)
 
 
 @pytest.mark.parametrize("dry_run", [False, True])

@@ -85,11 +85,14 @@ class Cluster:
         return Dsn({"host": "127.0.0.1", "port": str(self.port), "user": "postgres", "dbname": "postgres"})
 
     @contextmanager
-    def database(self, options: str = "") -> Iterator[Database]:
-        """A new empty database, dropped at the end; the server may be restarted in between. ``options``: of SQL."""
+    def database(self, options: str = "", *, template: str = "template0") -> Iterator[Database]:
+        """A new database, empty or equal to another one that nobody is connected to; dropped at the end.
+
+        The server may be restarted in between. ``options``: of SQL.
+        """
         name = f"vestige_cluster_{next(_numbers)}"
         with self.administer() as connection:
-            connection.execute(f"CREATE DATABASE {name} TEMPLATE template0 {options}".encode())
+            connection.execute(f"CREATE DATABASE {name} TEMPLATE {template} {options}".encode())
         try:
             yield Database(name, self.dsn.with_parameters(dbname=name))
         finally:
