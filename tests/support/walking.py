@@ -32,7 +32,7 @@ from vestige_tui.screens.steps import Step
 BROKEN_SPEC = replace(SMALL_SPEC, memories=60, broken_rows=True)
 """60 memories, twelve of them broken."""
 
-LONG_SPEC = replace(SMALL_SPEC, memories=1_500)
+LONG_SPEC = replace(SMALL_SPEC, memories=300)
 """Many batches, where a batch is ten rows."""
 
 

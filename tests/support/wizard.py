@@ -101,19 +101,19 @@ def play(
     return app
 
 
-async def until(pilot: Pilot[None], condition: Callable[[], bool]) -> None:
-    """Let the wizard go on until something holds. Raises ``TimeoutError``."""
+async def until(pilot: Pilot[None], condition: Callable[[], bool], *, every: float = 0.02) -> None:
+    """Let the wizard go on until something holds, looked at after so many seconds each. Raises ``TimeoutError``."""
     deadline = time.monotonic() + PATIENCE
     while not condition():
         if time.monotonic() > deadline:
             raise TimeoutError("\n".join(screen_lines(pilot.app)))
-        await pilot.pause(0.02)
+        await pilot.pause(every)
     await pilot.pause()
 
 
 async def shown(pilot: Pilot[None], text: str) -> None:
-    """Wait until a text can be read on the screen."""
-    await until(pilot, lambda: text in "\n".join(screen_lines(pilot.app)))
+    """Wait until a text can be read on the screen; each look renders all of it."""
+    await until(pilot, lambda: text in "\n".join(screen_lines(pilot.app)), every=0.05)
 
 
 async def on_screen(pilot: Pilot[None], name: str) -> StepScreen:
