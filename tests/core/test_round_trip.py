@@ -15,7 +15,7 @@ import pytest
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
-from tests.support.destination import Key, Row, read_tables
+from tests.support.destination import Key, Row, read_table
 from tests.support.expected import BOOTSTRAP_USER
 from tests.support.hostile import assert_foretold, complaints
 from tests.support.reading import Text, read_source
@@ -211,18 +211,17 @@ def test_whatever_is_in_a_source(
 
     @given(sources(layout), st.sampled_from([1, 2, 500]))
     @settings(
-        max_examples=60, phases=[Phase.explicit, Phase.generate], suppress_health_check=list(HealthCheck), deadline=None
+        max_examples=40, phases=[Phase.explicit, Phase.generate], suppress_health_check=list(HealthCheck), deadline=None
     )
     def check(rows: dict[str, list[Row]], batch_size: int) -> None:
         source = write_source(tmp_path / "vestige.db", layout, rows)
         wanted = read_source(source, DIMENSION, MODEL)
-        prepared.execute(
-            "TRUNCATE knowledge_nodes, groups, domains CASCADE", f"DELETE FROM users WHERE id <> '{BOOTSTRAP_USER}'"
-        )
+        for table in ("knowledge_nodes", "groups", "domains", "users"):  # quicker than TRUNCATE for so few rows
+            connection.execute(f"DELETE FROM {table} WHERE id <> '{BOOTSTRAP_USER}'".encode())
         preview = copy(source, prepared, dry_run=True, batch_size=batch_size, max_connections=1)
         report = copy(source, prepared, batch_size=batch_size, max_connections=1)
 
-        found = read_tables(prepared)
+        found = {table: read_table(connection, table) or {} for table in TABLES}
         del found["users"][(BOOTSTRAP_USER,)]
         for table in TABLES:
             assert differences(found[table], wanted.rows[table]) == {}, table
@@ -231,4 +230,5 @@ def test_whatever_is_in_a_source(
         assert complaints(report) == wanted.complaints
         assert_foretold(preview, report)
 
-    check()
+    with prepared.connect() as connection:
+        check()
