@@ -3,10 +3,7 @@
 from __future__ import annotations
 
 import json
-import logging
 import random
-import threading
-from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from uuid import UUID
@@ -15,16 +12,13 @@ import psycopg
 import pytest
 
 from tests.support.destination import fingerprint, read_tables
-from tests.support.expected import BOOTSTRAP_USER, expected_tables, floats
-from tests.support.runs import COUNTER_OF, TABLES, copy, counts, only_error
+from tests.support.expected import expected_tables, floats
+from tests.support.runs import COUNTER_OF, TABLES, assert_equal_everywhere, copy, counts, only_error
 from tests.support.servers import Database, Server
-from tests.support.sources import SEED_SPEC, SMALL_SPEC, Sources, edit, memory_ids, query, signature
-from vestige_tui.core import events
+from tests.support.sources import Sources, edit, memory_ids, query, signature
 from vestige_tui.core.destination.connect import open_pool
-from vestige_tui.core.destination.dsn import Dsn
-from vestige_tui.core.errors import DestinationError
 from vestige_tui.core.kinds import Kind
-from vestige_tui.core.report import MigrationReport, Outcome, RowError
+from vestige_tui.core.report import Outcome
 from vestige_tui.sample import SampleSpec
 
 SEED_COUNTS = {
@@ -38,17 +32,6 @@ SEED_COUNTS = {
     "domains": 5,
 }
 """Rows of the specification's example, the bootstrap user among the users."""
-
-
-def assert_equal_everywhere(source: Path, database: Database, schema: str = "public") -> None:
-    """Every row of the source is at the destination, every column of it equal, and nothing else is there."""
-    wanted, found = expected_tables(source), read_tables(database, schema)
-    bootstrap = found["users"].pop((BOOTSTRAP_USER,))
-    assert (bootstrap["handle"], bootstrap["display_name"], bootstrap["metadata"]) == ("local", "Local User", {})
-    for table in TABLES:
-        assert found[table].keys() == wanted[table].keys(), table
-        for key, row in wanted[table].items():
-            assert found[table][key] == row, (table, key)
 
 
 # The example of the specification, steps 1 to 10
@@ -352,300 +335,6 @@ def test_timestamps_in_all_forms_keep_their_instant(small_source: Path, database
     assert database.rows("SELECT last_review, next_review FROM scheduling WHERE memory_id = %s", (first,)) == [
         (None, None)
     ]
-
-
-# Published Vestige
-
-
-@pytest.mark.parametrize(("version", "batch_size"), [(13, 7), (35, 500)])
-def test_published_layout_arrives_exactly(sources: Sources, database: Database, version: int, batch_size: int) -> None:
-    """All memories, scheduling, edges and vectors; every other non-NULL column is in ``metadata``."""
-    source = sources.published(version, SEED_SPEC)
-    report = copy(source, database, batch_size=batch_size)
-
-    assert report.errors == []
-    assert report.source.layout == "published"
-    assert report.memories_copied == report.scheduling_rows == 250
-    assert report.edges_copied == 50
-    assert report.review_events_copied == report.groups_copied == report.group_memberships_copied == 0
-    assert report.users_copied == 1
-    assert report.domains_copied == (5 if version >= 16 else 0)
-    assert_equal_everywhere(source, database)
-
-
-@pytest.mark.parametrize("version", [1, 3, 16, 28, 38])
-def test_other_published_versions(sources: Sources, database: Database, version: int) -> None:
-    source = sources.published(version)
-    report = copy(source, database)
-    assert report.errors == []
-    assert report.edges_copied == (20 if version >= 3 else 0)
-    assert_equal_everywhere(source, database)
-
-
-@pytest.mark.parametrize("version", [13, 35])
-def test_published_rows_in_plain_numbers(sources: Sources, database: Database, version: int) -> None:
-    """The same once more without the help of ``expected_tables``."""
-    source = sources.published(version)
-    chosen = memory_ids(source)[4]
-    edit(
-        source,
-        "UPDATE knowledge_nodes SET stability = 12.5, difficulty = 3.25, retention_strength = 0.75, reps = 9,"
-        " lapses = 2, last_accessed = '2026-01-02T03:04:05.123456789+00:00', next_review = NULL, source = 'cli',"
-        " sentiment_score = -0.5, valid_from = '2025-01-01', flashbulb = 1, summary_parent_id = NULL,"
-        ' tags = \'["a", "codebase:quill", "codebase:late"]\' WHERE id = ?',
-        (chosen,),
-    )
-    vector = bytes.fromhex("0000803f000000c0" * 4)
-    edit(source, "UPDATE node_embeddings SET embedding = ? WHERE node_id = ?", (vector, chosen))
-    if version >= 28:
-        edit(source, "UPDATE embedding_profile_vectors SET embedding = ? WHERE node_id = ? AND profile_id LIKE 'nomic%'",
-             (vector, chosen))  # fmt: skip
-    copy(source, database)
-
-    found = read_tables(database)
-    memory = found["knowledge_nodes"][(UUID(chosen),)]
-    assert memory["codebase"] == "quill"
-    assert memory["tags"] == ["a", "codebase:quill", "codebase:late"]
-    assert memory["embedding"] == vector
-    assert memory["visibility"] == "private"
-    assert memory["shared_with_groups"] == []
-    assert memory["owner_user_id"] == BOOTSTRAP_USER
-    metadata = memory["metadata"]
-    assert {"source": "cli", "sentiment_score": -0.5, "valid_from": "2025-01-01", "flashbulb": 1}.items() <= (
-        metadata.items()
-    )
-    assert {"learning_state", "storage_strength", "retrieval_strength", "has_embedding", "embedding_model", "scope",
-            "memory_system", "utility_score", "suppression_count", "emotional_valence"} <= metadata.keys()  # fmt: skip
-    assert not {"summary_parent_id", "stability", "last_accessed", "tags", "codebase", "id"} & metadata.keys()
-    assert found["scheduling"][(UUID(chosen),)] == {
-        "memory_id": UUID(chosen),
-        "stability": 12.5,
-        "difficulty": 3.25,
-        "retrievability": 0.75,
-        "last_review": datetime(2026, 1, 2, 3, 4, 5, 123_456, tzinfo=UTC),
-        "next_review": None,
-        "reps": 9,
-        "lapses": 2,
-    }
-
-
-def test_profile_vectors_count_before_their_mirror(sources: Sources, database: Database) -> None:
-    """From V28 on the active profile has the vector; a memory that is only in the mirror has the mirror's."""
-    source = sources.published(35)
-    ids = memory_ids(source)
-    with_vectors = [row[0] for row in query(source, "SELECT node_id FROM node_embeddings")]
-    in_profile, only_mirrored = [memory for memory in ids if memory in with_vectors][:2]
-    edit(source, "UPDATE embedding_profile_vectors SET embedding = ? WHERE node_id = ? AND profile_id LIKE 'nomic%'",
-         (bytes(28) + b"\0\0\x80?", in_profile))  # fmt: skip
-    edit(
-        source, "DELETE FROM embedding_profile_vectors WHERE node_id = ? AND profile_id LIKE 'nomic%'", (only_mirrored,)
-    )
-    edit(source, "UPDATE node_embeddings SET embedding = ? WHERE node_id = ?", (b"\0\0\0@" + bytes(28), only_mirrored))
-    assert copy(source, database).errors == []
-
-    found = read_tables(database)["knowledge_nodes"]
-    assert found[(UUID(in_profile),)]["embedding"] == bytes(28) + b"\0\0\x80?"
-    assert found[(UUID(only_mirrored),)]["embedding"] == b"\0\0\0@" + bytes(28)
-
-
-def test_vectors_of_another_model_are_told_once_and_not_mixed_in(sources: Sources, database: Database) -> None:
-    source = sources.published(13)
-    others = [row[0] for row in query(source, "SELECT node_id FROM node_embeddings ORDER BY node_id LIMIT 3")]
-    for memory in others:
-        edit(source, "UPDATE node_embeddings SET model = 'all-MiniLM-L6-v2' WHERE node_id = ?", (memory,))
-    report = copy(source, database)
-
-    error = only_error(report)
-    assert error.kind is Kind.OTHER_MODEL
-    assert error.copied
-    assert "3 embeddings" in error.message
-    assert "all-MiniLM-L6-v2" in error.message
-    assert report.memories_copied == 30
-    empty = {str(row[0]) for row in database.rows("SELECT id FROM knowledge_nodes WHERE embedding IS NULL")}
-    assert set(others) <= empty
-
-
-def test_what_has_no_destination_is_named(sources: Sources, database: Database) -> None:
-    source = sources.published(13)
-    report = copy(source, database)
-    for name, number in report.left_behind.items():
-        table, _, column = name.partition(".")
-        assert query(source, f'SELECT count({column or "*"}) FROM "{table}"')[0][0] == number, name
-    assert report.left_behind.items() >= {"intentions": 12, "insights": 8, "memory_access_log": 30}.items()
-    assert "memory_connections.activation_count" in report.left_behind
-    assert not set(report.left_behind) & {"knowledge_nodes", "node_embeddings", "memory_connections", "users",
-                                          "schema_version", "knowledge_fts", "knowledge_fts_data"}  # fmt: skip
-
-
-# The report, the watcher, the log
-
-
-def test_report_as_json(sources: Sources, database: Database, tmp_path: Path) -> None:
-    source = sources.seed()
-    edit(source, "UPDATE knowledge_nodes SET metadata = 'secret plans' WHERE id = ?", (memory_ids(source)[3],))
-    report = copy(source, Dsn(dict(database.dsn.parameters) | {"password": "hunter2canary"}), batch_size=9)
-    document = json.loads(report.to_json())
-
-    model = {"name": SMALL_SPEC.model_name, "dimension": 8, "hash": SMALL_SPEC.model_hash}
-    assert document["format"] == "vestige-tui/report/1"
-    assert document["dry_run"] is False
-    assert document["outcome"] == "errors"
-    assert document["source"] == {"path": str(source), "layout": "seed", "version": 15, "model": model}
-    assert document["destination"]["model"] == model
-    assert document["destination"]["server_version"] == database.value("SHOW server_version").split()[0]
-    assert document["destination"]["pgvector_version"] == database.value(
-        "SELECT extversion FROM pg_extension WHERE extname = 'vector'"
-    )
-    assert document["plan"] == {
-        "batch_size": 9, "max_connections": 4, "allow_source_upgrade": False, "upgrade_copy": False,
-    }  # fmt: skip
-    assert document["memories_copied"] == document["scheduling_rows"] == 30
-    assert document["users_copied"] == 4
-    assert tuple(document["tables"]) == TABLES
-    seconds = document["tables"]["knowledge_nodes"].pop("seconds")
-    assert seconds > 0
-    assert document["tables"]["knowledge_nodes"] == {
-        "source": 30, "read": 30, "inserted": 30, "already_present": 0, "failed": 0, "repaired": 1,
-    }  # fmt: skip
-    assert document["errors"] == [
-        {
-            "table": "knowledge_nodes",
-            "row": memory_ids(source)[3],
-            "field": "metadata",
-            "kind": "malformed_json",
-            "message": "metadata is not valid JSON",
-            "copied": True,
-        }
-    ]
-    assert document["left_behind"] == {}
-    assert datetime.fromisoformat(document["started_at"]).tzinfo is UTC
-    assert document["duration_ms"] > 0
-    assert "hunter2canary" not in report.to_json()
-    assert "secret plans" not in report.to_json()
-
-
-def test_a_watcher_is_told_everything_in_order(small_source: Path, database: Database) -> None:
-    ids = memory_ids(small_source)
-    edit(small_source, "UPDATE knowledge_nodes SET metadata = '{' WHERE id = ?", (ids[0],))
-    seen: list[events.Event] = []
-    report = copy(small_source, database, on_event=seen.append, batch_size=8)
-
-    assert [event.phase for event in seen if isinstance(event, events.PhaseStarted)] == [
-        events.Phase.SOURCE, events.Phase.DESTINATION, events.Phase.PREPARE, events.Phase.COPY, events.Phase.INDEXES,
-    ]  # fmt: skip
-    (planned,) = [event for event in seen if isinstance(event, events.TablesPlanned)]
-    assert planned.totals == counts(report, "source")
-    finished = [event.table for event in seen if isinstance(event, events.TableFinished)]
-    assert sorted(finished) == sorted(TABLES)
-    assert max(map(finished.index, ("users", "groups"))) < finished.index("group_memberships")
-    assert finished.index("users") < finished.index("knowledge_nodes")
-    assert finished.index("knowledge_nodes") < min(map(finished.index, ("scheduling", "edges", "review_events")))
-    memories = [event for event in seen if isinstance(event, events.TableProgress) and event.table == "knowledge_nodes"]
-    assert [event.read for event in memories] == [8, 16, 24, 30]
-    assert [event.inserted for event in memories] == [8, 16, 24, 30]
-    assert [event.error for event in seen if isinstance(event, events.RowTrouble)] == report.errors
-    built = {event.name: event for event in seen if isinstance(event, events.IndexProgress)}
-    assert sorted(event.position for event in built.values()) == list(range(1, len(built) + 1))
-    assert {event.total for event in built.values()} == {len(built)}
-    assert "idx_knowledge_nodes_embedding_hnsw" in built
-
-
-def test_cancelling_ends_after_what_is_in_flight_and_the_next_run_completes(
-    sources: Sources, database: Database
-) -> None:
-    source = sources.seed(replace(SMALL_SPEC, memories=200))
-    cancel = threading.Event()
-
-    def watch(event: events.Event) -> None:
-        if isinstance(event, events.TableProgress) and event.table == "knowledge_nodes":
-            cancel.set()
-
-    report = copy(source, database, on_event=watch, cancel=cancel, batch_size=2, max_connections=1)
-    assert report.outcome is Outcome.CANCELLED
-    arrived = report.tables["knowledge_nodes"].inserted
-    assert 2 <= arrived < 100
-    assert report.tables["knowledge_nodes"].read == arrived
-    assert report.scheduling_rows == 0
-    there = {str(row[0]) for row in database.rows("SELECT id FROM knowledge_nodes")}
-    assert there == set(memory_ids(source)[:arrived])
-
-    finished = copy(source, database)
-    assert finished.outcome is Outcome.CLEAN
-    assert finished.tables["knowledge_nodes"].inserted == 200 - arrived
-    assert_equal_everywhere(source, database)
-
-
-def test_cancelled_before_it_began(small_source: Path, database: Database) -> None:
-    cancel = threading.Event()
-    cancel.set()
-    before = fingerprint(database)
-    assert copy(small_source, database, cancel=cancel).outcome is Outcome.CANCELLED
-    assert fingerprint(database) == before
-
-
-@pytest.mark.parametrize(("table", "connections"), [("knowledge_nodes", 1), ("knowledge_nodes", 4), ("edges", 4)])
-def test_a_lost_connection_ends_the_run_and_the_next_one_completes(
-    sources: Sources, database: Database, table: str, connections: int
-) -> None:
-    source = sources.seed(replace(SMALL_SPEC, memories=200, edges=200))
-    cut = threading.Event()
-
-    def watch(event: events.Event) -> None:
-        if isinstance(event, events.TableProgress) and event.table == table and not cut.is_set():
-            cut.set()
-            database.execute(
-                "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
-                " WHERE datname = current_database() AND pid <> pg_backend_pid()"
-            )
-
-    with pytest.raises(DestinationError) as caught:
-        copy(source, database, on_event=watch, batch_size=2, max_connections=connections)
-    assert "What had arrived stays" in caught.value.means
-    report = caught.value.report
-    assert report is not None
-    assert report.outcome is Outcome.FAILED
-    arrived = database.value(f"SELECT count(*) FROM {table}")
-    assert 2 <= report.tables[table].inserted <= arrived < 200
-
-    finished = copy(source, database)
-    assert finished.outcome is Outcome.CLEAN
-    assert finished.tables[table].already_present == arrived
-    assert_equal_everywhere(source, database)
-
-
-def test_log_has_the_parameters_the_counts_and_no_secret(
-    sources: Sources, database: Database, caplog: pytest.LogCaptureFixture
-) -> None:
-    source = sources.seed(SampleSpec(memories=2_100, edges=0, review_events=0, dimension=4))
-    chosen = memory_ids(source)[10]
-    edit(source, "UPDATE knowledge_nodes SET metadata = '{\"diary\": secret' WHERE id = ?", (chosen,))
-    caplog.set_level(logging.INFO, logger="vestige_tui.core")
-    copy(source, Dsn(dict(database.dsn.parameters) | {"password": "hunter2canary"}))
-
-    text = caplog.text
-    assert f"source: {source.as_uri()}?mode=ro" in text
-    assert "destination: postgresql://" in text
-    assert "batch_size: 500" in text
-    batches = [record.getMessage() for record in caplog.records if "batch committed" in record.getMessage()]
-    assert [int(message.rpartition("=")[2]) // 1_000 for message in batches] == [1, 2]
-    (warning,) = [record for record in caplog.records if record.levelno == logging.WARNING]
-    assert chosen in warning.getMessage()
-    assert "metadata is not valid JSON" in warning.getMessage()
-    assert "memories_copied=2100" in caplog.records[-1].getMessage()
-    assert "errors=1" in caplog.records[-1].getMessage()
-    assert "hunter2canary" not in text
-    assert "diary" not in text
-
-
-def test_with_and_without_a_watcher_the_same_is_reported(
-    sources: Sources, database: Database, other_database: Database
-) -> None:
-    source = sources.seed(SampleSpec(memories=40, edges=10, review_events=10, dimension=4, broken_rows=True))
-
-    def told(report: MigrationReport) -> tuple[list[RowError], list[dict[str, int]]]:
-        return report.errors, [counts(report, field) for field in ("read", "inserted", "already_present", "failed")]
-
-    assert told(copy(source, database)) == told(copy(source, other_database, on_event=lambda event: None))
 
 
 def test_postgresql_16(small_source: Path, server16: Server) -> None:

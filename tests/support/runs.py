@@ -6,6 +6,8 @@ import threading
 from pathlib import Path
 from typing import Any
 
+from tests.support.destination import read_tables
+from tests.support.expected import BOOTSTRAP_USER, expected_tables
 from tests.support.servers import Database
 from vestige_tui.core import events
 from vestige_tui.core.copier import run_sqlite_to_postgres
@@ -65,6 +67,17 @@ def assert_adds_up(report: MigrationReport) -> None:
         assert getattr(report, COUNTER_OF[name]) == table.inserted + table.already_present, (name, table)
     if report.outcome in (Outcome.CLEAN, Outcome.ERRORS):
         assert (report.outcome is Outcome.ERRORS) == bool(report.errors)
+
+
+def assert_equal_everywhere(source: Path, database: Database, schema: str = "public") -> None:
+    """Every row of the source is at the destination, every column of it equal, and nothing else is there."""
+    wanted, found = expected_tables(source), read_tables(database, schema)
+    bootstrap = found["users"].pop((BOOTSTRAP_USER,))
+    assert (bootstrap["handle"], bootstrap["display_name"], bootstrap["metadata"]) == ("local", "Local User", {})
+    for table in TABLES:
+        assert found[table].keys() == wanted[table].keys(), table
+        for key, row in wanted[table].items():
+            assert found[table][key] == row, (table, key)
 
 
 def counts(report: MigrationReport, field: str) -> dict[str, int]:
