@@ -118,7 +118,7 @@ def test_a_cancelled_copy_is_completed_by_the_next(
         assert app.state.report.outcome is Outcome.CANCELLED
         assert 0 < _memories(database) < LONG_SPEC.memories
         await pilot.press("ctrl+n")
-        await shown(pilot, "All 300 memories have arrived")
+        await shown(pilot, "All 600 memories have arrived")
         await shown(pilot, "were there before")
 
     walk(scenario, home, chosen(source, database), first=Step.PREVIEW)

@@ -204,7 +204,7 @@ def test_a_server_that_dies_is_told_and_the_next_run_completes(
         await on_screen(pilot, "ReportScreen")
         other_database.execute(f"ALTER DATABASE {database.name} ALLOW_CONNECTIONS true")
         await pilot.press("ctrl+n")
-        await shown(pilot, "All 300 memories have arrived")
+        await shown(pilot, "All 600 memories have arrived")
 
     walk(scenario, home, chosen(source, database), first=Step.PREVIEW)
     assert _memories(database) == LONG_SPEC.memories

@@ -32,8 +32,8 @@ from vestige_tui.screens.steps import Step
 BROKEN_SPEC = replace(SMALL_SPEC, memories=60, broken_rows=True)
 """60 memories, twelve of them broken."""
 
-LONG_SPEC = replace(SMALL_SPEC, memories=300)
-"""Many batches, where a batch is ten rows."""
+LONG_SPEC = replace(SMALL_SPEC, memories=600)
+"""Sixty batches, where a batch is ten rows: more than four connections have under way at once."""
 
 
 class _StartingAt(VestigeApp):
