@@ -319,5 +319,6 @@ def test_every_kind_was_seen() -> None:
     told_by_memories = {case.kind for case in MEMORIES if case.kind}
     told_elsewhere = {
         Kind.DUPLICATE_ID, Kind.ALREADY_TAKEN, Kind.BAD_NUMBER, Kind.OTHER_MODEL, Kind.REFUSED_BY_SERVER,
+        Kind.DANGLING_REFERENCE,
     }  # fmt: skip
     assert told_by_memories | told_elsewhere == set(Kind)
