@@ -40,7 +40,7 @@ from vestige_tui.core.report import MigrationReport, Outcome
 
 pytestmark = pytest.mark.filterwarnings("ignore")  # psycopg's pool tells of every connection that it throws away
 
-MEMORIES, DIMENSION, BATCH = 8_000, 32, 80
+MEMORIES, DIMENSION, BATCH = 20_000, 32, 200
 """A hundred batches of memories, and as many of schedules."""
 
 
@@ -54,13 +54,13 @@ class Undisturbed:
 
 @pytest.fixture(scope="module")
 def undisturbed(tmp_path_factory: pytest.TempPathFactory, cluster: Cluster) -> Undisturbed:
-    """8,000 memories, copied once without a disturbance, in other batches than the disturbed ones."""
+    """20,000 memories, copied once without a disturbance, in other batches than the disturbed ones."""
     return left_alone(tmp_path_factory.mktemp("bulk"), cluster, MEMORIES)
 
 
 @pytest.fixture(scope="module")
 def smaller(tmp_path_factory: pytest.TempPathFactory, cluster: Cluster) -> Undisturbed:
-    """The same with 2,000 memories."""
+    """The same with 5,000 memories."""
     return left_alone(tmp_path_factory.mktemp("smaller"), cluster, MEMORIES // 4)
 
 
@@ -76,8 +76,10 @@ def left_alone(folder: Path, cluster: Cluster, memories: int) -> Undisturbed:
 # Kill -9
 
 
-def test_ten_kills_at_random_moments(undisturbed: Undisturbed, tcp_database: Database) -> None:
-    """With one connection and with many; then a run that completes, and nothing tells it from one that was left alone."""
+def test_ten_kills_on_20000_memories(undisturbed: Undisturbed, tcp_database: Database) -> None:
+    """At random moments, with one connection and with many; then a run that completes, and nothing tells it from one
+    that was left alone.
+    """
     rng = random.Random(seed := random.SystemRandom().randrange(1_000_000))
     print(f"seed {seed}")
     killed = known = 0
