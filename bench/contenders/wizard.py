@@ -27,7 +27,7 @@ from vestige_tui.screens.steps import Step
 from vestige_tui.wizard import this_machine
 
 _SIZE = (120, 40)
-_TICK = 0.01  # seconds
+_TICK = 0.1  # seconds between two looks: they cost the copy some of the interpreter's time
 
 
 def run(task: Task) -> Measured:
