@@ -30,8 +30,8 @@ MOMENTS = {
     "sending": b"COPY ",
     "inserting": INSERT_MEMORIES,
     "committing": COMMIT,
-    "looking for indexes": b"FROM pg_index x JOIN",
     "building an index": b'CREATE INDEX "idx',
+    "enforcing a reference": b'_fkey" ENFORCED',
 }
 """What a run asks of the server in its course, by a part of the request."""
 
@@ -48,6 +48,7 @@ def completed(source: Path, database: Database, **options: Any) -> MigrationRepo
             time.sleep(0.1)
             continue
         assert report.outcome is Outcome.CLEAN
+        assert database.value("SELECT count(*) FROM pg_constraint WHERE contype = 'f' AND NOT convalidated") == 0
         return report
     raise AssertionError("the lock of a copy that is gone was never released")
 
