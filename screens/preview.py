@@ -19,7 +19,7 @@ from vestige_tui.screens.rows_dialog import RowsDialog
 from vestige_tui.screens.run import Run
 from vestige_tui.screens.state import rows_in_source
 from vestige_tui.screens.steps import Step
-from vestige_tui.screens.widgets.notice import Notice
+from vestige_tui.screens.widgets.notice import Notice, Tone
 from vestige_tui.screens.widgets.progress_bars import bar_parts, phase_words
 
 _MARGIN = 2  # columns for the scroll bar
@@ -142,6 +142,8 @@ and your file is never written to.
             for selector in ("#counts", "#estimate", "#trouble", "#left-behind"):
                 self._fill(selector, Content(""))
         elif report is not None:
+            if report.notices:
+                self.query_one("#notice", Notice).say(Tone.WARNING, *report.notices)
             self._fill("#counts", preview_report.counts(report))
             self._fill("#estimate", Content(preview_report.estimate(report)))
             self._fill("#trouble", preview_report.trouble(report, self._width))

@@ -186,3 +186,15 @@ def test_a_preview_that_fails_can_be_tried_again(home: Path, small_source: Path,
         await ready(pilot)
 
     walk(scenario, home, state, first=Step.PREVIEW)
+
+
+def test_the_preview_says_what_would_stop_a_copy(home: Path, small_source: Path, database: Database) -> None:
+    state = chosen(small_source, database)
+    database.execute(f"ALTER DATABASE {database.name} SET default_transaction_read_only = on")
+
+    async def scenario(app: VestigeApp, pilot: Pilot[None]) -> None:
+        await on_screen(pilot, "PreviewScreen")
+        await ready(pilot)
+        await shown(pilot, "A copy would be refused")
+
+    walk(scenario, home, state, first=Step.PREVIEW)
