@@ -17,7 +17,7 @@ from hypothesis import HealthCheck, settings
 sys.path.append(str(Path(__file__).parent.parent))  # for `tests.support`, also where pytest is not run as a module
 
 from tests.support.fields import Fields
-from tests.support.runs import copy
+from tests.support.runs import fill
 from tests.support.servers import Database, Server, default_server, embedded_server
 from tests.support.sources import SEED_SPEC, SMALL_SPEC, Sources
 
@@ -66,9 +66,8 @@ def database(server: Server) -> Iterator[Database]:
 @pytest.fixture(scope="session")
 def copied(server: Server, source_cache: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Database]:
     """Where the small source was copied to, for ``copied_database`` alone."""
-    source = Sources(source_cache, tmp_path_factory.mktemp("copied")).seed(SMALL_SPEC)
     with server.database() as fresh:
-        assert copy(source, fresh).memories_copied == SMALL_SPEC.memories
+        fill(fresh, Sources(source_cache, tmp_path_factory.mktemp("copied")))
         yield fresh
 
 

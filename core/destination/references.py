@@ -74,7 +74,7 @@ def pending(destination: Destination) -> Iterator[PendingReference]:
                 yield PendingReference(name, reference)
 
 
-def enforce(connection: Connection, destination: Destination, pending: PendingReference) -> None:
+def enforce(connection: Connection, destination: Destination, marked: PendingReference) -> None:
     """Have the server check a reference for all rows that are there, and enforce it from then on.
 
     Raises ``psycopg.Error``: ``ForeignKeyViolation`` where rows refer to what somebody has removed,
@@ -83,7 +83,7 @@ def enforce(connection: Connection, destination: Destination, pending: PendingRe
     with connection.transaction():
         connection.execute("SET LOCAL statement_timeout = 0")
         connection.execute(sql.SQL("SET LOCAL lock_timeout = {}").format(LOCK_WAIT_MS))
-        _alter(connection, destination.schema, pending.table, pending.reference, state="ENFORCED", mark=None)
+        _alter(connection, destination.schema, marked.table, marked.reference, state="ENFORCED", mark=None)
 
 
 def _alter(
@@ -108,9 +108,9 @@ def _alter(
         connection.execute(sql.SQL(statement).format(**names))
 
 
-def dangling_rows(connection: Connection, destination: Destination, pending: PendingReference) -> RowError:
+def dangling_rows(connection: Connection, destination: Destination, marked: PendingReference) -> RowError:
     """The one error that stands for all rows of a table that refer to what is not there. Raises ``psycopg.Error``."""
-    table, reference = pending.table, pending.reference
+    table, reference = marked.table, marked.reference
     parent = BY_NAME[reference.table]
     query = sql.SQL("SELECT count(*) FROM {} c WHERE NOT EXISTS (SELECT FROM {} p WHERE {})").format(
         sql.Identifier(destination.schema, table),

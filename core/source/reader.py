@@ -11,6 +11,7 @@ import sqlite3
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from itertools import chain
+from typing import Any
 
 from vestige_tui.core import convert, wire
 from vestige_tui.core.report import RowError
@@ -183,9 +184,9 @@ def _sizer(source: ResolvedSource) -> Callable[[Sequence[Values]], int]:
     chosen = getter(long_values(source))
 
     def size(rows: Sequence[Values]) -> int:
-        values = [*filter(None, chain.from_iterable(map(chosen, rows)))]
+        values: list[Any] = [*filter(None, chain.from_iterable(map(chosen, rows)))]
         try:
-            return least * len(rows) + sum(map(len, values))  # type: ignore[arg-type]
+            return least * len(rows) + sum(map(len, values))
         except TypeError:  # a number where text belongs
             return least * len(rows) + sum(len(value) for value in values if isinstance(value, str | bytes))
 

@@ -14,7 +14,7 @@ import pytest
 from tests.core.test_references import NOBODY, WANTED, at, references, unenforced
 from tests.support.hostile import overwrite_page
 from tests.support.runs import copy
-from tests.support.servers import Database, Server
+from tests.support.servers import Database
 from tests.support.sources import Sources, edit, memory_ids
 from vestige_tui.core import events, loading
 from vestige_tui.core.errors import REFERENCES_PENDING, DestinationError
@@ -22,11 +22,7 @@ from vestige_tui.core.events import Phase
 from vestige_tui.core.kinds import Kind
 from vestige_tui.core.report import NIL_UUID, MigrationReport, Outcome
 
-
-@pytest.fixture(autouse=True)
-def _can_enforce_later(server: Server) -> None:
-    if server.version < 18:
-        pytest.skip("this server cannot enforce a reference later on: it does so from the start")
+pytestmark = pytest.mark.usefixtures("can_enforce_later")
 
 
 @contextmanager

@@ -43,10 +43,7 @@ WANTED = {
 NOBODY = "99999999-9999-4999-8999-999999999999"
 
 
-@pytest.fixture(autouse=True)
-def _can_enforce_later(server: Server) -> None:
-    if server.version < 18:
-        pytest.skip("this server cannot enforce a reference later on: it does so from the start")
+pytestmark = pytest.mark.usefixtures("can_enforce_later")
 
 
 def references(database: Database) -> dict[str, tuple[str, str]]:

@@ -9,6 +9,7 @@ from typing import Any
 from tests.support.destination import read_tables
 from tests.support.expected import BOOTSTRAP_USER, expected_tables
 from tests.support.servers import Database
+from tests.support.sources import SMALL_SPEC, Sources
 from vestige_tui.core import events
 from vestige_tui.core.copier import run_sqlite_to_postgres
 from vestige_tui.core.destination.dsn import Dsn
@@ -78,6 +79,11 @@ def assert_equal_everywhere(source: Path, database: Database, schema: str = "pub
         assert found[table].keys() == wanted[table].keys(), table
         for key, row in wanted[table].items():
             assert found[table][key] == row, (table, key)
+
+
+def fill(database: Database, sources: Sources) -> None:
+    """Copy the small source into an empty database, from which others are cloned."""
+    assert copy(sources.seed(SMALL_SPEC), database).memories_copied == SMALL_SPEC.memories
 
 
 def counts(report: MigrationReport, field: str) -> dict[str, int]:
