@@ -58,13 +58,15 @@ def _tls(found: Probe) -> Content | str:
     if found.tls is not None:
         return plain(found.tls)
     if found.local:
-        return "not needed: a socket of this machine"
+        return "not needed: the connection stays on this machine"
     return Content.assemble(_WARNING, "none: memories and password cross the network readable")
 
 
 def _privileges(found: Probe) -> Content | str:
     may = found.privileges
-    each = ((may.create, "create tables"), (may.temporary, "temporary tables"), (may.extension, "add pgvector"))
+    each = [(may.create, "create tables"), (may.temporary, "temporary tables")]
+    if not found.pgvector_installed:
+        each.append((may.extension, "add pgvector"))
     granted = ", ".join(name for has, name in each if has)
     lacking = ", ".join(name for has, name in each if not has)
     if not lacking:

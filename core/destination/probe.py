@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
+from ipaddress import ip_address
 
 import psycopg
 from psycopg import sql
@@ -38,10 +39,10 @@ class Privileges:
 class Probe:
     """What a test of a connection found.
 
-    ``tls`` is the protocol of the connection, None where it is not encrypted; ``local`` means a socket of this machine.
-    ``pgvector`` is the version that is installed in the database or, with ``pgvector_installed`` False, could be; None
-    where the server does not have it. ``rows`` counts the rows of each table of a copy that is there already, None
-    where they could not be counted in time. ``refusals`` are the reasons why no copy into it would start.
+    ``tls`` is the protocol of the connection, None where it is not encrypted; ``local`` means that it does not leave
+    this machine. ``pgvector`` is the version that is installed in the database or, with ``pgvector_installed`` False,
+    could be; None where the server does not have it. ``rows`` counts the rows of each table of a copy that is there
+    already, None where they could not be counted in time. ``refusals`` are the reasons why no copy into it would start.
     """
 
     server_version: str
@@ -86,7 +87,7 @@ def probe(dsn: Dsn) -> Probe:
             database=connection.info.dbname,
             user=connection.info.user,
             tls=(tls or "TLS") if connection.pgconn.ssl_in_use else None,
-            local=connection.info.host.startswith(("/", "@")),
+            local=stays_here(connection.info.host, connection.info.hostaddr),
             pgvector=version,
             pgvector_installed=installed,
             privileges=privileges,
@@ -127,6 +128,19 @@ def database_name(dsn: Dsn) -> str:
         if known := defaults.get(keyword):
             return known.decode()
     return _MAINTENANCE[0]
+
+
+def stays_here(host: str, address: str) -> bool:
+    """Whether what is sent to a server reaches no network: through a socket in the file system, or a loopback address.
+
+    ``host`` and ``address`` are what libpq says of a connection.
+    """
+    if host.startswith(("/", "@")):
+        return True
+    try:
+        return ip_address(address).is_loopback
+    except ValueError:
+        return False
 
 
 @contextmanager

@@ -10,7 +10,7 @@ import pytest
 
 from tests.support.servers import Database, Server
 from vestige_tui.core.destination.dsn import Dsn
-from vestige_tui.core.destination.probe import create_database, database_name, probe
+from vestige_tui.core.destination.probe import create_database, database_name, probe, stays_here
 from vestige_tui.core.errors import DestinationError, Obstacle
 
 
@@ -31,6 +31,27 @@ def test_a_probe_writes_nothing(database: Database) -> None:
     before = database.rows(catalog)
     probe(database.dsn)
     assert database.rows(catalog) == before
+
+
+@pytest.mark.parametrize(
+    ("host", "address", "stays"),
+    [
+        ("/run/postgresql", "", True),
+        ("@abstract", "", True),
+        ("localhost", "127.0.0.1", True),
+        ("localhost", "::1", True),
+        ("db.example", "192.0.2.7", False),
+        ("db.example", "2001:db8::7", False),
+        ("localhost.example", "", False),
+    ],
+)
+def test_what_stays_on_this_machine(host: str, address: str, stays: bool) -> None:
+    assert stays_here(host, address) is stays
+
+
+def test_a_connection_over_loopback_stays_on_this_machine(tcp_database: Database) -> None:
+    found = probe(tcp_database.dsn)
+    assert (found.local, found.tls) == (True, None)
 
 
 def test_what_is_there_is_counted(database: Database) -> None:
