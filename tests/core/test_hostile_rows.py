@@ -323,6 +323,17 @@ def test_vectors_of_another_model(sources: Sources, database: Database) -> None:
     assert {key for key, row in found.items() if row["embedding"]} == {(UUID(chosen),) for chosen in ids[5:]}
 
 
+def test_vectors_of_another_model_beside_one_of_no_memory(sources: Sources, database: Database) -> None:
+    """A vector whose memory is NULL hides none of the others."""
+    source = sources.published(13)
+    loosen(source, "node_embeddings")
+    ids = [row[0] for row in query(source, "SELECT node_id FROM node_embeddings ORDER BY node_id")]
+    put(source, "node_embeddings", "model", "all-MiniLM-L6-v2", "node_id", ids[0])
+    put(source, "node_embeddings", "node_id", None, "node_id", ids[1])
+    error = only_error(foretold_and_copied(source, database))
+    assert (error.kind, error.message.split()[0]) == (Kind.OTHER_MODEL, "1")
+
+
 def test_no_vector_is_dropped_without_a_word(sources: Sources, database: Database) -> None:
     """Whatever stands where the model's name belongs: its vectors either arrive or are counted in an error."""
     source = sources.published(13)
