@@ -10,6 +10,7 @@ from psycopg import sql
 
 from vestige_tui.core.destination.connect import Connection, behind_pooler
 from vestige_tui.core.destination.registry import read_registered, stamped_dimension
+from vestige_tui.core.destination.relations import FoundColumn, FoundTable, read_tables, with_rows
 from vestige_tui.core.errors import RefusedError, SchemaMismatchError
 from vestige_tui.core.model import ModelSignature
 from vestige_tui.core.tables import BY_NAME, Column, Table
@@ -18,47 +19,14 @@ MIN_SERVER_VERSION = 16_00_00
 MIN_PGVECTOR = (0, 5)
 
 REGISTRY = "embedding_model"
-PENDING = "vestige-tui: enforced when the copy is complete"
-"""The comment on a reference that the server does not enforce yet: see ``references``."""
-
 REGISTRY_COLUMNS = ("id", "name", "dimension", "hash")
-
-
-@dataclass(frozen=True, slots=True)
-class FoundColumn:
-    """A column as the catalog has it; ``filled`` means that an INSERT may leave it out, ``generated`` that it must."""
-
-    type: str
-    not_null: bool
-    filled: bool
-    generated: bool
-
-
-@dataclass(frozen=True, slots=True)
-class FoundTable:
-    """A table as the catalog has it; ``constraints`` maps a constraint's name to its columns.
-
-    ``plain`` tells that it is a table without row-level security for this role, so that a ``COPY`` into it does what an
-    ``INSERT`` would; ``has_rules`` that ``ON CONFLICT`` does not work with it. ``pending`` names the constraints that
-    are references which the server does not enforce yet.
-    """
-
-    columns: Mapping[str, FoundColumn]
-    key: tuple[str, ...]
-    constraints: Mapping[str, tuple[str, ...]]
-    plain: bool
-    has_rules: bool
-    pending: frozenset[str]
-
-    def takes_copy(self, table: Table) -> bool:
-        """Whether fields in binary form can be copied straight into it: the types have to be the very same."""
-        return self.plain and all(self.columns[column.name].type == column.type.sql for column in table.columns)
 
 
 @dataclass(frozen=True, slots=True)
 class Destination:
     """A PostgreSQL database seen by a copy. ``vector_schema`` is None where pgvector is only available yet;
-    ``pooled`` tells that a session does not outlast a transaction; ``populated`` names the tables that have rows.
+    ``registry`` is the table that names the model; ``pooled`` tells that a session does not outlast a transaction;
+    ``populated`` names the tables that have rows.
     """
 
     schema: str
@@ -66,6 +34,7 @@ class Destination:
     pgvector_version: str
     vector_schema: str | None
     tables: Mapping[str, FoundTable]
+    registry: FoundTable | None
     registered: ModelSignature | None
     dimension: int | None
     pooled: bool
@@ -92,13 +61,13 @@ def inspect(connection: Connection) -> Destination:
     server_version = _check_server(connection)
     pgvector_version, vector_schema = _check_pgvector(connection)
     schema = _find_schema(connection)
-    tables = {name: table for name in BY_NAME if (table := read_table(connection, schema, name)) is not None}
-    registry = read_table(connection, schema, REGISTRY)
+    tables = read_tables(connection, schema, (*BY_NAME, REGISTRY))
+    registry = tables.pop(REGISTRY, None)
     lacking = [name for name in REGISTRY_COLUMNS if registry and name not in registry.columns]
     if lacking:
         differences = tuple(f"embedding_model.{name} is missing" for name in lacking)
         raise SchemaMismatchError(differences, schema=schema)
-    if registry and not _may(connection, schema, REGISTRY, "SELECT"):
+    if registry and not registry.may_read:
         raise RefusedError(
             "The role may not read the table embedding_model, which names the model of the vectors there.",
             remedy=f"Let its owner run: GRANT SELECT, INSERT ON {schema}.embedding_model TO the role.",
@@ -109,14 +78,11 @@ def inspect(connection: Connection) -> Destination:
         pgvector_version=pgvector_version,
         vector_schema=vector_schema,
         tables=tables,
+        registry=registry,
         registered=read_registered(connection, schema) if registry else None,
         dimension=stamped_dimension(connection, schema) if "knowledge_nodes" in tables else None,
         pooled=behind_pooler(connection),
-        populated=frozenset(
-            name
-            for name in tables
-            if not _may(connection, schema, name, "SELECT") or _has_rows(connection, schema, name)
-        ),
+        populated=with_rows(connection, schema, tables),
     )
 
 
@@ -144,7 +110,7 @@ def check_writable(connection: Connection, destination: Destination, model: Mode
         lacking.append("write at all: default_transaction_read_only is on for it")
     if not _flag(connection, "SELECT has_database_privilege(current_database(), 'TEMPORARY')"):
         lacking.append("create temporary tables (GRANT TEMPORARY ON DATABASE)")
-    complete = len(destination.tables) == len(BY_NAME) and _exists(connection, destination.schema, REGISTRY)
+    complete = len(destination.tables) == len(BY_NAME) and destination.registry is not None
     if not complete and not _flag(
         connection,
         "SELECT has_schema_privilege(%s, 'USAGE') AND has_schema_privilege(%s, 'CREATE')",  # a list means any of them
@@ -154,8 +120,8 @@ def check_writable(connection: Connection, destination: Destination, model: Mode
         lacking.append(f"create tables in schema {destination.schema} (GRANT USAGE, CREATE ON SCHEMA)")
     lacking += [
         f"read and insert into {name} (GRANT SELECT, INSERT)"
-        for name in destination.tables
-        if not all(_may(connection, destination.schema, name, privilege) for privilege in ("SELECT", "INSERT"))
+        for name, found in destination.tables.items()
+        if not (found.may_read and found.may_insert)
     ]
     if model is not None:
         lacking += _lacking_for_model(connection, destination)
@@ -168,11 +134,7 @@ def check_writable(connection: Connection, destination: Destination, model: Mode
 
 def _lacking_for_model(connection: Connection, destination: Destination) -> Iterable[str]:
     """What the role may not do of what registering a model needs."""
-    if (
-        destination.registered is None
-        and _exists(connection, destination.schema, REGISTRY)
-        and not _may(connection, destination.schema, REGISTRY, "INSERT")
-    ):
+    if destination.registered is None and destination.registry is not None and not destination.registry.may_insert:
         yield f"register the model in {REGISTRY} (GRANT INSERT)"
     if destination.dimension is None and "knowledge_nodes" in destination.tables:
         owns: LiteralString = (
@@ -257,20 +219,6 @@ def _find_schema(connection: Connection) -> str:
     return str(row[0])
 
 
-def _exists(connection: Connection, schema: str, table: str) -> bool:
-    return _flag(connection, "SELECT to_regclass(format('%%I.%%I', %s::text, %s::text)) IS NOT NULL", schema, table)
-
-
-def _may(connection: Connection, schema: str, table: str, privilege: str) -> bool:
-    query: LiteralString = "SELECT has_table_privilege(format('%%I.%%I', %s::text, %s::text), %s)"
-    return _flag(connection, query, schema, table, privilege)
-
-
-def _has_rows(connection: Connection, schema: str, table: str) -> bool:
-    query = sql.SQL("SELECT 1 FROM {} LIMIT 1").format(sql.Identifier(schema, table))
-    return connection.execute(query).fetchone() is not None
-
-
 def _flag(connection: Connection, query: LiteralString, *parameters: object) -> bool:
     """The answer to a query that asks one yes-or-no question."""
     row = connection.execute(query, parameters).fetchone()
@@ -281,54 +229,6 @@ def count_rows(connection: Connection, schema: str, table: str) -> int:
     """How many rows a table of the destination has."""
     row = connection.execute(sql.SQL("SELECT count(*) FROM {}").format(sql.Identifier(schema, table))).fetchone()
     return int(row[0]) if row else 0
-
-
-def read_table(connection: Connection, schema: str, name: str) -> FoundTable | None:
-    """Columns, key and constraints of a table, None where there is none."""
-    if not _exists(connection, schema, name):
-        return None
-    relation = f"{quote_identifier(connection, schema)}.{quote_identifier(connection, name)}"
-    columns = connection.execute(
-        """SELECT a.attname, CASE WHEN t.typname = 'vector' THEN 'vector' ELSE format_type(a.atttypid, NULL) END,
-                  a.attnotnull, a.atthasdef OR a.attidentity <> '' OR a.attgenerated <> '',
-                  a.attidentity = 'a' OR a.attgenerated <> ''
-           FROM pg_attribute a JOIN pg_type t ON t.oid = a.atttypid
-           WHERE a.attrelid = %s::regclass AND a.attnum > 0 AND NOT a.attisdropped""",
-        (relation,),
-    ).fetchall()
-    keys = connection.execute(
-        """SELECT array_agg(a.attname ORDER BY k.position)::text[] FROM pg_index i
-           CROSS JOIN unnest(i.indkey) WITH ORDINALITY AS k(attnum, position)
-           JOIN pg_attribute a ON a.attrelid = i.indrelid AND a.attnum = k.attnum
-           WHERE i.indrelid = %s::regclass AND i.indisprimary""",
-        (relation,),
-    ).fetchone()
-    constraints = connection.execute(
-        """SELECT c.conname, array_agg(a.attname)::text[],
-                  coalesce(obj_description(c.oid, 'pg_constraint') = %s AND c.contype = 'f', false)
-           FROM pg_constraint c JOIN pg_attribute a ON a.attrelid = c.conrelid AND a.attnum = ANY (c.conkey)
-           WHERE c.conrelid = %s::regclass GROUP BY c.oid""",
-        (PENDING, relation),
-    ).fetchall()
-    plain: LiteralString = (
-        "SELECT relkind IN ('r', 'p') AND NOT row_security_active(oid) FROM pg_class WHERE oid = %s::regclass"
-    )
-    rules: LiteralString = (
-        "SELECT EXISTS (SELECT FROM pg_rewrite WHERE ev_class = %s::regclass AND ev_type IN ('2', '3'))"
-    )
-    return FoundTable(
-        columns={name: FoundColumn(*rest) for name, *rest in columns},
-        key=tuple(keys[0] or ()) if keys else (),
-        constraints={name: tuple(names) for name, names, _ in constraints},
-        plain=_flag(connection, plain, relation),
-        has_rules=_flag(connection, rules, relation),
-        pending=frozenset(name for name, _, is_pending in constraints if is_pending),
-    )
-
-
-def quote_identifier(connection: Connection, name: str) -> str:
-    """A name as the server would have to read it in text."""
-    return sql.Identifier(name).as_string(connection)
 
 
 def _differences(table: Table, found: FoundTable) -> Iterable[str]:

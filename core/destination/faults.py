@@ -6,8 +6,8 @@ from collections.abc import Callable, Sequence
 
 import psycopg
 
-from vestige_tui.core.destination.catalog import FoundTable
 from vestige_tui.core.destination.failures import kind_of
+from vestige_tui.core.destination.relations import FoundTable
 from vestige_tui.core.kinds import Kind
 from vestige_tui.core.report import RowError
 from vestige_tui.core.source.records import Record, row_label

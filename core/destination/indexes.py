@@ -123,15 +123,18 @@ def observe(observer: Connection, builder: Connection) -> Observed:
 
 
 def _build(connection: Connection, destination: Destination, index: Index, *, modest: bool = False) -> None:
+    if modest:
+        name, value = "max_parallel_maintenance_workers", "0"
+    else:
+        name, value = "maintenance_work_mem", f"{build_memory(connection, destination, index)}MB"
+    statements = (
+        sql.SQL("SET LOCAL statement_timeout = 0"),
+        sql.SQL("SET LOCAL {} = {}").format(sql.Identifier(name), value),
+        sql.SQL("DROP INDEX IF EXISTS {}").format(sql.Identifier(destination.schema, index.name)),
+        _definition(destination, index),
+    )
     with connection.transaction():
-        connection.execute("SET LOCAL statement_timeout = 0")
-        if modest:
-            connection.execute("SET LOCAL max_parallel_maintenance_workers = 0")
-        else:
-            memory = build_memory(connection, destination, index)
-            connection.execute(sql.SQL("SET LOCAL maintenance_work_mem = {}").format(f"{memory}MB"))
-        connection.execute(sql.SQL("DROP INDEX IF EXISTS {}").format(sql.Identifier(destination.schema, index.name)))
-        connection.execute(_definition(destination, index))
+        connection.execute(sql.SQL(";\n").join(statements))
 
 
 def build_memory(connection: Connection, destination: Destination, index: Index) -> int:

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import psycopg
 from psycopg import sql
 
 from vestige_tui.core.destination.catalog import Destination, inspect
 from vestige_tui.core.destination.connect import Connection
 from vestige_tui.core.destination.indexes import drop_premature
-from vestige_tui.core.destination.references import suspend
-from vestige_tui.core.destination.registry import register_model
-from vestige_tui.core.destination.schema import create_missing_tables
+from vestige_tui.core.destination.references import suspensions
+from vestige_tui.core.destination.registry import registration
+from vestige_tui.core.destination.schema import missing_tables
 from vestige_tui.core.errors import RefusedError
 from vestige_tui.core.model import ModelSignature
 from vestige_tui.core.tables import TABLES
@@ -21,16 +23,12 @@ def prepare(connection: Connection, destination: Destination, model: ModelSignat
 
     Raises ``RefusedError`` where the role may not create it; nothing has been written then.
     """
+    statements = _statements(destination, model, connection.info.server_version)
     try:
         with connection.transaction():
-            vector_schema = destination.vector_schema or _create_extension(connection, destination.schema)
-            create_missing_tables(connection, destination.schema, vector_schema, destination.present)
-            if not destination.present:
-                suspend(connection, destination.schema, TABLES)
             if "knowledge_nodes" in destination.present - destination.populated:
                 drop_premature(connection, destination)
-            if model is not None:
-                register_model(connection, destination.schema, vector_schema, model)
+            connection.execute(sql.SQL(";\n").join(statements))
     except psycopg.errors.InsufficientPrivilege as error:
         raise RefusedError(
             f"The role may not create what a copy needs: {error.diag.message_primary}.",
@@ -40,6 +38,16 @@ def prepare(connection: Connection, destination: Destination, model: ModelSignat
     return inspect(connection)
 
 
-def _create_extension(connection: Connection, schema: str) -> str:
-    connection.execute(sql.SQL("CREATE EXTENSION IF NOT EXISTS vector WITH SCHEMA {}").format(sql.Identifier(schema)))
-    return schema
+def _statements(
+    destination: Destination, model: ModelSignature | None, server_version: int
+) -> Iterator[sql.Composable]:
+    """What is to be done; sent together, since a server far away takes its time for each answer."""
+    schema = destination.schema
+    vector_schema = destination.vector_schema or schema
+    if destination.vector_schema is None:
+        yield sql.SQL("CREATE EXTENSION IF NOT EXISTS vector WITH SCHEMA {}").format(sql.Identifier(schema))
+    yield from missing_tables(schema, vector_schema, destination.present, registry=destination.registry is None)
+    if not destination.present:
+        yield from suspensions(server_version, schema, TABLES)
+    if model is not None:
+        yield from registration(schema, vector_schema, model, stamped=destination.dimension is not None)

@@ -14,10 +14,11 @@ from typing import Literal
 
 from psycopg import sql
 
-from vestige_tui.core.destination.catalog import PENDING, Destination
+from vestige_tui.core.destination.catalog import Destination
 from vestige_tui.core.destination.connect import Connection
 from vestige_tui.core.destination.faults import check, row_error
 from vestige_tui.core.destination.keys import KeyLookups
+from vestige_tui.core.destination.relations import PENDING
 from vestige_tui.core.kinds import Kind
 from vestige_tui.core.report import NIL_UUID, RowError
 from vestige_tui.core.source.reader import Batch
@@ -39,16 +40,15 @@ it; and it is less than ``deadlock_timeout``, so that of two who wait for each o
 _CAN_ENFORCE_LATER = 18_00_00
 
 
-def suspend(connection: Connection, schema: str, tables: Sequence[Table]) -> None:
-    """Have the server not enforce the references of these tables, which have no rows yet, and mark them.
+def suspensions(server_version: int, schema: str, tables: Sequence[Table]) -> Iterator[sql.Composed]:
+    """What has the server not enforce the references of these tables, which have no rows yet, and marks them.
 
-    Does nothing on a server that could not enforce them later on. Raises ``psycopg.Error``.
+    Nothing for a server that could not enforce them later on; ``server_version`` as libpq gives it.
     """
-    if connection.info.server_version < _CAN_ENFORCE_LATER:
-        return
-    for table in tables:
-        for reference in table.references:
-            _alter(connection, schema, table.name, reference, state="NOT ENFORCED", mark=PENDING)
+    if server_version >= _CAN_ENFORCE_LATER:
+        for table in tables:
+            for reference in table.references:
+                yield from _alterations(schema, table.name, reference, state="NOT ENFORCED", mark=PENDING)
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,32 +80,26 @@ def enforce(connection: Connection, destination: Destination, marked: PendingRef
     Raises ``psycopg.Error``: ``ForeignKeyViolation`` where rows refer to what somebody has removed,
     ``LockNotAvailable`` where somebody is at work with one of the two tables.
     """
+    statements = (
+        sql.SQL("SET LOCAL statement_timeout = 0"),
+        sql.SQL("SET LOCAL lock_timeout = {}").format(LOCK_WAIT_MS),
+        *_alterations(destination.schema, marked.table, marked.reference, state="ENFORCED", mark=None),
+    )
     with connection.transaction():
-        connection.execute("SET LOCAL statement_timeout = 0")
-        connection.execute(sql.SQL("SET LOCAL lock_timeout = {}").format(LOCK_WAIT_MS))
-        _alter(connection, destination.schema, marked.table, marked.reference, state="ENFORCED", mark=None)
+        connection.execute(sql.SQL(";\n").join(statements))
 
 
-def _alter(
-    connection: Connection,
-    schema: str,
-    table: str,
-    reference: Reference,
-    *,
-    state: Literal["ENFORCED", "NOT ENFORCED"],
-    mark: str | None,
-) -> None:
+def _alterations(
+    schema: str, table: str, reference: Reference, *, state: Literal["ENFORCED", "NOT ENFORCED"], mark: str | None
+) -> Iterator[sql.Composed]:
     names = {
         "table": sql.Identifier(schema, table),
         "constraint": sql.Identifier(reference.constraint(table)),
         "state": sql.SQL(state),
         "mark": sql.Literal(mark),
     }
-    for statement in (
-        "ALTER TABLE {table} ALTER CONSTRAINT {constraint} {state}",
-        "COMMENT ON CONSTRAINT {constraint} ON {table} IS {mark}",
-    ):
-        connection.execute(sql.SQL(statement).format(**names))
+    yield sql.SQL("ALTER TABLE {table} ALTER CONSTRAINT {constraint} {state}").format(**names)
+    yield sql.SQL("COMMENT ON CONSTRAINT {constraint} ON {table} IS {mark}").format(**names)
 
 
 def dangling_rows(connection: Connection, destination: Destination, marked: PendingReference) -> RowError:

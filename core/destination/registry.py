@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 from psycopg import sql
 
 from vestige_tui.core.destination.connect import Connection
@@ -16,23 +18,23 @@ def read_registered(connection: Connection, schema: str) -> ModelSignature | Non
     return ModelSignature(*row) if row else None
 
 
-def register_model(connection: Connection, schema: str, vector_schema: str, signature: ModelSignature) -> None:
-    """Write the one row of the registry where there is none, and stamp ``vector(N)`` where it is not stamped yet."""
-    connection.execute(
-        sql.SQL("INSERT INTO {} (id, name, dimension, hash) VALUES (1, {}, {}, {}) ON CONFLICT (id) DO NOTHING").format(
-            sql.Identifier(schema, "embedding_model"),
-            sql.Literal(signature.name),
-            sql.Literal(signature.dimension),
-            sql.Literal(signature.hash),
-        )
+def registration(
+    schema: str, vector_schema: str, signature: ModelSignature, *, stamped: bool
+) -> Iterator[sql.Composed]:
+    """What writes the one row of the registry where there is none, and stamps ``vector(N)`` where it is not."""
+    yield sql.SQL(
+        "INSERT INTO {} (id, name, dimension, hash) VALUES (1, {}, {}, {}) ON CONFLICT (id) DO NOTHING"
+    ).format(
+        sql.Identifier(schema, "embedding_model"),
+        sql.Literal(signature.name),
+        sql.Literal(signature.dimension),
+        sql.Literal(signature.hash),
     )
-    if stamped_dimension(connection, schema) is None:
-        connection.execute(
-            sql.SQL("ALTER TABLE {} ALTER COLUMN embedding TYPE {}({})").format(
-                sql.Identifier(schema, "knowledge_nodes"),
-                sql.Identifier(vector_schema, "vector"),
-                sql.Literal(signature.dimension),
-            )
+    if not stamped:
+        yield sql.SQL("ALTER TABLE {} ALTER COLUMN embedding TYPE {}({})").format(
+            sql.Identifier(schema, "knowledge_nodes"),
+            sql.Identifier(vector_schema, "vector"),
+            sql.Literal(signature.dimension),
         )
 
 

@@ -6,9 +6,10 @@ secondary indexes that ``indexes`` builds.
 
 from __future__ import annotations
 
+from collections.abc import Collection, Iterator
+
 from psycopg import sql
 
-from vestige_tui.core.destination.connect import Connection
 from vestige_tui.core.tables import BOOTSTRAP_USER_ID, TABLES, Column, PgType, Table
 
 SEARCHED_CHARACTERS = 100_000
@@ -42,8 +43,13 @@ _BOOTSTRAP_USER = """INSERT INTO {schema}.users (id, handle, display_name)
     VALUES ({id}, 'local', 'Local User') ON CONFLICT DO NOTHING"""
 
 
-def create_missing_tables(connection: Connection, schema: str, vector_schema: str, present: frozenset[str]) -> None:
-    """Create the tables that are not there, with what belongs to them, and the bootstrap user."""
+def missing_tables(
+    schema: str, vector_schema: str, present: Collection[str], *, registry: bool
+) -> Iterator[sql.Composed]:
+    """What creates the tables that are not ``present``, with what belongs to them, and the bootstrap user.
+
+    ``registry``: whether the table that names the model is missing too.
+    """
     names = {
         "schema": sql.Identifier(schema),
         "characters": sql.Literal(SEARCHED_CHARACTERS),
@@ -52,18 +58,13 @@ def create_missing_tables(connection: Connection, schema: str, vector_schema: st
     }
     for table in TABLES:
         if table.name not in present:
-            connection.execute(table_definition(table, schema, vector_schema))
-    if not _has_registry(connection, schema):  # where it is there, the role need not be allowed to make tables
-        connection.execute(REGISTRY.format(**names))
+            yield table_definition(table, schema, vector_schema)
+    if registry:  # where it is there, the role need not be allowed to make tables
+        yield REGISTRY.format(**names)
     if "knowledge_nodes" not in present:
         for statement in (_TAGS_TEXT, _SEARCH_COLUMN, _TOUCH, _TOUCH_TRIGGER):
-            connection.execute(sql.SQL(statement).format(**names))
-    connection.execute(sql.SQL(_BOOTSTRAP_USER).format(**names))
-
-
-def _has_registry(connection: Connection, schema: str) -> bool:
-    query = "SELECT to_regclass(format('%%I.%%I', %s::text, 'embedding_model')) IS NOT NULL"
-    return connection.execute(query, (schema,)).fetchone() == (True,)
+            yield sql.SQL(statement).format(**names)
+    yield sql.SQL(_BOOTSTRAP_USER).format(**names)
 
 
 def table_definition(table: Table, schema: str, vector_schema: str) -> sql.Composed:
