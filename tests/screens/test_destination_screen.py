@@ -69,7 +69,7 @@ def refuse(monkeypatch: pytest.MonkeyPatch, obstacle: Obstacle) -> None:
     """Every connection fails for this reason."""
 
     def answer(dsn: Dsn) -> object:
-        error = DestinationError(f"It failed. ({dsn.masked})", remedy="Do something.")
+        error = DestinationError(f"It failed at {obstacle.name}. ({dsn.masked})", remedy="Do something.")
         error.obstacle = obstacle
         raise error
 
@@ -149,40 +149,43 @@ def test_a_test_is_followed_by_using_it(home: Path, found: Path, answers: list[D
     app = play(scenario, used)
     assert [dsn.parameters["host"] for dsn in answers[:2]] == ["db.example", "elsewhere"]
     assert app.state.target is not None
-    assert used.recent.destination == "user=memory dbname=vestige host=elsewhere port=5432" or "elsewhere" in str(
-        used.recent.destination
-    )
+    assert "elsewhere" in str(used.recent.destination)
 
 
-@pytest.mark.parametrize(
-    ("obstacle", "advice"),
-    [
-        (Obstacle.WRONG_PASSWORD, "Check user and password"),
-        (Obstacle.NO_PASSWORD, "Type it into the field Password"),
-        (Obstacle.UNKNOWN_HOST, "how the host is spelt"),
-        (Obstacle.REFUSED, "listen_addresses"),
-        (Obstacle.TLS_REQUIRED, "Set TLS to “always”"),
-        (Obstacle.NO_ANSWER, "firewall"),
-        (Obstacle.DATABASE_MISSING, "F4 Create database"),
-        (Obstacle.NOT_ALLOWED, "pg_hba.conf"),
-        (Obstacle.NO_SLOT, "max_connections"),
-    ],
-)
-def test_each_failure_has_a_plain_answer(
-    home: Path, found: Path, monkeypatch: pytest.MonkeyPatch, obstacle: Obstacle, advice: str
-) -> None:
-    refuse(monkeypatch, obstacle)
+ADVICE = {
+    Obstacle.WRONG_PASSWORD: "Check user and password",
+    Obstacle.NO_PASSWORD: "Type it into the field Password",
+    Obstacle.UNKNOWN_HOST: "how the host is spelt",
+    Obstacle.REFUSED: "listen_addresses",
+    Obstacle.TLS_REQUIRED: "Set TLS to “always”",
+    Obstacle.NO_ANSWER: "firewall",
+    Obstacle.DATABASE_MISSING: "F4 Create database",
+    Obstacle.NOT_ALLOWED: "pg_hba.conf",
+    Obstacle.NO_SLOT: "max_connections",
+}
 
+
+FOCUSED = {
+    Obstacle.WRONG_PASSWORD: "#password",
+    Obstacle.NO_PASSWORD: "#password",
+    Obstacle.DATABASE_MISSING: "#create",
+}
+"""Where the operator goes on; elsewhere the focus stays where it was."""
+
+
+def test_each_failure_has_a_plain_answer(home: Path, found: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     async def scenario(app: VestigeApp, pilot: Pilot[None]) -> None:
         screen = await arrive(app, pilot)
         screen.query_one("#url", Input).value = f"postgresql://memory:{CANARY}@db.example/vestige"
-        await pilot.press("enter")
-        await shown(pilot, "It failed.")
-        await shown(pilot, advice)
-        assert CANARY not in "\n".join(screen_lines(app))
-        assert screen.primary_label == "Test connection"
-        if obstacle in (Obstacle.WRONG_PASSWORD, Obstacle.NO_PASSWORD):
-            assert screen.focused is screen.query_one("#password")
+        for obstacle, advice in ADVICE.items():
+            refuse(monkeypatch, obstacle)
+            screen.query_one("#url").focus()
+            await pilot.press("enter")
+            await shown(pilot, f"It failed at {obstacle.name}.")
+            await shown(pilot, advice)
+            assert CANARY not in "\n".join(screen_lines(app))
+            assert screen.primary_label == "Test connection"
+            assert screen.focused is screen.query_one(FOCUSED.get(obstacle, "#url")), obstacle
 
     play(scenario, machine(home))
 

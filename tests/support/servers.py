@@ -114,7 +114,9 @@ class Server:
         name = f"vestige_test_{os.getpid()}_{next(_numbers)}"
         with self.administer() as connection:
             connection.execute(
-                sql.SQL("CREATE DATABASE {} TEMPLATE {}").format(sql.Identifier(name), sql.Identifier(template))
+                sql.SQL("CREATE DATABASE {} TEMPLATE {} STRATEGY FILE_COPY").format(  # half the work of WAL_LOG
+                    sql.Identifier(name), sql.Identifier(template)
+                )
             )
         return name
 
