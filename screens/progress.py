@@ -14,6 +14,10 @@ _TELLING = 2.0
 """Seconds of copying before a pace is worth telling the time left by."""
 
 
+_STEADY = 0.3
+"""The same for a table's own pace: batches arrive by the group, and the first few would tell of any speed."""
+
+
 @dataclass(frozen=True, slots=True)
 class Pace:
     """How far a table, or several together, have come; ``timed`` rows took ``seconds``."""
@@ -30,7 +34,8 @@ class Pace:
     @property
     def rate(self) -> float:
         """Rows a second, 0 while nobody can tell."""
-        return self.timed / self.seconds if self.seconds > 0 else 0.0
+        steady = self.seconds >= _STEADY or (self.finished and self.seconds > 0)
+        return self.timed / self.seconds if steady else 0.0
 
     def __add__(self, other: Pace) -> Pace:
         return Pace(

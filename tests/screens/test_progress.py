@@ -52,7 +52,10 @@ def test_a_rate_counts_from_the_first_batch_on() -> None:
     clock.now += 3
     meter.take(TableProgress("knowledge_nodes", 500, 500, 0, 0))
     assert meter.progress.tables["knowledge_nodes"].rate == 0, "one batch alone tells no pace"
-    clock.now += 1
+    clock.now += 0.01
+    meter.take(TableProgress("knowledge_nodes", 1_000, 1_000, 0, 0))
+    assert meter.progress.tables["knowledge_nodes"].rate == 0, "nor does a group that arrives at once"
+    clock.now += 0.99
     meter.take(TableProgress("knowledge_nodes", 1_500, 1_500, 0, 0))
     assert meter.progress.tables["knowledge_nodes"].rate == 1_000
     meter.take(TableFinished("knowledge_nodes", 5.0))
