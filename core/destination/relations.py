@@ -66,7 +66,7 @@ _KEYS: LiteralString = """
     SELECT i.indrelid, a.attname::text
     FROM pg_index i CROSS JOIN unnest(i.indkey) WITH ORDINALITY AS k(attnum, position)
     JOIN pg_attribute a ON a.attrelid = i.indrelid AND a.attnum = k.attnum
-    WHERE i.indrelid = ANY (%s) AND i.indisprimary ORDER BY k.position"""
+    WHERE i.indrelid = ANY (%s) AND i.indisprimary AND k.position <= i.indnkeyatts ORDER BY k.position"""
 _CONSTRAINTS: LiteralString = """
     SELECT c.conrelid, c.conname::text, array_agg(a.attname)::text[],
            coalesce(obj_description(c.oid, 'pg_constraint') = %s AND c.contype = 'f', false)

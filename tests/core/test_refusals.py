@@ -402,6 +402,7 @@ def test_tables_that_differ_and_fit_all_the_same(small_source: Path, copied_data
         "ALTER TABLE scheduling ALTER COLUMN reps TYPE bigint",
         "ALTER TABLE groups ALTER COLUMN handle TYPE varchar(200)",
         "ALTER TABLE edges ALTER COLUMN weight DROP NOT NULL",
+        "ALTER TABLE domains DROP CONSTRAINT domains_pkey, ADD PRIMARY KEY (id) INCLUDE (label)",
         "DROP TABLE review_events",
         "TRUNCATE knowledge_nodes, users, groups, domains CASCADE",
     )
@@ -410,6 +411,9 @@ def test_tables_that_differ_and_fit_all_the_same(small_source: Path, copied_data
     assert (report.memories_copied, report.tables["knowledge_nodes"].inserted) == (30, 30)
     assert copied_database.value("SELECT count(*) FROM review_events") == 15
     assert copied_database.rows("SELECT DISTINCT tenant, note FROM knowledge_nodes") == [("x", None)]
+    copied_database.execute("DELETE FROM domains WHERE id = (SELECT min(id) FROM domains)")
+    domains = copy(small_source, copied_database).tables["domains"]
+    assert (domains.already_present, domains.inserted) == (2, 1)
 
 
 # One copy at a time
