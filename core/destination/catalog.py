@@ -236,6 +236,8 @@ def _differences(table: Table, found: FoundTable) -> Iterable[str]:
         yield from _column_differences(table, column, found.columns.get(column.name))
     if found.has_rules:
         yield f"{table.name} has rules for INSERT or UPDATE, with which INSERT … ON CONFLICT does not work"
+    if found.key_can_wait:
+        yield f"{table.name} has a DEFERRABLE primary key, with which INSERT … ON CONFLICT does not work"
     for name, extra in found.columns.items():
         if name not in table.column_names and extra.not_null and not extra.filled:
             yield f"{table.name}.{name} is an extra column that must be filled, and a copy has nothing for it"

@@ -74,10 +74,12 @@ def missing_indexes(connection: Connection, destination: Destination) -> tuple[I
            WHERE n.nspname = %s AND x.indisvalid""",
         (destination.schema,),
     ).fetchall()
-    names = {name for name, *_ in rows}
+    names = {(table, name) for name, table, *_ in rows}
     found = {(*facts, tuple(columns)) for _, *facts, columns in rows}
     return tuple(
-        index for index in wanted if index.name not in names and not found & _equals(index, destination.dimension or 0)
+        index
+        for index in wanted
+        if (index.table, index.name) not in names and not found & _equals(index, destination.dimension or 0)
     )
 
 
@@ -123,18 +125,29 @@ def observe(observer: Connection, builder: Connection) -> Observed:
 
 
 def _build(connection: Connection, destination: Destination, index: Index, *, modest: bool = False) -> None:
-    if modest:
-        name, value = "max_parallel_maintenance_workers", "0"
-    else:
-        name, value = "maintenance_work_mem", f"{build_memory(connection, destination, index)}MB"
-    statements = (
-        sql.SQL("SET LOCAL statement_timeout = 0"),
-        sql.SQL("SET LOCAL {} = {}").format(sql.Identifier(name), value),
-        sql.SQL("DROP INDEX IF EXISTS {}").format(sql.Identifier(destination.schema, index.name)),
-        _definition(destination, index),
-    )
     with connection.transaction():
+        connection.execute("SET LOCAL statement_timeout = 0")
+        if modest:
+            name, value = "max_parallel_maintenance_workers", "0"
+        else:
+            name, value = "maintenance_work_mem", f"{build_memory(connection, destination, index)}MB"
+        statements = [sql.SQL("SET LOCAL {} = {}").format(sql.Identifier(name), value)]
+        holder = _holder(connection, destination, index.name)
+        if holder == index.table:
+            statements.append(sql.SQL("DROP INDEX {}").format(sql.Identifier(destination.schema, index.name)))
+        statements.append(_definition(destination, index, named=holder in (None, index.table)))
         connection.execute(sql.SQL(";\n").join(statements))
+
+
+def _holder(connection: Connection, destination: Destination, name: str) -> str | None:
+    """The table whose index has this name in the destination's schema, "" where it is no index; None if it is free."""
+    row = connection.execute(
+        """SELECT coalesce((SELECT t.relname::text FROM pg_index x JOIN pg_class t ON t.oid = x.indrelid
+                            WHERE x.indexrelid = c.oid), '')
+           FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace WHERE n.nspname = %s AND c.relname = %s""",
+        (destination.schema, name),
+    ).fetchone()
+    return None if row is None else str(row[0])
 
 
 def build_memory(connection: Connection, destination: Destination, index: Index) -> int:
@@ -159,15 +172,17 @@ def build_memory(connection: Connection, destination: Destination, index: Index)
 def drop_premature(connection: Connection, destination: Destination) -> None:
     """Take the HNSW index off a table that is still empty: it is built after the rows are in, many times faster."""
     owned = connection.execute(
-        """SELECT 1 FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
-           WHERE n.nspname = %s AND c.relname = %s AND pg_has_role(c.relowner, 'MEMBER')""",
-        (destination.schema, HNSW_NAME),
+        """SELECT 1 FROM pg_index x JOIN pg_class c ON c.oid = x.indexrelid JOIN pg_class t ON t.oid = x.indrelid
+           JOIN pg_namespace n ON n.oid = c.relnamespace
+           WHERE n.nspname = %s AND c.relname = %s AND t.relname = %s AND pg_has_role(c.relowner, 'MEMBER')""",
+        (destination.schema, HNSW_NAME, HNSW.table),
     ).fetchone()
     if owned:
         connection.execute(sql.SQL("DROP INDEX {}").format(sql.Identifier(destination.schema, HNSW_NAME)))
 
 
-def _definition(destination: Destination, index: Index) -> sql.Composed:
+def _definition(destination: Destination, index: Index, *, named: bool) -> sql.Composed:
+    """What makes an index; the server finds a name where another table has ours, as a renamed one keeps it."""
     if index is HNSW:
         keys = _hnsw_expression(destination) or sql.SQL("")
         tail: sql.Composable = sql.SQL(" WITH (m = 16, ef_construction = 64)")
@@ -176,7 +191,10 @@ def _definition(destination: Destination, index: Index) -> sql.Composed:
         tail = sql.SQL(f" WHERE {index.where}") if index.where else sql.SQL("")
     return (
         sql.SQL("CREATE INDEX {} ON {} USING {} ({})").format(
-            sql.Identifier(index.name), sql.Identifier(destination.schema, index.table), sql.SQL(index.method), keys
+            sql.Identifier(index.name) if named else sql.SQL(""),
+            sql.Identifier(destination.schema, index.table),
+            sql.SQL(index.method),
+            keys,
         )
         + tail
     )

@@ -15,13 +15,14 @@ from vestige_tui.core.destination.registry import registration
 from vestige_tui.core.destination.schema import missing_tables
 from vestige_tui.core.errors import RefusedError
 from vestige_tui.core.model import ModelSignature
-from vestige_tui.core.tables import TABLES
+from vestige_tui.core.tables import BY_NAME, TABLES
 
 
 def prepare(connection: Connection, destination: Destination, model: ModelSignature | None) -> Destination:
     """Create what is missing, in one transaction, and return the destination as it then is.
 
-    Raises ``RefusedError`` where the role may not create it; nothing has been written then.
+    Raises ``RefusedError`` where the role may not create it, or where somebody has changed the destination since it
+    was looked at; nothing has been written then.
     """
     statements = _statements(destination, model, connection.info.server_version)
     try:
@@ -29,13 +30,27 @@ def prepare(connection: Connection, destination: Destination, model: ModelSignat
             if "knowledge_nodes" in destination.present - destination.populated:
                 drop_premature(connection, destination)
             connection.execute(sql.SQL(";\n").join(statements))
+            prepared = inspect(connection)
+            _check_expected(prepared, destination, model)
     except psycopg.errors.InsufficientPrivilege as error:
         raise RefusedError(
             f"The role may not create what a copy needs: {error.diag.message_primary}.",
             remedy="Connect as the owner of the database, or let its owner run: "
             f"GRANT CREATE, USAGE ON SCHEMA {destination.schema} TO the role; CREATE EXTENSION vector.",
         ) from None
-    return inspect(connection)
+    return prepared
+
+
+def _check_expected(prepared: Destination, before: Destination, model: ModelSignature | None) -> None:
+    """Compare a destination with what it must have become. Vestige itself knows nothing of the lock that a copy holds,
+    and may have made tables, or registered a model, after the destination was looked at.
+    """
+    expected = (frozenset(BY_NAME), model, model.dimension if model else before.dimension)
+    if (prepared.present, prepared.registered, prepared.dimension) != expected:
+        raise RefusedError(
+            "Somebody has changed the destination's tables or its model while this copy was about to begin.",
+            remedy="Nothing has been written. Run again: the destination is looked at anew.",
+        )
 
 
 def _statements(

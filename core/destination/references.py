@@ -114,7 +114,9 @@ def dangling_rows(connection: Connection, destination: Destination, marked: Pend
             for key, column in zip(parent.key, reference.columns, strict=True)
         ),
     )
-    (count,) = connection.execute(query).fetchone() or (0,)
+    with connection.transaction():
+        connection.execute("SET LOCAL statement_timeout = 0")
+        (count,) = connection.execute(query).fetchone() or (0,)
     message = (
         f"{count:,} {'row refers' if count == 1 else 'rows refer'} by {' and '.join(reference.columns)} to "
         f"{parent.title.lower()} that are not at the destination any more "

@@ -31,12 +31,14 @@ class FoundTable:
     """A table as the catalog has it; ``constraints`` maps a constraint's name to its columns.
 
     ``plain`` tells that it is a table without row-level security for this role, so that a ``COPY`` into it does what an
-    ``INSERT`` would; ``has_rules`` that ``ON CONFLICT`` does not work with it. ``may_read`` and ``may_insert`` are what
-    this role may do. ``pending`` names the constraints that are references which the server does not enforce yet.
+    ``INSERT`` would. ``ON CONFLICT`` does not work with it where it has rules (``has_rules``) or a DEFERRABLE primary
+    key (``key_can_wait``). ``may_read`` and ``may_insert`` are what this role may do. ``pending`` names the constraints
+    that are references which the server does not enforce yet.
     """
 
     columns: Mapping[str, FoundColumn]
     key: tuple[str, ...]
+    key_can_wait: bool
     constraints: Mapping[str, tuple[str, ...]]
     plain: bool
     has_rules: bool
@@ -52,18 +54,19 @@ class FoundTable:
 _RELATIONS: LiteralString = """
     SELECT c.oid, c.relname::text, c.relkind IN ('r', 'p') AND NOT row_security_active(c.oid),
            EXISTS (SELECT FROM pg_rewrite WHERE ev_class = c.oid AND ev_type IN ('2', '3')),
-           has_table_privilege(c.oid, 'SELECT'), has_table_privilege(c.oid, 'INSERT')
+           c.relkind IN ('r', 'p', 'v', 'm', 'f') AND has_table_privilege(c.oid, 'SELECT'),
+           has_table_privilege(c.oid, 'INSERT')
     FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
     WHERE n.nspname = %s AND c.relname = ANY (%s)"""
 _COLUMNS: LiteralString = """
     SELECT a.attrelid, a.attname::text,
-           CASE WHEN t.typname = 'vector' THEN 'vector' ELSE format_type(a.atttypid, NULL) END,
+           CASE WHEN t.typname = 'vector' THEN 'vector' ELSE replace(format_type(a.atttypid, NULL), '"', '') END,
            a.attnotnull, a.atthasdef OR a.attidentity <> '' OR a.attgenerated <> '',
            a.attidentity = 'a' OR a.attgenerated <> ''
     FROM pg_attribute a JOIN pg_type t ON t.oid = a.atttypid
     WHERE a.attrelid = ANY (%s) AND a.attnum > 0 AND NOT a.attisdropped ORDER BY a.attnum"""
 _KEYS: LiteralString = """
-    SELECT i.indrelid, a.attname::text
+    SELECT i.indrelid, a.attname::text, i.indimmediate
     FROM pg_index i CROSS JOIN unnest(i.indkey) WITH ORDINALITY AS k(attnum, position)
     JOIN pg_attribute a ON a.attrelid = i.indrelid AND a.attnum = k.attnum
     WHERE i.indrelid = ANY (%s) AND i.indisprimary AND k.position <= i.indnkeyatts ORDER BY k.position"""
@@ -85,7 +88,8 @@ def read_tables(connection: Connection, schema: str, names: Iterable[str]) -> di
     found = {
         name: FoundTable(
             columns={column: FoundColumn(*rest) for column, *rest in columns[oid]},
-            key=tuple(column for (column,) in keys[oid]),
+            key=tuple(column for column, _ in keys[oid]),
+            key_can_wait=not all(immediate for _, immediate in keys[oid]),
             constraints={constraint: tuple(covered) for constraint, covered, _ in constraints[oid]},
             plain=plain,
             has_rules=has_rules,

@@ -136,6 +136,45 @@ def test_an_equal_index_of_another_name_is_enough(small_source: Path, copied_dat
     assert names == []
 
 
+def test_a_table_that_was_put_aside_keeps_its_indexes(small_source: Path, copied_database: Database) -> None:
+    """Their names are those that the indexes of the new table would have."""
+    copied_database.execute(
+        "CREATE TABLE fresh (LIKE knowledge_nodes INCLUDING ALL)",
+        *(f"ALTER TABLE {table} DROP CONSTRAINT {table}_{column}_fkey"
+          for table, column in (("scheduling", "memory_id"), ("edges", "source_id"), ("edges", "target_id"),
+                                ("review_events", "memory_id"))),
+        "ALTER TABLE knowledge_nodes RENAME TO aside",
+        "ALTER TABLE fresh RENAME TO knowledge_nodes",
+    )  # fmt: skip
+    copied_database.execute(
+        *(f"DROP INDEX {name}" for name, on in indexes(copied_database).items() if on.startswith("public.knowledge_"))
+    )
+    aside = {name: file for name, file in files(copied_database).items() if name.startswith("idx_knowledge_nodes")}
+    assert len(aside) == 10
+    copy(small_source, copied_database)
+    assert aside.items() <= files(copied_database).items()
+    on_new = sorted(on for on in indexes(copied_database).values() if on.startswith("public.knowledge_nodes "))
+    assert on_new == sorted(on for on in WANTED.values() if on.startswith("public.knowledge_nodes "))
+    names: list[str] = []
+    copy(small_source, copied_database, on_event=built(names))
+    assert names == []
+
+
+def test_a_limit_on_statements_does_not_count_for_a_build(copied_database: Database) -> None:
+    """Nor for counting the rows before it: both may take long."""
+    with copied_database.connect() as connection, copied_database.connect() as other:
+        destination = catalog.inspect(connection)
+        connection.execute(f"DROP INDEX {HNSW}")
+        connection.execute("SET statement_timeout = '200ms'")
+        with other.transaction():
+            other.execute("LOCK TABLE knowledge_nodes IN ACCESS EXCLUSIVE MODE")
+            build = threading.Thread(target=builds.build, args=(connection, destination, builds.HNSW))
+            build.start()
+            time.sleep(0.6)
+        build.join()
+    assert HNSW in indexes(copied_database)
+
+
 def test_cancelling_while_indexes_are_built(small_source: Path, database: Database) -> None:
     """The rows are in; the next run builds the rest."""
     cancel = threading.Event()

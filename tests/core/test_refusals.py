@@ -319,6 +319,16 @@ DIFFERENCES = {
         ["ALTER TABLE domains DROP CONSTRAINT domains_pkey"],
         ["domains has the primary key (none), the copy needs (id)"],
     ),
+    "primary key that can wait": (
+        ["ALTER TABLE domains DROP CONSTRAINT domains_pkey, ADD PRIMARY KEY (id) DEFERRABLE"],
+        ["domains has a DEFERRABLE primary key"],
+    ),
+    "no table at all": (
+        ["DROP TABLE domains", "CREATE INDEX domains ON users (handle)"],
+        ["domains.id is missing (text)", "domains.label is missing (text)", "domains.centroid is missing (vector)",
+         "domains.top_terms is missing (text[])", "domains.memory_count is missing (integer)",
+         "domains.created_at is missing (timestamp with time zone)", "domains has the primary key (none)"],
+    ),
     "all at once": (
         ["ALTER TABLE groups DROP COLUMN handle", "ALTER TABLE edges DROP COLUMN weight",
          "ALTER TABLE domains ALTER COLUMN label TYPE bytea USING label::bytea"],
@@ -414,6 +424,53 @@ def test_tables_that_differ_and_fit_all_the_same(small_source: Path, copied_data
     copied_database.execute("DELETE FROM domains WHERE id = (SELECT min(id) FROM domains)")
     domains = copy(small_source, copied_database).tables["domains"]
     assert (domains.already_present, domains.inserted) == (2, 1)
+
+
+def test_a_role_that_has_every_name_quoted(small_source: Path, copied_database: Database) -> None:
+    copied_database.execute(f"ALTER DATABASE {copied_database.name} SET quote_all_identifiers = on")
+    assert copy(small_source, copied_database).outcome is Outcome.CLEAN
+
+
+# What somebody does between the look at the destination and the first write
+
+OTHER_16 = (
+    "ALTER TABLE knowledge_nodes ALTER COLUMN embedding TYPE vector(16)",
+    "INSERT INTO embedding_model (id, name, dimension, hash) VALUES (1, 'other', 16, 'h')",
+)
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        OTHER_16,
+        ("INSERT INTO embedding_model (id, name, dimension, hash) VALUES (1, 'other', 8, 'h')",),
+        ("DROP TABLE knowledge_nodes CASCADE",),
+        ("DROP TABLE scheduling",),
+        ("DROP TABLE embedding_model",),
+    ],
+    ids=["another model", "another model of that dimension", "no memories", "no scheduling", "no registry"],
+)
+def test_a_destination_that_changes_before_the_first_write(
+    sources: Sources, small_source: Path, database: Database, changes: tuple[str, ...]
+) -> None:
+    empty = sources.seed(SampleSpec(memories=0, edges=0, review_events=0, register_model=False), name="empty.db")
+    copy(empty, database)
+    after: list[object] = []
+
+    def meddle(event: events.Event) -> None:
+        if event == events.PhaseStarted(events.Phase.PREPARE):
+            database.execute(*changes)
+            after.append(fingerprint(database))
+
+    with pytest.raises((RefusedError, DestinationError)) as caught:
+        copy(small_source, database, on_event=meddle)
+    assert caught.value.report is not None
+    assert after == [fingerprint(database)]
+    if "INSERT" in changes[-1]:
+        with pytest.raises(ModelMismatchError):
+            copy(small_source, database)
+    else:
+        assert copy(small_source, database).outcome is Outcome.CLEAN
 
 
 # One copy at a time
