@@ -18,6 +18,7 @@ from vestige_tui.core.destination.keys import KeyLookups, sift
 from vestige_tui.core.destination.references import ReferenceChecks
 from vestige_tui.core.destination.watchdog import Link
 from vestige_tui.core.destination.writer import TableWriter, Written
+from vestige_tui.core.errors import Cancelled
 from vestige_tui.core.source.reader import Batch
 from vestige_tui.core.tables import Table
 
@@ -56,6 +57,7 @@ class Crew:
         self._account = account
         self._queue: Queue[_Task | None] = Queue(maxsize=WAITING_GROUPS)
         self._failure: BaseException | None = None
+        self._stopped = False
         self._threads = [
             threading.Thread(target=self._work, args=(link,), name=f"writer-{number}", daemon=True)
             for number, link in enumerate(links, start=1)
@@ -69,12 +71,13 @@ class Crew:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        if error is not None:
-            self._failure = self._failure or error  # what is still queued is not written
+        self._stopped = error is not None  # what is still queued is not written
         for _ in self._threads:
             self._queue.put(None)
         for thread in self._threads:
             thread.join()
+        if isinstance(error, Cancelled) and self._failure not in (None, error):
+            raise self._failure from None  # it knows more: whether anything was on its way is certain, above all
 
     def write(self, table: Table, batches: Iterable[Batch]) -> None:
         """Queue a table's batches in groups; raises what stopped a writer, or ``Cancelled``."""
@@ -106,7 +109,7 @@ class Crew:
         desk = _Desk(link, self._destination)
         while (task := self._queue.get()) is not None:
             try:
-                if self._failure is None and not self._account.cancel.is_set():
+                if self._failure is None and not self._stopped and not self._account.cancel.is_set():
                     self._carry_out(task, desk)
             except BaseException as error:  # carried to the run's own thread, which raises it
                 self._failure = self._failure or error

@@ -197,10 +197,13 @@ class Builder:
         try:
             yield full
         except BaseException:
+            failure = self._failure  # what ended the build knows more than who found out
             self._abandoned = True
             self._link.watchdog.interrupt()  # nobody waits for an index of a copy that has failed
             full.set()
             self._thread.join()
+            if failure is not None:
+                raise failure from None
             raise
         self._thread.join()
         if self._failure is not None:
@@ -211,6 +214,8 @@ class Builder:
         seen_at_work = time.monotonic()
         while self._thread is not None and self._thread.is_alive():
             self._thread.join(PROGRESS_INTERVAL)
+            if not self._thread.is_alive():
+                return
             if observer is None or self._destination.pooled:  # a pooler does not tell which session it lent
                 continue
             with observer.watchdog.step():

@@ -58,7 +58,7 @@ def _tls(found: Probe) -> Content | str:
     if found.tls is not None:
         return plain(found.tls)
     if found.local:
-        return "not needed: the connection stays on this machine"
+        return "none needed: the connection ends on this machine"
     return Content.assemble(_WARNING, "none: memories and password cross the network readable")
 
 

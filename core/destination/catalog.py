@@ -6,8 +6,6 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import LiteralString
 
-from psycopg import sql
-
 from vestige_tui.core.destination.connect import Connection, behind_pooler
 from vestige_tui.core.destination.registry import read_registered, stamped_dimension
 from vestige_tui.core.destination.relations import FoundColumn, FoundTable, read_tables, with_rows
@@ -63,11 +61,11 @@ def inspect(connection: Connection) -> Destination:
     schema = _find_schema(connection)
     tables = read_tables(connection, schema, (*BY_NAME, REGISTRY))
     registry = tables.pop(REGISTRY, None)
-    lacking = [name for name in REGISTRY_COLUMNS if registry and name not in registry.columns]
+    lacking = [name for name in REGISTRY_COLUMNS if registry is not None and name not in registry.columns]
     if lacking:
         differences = tuple(f"embedding_model.{name} is missing" for name in lacking)
         raise SchemaMismatchError(differences, schema=schema)
-    if registry and not registry.may_read:
+    if registry is not None and not registry.may_read:
         raise RefusedError(
             "The role may not read the table embedding_model, which names the model of the vectors there.",
             remedy=f"Let its owner run: GRANT SELECT, INSERT ON {schema}.embedding_model TO the role.",
@@ -79,7 +77,7 @@ def inspect(connection: Connection) -> Destination:
         vector_schema=vector_schema,
         tables=tables,
         registry=registry,
-        registered=read_registered(connection, schema) if registry else None,
+        registered=read_registered(connection, schema) if registry is not None else None,
         dimension=stamped_dimension(connection, schema) if "knowledge_nodes" in tables else None,
         pooled=behind_pooler(connection),
         populated=with_rows(connection, schema, tables),
@@ -223,12 +221,6 @@ def _flag(connection: Connection, query: LiteralString, *parameters: object) -> 
     """The answer to a query that asks one yes-or-no question."""
     row = connection.execute(query, parameters).fetchone()
     return bool(row and row[0])
-
-
-def count_rows(connection: Connection, schema: str, table: str) -> int:
-    """How many rows a table of the destination has."""
-    row = connection.execute(sql.SQL("SELECT count(*) FROM {}").format(sql.Identifier(schema, table))).fetchone()
-    return int(row[0]) if row else 0
 
 
 def _differences(table: Table, found: FoundTable) -> Iterable[str]:

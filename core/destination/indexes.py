@@ -11,8 +11,9 @@ from typing import NamedTuple
 import psycopg
 from psycopg import sql
 
-from vestige_tui.core.destination.catalog import Destination, count_rows
+from vestige_tui.core.destination.catalog import Destination
 from vestige_tui.core.destination.connect import Connection
+from vestige_tui.core.destination.relations import count_rows
 
 HNSW_NAME = "idx_knowledge_nodes_embedding_hnsw"
 HNSW_MAX_VECTOR = 2_000

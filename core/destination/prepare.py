@@ -61,7 +61,7 @@ def _statements(
     vector_schema = destination.vector_schema or schema
     if destination.vector_schema is None:
         yield sql.SQL("CREATE EXTENSION IF NOT EXISTS vector WITH SCHEMA {}").format(sql.Identifier(schema))
-    yield from missing_tables(schema, vector_schema, destination.present, registry=destination.registry is None)
+    yield from missing_tables(schema, vector_schema, destination.present, registry_missing=destination.registry is None)
     if not destination.present:
         yield from suspensions(server_version, schema, TABLES)
     if model is not None:

@@ -17,6 +17,7 @@ from vestige_tui.core.destination import catalog
 from vestige_tui.core.destination.connect import Connection, behind_pooler, conninfo
 from vestige_tui.core.destination.dsn import Dsn
 from vestige_tui.core.destination.failures import explain_connecting, explained, first_line
+from vestige_tui.core.destination.relations import count_rows
 from vestige_tui.core.errors import NOTHING_CHANGED, DestinationError, RefusedError
 from vestige_tui.core.model import ModelSignature
 
@@ -39,8 +40,8 @@ class Privileges:
 class Probe:
     """What a test of a connection found.
 
-    ``tls`` is the protocol of the connection, None where it is not encrypted; ``local`` means that it does not leave
-    this machine. ``pgvector`` is the version that is installed in the database or, with ``pgvector_installed`` False,
+    ``tls`` is the protocol of the connection, None where it is not encrypted; ``local`` means that it ends on this
+    machine. ``pgvector`` is the version that is installed in the database or, with ``pgvector_installed`` False,
     could be; None where the server does not have it. ``rows`` counts the rows of each table of a copy that is there
     already, None where they could not be counted in time. ``refusals`` are the reasons why no copy into it would start.
     """
@@ -87,7 +88,7 @@ def probe(dsn: Dsn) -> Probe:
             database=connection.info.dbname,
             user=connection.info.user,
             tls=(tls or "TLS") if connection.pgconn.ssl_in_use else None,
-            local=stays_here(connection.info.host, connection.info.hostaddr),
+            local=ends_here(connection.info.host, connection.info.hostaddr),
             pgvector=version,
             pgvector_installed=installed,
             privileges=privileges,
@@ -130,17 +131,19 @@ def database_name(dsn: Dsn) -> str:
     return _MAINTENANCE[0]
 
 
-def stays_here(host: str, address: str) -> bool:
-    """Whether what is sent to a server reaches no network: through a socket in the file system, or a loopback address.
+def ends_here(host: str, address: str) -> bool:
+    """Whether a connection ends on this machine: at a socket in the file system, or at a loopback address. A forwarder
+    that listens there, such as a tunnel, may send everything on.
 
-    ``host`` and ``address`` are what libpq says of a connection.
+    ``host`` and ``address`` are what libpq says of it.
     """
     if host.startswith(("/", "@")):
         return True
     try:
-        return ip_address(address).is_loopback
+        found = ip_address(address)
     except ValueError:
         return False
+    return (getattr(found, "ipv4_mapped", None) or found).is_loopback
 
 
 @contextmanager
@@ -212,7 +215,7 @@ def _count_rows(connection: Connection, destination: catalog.Destination) -> dic
     for name in destination.tables:
         try:
             with _careful(connection):
-                counts[name] = catalog.count_rows(connection, destination.schema, name)
+                counts[name] = count_rows(connection, destination.schema, name)
         except (psycopg.errors.QueryCanceled, psycopg.errors.InsufficientPrivilege):
             counts[name] = None
     return counts

@@ -102,7 +102,7 @@ def read_tables(connection: Connection, schema: str, names: Iterable[str]) -> di
     return {name: found[name] for name in names if name in found}
 
 
-def _by_relation(rows: Iterable[tuple[Any, ...]]) -> Mapping[int, list[list[Any]]]:
+def _by_relation(rows: Iterable[tuple[Any, ...]]) -> defaultdict[int, list[list[Any]]]:
     """Rows by their first value, the relation's OID, without it."""
     grouped = defaultdict(list)
     for oid, *rest in rows:
@@ -119,3 +119,9 @@ def with_rows(connection: Connection, schema: str, tables: Mapping[str, FoundTab
     answers = connection.execute(sql.SQL("SELECT {}").format(sql.SQL(", ").join(questions))).fetchone() or ()
     empty = {name for name, has_rows in zip(readable, answers, strict=True) if not has_rows}
     return frozenset(tables.keys() - empty)
+
+
+def count_rows(connection: Connection, schema: str, table: str) -> int:
+    """How many rows a table of the destination has."""
+    row = connection.execute(sql.SQL("SELECT count(*) FROM {}").format(sql.Identifier(schema, table))).fetchone()
+    return int(row[0]) if row else 0

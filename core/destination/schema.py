@@ -44,11 +44,11 @@ _BOOTSTRAP_USER = """INSERT INTO {schema}.users (id, handle, display_name)
 
 
 def missing_tables(
-    schema: str, vector_schema: str, present: Collection[str], *, registry: bool
+    schema: str, vector_schema: str, present: Collection[str], *, registry_missing: bool
 ) -> Iterator[sql.Composed]:
     """What creates the tables that are not ``present``, with what belongs to them, and the bootstrap user.
 
-    ``registry``: whether the table that names the model is missing too.
+    ``registry_missing``: the table that names the model is not there either.
     """
     names = {
         "schema": sql.Identifier(schema),
@@ -59,7 +59,7 @@ def missing_tables(
     for table in TABLES:
         if table.name not in present:
             yield table_definition(table, schema, vector_schema)
-    if registry:  # where it is there, the role need not be allowed to make tables
+    if registry_missing:  # where it is there, the role need not be allowed to make tables
         yield REGISTRY.format(**names)
     if "knowledge_nodes" not in present:
         for statement in (_TAGS_TEXT, _SEARCH_COLUMN, _TOUCH, _TOUCH_TRIGGER):

@@ -111,7 +111,8 @@ LIVE_VECTORS = (
 """Every vector that counts and the model that made it, for telling which models a file holds."""
 
 MIRRORED = Expression(
-    "EXISTS (SELECT 1 FROM node_embeddings e WHERE e.node_id = v.node_id AND (e.model IS NULL OR e.model = :model))",
+    """coalesce(v.node_id IN (SELECT e.node_id FROM node_embeddings e
+                WHERE e.node_id IS NOT NULL AND (e.model IS NULL OR e.model = :model)), false)""",
     _NODE_VECTOR_NEEDS,
 )
 """Memories for which ``EMBEDDING`` finds a vector of the model even where that of the active profile is another's."""

@@ -33,7 +33,7 @@ from vestige_tui.core.tables import BY_NAME, Column, PgType
 
 DIMENSION = 3
 COLUMNS = [column for table in BY_NAME.values() for column in table.columns]
-KINDS = [*{(column.type, column.convert, column.nullable): column for column in COLUMNS}.values()]
+KINDS = [*{(column.type, column.convert, column.sized, column.nullable): column for column in COLUMNS}.values()]
 """One column of each kind: the others of a kind are treated in the very same way."""
 
 texts = st.text(max_size=12)

@@ -10,7 +10,7 @@ import pytest
 
 from tests.support.servers import Database, Server
 from vestige_tui.core.destination.dsn import Dsn
-from vestige_tui.core.destination.probe import create_database, database_name, probe, stays_here
+from vestige_tui.core.destination.probe import create_database, database_name, ends_here, probe
 from vestige_tui.core.errors import DestinationError, Obstacle
 
 
@@ -34,22 +34,24 @@ def test_a_probe_writes_nothing(database: Database) -> None:
 
 
 @pytest.mark.parametrize(
-    ("host", "address", "stays"),
+    ("host", "address", "ends"),
     [
         ("/run/postgresql", "", True),
         ("@abstract", "", True),
         ("localhost", "127.0.0.1", True),
         ("localhost", "::1", True),
+        ("localhost", "::ffff:127.0.0.1", True),
+        ("db.example", "::ffff:192.0.2.7", False),
         ("db.example", "192.0.2.7", False),
         ("db.example", "2001:db8::7", False),
         ("localhost.example", "", False),
     ],
 )
-def test_what_stays_on_this_machine(host: str, address: str, stays: bool) -> None:
-    assert stays_here(host, address) is stays
+def test_what_ends_on_this_machine(host: str, address: str, ends: bool) -> None:
+    assert ends_here(host, address) is ends
 
 
-def test_a_connection_over_loopback_stays_on_this_machine(tcp_database: Database) -> None:
+def test_a_connection_over_loopback_ends_on_this_machine(tcp_database: Database) -> None:
     found = probe(tcp_database.dsn)
     assert (found.local, found.tls) == (True, None)
 

@@ -162,6 +162,10 @@ ADVICE = {
     Obstacle.DATABASE_MISSING: "F4 Create database",
     Obstacle.NOT_ALLOWED: "pg_hba.conf",
     Obstacle.NO_SLOT: "max_connections",
+    Obstacle.NO_TLS: "when offered",
+    Obstacle.TLS_FAILED: "name and the certificate",
+    Obstacle.UNKNOWN_USER: "the user's name",
+    Obstacle.NOT_READY: "test again",
 }
 
 
@@ -191,7 +195,7 @@ def test_each_failure_has_a_plain_answer(home: Path, found: Path, monkeypatch: p
 
 
 def test_every_obstacle_has_advice() -> None:
-    assert set(connecting._REMEDIES) == set(Obstacle)
+    assert set(connecting._REMEDIES) == set(ADVICE) == set(Obstacle)
 
 
 def test_what_stands_against_a_copy_is_said_and_not_passed(
