@@ -13,7 +13,6 @@ from vestige_tui.core.preview import SECONDS_PER_MEMORY, SECONDS_PER_OTHER_ROW, 
 _TELLING = 2.0
 """Seconds of copying before a pace is worth telling the time left by."""
 
-
 _STEADY = 0.3
 """The same for a table's own pace: batches arrive by the group, and the first few would tell of any speed."""
 

@@ -49,7 +49,7 @@ def _check_expected(prepared: Destination, before: Destination, model: ModelSign
     if (prepared.present, prepared.registered, prepared.dimension) != expected:
         raise RefusedError(
             "Somebody has changed the destination's tables or its model while this copy was about to begin.",
-            remedy="Nothing has been written. Run again: the destination is looked at anew.",
+            remedy="Run again: the destination is looked at anew.",
         )
 
 

@@ -14,6 +14,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+import psycopg
 import pytest
 
 from tests.support.destination import read_tables
@@ -22,8 +23,10 @@ from tests.support.runs import copy
 from tests.support.servers import Database, Server
 from tests.support.sources import SMALL_SPEC, Sources, edit, memory_ids, signature
 from vestige_tui.core import events, loading
+from vestige_tui.core.account import Account
 from vestige_tui.core.destination import catalog
 from vestige_tui.core.destination import indexes as builds
+from vestige_tui.core.destination.watchdog import Link, Watchdog
 from vestige_tui.core.report import Outcome
 from vestige_tui.sample import SampleSpec
 
@@ -173,6 +176,22 @@ def test_a_limit_on_statements_does_not_count_for_a_build(copied_database: Datab
             time.sleep(0.6)
         build.join()
     assert HNSW in indexes(copied_database)
+
+
+def test_what_ended_a_build_is_told_before_what_was_found_out_later(
+    small_source: Path, copied_database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def shut_down(*_: object) -> None:
+        raise psycopg.errors.AdminShutdown
+
+    account = Account(copy(small_source, copied_database), events.ignore, threading.Event())
+    copied_database.execute(f"DROP INDEX {HNSW}")
+    monkeypatch.setattr(builds, "build", shut_down)
+    with copied_database.connect() as connection, Watchdog(connection, account.cancel) as watchdog:
+        builder = loading.Builder(Link(connection, watchdog), catalog.inspect(connection), account)
+        with pytest.raises(psycopg.errors.AdminShutdown), builder.in_background(set()):
+            builder.watch(None)
+            raise psycopg.OperationalError
 
 
 def test_cancelling_while_indexes_are_built(small_source: Path, database: Database) -> None:
