@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -13,8 +15,30 @@ from tests.support.servers import Database
 from vestige_tui.core.destination.dsn import Dsn
 from vestige_tui.core.errors import (
     NOTHING_CHANGED,
+    MigrationError,
     RefusedError,
 )
+from vestige_tui.core.report import Outcome
+
+
+@contextmanager
+def nothing_changes(database: Database) -> Iterator[None]:
+    """Whatever happens in the block, the database is afterwards what it was before."""
+    before = fingerprint(database)
+    yield
+    assert fingerprint(database) == before
+
+
+def assert_is_explained(error: MigrationError) -> None:
+    """What happened, what it means, what to do; and a report that says the same."""
+    assert error.means == NOTHING_CHANGED
+    assert error.what
+    assert error.remedy
+    assert str(error) == f"{error.what}\n{error.means}\n{error.remedy}"
+    assert error.report is not None
+    assert error.report.outcome is Outcome.FAILED
+    assert error.report.failure == error.what
+    assert all(table.inserted == 0 for table in error.report.tables.values())
 
 
 def refused(source: Path, dsn: Dsn, owner: Database, *, dry_run: bool = False) -> RefusedError:
