@@ -84,7 +84,7 @@ class Account:
             counts.repaired += written.repaired
             counts.failed += written.failed + len(batch.rejected)
             counts.already_present += batch.known + len(batch.records) - written.inserted - written.failed
-            for error in (*batch.rejected, *written.errors):
+            for error in (*batch.rejected, *batch.remarks, *written.errors):
                 self.trouble(error, batch.number)
             if table.name == "knowledge_nodes" and counts.copied // LOG_EVERY > logged:
                 log.info("migrate: knowledge_nodes batch committed memories_copied=%d", counts.copied)

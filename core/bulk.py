@@ -7,7 +7,6 @@ the very fields that they would. Whatever is not certain is left to them.
 from __future__ import annotations
 
 import secrets
-from binascii import unhexlify
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -63,7 +62,7 @@ class Bulk:
         if checked is None or self._way is None:
             return self._one_by_one(values)
         present, found = checked
-        packed = self._way.pack(found)
+        packed = self._way.pack(found) if present else ()
         if self._way.distinct:
             known: dict[SqliteValue, bytes] = dict(zip(present, packed, strict=True))
             if self._null is not None:
@@ -84,7 +83,7 @@ class Bulk:
                 return None
             present = [value for value in present if value is not None]
         try:
-            found = self._way.check(present) if present else []
+            found = self._way.check(present) if present else ()
         except (ValueError, RecursionError, ValueProblem):
             return None
         return None if found is None else (present, found)
@@ -143,17 +142,21 @@ def _contents(values: Values) -> Values | None:
     return None if "" in values else _texts(values)
 
 
-def _uuids(values: Values) -> Values | None:
-    """The values, where all are spelled in the usual way."""
-    if {*map(type, values)} != {str} or {*map(len, values)} != {36}:
+def listed_uuids(listed: str, count: int) -> bytes | None:
+    """The joined fields of ``count`` values in a list, with commas, where all are spelled in the usual way.
+
+    As many commas as there have to be, each where it has to be, and no other: so no value has one of its own, and each
+    has the usual length.
+    """
+    commas, hyphens = "," * (count - 1), "-" * count
+    if listed[36::37] != commas or any(listed[place::37] != hyphens for place in (8, 13, 18, 23)):
         return None
-    joined = "".join(values)
-    hyphens = "-" * len(values)
-    if any(joined[place::36] != hyphens for place in (8, 13, 18, 23)):
-        return None
-    digits = joined.replace("-", "")
-    unhexlify(digits)
-    return values if len(digits) == 32 * len(values) else None
+    fields = wire.joined_uuids(listed)
+    return fields if len(fields) == wire.UUID_FIELD * count and len(listed) == 37 * count - 1 else None
+
+
+def _uuids(values: Values) -> bytes | None:
+    return listed_uuids(",".join(values), len(values)) if {str}.issuperset(map(type, values)) else None
 
 
 def _as_they_are(fields: Values) -> Values:
@@ -258,7 +261,7 @@ def _number_maps(values: Values) -> Values | None:
 _WAYS: dict[Convert, _Way] = {
     convert.text: _Way(_texts, wire.texts, distinct=True),
     convert.content: _Way(_contents, wire.texts),
-    convert.uuid: _Way(_uuids, wire.uuids),
+    convert.uuid: _Way(_uuids, wire.split_uuids),
     convert.timestamp: _Way(_timestamps, _pack_timestamps),
     convert.float8: _Way(_floats, wire.float8s),
     convert.int4: _Way(_integers(32), wire.int4s),

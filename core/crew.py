@@ -14,7 +14,7 @@ from typing import NamedTuple
 
 from vestige_tui.core.account import Account
 from vestige_tui.core.destination.catalog import Destination
-from vestige_tui.core.destination.keys import KeyLookups, sift
+from vestige_tui.core.destination.keys import KeyLookups, count_known, drop_known
 from vestige_tui.core.destination.references import ReferenceChecks
 from vestige_tui.core.destination.watchdog import Link
 from vestige_tui.core.destination.writer import TableWriter, Written
@@ -135,7 +135,9 @@ class _Desk:
     def write(self, table: Table, batches: Sequence[Batch]) -> Iterator[tuple[Batch, Written]]:
         """Bring these batches to the server; what became of each, as soon as that is certain."""
         with self._link.watchdog.step():
-            sift(self._link.connection, self._lookups.by_key(table), batches)
+            count_known(self._link.connection, self._lookups.by_key(table), batches)
+        with self._link.watchdog.step():
+            drop_known(self._link.connection, self._lookups.by_key(table), batches)
         with self._link.watchdog.step():
             self._references.reject_orphans(table, batches)
         if not any(batch.records for batch in batches):

@@ -15,7 +15,7 @@ from vestige_tui.core.account import Account
 from vestige_tui.core.crew import grouped
 from vestige_tui.core.destination.catalog import Destination
 from vestige_tui.core.destination.faults import check, row_error
-from vestige_tui.core.destination.keys import KeyLookups, sift
+from vestige_tui.core.destination.keys import KeyLookups, drop_known
 from vestige_tui.core.destination.watchdog import Link
 from vestige_tui.core.destination.writer import Written
 from vestige_tui.core.kinds import Kind
@@ -67,7 +67,7 @@ class Preview:
         for group in grouped(batches):
             self._account.stop_if_cancelled()
             with self._watchdog.step():
-                sift(self._connection, self._lookups.by_key(table), group)
+                drop_known(self._connection, self._lookups.by_key(table), group)
             for batch in group:
                 with self._watchdog.step():
                     written = judge.write(batch.records)

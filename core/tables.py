@@ -124,7 +124,10 @@ class Reference:
 
 @dataclass(frozen=True, slots=True)
 class Table:
-    """One table of the destination. ``title`` is the plural that an operator reads."""
+    """One table of the destination. ``title`` is the plural that an operator reads.
+
+    ``access`` are the columns that say who may see a row: every run looks at them, also where it has the row already.
+    """
 
     name: str
     title: str
@@ -132,6 +135,7 @@ class Table:
     key: tuple[str, ...]
     references: tuple[Reference, ...] = ()
     unique: tuple[str, ...] = ()
+    access: tuple[str, ...] = ()
 
     @property
     def column_names(self) -> tuple[str, ...]:
@@ -203,6 +207,7 @@ KNOWLEDGE_NODES = Table(
     ),
     key=("id",),
     references=(Reference(("owner_user_id",), "users", cascade=False),),
+    access=("owner_user_id", "visibility", "shared_with_groups"),
 )
 _MEMORY = Reference(("memory_id",), "knowledge_nodes")
 SCHEDULING = Table(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
+from array import array
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
@@ -13,6 +14,7 @@ from vestige_tui.core.errors import BATCHES_STAY, SourceError
 from vestige_tui.core.model import ModelSignature
 from vestige_tui.core.source.certainty import Certainty
 from vestige_tui.core.source.describe import SourceDescription
+from vestige_tui.core.source.key_reader import KeyReader
 from vestige_tui.core.source.ledger import Ledger, drop_repeats
 from vestige_tui.core.source.reader import Batch, TableReader
 from vestige_tui.core.source.records import other_model_error, row_label
@@ -48,7 +50,8 @@ class Transfer:
     ``populated`` names the tables that have rows there, ``pending`` those with references that it does not enforce.
 
     ``only`` restricts it to rows with these labels, by table. ``ledger`` remembers keys that may repeat. ``packing``
-    tells that those who take the batches look at records only where something is wrong.
+    tells that those who take the batches look at records only where something is wrong. ``keys_first``: what the
+    destination has is found out by keys alone, and those rows are not read any further.
     """
 
     account: Account
@@ -63,6 +66,7 @@ class Transfer:
     only: Mapping[str, Collection[str]] | None = None
     pending: Collection[str] = ()
     packing: bool = False
+    keys_first: bool = False
 
     def announce(self) -> None:
         """Tell how much there is to do, and which vectors cannot come along."""
@@ -80,36 +84,54 @@ class Transfer:
         """Bring these tables to their takers, and wait until they are there."""
         for table in tables:
             self.account.begin(table)
-            counter = _Counter()
+            rows = 0
             if table.name in self.source.sources and (self.only is None or self.only.get(table.name)):
-                takers.write(table, counter.count(self._batches(table)))
-            self._check_complete(table, counter.rows)
-            self.account.all_read(table, counter.rows)
+                rows = self._bring(table, takers)
+            self._check_complete(table, rows)
+            self.account.all_read(table, rows)
         takers.finish()
 
-    def _batches(self, table: Table) -> Iterable[Batch]:
-        source = self.source.sources[table.name]
-        repeats = self.certainty.may_repeat(table)
-        wanted = None if self.only is None else self.only.get(table.name, ())
+    def _bring(self, table: Table, takers: Takers) -> int:
+        """Bring a table's rows to their takers; how many the source gave."""
         reader = TableReader(
             self.reading,
-            source,
+            self.source.sources[table.name],
             dimension=self.model.dimension if self.model else None,
             model=self.model.name if self.model else None,
         )
-        key = self.key_of(table)
+        keys = KeyReader(self.reading, self.source.sources[table.name], self.key_of(table))
+        repeats = self.certainty.may_repeat(table)
+        if not self.keys_first or table.name not in self.populated or repeats or not keys.usable:
+            counter = _Counter()
+            takers.write(table, counter.count(self._batches(table, reader, repeats=repeats)))
+            return counter.rows
+        absent = array("q")
+        takers.write(table, keys.batches(absent))
+        takers.finish()
+        known = self.account.report.tables[table.name].read
+        counter = _Counter()
+        if absent:
+            takers.write(table, counter.count(self._batches(table, reader, absent)))
+        return known + counter.rows
+
+    def _batches(
+        self, table: Table, reader: TableReader, absent: array[int] | None = None, *, repeats: bool = False
+    ) -> Iterable[Batch]:
+        """The batches of a table, or of its ``absent`` rows: those that were not found by their keys."""
+        wanted = None if self.only is None else self.only.get(table.name, ())
         to_check = table.name in self.pending and (wanted is not None or not self._is_resolved(table))
-        batches: Iterable[Batch]
-        if table.name in self.populated and wanted is None:
-            batches = reader.unsent_batches(self.batch_size, key, ordered=repeats)
-        else:  # which of two rows came first, only a whole reading can tell
-            packed = self.packing and not to_check and not repeats and wanted is None
-            batches = reader.batches(self.batch_size, None if repeats else wanted, packed=packed)
+        to_look_up = table.name in self.populated
+        # which of two rows came first, only a whole reading can tell
+        only = absent or (None if repeats else wanted)
+        packed = self.packing and not to_check and not to_look_up and not repeats and only is None
+        batches: Iterable[Batch] = reader.batches(self.batch_size, only, packed=packed)
         if repeats:
-            batches = drop_repeats(batches, self.ledger, table, key)
+            batches = drop_repeats(batches, self.ledger, table, self.key_of(table))
             if wanted is not None:
                 batches = only_labelled(batches, wanted)
-        return _to_be_checked(batches) if to_check else batches
+        if not to_check and not to_look_up:
+            return batches
+        return _marked(batches, check_references=to_check, look_up=to_look_up, absent=absent is not None)
 
     def _is_resolved(self, table: Table) -> bool:
         """Whether all rows that a table refers to are known to be at the destination: they are in the source, and all
@@ -137,9 +159,11 @@ class Transfer:
             )
 
 
-def _to_be_checked(batches: Iterable[Batch]) -> Iterator[Batch]:
+def _marked(batches: Iterable[Batch], *, check_references: bool, look_up: bool, absent: bool) -> Iterator[Batch]:
+    """Batches that tell what is to be done with them. Among ``absent`` rows some with a problem may be there."""
     for batch in batches:
-        batch.check_references = True
+        batch.check_references = check_references
+        batch.look_up = look_up and (not absent or any(record.problems for record in batch.records))
         yield batch
 
 

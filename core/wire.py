@@ -35,6 +35,9 @@ _MICROSECOND = timedelta(microseconds=1)
 POSTGRES_EPOCH_MICROS = 946_684_800_000_000
 """2000-01-01T00:00:00Z, where PostgreSQL's timestamps start, in microseconds of Unix time."""
 
+UUID_FIELD = 20
+"""Bytes of a ``uuid`` field."""
+
 MAX_FIELD = 1 << 30
 """PostgreSQL allocates no value of 1 GiB or more."""
 
@@ -45,7 +48,7 @@ _FLOAT8 = Struct(">id").pack
 _LENGTH = Struct(">i").pack
 _COUNT = Struct(">h").pack
 _JSONB_HEAD = Struct(">ib").pack
-_UUID_FIELD = Struct("20s")
+_UUID_FIELDS = Struct(f"{UUID_FIELD}s")
 _ARRAY_HEAD = Struct(">iiiii").pack
 _VECTOR_HEAD = Struct(">iHH").pack
 _LITTLE_ENDIAN_HOST = sys.byteorder == "little"
@@ -88,10 +91,14 @@ def int2(value: int) -> bytes:
 
 def array_of(element_oid: int, fields: Sequence[bytes]) -> bytes:
     """A one-dimensional array from its elements, each a field already."""
-    if not fields:
+    return joined_array(element_oid, len(fields), b"".join(fields))
+
+
+def joined_array(element_oid: int, count: int, fields: bytes) -> bytes:
+    """A one-dimensional array from the joined fields of its ``count`` elements."""
+    if not count:
         return b"\0\0\0\x0c" + b"\0" * 8 + _LENGTH(element_oid)
-    body = b"".join(fields)
-    return _LENGTH(20 + len(body)) + _ARRAY_HEAD(1, 0, element_oid, len(fields), 1) + body
+    return _LENGTH(20 + len(fields)) + _ARRAY_HEAD(1, 0, element_oid, count, 1) + fields
 
 
 def floats(blob: bytes) -> array[float]:
@@ -122,10 +129,17 @@ def jsonbs(documents: Iterable[str]) -> Iterator[bytes]:
     return map(add, map(_JSONB_HEAD, map((1).__add__, map(len, encoded)), repeat(1)), encoded)
 
 
-def uuids(values: Sequence[str]) -> Iterator[bytes]:
-    """``uuid`` from many of 32 hexadecimal digits, with any hyphens; raises ``ValueError`` for other letters."""
-    raw = unhexlify("00000010".join(["", *values]).replace("-", ""))
-    return chain.from_iterable(_UUID_FIELD.iter_unpack(raw))
+def joined_uuids(listed: str) -> bytes:
+    """The joined ``uuid`` fields from a list, with commas, of many of 32 hexadecimal digits, with any hyphens.
+
+    Raises ``ValueError`` for other letters.
+    """
+    return unhexlify(f",{listed}".replace("-", "").replace(",", "00000010"))
+
+
+def split_uuids(fields: bytes) -> Iterator[bytes]:
+    """Each of joined ``uuid`` fields."""
+    return chain.from_iterable(_UUID_FIELDS.iter_unpack(fields))
 
 
 def timestamptzs(moments: Iterable[datetime]) -> Iterator[bytes]:

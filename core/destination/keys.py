@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from itertools import chain
+from itertools import chain, count
 
 import psycopg
 from psycopg import sql
@@ -20,10 +20,10 @@ from vestige_tui.core.tables import PgType, Table
 class _Array:
     """Fields of one column, to be sent as one array."""
 
-    def __init__(self, kind: PgType, fields: Sequence[bytes]) -> None:
+    def __init__(self, kind: PgType, count: int, fields: bytes) -> None:
         if kind.oid is None:
             raise TypeError(f"no key can be of type {kind.sql}")
-        self.value = wire.array_of(kind.oid, fields)[4:]  # a parameter brings its length itself
+        self.value = wire.joined_array(kind.oid, count, fields)[4:]  # a parameter brings its length itself
 
 
 class _ArrayDumper(Dumper):
@@ -33,20 +33,35 @@ class _ArrayDumper(Dumper):
         return obj.value
 
 
-def sift(connection: Connection, lookup: KeyLookup, batches: Sequence[Batch]) -> None:
-    """Look the unsent rows of these batches up, and make records of those that are not there."""
-    waiting = [(batch, batch.unsent) for batch in batches if batch.unsent is not None]
+def count_known(connection: Connection, lookup: KeyLookup, batches: Sequence[Batch]) -> None:
+    """Look up the rows of these batches of which only the keys were read. Raises ``psycopg.Error``."""
+    waiting = [(batch, batch.keys) for batch in batches if batch.keys is not None]
     if not waiting:
         return
-    keys = [[*chain(*columns)] for columns in zip(*(unsent.keys for _, unsent in waiting), strict=True)]
-    missing = lookup.missing(connection, keys)
+    fields = map(b"".join, zip(*(keys.fields for _, keys in waiting), strict=True))
+    missing = lookup.missing_of(connection, sum(keys.count for _, keys in waiting), [*fields], distinct=True)
     first = 0
-    for batch, unsent in waiting:
-        batch.unsent = None
-        if missing:
-            batch.add_all(unsent.make(row) for place, row in enumerate(unsent.rows, start=first) if place in missing)
-        batch.known = len(unsent.rows) - len(batch.records)
-        first += len(unsent.rows)
+    for batch, keys in waiting:
+        places = range(first, first := first + keys.count)
+        if absent := missing.intersection(places):
+            rowids = keys.rowids.split(",")
+            keys.absent.extend(int(rowids[place - places.start]) for place in absent)
+        batch.known = keys.count - len(absent)
+        batch.keys = None
+
+
+def drop_known(connection: Connection, lookup: KeyLookup, batches: Sequence[Batch]) -> None:
+    """Leave out the records of these batches that are there. Raises ``psycopg.Error``."""
+    waiting = [batch for batch in batches if batch.look_up]
+    records = [*chain.from_iterable(batch.records for batch in waiting)]
+    missing = lookup.missing(connection, [[record.fields[place] for record in records] for place in lookup.positions])
+    places = count()
+    for batch in waiting:
+        found = [(record, next(places) in missing) for record in batch.records]
+        batch.records = [record for record, is_missing in found if is_missing]
+        batch.known = len(found) - len(batch.records)
+        for record, is_missing in found:
+            batch.remarks.extend(() if is_missing else record.problems)
 
 
 class KeyLookup:
@@ -70,16 +85,36 @@ class KeyLookup:
             ),
         )
 
+        (column, *more), (kind, *_) = columns, self._types
+        # One scan of the index looks up many keys, but of a single column only.
+        self._count = (
+            None
+            if more
+            else sql.SQL("SELECT count(*) FROM {} WHERE {} = ANY ($1::{}[])").format(
+                sql.Identifier(destination.schema, table.name), sql.Identifier(column), sql.SQL(kind.sql)
+            )
+        )
+
     def missing(self, connection: Connection, keys: Sequence[Sequence[bytes]]) -> set[int]:
         """Positions of those keys that are not there. ``keys`` has a list of fields for each column.
 
         Raises ``psycopg.Error``.
         """
-        if not keys or not keys[0]:
+        return self.missing_of(connection, len(keys[0]) if keys else 0, [*map(b"".join, keys)])
+
+    def missing_of(
+        self, connection: Connection, count: int, fields: Sequence[bytes], *, distinct: bool = False
+    ) -> set[int]:
+        """The same for ``count`` keys, with the fields of each column joined. That all ``distinct`` keys are there,
+        which is the usual case, is found out the quick way.
+        """
+        if not count:
             return set()
-        columns = [_Array(kind, fields) for kind, fields in zip(self._types, keys, strict=True)]
+        columns = [_Array(kind, count, joined) for kind, joined in zip(self._types, fields, strict=True)]
         with psycopg.RawCursor(connection) as cursor:
             cursor.adapters.register_dumper(_Array, _ArrayDumper)
+            if distinct and self._count is not None and cursor.execute(self._count, columns).fetchone() == (count,):
+                return set()
             return {row[0] for row in cursor.execute(self._query, columns)}
 
 

@@ -58,10 +58,9 @@ class Written:
 
 @dataclass(frozen=True, slots=True)
 class _Outcome:
-    """What the server said of a staged batch: rows inserted, which of the mended ones were there before, and faults."""
+    """What the server said of a staged batch: rows inserted, and faults."""
 
     inserted: int = 0
-    present: frozenset[int] = frozenset()
     faults: Faults = field(default_factory=dict)
 
 
@@ -100,7 +99,6 @@ class TableWriter:
         self._copy_straight = sql.SQL("COPY {} ({}) FROM STDIN (FORMAT binary)").format(target, columns)
         self._insert_from = sql.SQL("INSERT INTO {} ({}) SELECT {} FROM {}").format(target, columns, columns, stage)
         self._on_conflict = sql.SQL("ON CONFLICT ({}) DO NOTHING").format(key)
-        self._there = sql.SQL("SELECT s.ord FROM {} s JOIN {} t USING ({})").format(stage, target, key)
         self._not_there = sql.SQL(
             "SELECT s.ord FROM {} s WHERE NOT EXISTS (SELECT FROM {} t WHERE ({}) = ({})) AND "
         ).format(
@@ -135,9 +133,6 @@ class TableWriter:
         return sql.SQL("{} WHERE ord >= {} AND ord < {} {}").format(
             self._insert_from, sql.Literal(low), sql.Literal(high), self._on_conflict
         )
-
-    def _present(self, ords: Sequence[int]) -> sql.Composed:
-        return sql.SQL("{} WHERE s.ord IN ({})").format(self._there, sql.SQL(", ").join(map(sql.Literal, ords)))
 
     def _make_stage(self) -> None:
         if not self._pooled and not self._has_stage:
@@ -186,13 +181,11 @@ class TableWriter:
         The answer to a transaction's end is not seen: of the last one before a connection is lost nothing is certain.
         """
         starts = [*accumulate((len(records) for records in batches[:-1]), initial=0)]
-        answers = [[self._connection.cursor() for _ in range(3)] for _ in batches]
+        answers = [(self._connection.cursor(), self._connection.cursor()) for _ in batches]
         failure: psycopg.Error | None = None
         try:
             with self._connection.pipeline() as pipeline:
-                for low, records, (present, inserted, checked) in zip(starts, batches, answers, strict=True):
-                    if mended := _mended(records, low):
-                        present.execute(self._present(mended))
+                for low, records, (inserted, checked) in zip(starts, batches, answers, strict=True):
                     inserted.execute(self._insert(low, low + len(records)))
                     checked.execute(CHECK_NOW)
                     pipeline.sync()  # ends the transaction
@@ -200,10 +193,9 @@ class TableWriter:
             if not is_row_fault(error):
                 failure = error
         outcomes: list[_Outcome] = []
-        for low, records, (present, inserted, checked) in zip(starts, batches, answers, strict=True):
+        for low, records, (inserted, checked) in zip(starts, batches, answers, strict=True):
             if checked.pgresult is not None and checked.pgresult.status == ExecStatus.COMMAND_OK:
-                there = frozenset(row[0] for row in present) if present.description else frozenset()
-                outcomes.append(_Outcome(inserted.rowcount, there))
+                outcomes.append(_Outcome(inserted.rowcount))
             elif failure is not None:
                 break
             else:  # refused, or not sent any more after another one was
@@ -241,12 +233,9 @@ class TableWriter:
     def _insert_apart(self, records: Records, low: int) -> _Outcome:
         """Insert a staged batch, within a transaction, under savepoints."""
         self._connection.execute(CHECK_NOW)
-        mended = _mended(records, low)
-        rows = self._connection.execute(self._present(mended)) if mended else ()
-        present = frozenset(row[0] for row in rows)
         faults: Faults = {}
         inserted = self._halve(low, low + len(records), faults)
-        return _Outcome(inserted, present, faults)
+        return _Outcome(inserted, faults)
 
     def _halve(self, low: int, high: int, faults: Faults) -> int:
         """Insert the staged rows from ``low`` up to ``high``, halving where the server refuses; collects the faults."""
@@ -294,11 +283,7 @@ class TableWriter:
                 written.errors.append(dropped_row(self._table, record))
             else:
                 written.errors.extend(record.problems)
-                written.repaired += bool(record.problems) and ord_ not in outcome.present
+                written.repaired += bool(record.problems)
                 continue
             written.failed += 1
         return written
-
-
-def _mended(records: Records, low: int) -> list[int]:
-    return [ord_ for ord_, record in enumerate(records, start=low) if record.problems]

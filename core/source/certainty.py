@@ -40,8 +40,8 @@ class Certainty:
         return any(
             self._exists(
                 f"FROM {quoted(source.source.table)} n NOT INDEXED"
-                f" WHERE length({expression}) <> {_CANONICAL_LENGTH} OR {expression} <> lower({expression})"
-                f" OR {expression} IS NULL",
+                f" WHERE (length({expression}) = {_CANONICAL_LENGTH} AND {expression} = lower({expression}))"
+                " IS NOT TRUE",
             )
             for expression in columns
             if expression is not None

@@ -192,19 +192,28 @@ def _model(registered: ModelSignature | None, observed: Sequence[VectorGroup]) -
     return ModelSignature(named[0].name or "", named[0].dimension) if named else None
 
 
+_ONE_GROUP = (
+    "SELECT model, dimension, total FROM (SELECT min(model) AS model, max(model) AS other, count(model) AS named,"
+    " min(dimension) AS dimension, max(dimension) AS longest, count(*) AS total {})"
+    " WHERE dimension = longest AND (named = 0 OR (named = total AND model = other))"
+)
+_GROUPS = "SELECT model, dimension, count(*) {} GROUP BY 1, 2 ORDER BY 3 DESC, 1, 2"
+
+
 def _observed(
     connection: sqlite3.Connection, shape: Shape, where: str = "true", model: str | None = None
 ) -> tuple[VectorGroup, ...]:
     """Which models made the vectors ``v`` of a file; a vector's length counts, not what a column says of it."""
     for vectors in LIVE_VECTORS:
         if has(shape, vectors.needs):
-            rows = connection.execute(
-                f"SELECT v.model, length(v.embedding) / 4 AS dimension, count(*) FROM ({vectors.sql}) v"
-                f" WHERE typeof(v.embedding) = 'blob' AND length(v.embedding) >= 4 AND {where}"
-                " GROUP BY 1, 2 ORDER BY 3 DESC, 1, 2",
-                {"model": model},
+            found = (
+                f"FROM (SELECT v.model, length(v.embedding) / 4 AS dimension FROM ({vectors.sql}) v"
+                f" WHERE typeof(v.embedding) = 'blob' AND length(v.embedding) >= 4 AND {where})"
             )
-            return tuple(VectorGroup(_model_name(name), *rest) for name, *rest in rows)
+            for query in (_ONE_GROUP, _GROUPS):  # the second has to sort all vectors
+                rows = connection.execute(query.format(found), {"model": model}).fetchall()
+                if rows:
+                    return tuple(VectorGroup(_model_name(name), *rest) for name, *rest in rows)
     return ()
 
 

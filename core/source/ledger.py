@@ -5,11 +5,10 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
-from itertools import compress
 
 from vestige_tui.core.kinds import Kind
 from vestige_tui.core.report import RowError
-from vestige_tui.core.source.reader import Batch, Unsent
+from vestige_tui.core.source.reader import Batch
 from vestige_tui.core.source.records import Record, row_label
 from vestige_tui.core.tables import Table
 
@@ -47,20 +46,13 @@ def drop_repeats(batches: Iterable[Batch], ledger: Ledger, table: Table, key: Se
     """Turn every row whose canonical key was met before into an error: the first one is kept."""
     positions = [table.position(column) for column in key]
     for batch in batches:
-        unsent = batch.unsent
-        if unsent is not None:
-            new = [ledger.add(table.name, b"".join(fields)) for fields in zip(*unsent.keys, strict=True)]
-            repeats = (unsent.make(row) for row, is_new in zip(unsent.rows, new, strict=True) if not is_new)
-            batch.rejected += [_repeat(table, made) for made in repeats if isinstance(made, Record)]
-            keys = [[*compress(fields, new)] for fields in unsent.keys]
-            unsent = Unsent([*compress(unsent.rows, new)], keys, unsent.make)
         kept: list[Record] = []
         for record in batch.records:
             if ledger.add(table.name, key_of(record, positions)):
                 kept.append(record)
             else:
                 batch.rejected.append(_repeat(table, record))
-        yield replace(batch, records=kept, unsent=unsent)
+        yield replace(batch, records=kept)
 
 
 def _repeat(table: Table, record: Record) -> RowError:

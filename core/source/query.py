@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
+from collections.abc import Sequence
 
 from vestige_tui.core.source.describe import quoted
 from vestige_tui.core.source.layouts import ResolvedSource
@@ -11,22 +12,24 @@ from vestige_tui.core.tables import PgType
 _LONG_TYPES = frozenset({PgType.TEXT, PgType.JSONB, PgType.TEXT_ARRAY, PgType.UUID_ARRAY, PgType.VECTOR})
 """What can be of any length."""
 
+SHORT = 4_000
+"""Bytes of a value that is looked at in passing: more than nearly every such value has."""
+
 ARROW = "→"
 """Stands between the parts of a key in a row's label."""
 
 
-def select(
-    source: ResolvedSource, connection: sqlite3.Connection, *, restricted: bool = False, ordered: bool = True
-) -> str:
+def select(source: ResolvedSource, connection: sqlite3.Connection, restricted_by: str | None = None) -> str:
     """The query of a table: rows sorted by their keys alone, then fetched whole, so that sorting stays small.
 
+    ``restricted_by`` is SQL for a value of a row, such as its ``label``: the parameter ``only`` lists those to be read.
     The table itself is scanned, never an index: a damaged index could leave rows out without a word.
     """
     table = quoted(source.source.table)
     order = ", ".join(map(quoted, source.source.order))
     columns = ", ".join(_values(source))
-    where = f" WHERE {label(source)} IN (SELECT value FROM json_each(:only))" if restricted else ""
-    if not order or not ordered:
+    where = f" WHERE {restricted_by} IN (SELECT value FROM json_each(:only))" if restricted_by else ""
+    if not order:
         return f"SELECT {columns} FROM {table} n NOT INDEXED{where}"
     rowid = rowid_name(connection, source.source.table)
     if rowid is None:
@@ -36,6 +39,29 @@ def select(
         f"SELECT {columns} FROM (SELECT {rowid} AS r FROM {table} n NOT INDEXED{where} ORDER BY {order} LIMIT -1) k"
         f" CROSS JOIN {table} n ON n.{rowid} = k.r"
     )
+
+
+def select_short(source: ResolvedSource, rowid: str, key: Sequence[str], others: Sequence[str]) -> str:
+    """The query for the next rows in the order of storage, from the number ``first`` on, ``count`` of them: the number
+    of each, its key, and its values of ``others``; in place of one of more than ``SHORT`` bytes an empty BLOB.
+    """
+    keys = [source.expressions[source.table.position(name)] or "NULL" for name in key]
+    rest = [source.expressions[source.table.position(name)] for name in others]
+    short = [f"CASE WHEN length(CAST({value} AS BLOB)) > {SHORT} THEN x'' ELSE {value} END" for value in rest]
+    values = ", ".join(f'{value} AS "{place}"' for place, value in enumerate([f"n.{rowid}", *keys, *short]))
+    return (
+        f"SELECT {values} FROM {quoted(source.source.table)} n NOT INDEXED WHERE n.{rowid} >= :first"
+        f" ORDER BY n.{rowid} LIMIT :count"
+    )
+
+
+def summed_up(short: str, keys: int, others: int) -> str:
+    """The query for one row that sums up those of a ``select_short``: how many, the last number, all numbers and each
+    of the ``keys`` key columns as a list with commas, and the distinct values of each other column as JSON.
+    """
+    lists = [f'group_concat("{place}")' for place in range(1 + keys)]
+    distinct = [f'json_group_array(DISTINCT "{1 + keys + place}")' for place in range(others)]
+    return f'SELECT count(*), max("0"), {", ".join([*lists, *distinct])} FROM ({short})'
 
 
 def long_values(source: ResolvedSource) -> list[int]:

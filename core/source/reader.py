@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import json
 import sqlite3
-from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from array import array
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import chain
 from typing import Any
@@ -16,7 +17,7 @@ from typing import Any
 from vestige_tui.core import convert, wire
 from vestige_tui.core.report import RowError
 from vestige_tui.core.source.layouts import ResolvedSource
-from vestige_tui.core.source.query import largest_row, long_values, select
+from vestige_tui.core.source.query import label, largest_row, long_values, rowid_name, select
 from vestige_tui.core.source.records import (
     Folded,
     Packed,
@@ -44,16 +45,19 @@ class Batch:
     """Up to one transaction's rows: those that can be sent, and those that cannot, each with its reason.
 
     ``number`` counts the batches of a table from 0; ``size`` is about what travels: bytes of BLOBs, letters of text.
-    Where the destination may have many rows already, sound ones begin as ``unsent``; those that are there end as
-    ``known``, a mere number. ``check_references``: nobody vouches yet for what its rows refer to, nor will the server.
+    ``known`` rows are at the destination already: a mere number, and ``remarks`` on what is wrong with them. ``keys``
+    are those of rows of which it is to be found out; ``look_up`` says the same of ``records``. ``check_references``:
+    nobody vouches yet for what its rows refer to, nor will the server.
     """
 
     number: int = 0
     size: int = 0
     records: Sequence[Record] = ()
     rejected: list[RowError] = field(default_factory=list)
-    unsent: Unsent | None = None
     known: int = 0
+    remarks: list[RowError] = field(default_factory=list)
+    keys: Keys | None = None
+    look_up: bool = False
     check_references: bool = False
 
     def add_all(self, rows: Iterable[Record | RowError]) -> None:
@@ -69,19 +73,20 @@ class Batch:
     @property
     def read(self) -> int:
         """Rows of the source in this batch."""
-        unsent = len(self.unsent.rows) if self.unsent is not None else 0
-        return len(self.records) + len(self.rejected) + self.known + unsent
+        return len(self.records) + len(self.rejected) + self.known
 
 
 @dataclass(frozen=True, slots=True)
-class Unsent:
-    """Rows without a problem that need not be converted if the destination has them. ``keys``: the fields of their
-    keys, a list a column; ``make`` converts a row.
+class Keys:
+    """The keys of ``count`` rows that were not read any further: ``fields`` has for each key column those of all rows,
+    joined; ``rowids`` lists SQLite's numbers of the rows, with commas. Those of rows that the destination does not
+    have go to ``absent``.
     """
 
-    rows: Sequence[Folded]
-    keys: Sequence[Sequence[bytes]]
-    make: Callable[[Folded], Record | RowError]
+    count: int
+    rowids: str
+    fields: Sequence[bytes]
+    absent: array[int]
 
 
 class TableReader:
@@ -99,14 +104,16 @@ class TableReader:
         self._fold = folder(source)
         self._make = record_maker(source, dimension)
         self._bulks = bulks(source, dimension)
+        self._rowid = rowid_name(connection, source.source.table)
 
-    def batches(self, batch_size: int, only: Collection[str] | None = None, *, packed: bool = False) -> Iterator[Batch]:
+    def batches(
+        self, batch_size: int, only: Collection[str] | array[int] | None = None, *, packed: bool = False
+    ) -> Iterator[Batch]:
         """Stream the table in its order, up to ``batch_size`` rows or ``BATCH_BYTES`` at a time, with memory for one
-        batch. ``only`` restricts the reading to rows with these labels. Records of sound batches come ``packed`` where
-        nobody is going to look at them.
+        batch. ``only`` restricts the reading to rows with these labels, or to these numbers in an array. Records of
+        sound batches come ``packed`` where nobody is going to look at them.
         """
-        query = select(self._source, self._connection, restricted=only is not None)
-        for number, (rows, size) in enumerate(self._chunks(query, batch_size, only or ())):
+        for number, (rows, size) in enumerate(self._chunks(self._query(only), batch_size, only or ())):
             batch = Batch(number, size)
             if (records := self._records(rows, packed=packed)) is not None:
                 batch.records = records
@@ -114,22 +121,11 @@ class TableReader:
                 batch.add_all(map(self._make, rows))
             yield batch
 
-    def unsent_batches(self, batch_size: int, key: Sequence[str], *, ordered: bool = False) -> Iterator[Batch]:
-        """The same for a destination that may have most rows; ``key`` are the columns by which it tells them apart.
-
-        Unless they have to be ``ordered``, rows come in the order of storage, which is quicker.
-        """
-        positions = [self._source.table.position(name) for name in key]
-        query = select(self._source, self._connection, ordered=ordered)
-        for number, (rows, size) in enumerate(self._chunks(query, batch_size)):
-            batch = Batch(number, size)
-            columns = [*zip(*rows, strict=True)]
-            if all(bulk.sound(column) for bulk, column in zip(self._bulks, columns, strict=True)):
-                keys = [self._bulks[position].fields(columns[position]) or () for position in positions]
-                batch.unsent = Unsent(rows, keys, self._make)
-            else:
-                batch.add_all(map(self._make, rows))
-            yield batch
+    def _query(self, only: Collection[str] | array[int] | None) -> str:
+        if only is None:
+            return select(self._source, self._connection)
+        chosen_by = f"n.{self._rowid}" if isinstance(only, array) else label(self._source)
+        return select(self._source, self._connection, chosen_by)
 
     def _records(self, rows: Sequence[Folded], *, packed: bool) -> Sequence[Record] | None:
         """All rows of a batch converted at once; None where one of them has a problem."""
@@ -146,36 +142,46 @@ class TableReader:
         keys = zip(*(columns[table.position(name)] for name in table.key), strict=True)
         return [*sound_records(keys, zip(*fields, strict=True))]
 
-    def _chunks(self, query: str, batch_size: int, only: Collection[str] = ()) -> Iterator[tuple[list[Folded], int]]:
-        """The rows of each batch, and about how many bytes they have.
-
-        From a value that is not UTF-8 on, they are read again with the slower decoding.
-        """
+    def _chunks(self, query: str, batch_size: int, only: Iterable[str | int]) -> Iterator[tuple[list[Folded], int]]:
+        """The rows of each batch, and about how many bytes they have."""
         parameters = {"model": self._model, "only": json.dumps([*only])}
         at_once = max(1, BATCH_BYTES // (_STEPS * largest_row(self._source, self._connection, self._model)))
         rows: list[Folded] = []
-        size = taken = 0
-        while True:
-            fast = self._connection.text_factory is str
-            cursor = self._connection.execute(query, parameters)
-            try:
-                for _ in range(taken + len(rows)):
-                    cursor.fetchone()
-                while found := cursor.fetchmany(min(at_once, batch_size - len(rows))):
-                    size += self._size(found)
-                    rows += found if self._fold is None else map(self._fold, found)
-                    if len(rows) == batch_size or size >= BATCH_BYTES:
-                        yield rows, size
-                        taken += len(rows)
-                        rows, size = [], 0
-            except sqlite3.OperationalError as error:
-                if not fast or "decode to UTF-8" not in str(error):
-                    raise
-                self._connection.text_factory = convert.decode_text
-                continue
-            break
+        size = 0
+        for found in fetched(self._connection, query, parameters, lambda: min(at_once, batch_size - len(rows))):
+            size += self._size(found)
+            rows.extend(found if self._fold is None else map(self._fold, found))
+            if len(rows) == batch_size or size >= BATCH_BYTES:
+                yield [*rows], size
+                rows.clear()
+                size = 0
         if rows:
             yield rows, size
+
+
+def fetched(
+    connection: sqlite3.Connection, query: str, parameters: Mapping[str, str | int | None], how_many: Callable[[], int]
+) -> Iterator[list[Values]]:
+    """What a query gives, up to ``how_many`` rows at a time.
+
+    From a value that is not UTF-8 on, they are read again with the slower decoding.
+    """
+    taken = 0
+    while True:
+        fast = connection.text_factory is str
+        cursor = connection.execute(query, parameters)
+        try:
+            for _ in range(taken):
+                cursor.fetchone()
+            while found := cursor.fetchmany(how_many()):
+                taken += len(found)
+                yield found
+        except sqlite3.OperationalError as error:
+            if not fast or "decode to UTF-8" not in str(error):
+                raise
+            connection.text_factory = convert.decode_text
+            continue
+        break
 
 
 def _sizer(source: ResolvedSource) -> Callable[[Sequence[Values]], int]:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import struct
 from collections.abc import Sequence
-from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -15,15 +14,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tests.support.runs import copy, counts, only_error
+from tests.support.runs import copy
 from tests.support.servers import Database
-from tests.support.sources import SMALL_SPEC, Sources, edit, memory_ids
+from tests.support.sources import Sources, edit, memory_ids
 from vestige_tui.core import wire
-from vestige_tui.core.bulk import Bulk
-from vestige_tui.core.convert import BrokenText, SqliteValue, ValueProblem
-from vestige_tui.core.destination.writer import TableWriter
+from vestige_tui.core.bulk import Bulk, listed_uuids
+from vestige_tui.core.convert import BrokenText, SqliteValue, ValueProblem, uuid
 from vestige_tui.core.kinds import Kind
-from vestige_tui.core.report import Outcome
 from vestige_tui.core.source import reader
 from vestige_tui.core.source.describe import describe_open
 from vestige_tui.core.source.opening import open_source
@@ -124,77 +121,45 @@ def test_a_column_that_the_file_does_not_have_is_filled() -> None:
     assert bulk.sound([None])
 
 
-# Running again
+uuid_lists = st.lists(
+    st.uuids().map(str) | st.sampled_from(["7" + "-" * 35, "g" * 36, "", ",", "7" * 36, "7,7"]) | st.text(max_size=40),
+    min_size=1, max_size=4,
+)  # fmt: skip
 
 
-def send_nothing(*_: object) -> None:
-    """In place of ``TableWriter.write``."""
-    raise AssertionError("nothing needs to be sent")
+@given(uuid_lists, st.lists(st.integers(0, 150), max_size=3))
+def test_a_list_of_uuids_is_taken_as_its_values_are(values: list[str], commas: list[int]) -> None:
+    """Also where a value has commas of its own, or is cut and the next one longer for it."""
+    listed = list(",".join(values))
+    for place in commas:
+        if place < len(listed) and len(values) > 1:
+            listed[place], listed[36 % len(listed)] = listed[36 % len(listed)], listed[place]
+    moved = "".join(listed)
+    usual = [len(value) == 36 and _converted(value) is not None for value in moved.split(",")]
+    try:
+        found = listed_uuids(moved, len(values))
+    except ValueError:
+        found = None
+    if all(usual) and len(usual) == len(values):
+        assert found == b"".join(_converted(value) or b"" for value in moved.split(","))
+    else:
+        assert found is None
 
 
-def test_rows_that_are_there_are_not_sent(
-    small_source: Path, copied_database: Database, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(TableWriter, "write", send_nothing)
-    report = copy(small_source, copied_database)
-    assert counts(report, "read") == counts(report, "source") == counts(report, "already_present")
-    assert report.outcome is Outcome.CLEAN
+def _converted(value: str) -> bytes | None:
+    try:
+        return uuid(value)
+    except ValueProblem:
+        return None
 
 
-@pytest.mark.parametrize("batch_size", [1, 7, 500])
-def test_only_what_is_missing_is_brought(small_source: Path, copied_database: Database, batch_size: int) -> None:
-    gone = memory_ids(small_source)[::3]
-    copied_database.execute(f"DELETE FROM knowledge_nodes WHERE id = ANY ('{{{','.join(gone)}}}')")
-    left = {table: copied_database.value(f"SELECT count(*) FROM {table}") for table in ("scheduling", "edges")}
-    report = copy(small_source, copied_database, batch_size=batch_size)
-    assert report.tables["knowledge_nodes"].inserted == len(gone)
-    assert report.tables["knowledge_nodes"].already_present == 30 - len(gone)
-    for table, count in left.items():
-        assert report.tables[table].already_present == count
-    assert copied_database.value("SELECT count(*) FROM knowledge_nodes") == 30
+def test_values_that_only_together_look_like_uuids() -> None:
+    first, second = str(UUID(int=1)), str(UUID(int=2))
+    for values in ([f"{first},{second}", ""], [first[:-1], f"{first[-1]},{second}"], [first + second[:1], second[1:]]):
+        assert Bulk(COLUMNS[0], None, missing=False).fields(values) is None
 
 
-@pytest.mark.parametrize(
-    ("table", "change", "kind"),
-    [
-        ("knowledge_nodes", "metadata = '{'", Kind.MALFORMED_JSON),
-        ("knowledge_nodes", "tags = '{}'", Kind.MISSHAPEN_JSON),
-        ("knowledge_nodes", "content = CAST(x'61ff62' AS TEXT)", Kind.UNSTORABLE_TEXT),
-        ("knowledge_nodes", "content = 'a' || char(0) || 'b'", Kind.UNSTORABLE_TEXT),
-        ("knowledge_nodes", "updated_at = '2026-02-30T00:00:00Z'", Kind.BAD_TIMESTAMP),
-        ("knowledge_nodes", "embedding = x'0000803f0000803f'", Kind.WRONG_DIMENSION),
-        ("scheduling", "stability = 'high'", Kind.BAD_NUMBER),
-        ("edges", "edge_type = NULL", Kind.MISSING_VALUE),
-        ("review_events", "rating = 70000", Kind.BAD_NUMBER),
-    ],
-)
-def test_what_has_become_wrong_in_a_row_that_is_there_is_told(
-    sources: Sources, database: Database, table: str, change: str, kind: Kind
-) -> None:
-    """The row is not sent for that, and stays what it was; the report names it, in a dry run too."""
-    source = sources.seed(replace(SMALL_SPEC, memories=12))
-    assert copy(source, database).outcome is Outcome.CLEAN
-    edit(source, f"CREATE TABLE loose AS SELECT * FROM {table}")
-    edit(source, f"DROP TABLE {table}")
-    edit(source, f"ALTER TABLE loose RENAME TO {table}")
-    edit(source, f"UPDATE {table} SET {change} WHERE rowid = 3")
-    for dry_run in (True, False):
-        report = copy(source, database, dry_run=dry_run)
-        error = only_error(report)
-        assert (error.table, error.kind) == (table, kind)
-        assert counts(report, "already_present") == counts(report, "source")
-
-
-def test_ids_of_the_source_in_another_spelling_are_found(
-    small_source: Path, copied_database: Database, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    edit(small_source, "UPDATE knowledge_nodes SET id = upper(id)")
-    edit(small_source, "UPDATE scheduling SET memory_id = upper(memory_id)")
-    monkeypatch.setattr(TableWriter, "write", send_nothing)
-    report = copy(small_source, copied_database)
-    assert report.tables["knowledge_nodes"].already_present == 30
-    assert report.tables["scheduling"].already_present == report.tables["scheduling"].source
-    assert UUID(memory_ids(small_source)[0])
+# Batches
 
 
 def test_large_memories_make_small_batches(sources: Sources, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -205,10 +170,10 @@ def test_large_memories_make_small_batches(sources: Sources, monkeypatch: pytest
     with open_source(source) as connection:
         found = describe_open(connection, source)
         table = TableReader(connection, found.sources["knowledge_nodes"], 8, None)
-        for batches in ([*table.batches(500)], [*table.unsent_batches(500, ["id"])]):
-            assert sum(batch.read for batch in batches) == 30
-            assert max(batch.size for batch in batches) < 10_000 + 6_000
-            assert len(batches) > 5
+        batches = [*table.batches(500)]
+        assert sum(batch.read for batch in batches) == 30
+        assert max(batch.size for batch in batches) < 10_000 + 6_000
+        assert len(batches) > 5
 
 
 def as_sent(record: Record) -> tuple[object, ...]:

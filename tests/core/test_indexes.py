@@ -18,6 +18,7 @@ import psycopg
 import pytest
 
 from tests.support.destination import read_tables
+from tests.support.disturbances import wait_until
 from tests.support.expected import expected_tables
 from tests.support.runs import copy
 from tests.support.servers import Database, Server
@@ -406,23 +407,21 @@ def test_an_index_that_is_only_alike_is_not_enough(small_source: Path, copied_da
 def test_how_far_an_index_is(small_source: Path, copied_database: Database, max_connections: int) -> None:
     """Seen from another connection, also where the copy has only one."""
     copied_database.execute(f"DROP INDEX {HNSW}")
-    seen: list[bool] = []
-
-    def watch(event: events.Event) -> None:
-        if isinstance(event, events.IndexProgress) and not seen:
-            time.sleep(0.1)
-            seen.append(True)
-
     observed: list[builds.Observed] = []
-    observe = builds.observe
+    build, observe = builds.build, builds.observe
+
+    def take_time(*arguments: Any) -> None:
+        wait_until(lambda: bool(observed))
+        build(*arguments)
 
     def look(*connections: Any) -> builds.Observed:
         observed.append(observe(*connections))
         return observed[-1]
 
     with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(builds, "build", take_time)
         patch.setattr(builds, "observe", look)
         patch.setattr(loading, "PROGRESS_INTERVAL", 0.001)
-        copy(small_source, copied_database, on_event=watch, max_connections=max_connections)
+        copy(small_source, copied_database, max_connections=max_connections)
     assert observed
     assert HNSW in indexes(copied_database)

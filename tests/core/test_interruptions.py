@@ -131,7 +131,7 @@ def test_the_server_stops_again_and_again(undisturbed: Undisturbed, cluster: Clu
     rng = random.Random(7)
     modes: list[StopMode] = ["fast", "immediate"] * 5
     for connections, (mode, after) in enumerate(
-        zip(modes, sorted(rng.randrange(2, 150) for _ in modes), strict=True), start=1
+        zip(modes, [rng.randrange(2, 15) for _ in modes], strict=True), start=1
     ):
         with stopping(cluster, mode, after) as watch:
             error = interrupted(DestinationError, partial(

@@ -1,0 +1,104 @@
+"""Keys of rows that the destination may have already, read without the rest of the row."""
+
+from __future__ import annotations
+
+import sqlite3
+from array import array
+from collections.abc import Iterator, Sequence
+from itertools import chain, count
+from typing import Any
+
+import orjson
+
+from vestige_tui.core.bulk import listed_uuids
+from vestige_tui.core.source.layouts import ResolvedSource
+from vestige_tui.core.source.query import rowid_name, select_short, summed_up
+from vestige_tui.core.source.reader import Batch, Keys, fetched
+from vestige_tui.core.source.records import bulks
+
+AT_ONCE = 1_000
+"""Rows in a batch."""
+
+_NUMBERS = range(-(1 << 63), 1 << 63)
+"""What a row of SQLite can have as its number."""
+
+
+class KeyReader:
+    """Reads the ``key`` columns of one table, by which the destination tells rows apart, and its access columns.
+
+    It is for tables in which no two rows have the same key, and whose keys are UUIDs. SQLite itself puts the values of
+    a batch together, so that no row becomes an object of Python.
+    """
+
+    def __init__(self, connection: sqlite3.Connection, source: ResolvedSource, key: Sequence[str]) -> None:
+        table = source.table
+        access = [name for name in table.access if source.expressions[table.position(name)] is not None]
+        made = bulks(source, None)
+        self._connection = connection
+        self._width = len(key)
+        self._bulks = [made[table.position(name)] for name in (*key, *access)]
+        rowid = rowid_name(connection, source.source.table)
+        self._rows = "" if rowid is None else select_short(source, rowid, key, access)
+        self._summed_up = summed_up(self._rows, len(key), len(access))
+
+    @property
+    def usable(self) -> bool:
+        """Whether a row can be found again by its number, after nothing but its key was read."""
+        return bool(self._rows)
+
+    def batches(self, absent: array[int]) -> Iterator[Batch]:
+        """The keys of all rows. Raises ``sqlite3.Error``.
+
+        ``absent`` receives the numbers of rows that have to be read whole: those that the destination will be found
+        not to have, and those whose key or access columns have a problem.
+        """
+        first = _NUMBERS.start
+        for number in count():
+            keys, last = self._together(first, absent) or self._one_by_one(first, absent)
+            if keys.count:
+                yield Batch(number, sum(map(len, keys.fields)), keys=keys)
+            if last is None or last + 1 not in _NUMBERS:
+                return
+            first = last + 1
+
+    def _together(self, first: int, absent: array[int]) -> tuple[Keys, int | None] | None:
+        """The keys from a row's number on, and the last one's number; None where one of the values has a problem."""
+        try:
+            row = self._connection.execute(self._summed_up, {"first": first, "count": AT_ONCE}).fetchone()
+        except sqlite3.OperationalError:  # a value that cannot be put together; what else it may be shows row by row
+            return None
+        size, last, rowids, *values = row
+        if not size:
+            return Keys(0, "", (), absent), None
+        fields = [_fields(listed, size) for listed in values[: self._width]]
+        access = zip(self._bulks[self._width :], values[self._width :], strict=True)
+        try:
+            sound = all(bulk.sound(orjson.loads(distinct)) for bulk, distinct in access)
+        except ValueError:
+            return None
+        return (Keys(size, rowids, [*filter(None, fields)], absent), last) if sound and None not in fields else None
+
+    def _one_by_one(self, first: int, absent: array[int]) -> tuple[Keys, int | None]:
+        """The same, leaving out rows with a problem."""
+        parameters = {"first": first, "count": AT_ONCE}
+        rows: list[tuple[Any, ...]] = [
+            *chain.from_iterable(fetched(self._connection, self._rows, parameters, lambda: AT_ONCE))
+        ]
+        sound = [row for row in rows if self._is_sound(row[1:])]
+        absent.extend({row[0] for row in rows}.difference(row[0] for row in sound))
+        rowids, *columns = zip(*sound, strict=True) if sound else ((),)
+        fields = [
+            b"".join(bulk.fields(column) or ())
+            for bulk, column in zip(self._bulks[: self._width], columns[: self._width], strict=False)
+        ]
+        return Keys(len(rowids), ",".join(map(str, rowids)), fields, absent), rows[-1][0] if rows else None
+
+    def _is_sound(self, values: Sequence[Any]) -> bool:
+        return all(bulk.sound([value]) for bulk, value in zip(self._bulks, values, strict=True))
+
+
+def _fields(listed: object, size: int) -> bytes | None:
+    try:
+        return listed_uuids(listed, size) if isinstance(listed, str) else None
+    except ValueError:
+        return None

@@ -1,0 +1,226 @@
+"""Running again: what is there is found by keys, and only what is missing is read and sent."""
+
+from __future__ import annotations
+
+import json
+from array import array
+from collections.abc import Iterator
+from pathlib import Path
+from uuid import UUID
+
+import pytest
+
+from tests.support.destination import read_tables
+from tests.support.disturbances import assert_equal
+from tests.support.hostile import loosen
+from tests.support.runs import TABLES, copy, counts, found_by_keys, only_error
+from tests.support.servers import Database
+from tests.support.sources import Sources, edit, memory_ids, query
+from vestige_tui.core.destination.writer import TableWriter
+from vestige_tui.core.kinds import Kind
+from vestige_tui.core.report import Outcome
+from vestige_tui.core.source import key_reader
+from vestige_tui.core.source.describe import describe_open
+from vestige_tui.core.source.key_reader import KeyReader
+from vestige_tui.core.source.opening import open_source
+from vestige_tui.core.source.reader import Batch, TableReader
+from vestige_tui.core.tables import BY_NAME
+
+NOTHING = dict.fromkeys(TABLES, 0)
+KEYED = ["knowledge_nodes", "scheduling", "edges", "review_events"]
+
+
+def send_nothing(*_: object) -> None:
+    """In place of ``TableWriter.write``."""
+    raise AssertionError("nothing needs to be sent")
+
+
+def read_nothing(reader: TableReader, *_: object, **__: object) -> Iterator[Batch]:
+    """In place of ``TableReader.batches``. The keys of domains are text, of which two may become one."""
+    assert reader._source.table.name == "domains", "no row needs to be read whole"
+    return iter(())
+
+
+def test_rows_that_are_there_are_not_read_and_not_sent(
+    small_source: Path, copied_database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    edit(small_source, "DELETE FROM domains")
+    monkeypatch.setattr(TableWriter, "write", send_nothing)
+    monkeypatch.setattr(TableReader, "batches", read_nothing)
+    report = copy(small_source, copied_database)
+    assert counts(report, "read") == counts(report, "source") == counts(report, "already_present")
+    assert report.outcome is Outcome.CLEAN
+    assert found_by_keys(report)
+
+
+@pytest.mark.parametrize("batch_size", [1, 7, 500])
+@pytest.mark.parametrize("at_once", [1, 4, 1_000])
+def test_only_what_is_missing_is_brought(
+    small_source: Path, copied_database: Database, monkeypatch: pytest.MonkeyPatch, batch_size: int, at_once: int
+) -> None:
+    monkeypatch.setattr(key_reader, "AT_ONCE", at_once)
+    before = read_tables(copied_database)
+    gone = memory_ids(small_source)[::3]
+    copied_database.execute(f"DELETE FROM knowledge_nodes WHERE id = ANY ('{{{','.join(gone)}}}')")
+    left = {table: copied_database.value(f"SELECT count(*) FROM {table}") for table in KEYED}
+    report = copy(small_source, copied_database, batch_size=batch_size)
+    assert report.tables["knowledge_nodes"].inserted == len(gone)
+    assert {table: report.tables[table].already_present for table in KEYED} == left
+    assert (report.errors, found_by_keys(report)) == ([], True)
+    assert read_tables(copied_database) == before
+
+
+@pytest.mark.parametrize("numbers", ["-rowid", "rowid * 1000000007", "9223372036854775807 - 30 + rowid",
+                                     "-9223372036854775808 + rowid - 1"])  # fmt: skip
+def test_rows_are_found_again_whatever_their_numbers(sources: Sources, database: Database, numbers: str) -> None:
+    """SQLite numbers rows from the lowest to the highest of 64 bits."""
+    source = sources.seed()
+    edit(source, "DELETE FROM knowledge_nodes WHERE rowid > 30")
+    for table in ("knowledge_nodes", "edges"):
+        edit(source, f"UPDATE {table} SET rowid = -rowid - 1000000")
+        edit(source, f"UPDATE {table} SET rowid = {numbers.replace('rowid', '(-rowid - 1000000)')}")
+    copy(source, database)
+    gone = memory_ids(source)[::7]
+    database.execute(f"DELETE FROM knowledge_nodes WHERE id = ANY ('{{{','.join(gone)}}}')")
+    report = copy(source, database)
+    assert (report.tables["knowledge_nodes"].inserted, report.errors) == (len(gone), [])
+    assert_equal(source, database)
+
+
+def keep_key(source: Path, table: str) -> None:
+    """Take a table's checks off, but not that its key is unique."""
+    loosen(source, table)
+    edit(source, f"CREATE UNIQUE INDEX only_key ON {table} ({', '.join(BY_NAME[table].key)})")
+
+
+WRONG = [
+    ("knowledge_nodes", "metadata = '{'", Kind.MALFORMED_JSON),
+    ("knowledge_nodes", "tags = '{}'", Kind.MISSHAPEN_JSON),
+    ("knowledge_nodes", "content = CAST(x'61ff62' AS TEXT)", Kind.UNSTORABLE_TEXT),
+    ("knowledge_nodes", "updated_at = '2026-02-30T00:00:00Z'", Kind.BAD_TIMESTAMP),
+    ("knowledge_nodes", "embedding = x'0000803f0000803f'", Kind.WRONG_DIMENSION),
+    ("scheduling", "stability = 'high'", Kind.BAD_NUMBER),
+    ("edges", "edge_type = NULL", Kind.MISSING_VALUE),
+    ("review_events", "rating = 70000", Kind.BAD_NUMBER),
+]
+
+WRONG_ACCESS = [
+    ("shared_with_groups = '[not json'", Kind.MALFORMED_JSON),
+    ("shared_with_groups = '[\"nobody\"]'", Kind.BAD_UUID),
+    ("shared_with_groups = x'ff'", Kind.MALFORMED_JSON),
+    ("shared_with_groups = CAST(x'5b61ff5d' AS TEXT)", Kind.UNSTORABLE_JSON),
+    ("owner_user_id = 'nobody'", Kind.BAD_UUID),
+    ("owner_user_id = NULL", Kind.BAD_UUID),
+    ("owner_user_id = id || ',' || id", Kind.BAD_UUID),
+    ("owner_user_id = x'00'", Kind.BAD_UUID),
+    ("visibility = NULL", Kind.MISSING_VALUE),
+    ("visibility = 'a' || char(0)", Kind.UNSTORABLE_TEXT),
+    ("visibility = CAST(x'ff' AS TEXT)", Kind.UNSTORABLE_TEXT),
+]
+
+
+@pytest.mark.parametrize(("table", "change", "kind"), WRONG)
+def test_what_has_become_wrong_in_a_row_that_is_there_is_told_by_a_preview(
+    small_source: Path, copied_database: Database, table: str, change: str, kind: Kind
+) -> None:
+    """The copy says that it did not look."""
+    keep_key(small_source, table)
+    edit(small_source, f"UPDATE {table} SET {change} WHERE rowid = 3")
+    preview = copy(small_source, copied_database, dry_run=True)
+    error = only_error(preview)
+    assert (error.table, error.kind) == (table, kind)
+    report = copy(small_source, copied_database)
+    assert (report.outcome, report.errors, found_by_keys(report)) == (Outcome.CLEAN, [], True)
+    for ended in (preview, report):
+        assert counts(ended, "already_present") == counts(ended, "source")
+
+
+@pytest.mark.parametrize(("change", "kind"), WRONG_ACCESS)
+def test_who_may_see_a_memory_is_looked_at_every_time(
+    small_source: Path, copied_database: Database, change: str, kind: Kind
+) -> None:
+    before = read_tables(copied_database)
+    keep_key(small_source, "knowledge_nodes")
+    memory = memory_ids(small_source)[4]
+    edit(small_source, f"UPDATE knowledge_nodes SET {change} WHERE id = ?", (memory,))
+    for dry_run in (False, True):
+        report = copy(small_source, copied_database, dry_run=dry_run)
+        error = only_error(report)
+        assert (error.table, error.row, error.field, error.kind) == (
+            "knowledge_nodes", memory, change.partition(" ")[0], kind,
+        )  # fmt: skip
+        assert counts(report, "already_present") == counts(report, "source")
+    assert read_tables(copied_database) == before
+
+
+def test_a_memory_that_is_shared_with_very_many_groups(small_source: Path, copied_database: Database) -> None:
+    """More than is looked at in passing."""
+    groups = json.dumps([str(UUID(int=number)) for number in range(200)])
+    edit(small_source, "UPDATE knowledge_nodes SET shared_with_groups = ? WHERE rowid % 2", (groups,))
+    report = copy(small_source, copied_database)
+    assert (report.errors, counts(report, "already_present")) == ([], counts(report, "source"))
+
+
+@pytest.mark.parametrize("tables", [("knowledge_nodes",), ("scheduling", "edges", "review_events")])
+def test_tables_whose_rows_have_no_numbers(small_source: Path, copied_database: Database, tables: list[str]) -> None:
+    for table in tables:
+        keep_key(small_source, table)
+        ((statement,),) = query(small_source, "SELECT sql FROM sqlite_schema WHERE name = ?", (table,))
+        key = ", ".join(BY_NAME[table].key)
+        edit(small_source, f"ALTER TABLE {table} RENAME TO numbered")
+        edit(small_source, f"{statement.removesuffix(')')}, PRIMARY KEY ({key})) WITHOUT ROWID")
+        edit(small_source, f"INSERT INTO {table} SELECT * FROM numbered")
+        edit(small_source, "DROP TABLE numbered")
+        with open_source(small_source) as connection:
+            source = describe_open(connection, small_source).sources[table]
+            assert not KeyReader(connection, source, BY_NAME[table].key).usable
+    copied_database.execute("DELETE FROM scheduling WHERE ctid IN (SELECT ctid FROM scheduling LIMIT 4)")
+    report = copy(small_source, copied_database)
+    assert counts(report, "inserted") == NOTHING | {"scheduling": 4}
+    assert report.errors == []
+    assert_equal(small_source, copied_database)
+
+
+def test_ids_of_the_source_in_another_spelling_are_found(
+    small_source: Path, copied_database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    edit(small_source, "UPDATE knowledge_nodes SET id = upper(id)")
+    edit(small_source, "UPDATE scheduling SET memory_id = upper(memory_id)")
+    monkeypatch.setattr(TableWriter, "write", send_nothing)
+    report = copy(small_source, copied_database)
+    assert report.tables["knowledge_nodes"].already_present == 30
+    assert report.tables["scheduling"].already_present == report.tables["scheduling"].source
+    assert UUID(memory_ids(small_source)[0])
+
+
+@pytest.mark.parametrize("table", KEYED)
+def test_the_keys_are_those_of_the_rows(small_source: Path, monkeypatch: pytest.MonkeyPatch, table: str) -> None:
+    """With the number of each row, whether SQLite puts them together or they are taken one by one."""
+    key = BY_NAME[table].key
+    expected = {
+        number: tuple(map(UUID, values))
+        for number, *values in query(small_source, f"SELECT rowid, {', '.join(key)} FROM {table}")
+    }
+    monkeypatch.setattr(key_reader, "AT_ONCE", 7)
+
+    def read() -> dict[int, tuple[UUID, ...]]:
+        absent = array("q")
+        with open_source(small_source) as connection:
+            source = describe_open(connection, small_source).sources[table]
+            batches = [*KeyReader(connection, source, key).batches(absent)]
+        assert not absent
+        found: dict[int, tuple[UUID, ...]] = {}
+        for batch in batches:
+            assert batch.keys is not None
+            rows = zip(*map(ids, batch.keys.fields), strict=True)
+            found |= zip(map(int, batch.keys.rowids.split(",")), rows, strict=True)
+        return found
+
+    assert read() == expected
+    monkeypatch.setattr(KeyReader, "_together", lambda *_: None)
+    assert read() == expected
+
+
+def ids(fields: bytes) -> list[UUID]:
+    """Of joined fields, each of which brings its length."""
+    return [UUID(bytes=fields[start + 4 : start + 20]) for start in range(0, len(fields), 20)]
