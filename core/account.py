@@ -27,13 +27,15 @@ LOG_EVERY = 1_000
 class Account:
     """Keeps a run's report; the watcher is told one thing at a time. ``cancel`` is the operator's wish to stop.
 
-    ``phase`` is the one that was announced last. A watcher that raises is not told any more: it only watches.
+    ``phase`` is the one that was announced last. ``found_by_keys`` counts rows that were not read any further. A
+    watcher that raises is not told any more: it only watches.
     """
 
     report: MigrationReport
     watcher: Watcher
     cancel: threading.Event
     phase: Phase = Phase.SOURCE
+    found_by_keys: int = 0
     _lock: threading.RLock = field(default_factory=threading.RLock)
     _started: dict[str, float] = field(default_factory=dict)
     _expected: dict[str, int] = field(default_factory=dict)

@@ -149,7 +149,9 @@ def listed_uuids(listed: str, count: int) -> bytes | None:
     has the usual length.
     """
     commas, hyphens = "," * (count - 1), "-" * count
-    if listed[36::37] != commas or any(listed[place::37] != hyphens for place in (8, 13, 18, 23)):
+    if listed[36::37] != commas or listed.count(",") != count - 1:
+        return None
+    if any(listed[place::37] != hyphens for place in (8, 13, 18, 23)):
         return None
     fields = wire.joined_uuids(listed)
     return fields if len(fields) == wire.UUID_FIELD * count and len(listed) == 37 * count - 1 else None

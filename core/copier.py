@@ -289,25 +289,31 @@ class _Run:
             self._phase(Phase.PREPARE)
             with control.watchdog.step():
                 destination = prepare(control.connection, destination, transfer.model)
-            transfer = replace(transfer, pending=destination.pending, packing=True, keys_first=self.only is None)
+            transfer = replace(
+                transfer,
+                pending=destination.pending,
+                populated=destination.populated,
+                packing=True,
+                keys_first=self.only is None,
+            )
             self._phase(Phase.COPY)
             transfer.announce()
             try:
                 with links(pool, control, self.plan.max_connections, self.account) as found:
                     load(transfer, found, destination, self.plan.postgres_url)
-                self._tell_of_known(transfer)
+                self._tell_of_known()
             except (Cancelled, MigrationError, psycopg.Error):
                 if destination.pending:
                     self.account.notice(REFERENCES_PENDING)
                 raise
 
-    def _tell_of_known(self, transfer: Transfer) -> None:
+    def _tell_of_known(self) -> None:
         """Say what a run did not look at."""
-        known = sum(table.already_present for table in self.account.report.tables.values())
-        if transfer.keys_first and "knowledge_nodes" in transfer.populated and known:
+        if found := self.account.found_by_keys:
+            rows = "1 row was" if found == 1 else f"{found:,} rows were"
             self.account.notice(
-                f"{known:,} rows were at the destination already, and were found by their keys. Of their values, only "
-                "those that say who may see a memory were looked at again; a preview (--dry-run) looks at all of them."
+                f"{rows} at the destination already: found by key, not changed, and not compared with the "
+                "source. A preview (--dry-run) looks for errors in all values."
             )
 
     def _preview(self, transfer: Transfer, destination: Destination, link: Link) -> None:

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import sqlite3
-from array import array
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import chain
 from typing import Protocol
 
 from vestige_tui.core import events
@@ -101,37 +101,49 @@ class Transfer:
         )
         keys = KeyReader(self.reading, self.source.sources[table.name], self.key_of(table))
         repeats = self.certainty.may_repeat(table)
-        if not self.keys_first or table.name not in self.populated or repeats or not keys.usable:
-            counter = _Counter()
-            takers.write(table, counter.count(self._batches(table, reader, repeats=repeats)))
-            return counter.rows
-        absent = array("q")
-        takers.write(table, keys.batches(absent))
-        takers.finish()
-        known = self.account.report.tables[table.name].read
+        by_keys = self.keys_first and table.name in self.populated and keys.usable and not (repeats or table.unique)
+        known = 0
+        if by_keys:
+            takers.write(table, keys.batches())
+            takers.finish()
+            known = self.account.report.tables[table.name].read
+            self.account.found_by_keys += known
+            if not any(keys.absent):
+                return known
+        to_check = self._to_check(table)
+        batches: Iterable[Batch]
+        if by_keys:
+            batches = reader.numbered_batches(self.batch_size, chain.from_iterable(keys.absent))
+        else:
+            packed = self.packing and not (to_check or table.name in self.populated)
+            batches = self._whole(table, reader, repeats=repeats, packed=packed)
         counter = _Counter()
-        if absent:
-            takers.write(table, counter.count(self._batches(table, reader, absent)))
+        takers.write(table, counter.count(self._marked(table, batches, to_check=to_check, repeats=repeats)))
         return known + counter.rows
 
-    def _batches(
-        self, table: Table, reader: TableReader, absent: array[int] | None = None, *, repeats: bool = False
-    ) -> Iterable[Batch]:
-        """The batches of a table, or of its ``absent`` rows: those that were not found by their keys."""
+    def _whole(self, table: Table, reader: TableReader, *, repeats: bool, packed: bool) -> Iterable[Batch]:
+        """The batches of a table that is read whole, or as far as the run is restricted."""
         wanted = None if self.only is None else self.only.get(table.name, ())
-        to_check = table.name in self.pending and (wanted is not None or not self._is_resolved(table))
-        to_look_up = table.name in self.populated
+        if not repeats:
+            return reader.batches(self.batch_size, wanted, packed=packed and wanted is None)
         # which of two rows came first, only a whole reading can tell
-        only = absent or (None if repeats else wanted)
-        packed = self.packing and not to_check and not to_look_up and not repeats and only is None
-        batches: Iterable[Batch] = reader.batches(self.batch_size, only, packed=packed)
-        if repeats:
-            batches = drop_repeats(batches, self.ledger, table, self.key_of(table))
-            if wanted is not None:
-                batches = only_labelled(batches, wanted)
-        if not to_check and not to_look_up:
-            return batches
-        return _marked(batches, check_references=to_check, look_up=to_look_up, absent=absent is not None)
+        batches = drop_repeats(reader.batches(self.batch_size), self.ledger, table, self.key_of(table))
+        return batches if wanted is None else only_labelled(batches, wanted)
+
+    def _marked(self, table: Table, batches: Iterable[Batch], *, to_check: bool, repeats: bool) -> Iterator[Batch]:
+        """Batches that tell what has to be found out about their rows. Where keys repeat, a row at the destination may
+        be another one than that which cannot be sent.
+        """
+        to_look_up = table.name in self.populated
+        for batch in batches:
+            batch.check_references = to_check
+            batch.look_up = to_look_up
+            batch.look_up_rejected = to_look_up and not repeats
+            yield batch
+
+    def _to_check(self, table: Table) -> bool:
+        """Whether somebody has to look what the rows of a table refer to."""
+        return table.name in self.pending and (self.only is not None or not self._is_resolved(table))
 
     def _is_resolved(self, table: Table) -> bool:
         """Whether all rows that a table refers to are known to be at the destination: they are in the source, and all
@@ -157,14 +169,6 @@ class Transfer:
                 means=BATCHES_STAY,
                 remedy="Check it with: sqlite3 FILE 'PRAGMA integrity_check', and look for a backup.",
             )
-
-
-def _marked(batches: Iterable[Batch], *, check_references: bool, look_up: bool, absent: bool) -> Iterator[Batch]:
-    """Batches that tell what is to be done with them. Among ``absent`` rows some with a problem may be there."""
-    for batch in batches:
-        batch.check_references = check_references
-        batch.look_up = look_up and (not absent or any(record.problems for record in batch.records))
-        yield batch
 
 
 class _Counter:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from itertools import chain, count
 
 import psycopg
@@ -11,8 +12,11 @@ from psycopg.adapt import Buffer, Dumper
 from psycopg.pq import Format
 
 from vestige_tui.core import wire
+from vestige_tui.core.convert import ValueProblem
 from vestige_tui.core.destination.catalog import Destination
 from vestige_tui.core.destination.connect import Connection
+from vestige_tui.core.report import RowError
+from vestige_tui.core.source.query import ARROW
 from vestige_tui.core.source.reader import Batch
 from vestige_tui.core.tables import PgType, Table
 
@@ -51,7 +55,7 @@ def count_known(connection: Connection, lookup: KeyLookup, batches: Sequence[Bat
 
 
 def drop_known(connection: Connection, lookup: KeyLookup, batches: Sequence[Batch]) -> None:
-    """Leave out the records of these batches that are there. Raises ``psycopg.Error``."""
+    """Leave out what is there of these batches: records, and rows that would be rejected. Raises ``psycopg.Error``."""
     waiting = [batch for batch in batches if batch.look_up]
     records = [*chain.from_iterable(batch.records for batch in waiting)]
     missing = lookup.missing(connection, [[record.fields[place] for record in records] for place in lookup.positions])
@@ -62,6 +66,19 @@ def drop_known(connection: Connection, lookup: KeyLookup, batches: Sequence[Batc
         batch.known = len(found) - len(batch.records)
         for record, is_missing in found:
             batch.remarks.extend(() if is_missing else record.problems)
+    for batch in batches:
+        if batch.look_up_rejected:
+            _drop_rejected(connection, lookup, batch)
+
+
+def _drop_rejected(connection: Connection, lookup: KeyLookup, batch: Batch) -> None:
+    """A row that could not be sent does not stay behind where it has arrived before."""
+    keys = {place: key for place, error in enumerate(batch.rejected) if (key := lookup.key_of(error)) is not None}
+    missing = lookup.missing(connection, [*zip(*keys.values(), strict=True)])
+    there = {place for number, place in enumerate(keys) if number not in missing}
+    batch.known += len(there)
+    batch.remarks.extend(replace(batch.rejected[place], copied=True) for place in sorted(there))
+    batch.rejected = [error for place, error in enumerate(batch.rejected) if place not in there]
 
 
 class KeyLookup:
@@ -69,6 +86,8 @@ class KeyLookup:
 
     def __init__(self, destination: Destination, table: Table, columns: Sequence[str]) -> None:
         self.positions = [table.position(name) for name in columns]
+        self._table = table
+        self._names = columns
         self._types = table.types(columns)
         numbered = [sql.Identifier(f"c{number}") for number in range(len(columns))]
         # A scalar subquery is carried out key by key; a join could scan the whole table for every few keys.
@@ -87,13 +106,18 @@ class KeyLookup:
 
         (column, *more), (kind, *_) = columns, self._types
         # One scan of the index looks up many keys, but of a single column only.
-        self._count = (
-            None
-            if more
-            else sql.SQL("SELECT count(*) FROM {} WHERE {} = ANY ($1::{}[])").format(
-                sql.Identifier(destination.schema, table.name), sql.Identifier(column), sql.SQL(kind.sql)
-            )
+        self._count = sql.SQL("SELECT count(DISTINCT {0}) FROM {1} WHERE {0} = ANY ($1::{2}[])").format(
+            sql.Identifier(column), sql.Identifier(destination.schema, table.name), sql.SQL(kind.sql)
         )
+        self._countable = not more
+
+    def key_of(self, error: RowError) -> list[bytes] | None:
+        """The fields by which to look up the row that an error names; None where it does not tell."""
+        parts = dict(zip(self._table.key, error.row.split(ARROW), strict=False))
+        try:
+            return [self._table.columns[self._table.position(name)].convert(parts[name]) for name in self._names]
+        except (KeyError, ValueProblem):
+            return None
 
     def missing(self, connection: Connection, keys: Sequence[Sequence[bytes]]) -> set[int]:
         """Positions of those keys that are not there. ``keys`` has a list of fields for each column.
@@ -113,7 +137,7 @@ class KeyLookup:
         columns = [_Array(kind, count, joined) for kind, joined in zip(self._types, fields, strict=True)]
         with psycopg.RawCursor(connection) as cursor:
             cursor.adapters.register_dumper(_Array, _ArrayDumper)
-            if distinct and self._count is not None and cursor.execute(self._count, columns).fetchone() == (count,):
+            if distinct and self._countable and cursor.execute(self._count, columns).fetchone() == (count,):
                 return set()
             return {row[0] for row in cursor.execute(self._query, columns)}
 

@@ -40,8 +40,8 @@ class Certainty:
         return any(
             self._exists(
                 f"FROM {quoted(source.source.table)} n NOT INDEXED"
-                f" WHERE (length({expression}) = {_CANONICAL_LENGTH} AND {expression} = lower({expression}))"
-                " IS NOT TRUE",
+                f" WHERE (length({expression}) = {_CANONICAL_LENGTH}"
+                f" AND {expression} = lower({expression}) COLLATE BINARY) IS NOT TRUE",
             )
             for expression in columns
             if expression is not None

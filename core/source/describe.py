@@ -214,6 +214,7 @@ def _observed(
                 rows = connection.execute(query.format(found), {"model": model}).fetchall()
                 if rows:
                     return tuple(VectorGroup(_model_name(name), *rest) for name, *rest in rows)
+            return ()
     return ()
 
 

@@ -15,6 +15,7 @@ from vestige_tui.core.source.layouts import ResolvedSource
 from vestige_tui.core.source.query import rowid_name, select_short, summed_up
 from vestige_tui.core.source.reader import Batch, Keys, fetched
 from vestige_tui.core.source.records import bulks
+from vestige_tui.core.tables import PgType
 
 AT_ONCE = 1_000
 """Rows in a batch."""
@@ -26,8 +27,10 @@ _NUMBERS = range(-(1 << 63), 1 << 63)
 class KeyReader:
     """Reads the ``key`` columns of one table, by which the destination tells rows apart, and its access columns.
 
-    It is for tables in which no two rows have the same key, and whose keys are UUIDs. SQLite itself puts the values of
-    a batch together, so that no row becomes an object of Python.
+    It is for tables in which no two rows have the same key. SQLite itself puts the values of a batch together, so that
+    no row becomes an object of Python. ``absent`` receives, in the order of storage, the numbers of rows that have to
+    be read whole: those that the destination is found not to have, and those whose key or access columns have a
+    problem.
     """
 
     def __init__(self, connection: sqlite3.Connection, source: ResolvedSource, key: Sequence[str]) -> None:
@@ -37,23 +40,18 @@ class KeyReader:
         self._connection = connection
         self._width = len(key)
         self._bulks = [made[table.position(name)] for name in (*key, *access)]
+        self.absent: list[array[int]] = []
         rowid = rowid_name(connection, source.source.table)
-        self._rows = "" if rowid is None else select_short(source, rowid, key, access)
+        self.usable = rowid is not None and {*table.types(key)} == {PgType.UUID}
+        """Whether the keys can be put together, and their rows be found again by their numbers."""
+        self._rows = select_short(source, rowid or "", key, access)
         self._summed_up = summed_up(self._rows, len(key), len(access))
 
-    @property
-    def usable(self) -> bool:
-        """Whether a row can be found again by its number, after nothing but its key was read."""
-        return bool(self._rows)
-
-    def batches(self, absent: array[int]) -> Iterator[Batch]:
-        """The keys of all rows. Raises ``sqlite3.Error``.
-
-        ``absent`` receives the numbers of rows that have to be read whole: those that the destination will be found
-        not to have, and those whose key or access columns have a problem.
-        """
+    def batches(self) -> Iterator[Batch]:
+        """The keys of all rows. Raises ``sqlite3.Error``."""
         first = _NUMBERS.start
         for number in count():
+            self.absent.append(absent := array("q"))
             keys, last = self._together(first, absent) or self._one_by_one(first, absent)
             if keys.count:
                 yield Batch(number, sum(map(len, keys.fields)), keys=keys)

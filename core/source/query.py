@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from vestige_tui.core.source.describe import quoted
 from vestige_tui.core.source.layouts import ResolvedSource
@@ -28,7 +28,7 @@ def select(source: ResolvedSource, connection: sqlite3.Connection, restricted_by
     table = quoted(source.source.table)
     order = ", ".join(map(quoted, source.source.order))
     columns = ", ".join(_values(source))
-    where = f" WHERE {restricted_by} IN (SELECT value FROM json_each(:only))" if restricted_by else ""
+    where = _restriction(restricted_by)
     if not order:
         return f"SELECT {columns} FROM {table} n NOT INDEXED{where}"
     rowid = rowid_name(connection, source.source.table)
@@ -43,11 +43,12 @@ def select(source: ResolvedSource, connection: sqlite3.Connection, restricted_by
 
 def select_short(source: ResolvedSource, rowid: str, key: Sequence[str], others: Sequence[str]) -> str:
     """The query for the next rows in the order of storage, from the number ``first`` on, ``count`` of them: the number
-    of each, its key, and its values of ``others``; in place of one of more than ``SHORT`` bytes an empty BLOB.
+    of each, its key, and its values of ``others``; in place of one of more than ``SHORT`` bytes a BLOB
+    that no column takes.
     """
     keys = [source.expressions[source.table.position(name)] or "NULL" for name in key]
     rest = [source.expressions[source.table.position(name)] for name in others]
-    short = [f"CASE WHEN length(CAST({value} AS BLOB)) > {SHORT} THEN x'' ELSE {value} END" for value in rest]
+    short = [f"CASE WHEN length(CAST({value} AS BLOB)) > {SHORT} THEN x'ff' ELSE {value} END" for value in rest]
     values = ", ".join(f'{value} AS "{place}"' for place, value in enumerate([f"n.{rowid}", *keys, *short]))
     return (
         f"SELECT {values} FROM {quoted(source.source.table)} n NOT INDEXED WHERE n.{rowid} >= :first"
@@ -71,13 +72,24 @@ def long_values(source: ResolvedSource) -> list[int]:
     return [*long, *range(width, width + len(source.rest))]
 
 
-def largest_row(source: ResolvedSource, connection: sqlite3.Connection, model: str | None) -> int:
-    """How large the long values of the largest row are together, at least 1: bytes of BLOBs, letters of text."""
+def largest_row(
+    source: ResolvedSource,
+    connection: sqlite3.Connection,
+    parameters: Mapping[str, str | None],
+    restricted_by: str | None = None,
+) -> int:
+    """How large the long values of the largest row are together, at least 1: bytes of BLOBs, letters of text. Of all
+    rows, or as with ``select``, which has the same ``parameters``.
+    """
     values = _values(source)
     lengths = " + ".join(f"coalesce(length({values[place]}), 0)" for place in long_values(source)) or "0"
-    query = f"SELECT max({lengths}) FROM {quoted(source.source.table)} n NOT INDEXED"
-    (largest,) = connection.execute(query, {"model": model}).fetchone()
+    query = f"SELECT max({lengths}) FROM {quoted(source.source.table)} n NOT INDEXED{_restriction(restricted_by)}"
+    (largest,) = connection.execute(query, parameters).fetchone()
     return max(1, largest or 0)
+
+
+def _restriction(restricted_by: str | None) -> str:
+    return f" WHERE {restricted_by} IN (SELECT value FROM json_each(:only))" if restricted_by else ""
 
 
 def _values(source: ResolvedSource) -> list[str]:

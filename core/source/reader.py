@@ -11,7 +11,7 @@ import sqlite3
 from array import array
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from itertools import chain
+from itertools import chain, count, islice, repeat
 from typing import Any
 
 from vestige_tui.core import convert, wire
@@ -33,6 +33,9 @@ from vestige_tui.core.source.records import (
 BATCH_BYTES = 4_000_000
 """A batch is closed early at this size, so that large memories do not multiply by the rows of a batch."""
 
+NUMBERS_AT_ONCE = 50_000
+"""Rows that are asked for by their numbers in one query, which holds all of these in memory."""
+
 _STEPS = 8
 """A batch of the largest rows is fetched in so many steps, so that it cannot grow much beyond its size."""
 
@@ -46,8 +49,9 @@ class Batch:
 
     ``number`` counts the batches of a table from 0; ``size`` is about what travels: bytes of BLOBs, letters of text.
     ``known`` rows are at the destination already: a mere number, and ``remarks`` on what is wrong with them. ``keys``
-    are those of rows of which it is to be found out; ``look_up`` says the same of ``records``. ``check_references``:
-    nobody vouches yet for what its rows refer to, nor will the server.
+    are those of rows of which it is to be found out; ``look_up`` says the same of ``records``, and ``look_up_rejected``
+    of those that cannot be sent. ``check_references``: nobody vouches yet for what its rows refer to, nor will the
+    server.
     """
 
     number: int = 0
@@ -58,6 +62,7 @@ class Batch:
     remarks: list[RowError] = field(default_factory=list)
     keys: Keys | None = None
     look_up: bool = False
+    look_up_rejected: bool = False
     check_references: bool = False
 
     def add_all(self, rows: Iterable[Record | RowError]) -> None:
@@ -80,7 +85,7 @@ class Batch:
 class Keys:
     """The keys of ``count`` rows that were not read any further: ``fields`` has for each key column those of all rows,
     joined; ``rowids`` lists SQLite's numbers of the rows, with commas. Those of rows that the destination does not
-    have go to ``absent``.
+    have go to ``absent``, and are nothing to this batch any more.
     """
 
     count: int
@@ -106,26 +111,29 @@ class TableReader:
         self._bulks = bulks(source, dimension)
         self._rowid = rowid_name(connection, source.source.table)
 
-    def batches(
-        self, batch_size: int, only: Collection[str] | array[int] | None = None, *, packed: bool = False
-    ) -> Iterator[Batch]:
+    def batches(self, batch_size: int, only: Collection[str] | None = None, *, packed: bool = False) -> Iterator[Batch]:
         """Stream the table in its order, up to ``batch_size`` rows or ``BATCH_BYTES`` at a time, with memory for one
-        batch. ``only`` restricts the reading to rows with these labels, or to these numbers in an array. Records of
-        sound batches come ``packed`` where nobody is going to look at them.
+        batch. ``only`` restricts the reading to rows with these labels. Records of sound batches come ``packed`` where
+        nobody is going to look at them.
         """
-        for number, (rows, size) in enumerate(self._chunks(self._query(only), batch_size, only or ())):
-            batch = Batch(number, size)
-            if (records := self._records(rows, packed=packed)) is not None:
-                batch.records = records
-            else:
-                batch.add_all(map(self._make, rows))
-            yield batch
+        restricted_by = None if only is None else label(self._source)
+        return map(self._batch, count(), self._chunks(batch_size, only or (), restricted_by), repeat(packed))
 
-    def _query(self, only: Collection[str] | array[int] | None) -> str:
-        if only is None:
-            return select(self._source, self._connection)
-        chosen_by = f"n.{self._rowid}" if isinstance(only, array) else label(self._source)
-        return select(self._source, self._connection, chosen_by)
+    def numbered_batches(self, batch_size: int, rowids: Iterable[int]) -> Iterator[Batch]:
+        """The rows with these numbers, in the order of the table but for as many as are asked for at once."""
+        following = iter(rowids)
+        parts = iter(lambda: [*islice(following, NUMBERS_AT_ONCE)], [])
+        chunks = (self._chunks(batch_size, part, f"n.{self._rowid}") for part in parts)
+        return map(self._batch, count(), chain.from_iterable(chunks), repeat(False))
+
+    def _batch(self, number: int, chunk: tuple[list[Folded], int], packed: bool) -> Batch:
+        rows, size = chunk
+        batch = Batch(number, size)
+        if (records := self._records(rows, packed=packed)) is not None:
+            batch.records = records
+        else:
+            batch.add_all(map(self._make, rows))
+        return batch
 
     def _records(self, rows: Sequence[Folded], *, packed: bool) -> Sequence[Record] | None:
         """All rows of a batch converted at once; None where one of them has a problem."""
@@ -142,10 +150,14 @@ class TableReader:
         keys = zip(*(columns[table.position(name)] for name in table.key), strict=True)
         return [*sound_records(keys, zip(*fields, strict=True))]
 
-    def _chunks(self, query: str, batch_size: int, only: Iterable[str | int]) -> Iterator[tuple[list[Folded], int]]:
+    def _chunks(
+        self, batch_size: int, only: Iterable[str | int], restricted_by: str | None
+    ) -> Iterator[tuple[list[Folded], int]]:
         """The rows of each batch, and about how many bytes they have."""
+        query = select(self._source, self._connection, restricted_by)
         parameters = {"model": self._model, "only": json.dumps([*only])}
-        at_once = max(1, BATCH_BYTES // (_STEPS * largest_row(self._source, self._connection, self._model)))
+        largest = largest_row(self._source, self._connection, parameters, restricted_by)
+        at_once = max(1, BATCH_BYTES // (_STEPS * largest))
         rows: list[Folded] = []
         size = 0
         for found in fetched(self._connection, query, parameters, lambda: min(at_once, batch_size - len(rows))):

@@ -111,6 +111,15 @@ def test_copying_again_inserts_nothing(seed_source: Path, database: Database) ->
     assert fingerprint(database) == before
 
 
+def test_a_broken_value_of_the_user_whom_every_destination_has(small_source: Path, database: Database) -> None:
+    """Nothing of that user was copied, so nothing was copied without it."""
+    edit(small_source, "UPDATE users SET metadata = '{' WHERE handle = 'local'")
+    report = copy(small_source, database)
+    assert only_error(report).kind is Kind.MALFORMED_JSON
+    users = report.tables["users"]
+    assert (users.already_present, users.repaired, users.failed) == (1, 0, 0)
+
+
 def test_malformed_groups_are_reported_and_the_memory_is_there_without_any(
     seed_source: Path, database: Database, other_database: Database
 ) -> None:

@@ -281,6 +281,17 @@ def test_an_active_profile_of_another_model(sources: Sources, database: Database
     assert int(error.message.split()[0]) == 3
 
 
+def test_a_mirror_of_another_model_than_its_profile(sources: Sources, database: Database) -> None:
+    """What a profile has superseded is nobody's vector, and is not told of."""
+    source = sources.published(35)
+    (mirrored,), (superseded,) = query(source, "SELECT node_id FROM node_embeddings LIMIT 2")
+    active = "profile_id LIKE 'nomic%' AND node_id = ?"
+    edit(source, f"UPDATE embedding_profile_vectors SET model = 'another/model' WHERE {active}", (mirrored,))
+    edit(source, "UPDATE node_embeddings SET model = 'old/model' WHERE node_id = ?", (superseded,))
+    report = copy(source, database)
+    assert (report.outcome, report.errors) == (Outcome.CLEAN, [])
+
+
 def test_columns_of_other_tables_that_no_one_has_listed(sources: Sources, database: Database) -> None:
     """They ride along where there is metadata, and are named with the number of their values where there is none."""
     source = sources.seed()

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from array import array
 from collections.abc import Iterator
 from pathlib import Path
 from uuid import UUID
@@ -19,7 +18,7 @@ from tests.support.sources import Sources, edit, memory_ids, query
 from vestige_tui.core.destination.writer import TableWriter
 from vestige_tui.core.kinds import Kind
 from vestige_tui.core.report import Outcome
-from vestige_tui.core.source import key_reader
+from vestige_tui.core.source import key_reader, reader
 from vestige_tui.core.source.describe import describe_open
 from vestige_tui.core.source.key_reader import KeyReader
 from vestige_tui.core.source.opening import open_source
@@ -36,21 +35,26 @@ def send_nothing(*_: object) -> None:
 
 
 def read_nothing(reader: TableReader, *_: object, **__: object) -> Iterator[Batch]:
-    """In place of ``TableReader.batches``. The keys of domains are text, of which two may become one."""
-    assert reader._source.table.name == "domains", "no row needs to be read whole"
+    """In place of ``TableReader.batches``. The keys of domains are text, of which two may become one; of two users that
+    want one name the first gets it.
+    """
+    assert reader._source.table.name in ("domains", "users", "groups"), "no row needs to be read whole"
     return iter(())
 
 
 def test_rows_that_are_there_are_not_read_and_not_sent(
     small_source: Path, copied_database: Database, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    edit(small_source, "DELETE FROM domains")
+    for table in ("domains", "users", "groups"):
+        edit(small_source, f"DELETE FROM {table}")
     monkeypatch.setattr(TableWriter, "write", send_nothing)
     monkeypatch.setattr(TableReader, "batches", read_nothing)
     report = copy(small_source, copied_database)
     assert counts(report, "read") == counts(report, "source") == counts(report, "already_present")
     assert report.outcome is Outcome.CLEAN
     assert found_by_keys(report)
+    found = sum(report.tables[table].already_present for table in (*KEYED, "group_memberships"))
+    assert report.notices[0].startswith(f"{found} rows were at the destination already")
 
 
 @pytest.mark.parametrize("batch_size", [1, 7, 500])
@@ -59,6 +63,7 @@ def test_only_what_is_missing_is_brought(
     small_source: Path, copied_database: Database, monkeypatch: pytest.MonkeyPatch, batch_size: int, at_once: int
 ) -> None:
     monkeypatch.setattr(key_reader, "AT_ONCE", at_once)
+    monkeypatch.setattr(reader, "NUMBERS_AT_ONCE", at_once)
     before = read_tables(copied_database)
     gone = memory_ids(small_source)[::3]
     copied_database.execute(f"DELETE FROM knowledge_nodes WHERE id = ANY ('{{{','.join(gone)}}}')")
@@ -87,7 +92,7 @@ def test_rows_are_found_again_whatever_their_numbers(sources: Sources, database:
     assert_equal(source, database)
 
 
-def keep_key(source: Path, table: str) -> None:
+def loosen_all_but_keys(source: Path, table: str) -> None:
     """Take a table's checks off, but not that its key is unique."""
     loosen(source, table)
     edit(source, f"CREATE UNIQUE INDEX only_key ON {table} ({', '.join(BY_NAME[table].key)})")
@@ -107,13 +112,16 @@ WRONG = [
 WRONG_ACCESS = [
     ("shared_with_groups = '[not json'", Kind.MALFORMED_JSON),
     ("shared_with_groups = '[\"nobody\"]'", Kind.BAD_UUID),
+    ("shared_with_groups = '[' || hex(zeroblob(3000))", Kind.MALFORMED_JSON),
     ("shared_with_groups = x'ff'", Kind.MALFORMED_JSON),
     ("shared_with_groups = CAST(x'5b61ff5d' AS TEXT)", Kind.UNSTORABLE_JSON),
     ("owner_user_id = 'nobody'", Kind.BAD_UUID),
     ("owner_user_id = NULL", Kind.BAD_UUID),
     ("owner_user_id = id || ',' || id", Kind.BAD_UUID),
     ("owner_user_id = x'00'", Kind.BAD_UUID),
+    ("owner_user_id = 'aaaaaaaa-aaaa-aaaa-aaaa-,-------aaaa'", Kind.BAD_UUID),
     ("visibility = NULL", Kind.MISSING_VALUE),
+    ("visibility = hex(zeroblob(3000)) || char(0)", Kind.UNSTORABLE_TEXT),
     ("visibility = 'a' || char(0)", Kind.UNSTORABLE_TEXT),
     ("visibility = CAST(x'ff' AS TEXT)", Kind.UNSTORABLE_TEXT),
 ]
@@ -124,7 +132,7 @@ def test_what_has_become_wrong_in_a_row_that_is_there_is_told_by_a_preview(
     small_source: Path, copied_database: Database, table: str, change: str, kind: Kind
 ) -> None:
     """The copy says that it did not look."""
-    keep_key(small_source, table)
+    loosen_all_but_keys(small_source, table)
     edit(small_source, f"UPDATE {table} SET {change} WHERE rowid = 3")
     preview = copy(small_source, copied_database, dry_run=True)
     error = only_error(preview)
@@ -135,12 +143,33 @@ def test_what_has_become_wrong_in_a_row_that_is_there_is_told_by_a_preview(
         assert counts(ended, "already_present") == counts(ended, "source")
 
 
+@pytest.mark.parametrize(
+    ("table", "change", "kind"),
+    [
+        ("knowledge_nodes", "content = ''", Kind.EMPTY_CONTENT),
+        ("review_events", "memory_id = 'nobody'", Kind.BAD_UUID),
+    ],
+)
+def test_a_row_that_is_there_does_not_stay_behind(
+    small_source: Path, copied_database: Database, table: str, change: str, kind: Kind
+) -> None:
+    """Even where the source has nothing left that could be sent; a preview tells what is wrong there."""
+    loosen_all_but_keys(small_source, table)
+    edit(small_source, f"UPDATE {table} SET {change} WHERE rowid = 7")
+    preview, real = (copy(small_source, copied_database, dry_run=dry_run) for dry_run in (True, False))
+    error = only_error(preview)
+    assert (error.table, error.kind, error.copied) == (table, kind, True)
+    assert real.errors == []
+    for report in (preview, real):
+        assert counts(report, "already_present") == counts(report, "source")
+
+
 @pytest.mark.parametrize(("change", "kind"), WRONG_ACCESS)
 def test_who_may_see_a_memory_is_looked_at_every_time(
     small_source: Path, copied_database: Database, change: str, kind: Kind
 ) -> None:
     before = read_tables(copied_database)
-    keep_key(small_source, "knowledge_nodes")
+    loosen_all_but_keys(small_source, "knowledge_nodes")
     memory = memory_ids(small_source)[4]
     edit(small_source, f"UPDATE knowledge_nodes SET {change} WHERE id = ?", (memory,))
     for dry_run in (False, True):
@@ -156,15 +185,73 @@ def test_who_may_see_a_memory_is_looked_at_every_time(
 def test_a_memory_that_is_shared_with_very_many_groups(small_source: Path, copied_database: Database) -> None:
     """More than is looked at in passing."""
     groups = json.dumps([str(UUID(int=number)) for number in range(200)])
-    edit(small_source, "UPDATE knowledge_nodes SET shared_with_groups = ? WHERE rowid % 2", (groups,))
+    loosen_all_but_keys(small_source, "knowledge_nodes")
+    edit(
+        small_source,
+        "UPDATE knowledge_nodes SET shared_with_groups = ?, visibility = 'secret' WHERE rowid % 2",
+        (groups,),
+    )
+    for dry_run in (False, True):  # visibility is text: only a server that is sent the row would refuse it
+        report = copy(small_source, copied_database, dry_run=dry_run)
+        assert (report.errors, counts(report, "already_present")) == ([], counts(report, "source"))
+
+
+def test_a_row_that_is_there_is_never_sent(small_source: Path, copied_database: Database) -> None:
+    """Not even one with a problem: a trigger would see it, and count it."""
+    loosen_all_but_keys(small_source, "knowledge_nodes")
+    edit(small_source, "UPDATE knowledge_nodes SET owner_user_id = 'nobody', visibility = 'secret' WHERE rowid % 2")
+    copied_database.execute(
+        "CREATE FUNCTION refuse() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RAISE 'sent'; END $$;"
+        "CREATE TRIGGER refuse BEFORE INSERT ON knowledge_nodes FOR EACH ROW EXECUTE FUNCTION refuse()"
+    )
     report = copy(small_source, copied_database)
-    assert (report.errors, counts(report, "already_present")) == ([], counts(report, "source"))
+    assert {(error.field, error.kind) for error in report.errors} == {("owner_user_id", Kind.BAD_UUID)}
+    assert (len(report.errors), counts(report, "already_present")) == (15, counts(report, "source"))
+    assert sum(counts(report, "repaired").values()) == 0
+
+
+def test_a_wider_key_at_the_destination(small_source: Path, copied_database: Database) -> None:
+    copied_database.execute(
+        "ALTER TABLE review_events DROP CONSTRAINT review_events_pkey, ADD PRIMARY KEY (id, occurred_at)"
+    )
+    copied_database.execute("DELETE FROM review_events WHERE ctid IN (SELECT ctid FROM review_events LIMIT 3)")
+    report = copy(small_source, copied_database)
+    assert (counts(report, "inserted"), report.errors) == (NOTHING | {"review_events": 3}, [])
+    assert_equal(small_source, copied_database)
+
+
+def test_a_row_twice_at_the_destination_does_not_stand_for_another(
+    small_source: Path, copied_database: Database
+) -> None:
+    """Inheritance is the one way to have that, since no key spans parent and child."""
+    one, other = query(small_source, "SELECT id FROM review_events LIMIT 2")
+    copied_database.execute("CREATE TABLE child () INHERITS (review_events)")
+    copied_database.execute(f"INSERT INTO child SELECT * FROM ONLY review_events WHERE id = '{one[0]}'")
+    copied_database.execute(f"DELETE FROM review_events WHERE id = '{other[0]}'")
+    report = copy(small_source, copied_database)
+    assert (report.tables["review_events"].inserted, report.errors) == (1, [])
+
+
+def test_two_spellings_of_an_id_in_a_column_that_ignores_case(small_source: Path, copied_database: Database) -> None:
+    """Also there the second is not taken for the first, which the destination has."""
+    loosen(small_source, "review_events")
+    columns = ", ".join(row[1] for row in query(small_source, "PRAGMA table_info(review_events)"))
+    edit(small_source, "ALTER TABLE review_events RENAME TO old")
+    edit(small_source, f"CREATE TABLE review_events ({columns.replace('id,', 'id TEXT COLLATE NOCASE,', 1)})")
+    edit(small_source, "INSERT INTO review_events SELECT * FROM old")
+    edit(small_source, "DROP TABLE old")
+    edit(small_source, "CREATE UNIQUE INDEX exact ON review_events (id COLLATE BINARY)")
+    edit(
+        small_source,
+        f"INSERT INTO review_events SELECT upper(id), {columns.partition(', ')[2]} FROM review_events LIMIT 1",
+    )
+    assert only_error(copy(small_source, copied_database)).kind is Kind.DUPLICATE_ID
 
 
 @pytest.mark.parametrize("tables", [("knowledge_nodes",), ("scheduling", "edges", "review_events")])
 def test_tables_whose_rows_have_no_numbers(small_source: Path, copied_database: Database, tables: list[str]) -> None:
     for table in tables:
-        keep_key(small_source, table)
+        loosen_all_but_keys(small_source, table)
         ((statement,),) = query(small_source, "SELECT sql FROM sqlite_schema WHERE name = ?", (table,))
         key = ", ".join(BY_NAME[table].key)
         edit(small_source, f"ALTER TABLE {table} RENAME TO numbered")
@@ -204,11 +291,11 @@ def test_the_keys_are_those_of_the_rows(small_source: Path, monkeypatch: pytest.
     monkeypatch.setattr(key_reader, "AT_ONCE", 7)
 
     def read() -> dict[int, tuple[UUID, ...]]:
-        absent = array("q")
         with open_source(small_source) as connection:
             source = describe_open(connection, small_source).sources[table]
-            batches = [*KeyReader(connection, source, key).batches(absent)]
-        assert not absent
+            keys = KeyReader(connection, source, key)
+            batches = [*keys.batches()]
+        assert not any(keys.absent)
         found: dict[int, tuple[UUID, ...]] = {}
         for batch in batches:
             assert batch.keys is not None
