@@ -9,6 +9,8 @@ from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Self
 
+from vestige_tui.priority import stepping_back
+
 if TYPE_CHECKING:
     from vestige_tui.core.destination.dsn import Dsn
 
@@ -33,7 +35,9 @@ class EmbeddedHost:
 
         with self._lock:
             if self._dsn is None:
-                self._dsn = self._running.enter_context(EmbeddedServer(self.folder)).dsn
+                server = self._running.enter_context(EmbeddedServer(self.folder))
+                self._running.enter_context(stepping_back(server.process))
+                self._dsn = server.dsn
             return self._dsn
 
     def __enter__(self) -> Self:

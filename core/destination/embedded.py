@@ -101,6 +101,11 @@ class EmbeddedServer:
             raise _unusable("It is not running.", self.data_dir)
         return Dsn({"host": folder, "port": _PORT, "user": _SUPERUSER, "dbname": DATABASE})
 
+    @property
+    def process(self) -> int:
+        """The number of the server's main process, of which all others are children."""
+        return int(self._postmaster_line(0) or 0)
+
     def _start(self) -> None:
         if self._account is not None:
             let_pass(self.data_dir, self._programs.folder)
@@ -190,7 +195,7 @@ class EmbeddedServer:
         return self._postmaster_line(7) == "ready"
 
     def _postmaster_line(self, number: int) -> str | None:
-        """A line of ``postmaster.pid``, from 0: 4 is the socket's folder, 7 the state. None where there is none."""
+        """A line of ``postmaster.pid``: 0 is the main process, 4 the socket's folder, 7 the state; None: not there."""
         try:
             return (self.data_dir / "postmaster.pid").read_text(errors="surrogateescape").splitlines()[number].strip()
         except (FileNotFoundError, IndexError):
