@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
+
 import psycopg
+from psycopg import errors
 
 from bench.tasks import Task
 from vestige_tui.core.destination import indexes, references
@@ -26,9 +29,12 @@ def prepared(connection: Connection, model: ModelSignature | None, *, references
 
 
 def enforce_references(connection: Connection, destination: Destination) -> None:
-    """Have the server enforce the references that the tool leaves for the end."""
+    """Have the server enforce the references that the tool leaves for the end, as soon as autovacuum lets it."""
     for reference in references.pending(destination):
-        references.enforce(connection, destination, reference)
+        while True:
+            with suppress(errors.LockNotAvailable):
+                references.enforce(connection, destination, reference)
+                break
 
 
 def build_indexes(connection: Connection, destination: Destination, *, hnsw: bool) -> None:
