@@ -210,9 +210,13 @@ def test_a_row_that_is_there_is_never_sent(small_source: Path, copied_database: 
     assert sum(counts(report, "repaired").values()) == 0
 
 
-def test_a_wider_key_at_the_destination(small_source: Path, copied_database: Database) -> None:
+@pytest.mark.parametrize("column", ["occurred_at", "kind"])
+def test_a_wider_key_at_the_destination(small_source: Path, copied_database: Database, column: str) -> None:
+    """Also where its text looks like a UUID, which it is not to the server."""
+    edit(small_source, "UPDATE review_events SET kind = id")
+    copied_database.execute("UPDATE review_events SET kind = id")
     copied_database.execute(
-        "ALTER TABLE review_events DROP CONSTRAINT review_events_pkey, ADD PRIMARY KEY (id, occurred_at)"
+        f"ALTER TABLE review_events DROP CONSTRAINT review_events_pkey, ADD PRIMARY KEY (id, {column})"
     )
     copied_database.execute("DELETE FROM review_events WHERE ctid IN (SELECT ctid FROM review_events LIMIT 3)")
     report = copy(small_source, copied_database)
