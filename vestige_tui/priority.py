@@ -5,13 +5,30 @@ from __future__ import annotations
 import os
 import sys
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-_LOWEST = 19
+GROUP_PRIORITY = 19
+"""Of a session, in the steps of ``nice(1)``: the lowest. It is taken back from sessions that starve."""
+
+PROCESS_PRIORITY = 10
+"""Of a process, which counts where sessions have no groups. Only a privileged user could take it back."""
+
 _PAUSE = 0.15
 """Seconds between two looks for new sessions; the kernel lets a user change one group in a tenth of a second."""
+
+_STARVED = 0.9
+"""Share of the time in which a process could have run, but waited for a processor. Three sessions that build an index
+on the one processor that the wizard leaves them wait for two thirds of theirs.
+"""
+
+_WINDOW = 2.0
+"""Seconds over which that is looked at."""
+
+_NOTICEABLE = 500_000_000
+"""Nanoseconds of waiting, all sessions together, below which nobody starves."""
 
 
 @contextmanager
@@ -21,13 +38,15 @@ def stepping_back(server: int) -> Iterator[None]:
     ``server`` is the number of its main process. Each of its sessions is one of the system's as well, and Linux shares
     the processors equally among those, whatever the processes' own priorities are (``sched(7)``, "autogroup"): with
     two of them at work on an index, a key press would be answered in twice the time. Elsewhere this does nothing.
+
+    On a machine that has much else to do, little would be left over: sessions that starve get their share back, and
+    keep it.
     """
     if sys.platform != "linux":
         yield
         return
     over = threading.Event()
-    helpers = _children(server)  # the server's own, which outlive a session
-    thread = threading.Thread(target=_watch, args=(server, helpers, over), name="priority", daemon=True)
+    thread = threading.Thread(target=_Sessions(server).watch, args=(over,), name="priority", daemon=True)
     thread.start()
     try:
         yield
@@ -36,18 +55,48 @@ def stepping_back(server: int) -> Iterator[None]:
         thread.join()
 
 
-def _watch(server: int, seen: set[int], over: threading.Event) -> None:
-    while not over.wait(_PAUSE):
-        children = _children(server)
-        seen &= children
-        for process in children - seen:
+class _Sessions:
+    """What the server's sessions have been told, and how they fare."""
+
+    def __init__(self, server: int) -> None:
+        self._server = server
+        self._helpers = _children(server)  # the server's own, which outlive a session
+        self._wanted = GROUP_PRIORITY
+        self._told: dict[int, int | None] = {}
+        self._looked = time.monotonic()
+        self._times: dict[int, tuple[int, int]] = {}
+
+    def watch(self, over: threading.Event) -> None:
+        """Look after them, until it is over."""
+        while not over.wait(_PAUSE):
+            children = _children(self._server)
+            self._helpers &= children
+            self._told = {process: self._told.get(process) for process in children - self._helpers}
+            self._tell()
+            if time.monotonic() - self._looked >= _WINDOW and self._starving():
+                self._wanted = 0
+
+    def _tell(self) -> None:
+        for process, told in self._told.items():
+            if told == self._wanted:
+                continue
             try:
-                _lower(process)
+                _set_priority(process, self._wanted)
             except BlockingIOError:  # too many changes at a time
-                break
+                return
             except OSError:  # gone, or not ours
                 pass
-            seen.add(process)
+            self._told[process] = self._wanted
+
+    def _starving(self) -> bool:
+        """Whether sessions waited for a processor for nearly all of the time since the last look."""
+        before, self._looked = self._times, time.monotonic()
+        self._times = {process: _times(process) for process in self._told}
+        ran, waited = (
+            sum(now[part] - before[process][part] for process, now in self._times.items() if process in before)
+            for part in (0, 1)
+        )
+        return waited > _STARVED * (ran + waited) and waited > _NOTICEABLE
 
 
 def _children(process: int) -> set[int]:
@@ -56,7 +105,16 @@ def _children(process: int) -> set[int]:
     return set()
 
 
-def _lower(process: int) -> None:
-    os.setpriority(os.PRIO_PROCESS, process, _LOWEST)
+def _times(process: int) -> tuple[int, int]:
+    """Nanoseconds that a process has run, and waited for a processor."""
+    with suppress(OSError, ValueError):
+        ran, waited, _ = map(int, Path(f"/proc/{process}/schedstat").read_text().split())
+        return ran, waited
+    return 0, 0
+
+
+def _set_priority(process: int, group: int) -> None:
+    if group:
+        os.setpriority(os.PRIO_PROCESS, process, PROCESS_PRIORITY)
     with suppress(FileNotFoundError):  # a kernel that knows nothing of groups
-        Path(f"/proc/{process}/autogroup").write_text(str(_LOWEST))
+        Path(f"/proc/{process}/autogroup").write_text(str(group))
