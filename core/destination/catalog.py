@@ -100,6 +100,10 @@ def check_writable(connection: Connection, destination: Destination, model: Mode
     lacking = []
     if destination.vector_schema is None and not may_create_extension(connection):
         lacking.append("add pgvector to this database (its owner may, with CREATE EXTENSION vector)")
+    if destination.vector_schema is not None and not _flag(
+        connection, "SELECT has_schema_privilege(%s, 'USAGE')", destination.vector_schema
+    ):
+        lacking.append(f"use pgvector, which is in schema {destination.vector_schema} (GRANT USAGE ON SCHEMA)")
     # what a session begins with: a dry run's own has been told to write nothing
     if _flag(
         connection,
@@ -120,6 +124,11 @@ def check_writable(connection: Connection, destination: Destination, model: Mode
         f"read and insert into {name} (GRANT SELECT, INSERT)"
         for name, found in destination.tables.items()
         if not (found.may_read and found.may_insert)
+    ]
+    lacking += [
+        f"insert into {name}, where row-level security has no policy for it (CREATE POLICY, or ALTER ROLE … BYPASSRLS)"
+        for name, found in destination.tables.items()
+        if found.closed
     ]
     if model is not None:
         lacking += _lacking_for_model(connection, destination)

@@ -102,7 +102,10 @@ _STATES = {
     "53300": ("The server has no connection left to give.", f"Wait, or use a smaller --max-connections, and {_AGAIN}"),
     "55P03": ("Another program holds a lock on the tables.", f"Wait until it has finished, and {_AGAIN}"),
     "57014": ("The statement was cancelled.", f"To go on, {_AGAIN}"),
-    "57P01": ("The server is shutting down.", f"Start it, and {_AGAIN}"),
+    "57P01": (
+        "The server ended the session: it is shutting down, or its administrator ended it.",
+        f"See that the server runs, and {_AGAIN}",
+    ),
     "57P02": ("The server crashed and is restarting.", f"Wait until it is back, and {_AGAIN}"),
     "57P03": ("The server is starting up or shutting down.", f"Wait until it is ready, and {_AGAIN}"),
     "58": ("The server could not read or write its files.", "Look at the server's log and disk, and run again."),

@@ -32,8 +32,9 @@ class FoundTable:
 
     ``plain`` tells that it is a table without row-level security for this role, so that a ``COPY`` into it does what an
     ``INSERT`` would. ``ON CONFLICT`` does not work with it where it has rules (``has_rules``) or a DEFERRABLE primary
-    key (``key_can_wait``). ``may_read`` and ``may_insert`` are what this role may do. ``pending`` names the constraints
-    that are references which the server does not enforce yet.
+    key (``key_can_wait``). ``may_read`` and ``may_insert`` are what this role may do; a table is ``closed`` to it where
+    no policy of row-level security lets it insert anything. ``pending`` names the constraints that are references which
+    the server does not enforce yet.
     """
 
     columns: Mapping[str, FoundColumn]
@@ -44,6 +45,7 @@ class FoundTable:
     has_rules: bool
     may_read: bool
     may_insert: bool
+    closed: bool
     pending: frozenset[str]
 
     def takes_copy(self, table: Table) -> bool:
@@ -55,7 +57,11 @@ _RELATIONS: LiteralString = """
     SELECT c.oid, c.relname::text, c.relkind IN ('r', 'p') AND NOT row_security_active(c.oid),
            EXISTS (SELECT FROM pg_rewrite WHERE ev_class = c.oid AND ev_type IN ('2', '3')),
            c.relkind IN ('r', 'p', 'v', 'm', 'f') AND has_table_privilege(c.oid, 'SELECT'),
-           has_table_privilege(c.oid, 'INSERT')
+           has_table_privilege(c.oid, 'INSERT'),
+           row_security_active(c.oid) AND NOT EXISTS (
+               SELECT FROM pg_policy p, unnest(p.polroles) role
+               WHERE p.polrelid = c.oid AND p.polpermissive AND p.polcmd IN ('*', 'a')
+                 AND (role = 0 OR pg_has_role(role, 'USAGE')))
     FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
     WHERE n.nspname = %s AND c.relname = ANY (%s)"""
 _COLUMNS: LiteralString = """
@@ -95,9 +101,10 @@ def read_tables(connection: Connection, schema: str, names: Iterable[str]) -> di
             has_rules=has_rules,
             may_read=may_read,
             may_insert=may_insert,
+            closed=closed,
             pending=frozenset(constraint for constraint, _, is_pending in constraints[oid] if is_pending),
         )
-        for oid, name, plain, has_rules, may_read, may_insert in relations
+        for oid, name, plain, has_rules, may_read, may_insert, closed in relations
     }
     return {name: found[name] for name in names if name in found}
 

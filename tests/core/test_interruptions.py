@@ -43,6 +43,8 @@ pytestmark = pytest.mark.filterwarnings("ignore")  # psycopg's pool tells of eve
 MEMORIES, DIMENSION, BATCH = 20_000, 32, 200
 """A hundred batches of memories, and as many of schedules."""
 
+ENDED = "The server ended the session: it is shutting down, or its administrator ended it."
+
 
 @dataclass(frozen=True)
 class Undisturbed:
@@ -138,7 +140,7 @@ def test_the_server_stops_again_and_again(undisturbed: Undisturbed, cluster: Clu
                 copy, undisturbed.source, tcp_database, batch_size=BATCH, max_connections=connections, on_event=watch
             ))  # fmt: skip
         assert error.what in (
-            "The server is shutting down.",
+            ENDED,
             "The connection to the server was lost.",
             "The server crashed and is restarting.",
             "The server is starting up or shutting down.",
@@ -160,7 +162,7 @@ def test_a_restart_while_nobody_looks(sources: Sources, cluster: Cluster, tcp_da
 
     source = sources.seed()
     error = interrupted(DestinationError, lambda: copy(source, tcp_database, on_event=restart))
-    assert error.what in ("The server is shutting down.", "The connection to the server was lost.")
+    assert error.what in (ENDED, "The connection to the server was lost.")
     assert completed(source, tcp_database).memories_copied == 30
 
 
@@ -174,7 +176,7 @@ def test_one_session_is_ended_by_the_administrator(sources: Sources, tcp_databas
 
     source = sources.seed(replace(SMALL_SPEC, memories=300))
     error = interrupted(DestinationError, lambda: copy(source, tcp_database, on_event=end, batch_size=5))
-    assert error.what in ("The server is shutting down.", "The connection to the server was lost.")
+    assert error.what in (ENDED, "The connection to the server was lost.")
     assert completed(source, tcp_database).memories_copied == 300
 
 

@@ -50,6 +50,26 @@ def test_a_role_under_row_level_security(sources: Sources, copied_tcp_database: 
     assert (facts == 0) == (may == "true")
 
 
+@pytest.mark.parametrize("others", ["FOR SELECT USING (true)", "FOR INSERT TO CURRENT_USER WITH CHECK (true)", "none"])
+def test_a_role_that_row_level_security_lets_insert_nothing(
+    sources: Sources, copied_tcp_database: Database, others: str
+) -> None:
+    """Rather than refusing every row, once for each."""
+    copied_tcp_database.execute("ALTER TABLE users ENABLE ROW LEVEL SECURITY")
+    if others != "none":
+        copied_tcp_database.execute(f"CREATE POLICY others ON users {others}")
+    with role(copied_tcp_database, DML) as dsn:
+        error = refused(sources.seed(), dsn, copied_tcp_database)
+    assert "insert into users, where row-level security has no policy" in error.what
+
+
+def test_a_role_that_may_not_use_pgvector(sources: Sources, tcp_database: Database) -> None:
+    tcp_database.execute("CREATE SCHEMA extensions", "CREATE EXTENSION vector SCHEMA extensions")
+    with role(tcp_database, "GRANT CREATE, USAGE ON SCHEMA public TO {role}") as dsn:
+        error = refused(sources.seed(), dsn, tcp_database)
+    assert "use pgvector, which is in schema extensions (GRANT USAGE ON SCHEMA)" in error.what
+
+
 def test_a_role_that_may_make_no_temporary_tables(sources: Sources, copied_tcp_database: Database) -> None:
     source = sources.seed()
     with role(copied_tcp_database, DML, "REVOKE TEMPORARY ON DATABASE {database} FROM PUBLIC") as dsn:
