@@ -7,7 +7,6 @@ import os
 import shutil
 import socket
 import subprocess
-import tempfile
 import warnings
 from collections.abc import Iterator, Sequence
 from contextlib import closing, contextmanager, suppress
@@ -17,7 +16,7 @@ from typing import Any, Literal
 
 import psycopg
 
-from tests.support.servers import Connection, Database
+from tests.support.servers import Connection, Database, data_folder
 from vestige_tui.core.destination.dsn import Dsn
 
 _numbers = itertools.count(1)
@@ -149,7 +148,7 @@ class Cluster:
 @contextmanager
 def running_cluster() -> Iterator[Cluster]:
     """A new cluster whose server runs; stopped and deleted at the end."""
-    folder = Path(tempfile.mkdtemp(prefix="vestige-cluster-"))
+    folder = data_folder("cluster")
     give_away(folder)
     cluster = Cluster(folder, free_port())
     try:
