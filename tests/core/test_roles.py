@@ -27,6 +27,15 @@ def test_a_role_that_may_make_no_tables(sources: Sources, tcp_database: Database
     assert "grant" in error.remedy.lower()
 
 
+def test_a_role_that_may_make_tables(sources: Sources, tcp_database: Database) -> None:
+    """And has nothing but that: it is all that a first copy needs, once pgvector is there."""
+    source = sources.seed()
+    tcp_database.execute("CREATE EXTENSION vector")
+    with role(tcp_database, "GRANT CREATE, USAGE ON SCHEMA public TO {role}") as dsn:
+        assert copy(source, dsn).outcome is Outcome.CLEAN
+        assert_copied(source, tcp_database)
+
+
 def test_a_role_that_may_add_no_extension(sources: Sources, tcp_database: Database) -> None:
     with role(tcp_database, "GRANT CREATE, USAGE ON SCHEMA public TO {role}") as dsn:
         error = refused(sources.seed(), dsn, tcp_database)
