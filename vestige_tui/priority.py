@@ -114,7 +114,7 @@ def _times(process: int) -> tuple[int, int]:
 
 
 def _set_priority(process: int, group: int) -> None:
-    if group:
+    if group and os.getpriority(os.PRIO_PROCESS, process) < PROCESS_PRIORITY:  # not where all was begun with nice(1)
         os.setpriority(os.PRIO_PROCESS, process, PROCESS_PRIORITY)
     with suppress(FileNotFoundError):  # a kernel that knows nothing of groups
         Path(f"/proc/{process}/autogroup").write_text(str(group))
