@@ -64,7 +64,11 @@ def _tls(found: Probe) -> Content | str:
 
 def _privileges(found: Probe) -> Content | str:
     may = found.privileges
-    each = [(may.create, "create tables"), (may.temporary, "temporary tables")]
+    together = may.create == may.temporary  # in one list, where the verb is not said twice
+    each = [
+        (may.create, "create tables"),
+        (may.temporary, "temporary tables" if together else "create temporary tables"),
+    ]
     if not found.pgvector_installed:
         each.append((may.extension, "add pgvector"))
     granted = ", ".join(name for has, name in each if has)
