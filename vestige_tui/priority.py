@@ -39,8 +39,8 @@ def stepping_back(server: int) -> Iterator[None]:
     the processors equally among those, whatever the processes' own priorities are (``sched(7)``, "autogroup"): with
     two of them at work on an index, a key press would be answered in twice the time. Elsewhere this does nothing.
 
-    On a machine that has much else to do, little would be left over: sessions that starve get their share back, and
-    keep it.
+    On a machine that has much else to do, little would be left over: sessions that starve, as far as the system tells,
+    get their share back, and keep it.
     """
     if sys.platform != "linux":
         yield
@@ -64,7 +64,7 @@ class _Sessions:
         self._wanted = GROUP_PRIORITY
         self._told: dict[int, int | None] = {}
         self._looked = time.monotonic()
-        self._times: dict[int, tuple[int, int]] = {}
+        self._times: dict[int, tuple[int, int] | None] = {}
 
     def watch(self, over: threading.Event) -> None:
         """Look after them, until it is over."""
@@ -92,10 +92,12 @@ class _Sessions:
         """Whether sessions waited for a processor for nearly all of the time since the last look."""
         before, self._looked = self._times, time.monotonic()
         self._times = {process: _times(process) for process in self._told}
-        ran, waited = (
-            sum(now[part] - before[process][part] for process, now in self._times.items() if process in before)
-            for part in (0, 1)
-        )
+        passed = [
+            (now[0] - then[0], now[1] - then[1])
+            for process, now in self._times.items()
+            if now is not None and (then := before.get(process)) is not None
+        ]
+        ran, waited = sum(own for own, _ in passed), sum(waiting for _, waiting in passed)
         return waited > _STARVED * (ran + waited) and waited > _NOTICEABLE
 
 
@@ -105,12 +107,12 @@ def _children(process: int) -> set[int]:
     return set()
 
 
-def _times(process: int) -> tuple[int, int]:
-    """Nanoseconds that a process has run, and waited for a processor."""
+def _times(process: int) -> tuple[int, int] | None:
+    """Nanoseconds that a process has run, and waited for a processor; None where it has ended, or nobody counts."""
     with suppress(OSError, ValueError):
         ran, waited, _ = map(int, Path(f"/proc/{process}/schedstat").read_text().split())
         return ran, waited
-    return 0, 0
+    return None
 
 
 def _set_priority(process: int, group: int) -> None:

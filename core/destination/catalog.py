@@ -99,7 +99,7 @@ def check_writable(connection: Connection, destination: Destination, model: Mode
     """See whether the role may do what a copy does. Raises ``RefusedError`` with everything that it may not."""
     lacking = []
     if destination.vector_schema is None and not may_create_extension(connection):
-        lacking.append("add pgvector to this database (its owner may, with CREATE EXTENSION vector)")
+        lacking.append("add pgvector to this database (its administrator may, with CREATE EXTENSION vector)")
     if destination.vector_schema is not None and not _flag(
         connection, "SELECT has_schema_privilege(%s, 'USAGE')", destination.vector_schema
     ):
@@ -125,17 +125,19 @@ def check_writable(connection: Connection, destination: Destination, model: Mode
         for name, found in destination.tables.items()
         if not (found.may_read and found.may_insert)
     ]
+    closed = [name for name, found in destination.tables.items() if found.closed]
+    if destination.registry is not None and destination.registry.closed:
+        closed.append(REGISTRY)
     lacking += [
-        f"insert into {name}, where row-level security has no policy for it (CREATE POLICY, or ALTER ROLE … BYPASSRLS)"
-        for name, found in destination.tables.items()
-        if found.closed
+        f"read and insert into {name}: row-level security has no policies for it (CREATE POLICY, or BYPASSRLS)"
+        for name in closed
     ]
     if model is not None:
         lacking += _lacking_for_model(connection, destination)
     if lacking:
         raise RefusedError(
             "The role may not do what a copy needs. It may not:\n" + "\n".join(f"  - {item}" for item in lacking),
-            remedy="Connect as the owner of the database, or let its owner grant what is named above.",
+            remedy="Connect as the owner of the database, or let its administrator grant what is named above.",
         )
 
 

@@ -33,8 +33,8 @@ class FoundTable:
     ``plain`` tells that it is a table without row-level security for this role, so that a ``COPY`` into it does what an
     ``INSERT`` would. ``ON CONFLICT`` does not work with it where it has rules (``has_rules``) or a DEFERRABLE primary
     key (``key_can_wait``). ``may_read`` and ``may_insert`` are what this role may do; a table is ``closed`` to it where
-    no policy of row-level security lets it insert anything. ``pending`` names the constraints that are references which
-    the server does not enforce yet.
+    the policies of row-level security do not let it both read and insert, as ``ON CONFLICT`` needs it. ``pending``
+    names the constraints that are references which the server does not enforce yet.
     """
 
     columns: Mapping[str, FoundColumn]
@@ -58,10 +58,10 @@ _RELATIONS: LiteralString = """
            EXISTS (SELECT FROM pg_rewrite WHERE ev_class = c.oid AND ev_type IN ('2', '3')),
            c.relkind IN ('r', 'p', 'v', 'm', 'f') AND has_table_privilege(c.oid, 'SELECT'),
            has_table_privilege(c.oid, 'INSERT'),
-           row_security_active(c.oid) AND NOT EXISTS (
-               SELECT FROM pg_policy p, unnest(p.polroles) role
-               WHERE p.polrelid = c.oid AND p.polpermissive AND p.polcmd IN ('*', 'a')
-                 AND (role = 0 OR pg_has_role(role, 'USAGE')))
+           row_security_active(c.oid) AND NOT (
+               SELECT coalesce(bool_or(p.polcmd IN ('*', 'r')) AND bool_or(p.polcmd IN ('*', 'a')), false)
+               FROM pg_policy p, unnest(p.polroles) role
+               WHERE p.polrelid = c.oid AND p.polpermissive AND (role = 0 OR pg_has_role(role, 'USAGE')))
     FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
     WHERE n.nspname = %s AND c.relname = ANY (%s)"""
 _COLUMNS: LiteralString = """

@@ -59,17 +59,20 @@ def test_a_role_under_row_level_security(sources: Sources, copied_tcp_database: 
     assert (facts == 0) == (may == "true")
 
 
-@pytest.mark.parametrize("others", ["FOR SELECT USING (true)", "FOR INSERT TO CURRENT_USER WITH CHECK (true)", "none"])
-def test_a_role_that_row_level_security_lets_insert_nothing(
-    sources: Sources, copied_tcp_database: Database, others: str
+@pytest.mark.parametrize("table", ["users", "embedding_model"])
+@pytest.mark.parametrize("policy", ["FOR SELECT USING (true)", "FOR INSERT WITH CHECK (true)", "TO CURRENT_USER", ""])
+def test_a_role_without_policies_under_row_level_security(
+    sources: Sources, copied_tcp_database: Database, table: str, policy: str
 ) -> None:
-    """Rather than refusing every row, once for each."""
-    copied_tcp_database.execute("ALTER TABLE users ENABLE ROW LEVEL SECURITY")
-    if others != "none":
-        copied_tcp_database.execute(f"CREATE POLICY others ON users {others}")
+    """Rather than refusing every row, once for each: ``ON CONFLICT`` reads and inserts."""
+    source = sources.seed()
+    copied_tcp_database.execute(
+        f"ALTER TABLE {table} ENABLE ROW LEVEL SECURITY",
+        *([f"CREATE POLICY narrow ON {table} {policy}"] if policy else []),
+    )
     with role(copied_tcp_database, DML) as dsn:
-        error = refused(sources.seed(), dsn, copied_tcp_database)
-    assert "insert into users, where row-level security has no policy" in error.what
+        error = refused(source, dsn, copied_tcp_database)
+    assert f"read and insert into {table}: row-level security has no policies" in error.what
 
 
 def test_a_role_that_may_not_use_pgvector(sources: Sources, tcp_database: Database) -> None:
