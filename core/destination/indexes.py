@@ -5,6 +5,8 @@ Kept up to date row by row, the HNSW index alone makes a load several times slow
 
 from __future__ import annotations
 
+import os
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -22,6 +24,8 @@ HNSW_MAX_HALFVEC = 4_000
 
 BUILD_MEMORY_MB = (256, 2_048)
 """The least and the most ``maintenance_work_mem`` that a build asks for, in MB."""
+
+_WORKERS = "max_parallel_maintenance_workers"
 
 _GRAPH_BYTES = 1_000
 """What HNSW's graph needs for each vector beside the vector itself (m = 16), with room to spare."""
@@ -128,16 +132,21 @@ def observe(observer: Connection, builder: Connection) -> Observed:
 def _build(connection: Connection, destination: Destination, index: Index, *, modest: bool = False) -> None:
     with connection.transaction():
         connection.execute("SET LOCAL statement_timeout = 0")
-        if modest:
-            name, value = "max_parallel_maintenance_workers", "0"
-        else:
-            name, value = "maintenance_work_mem", f"{build_memory(connection, destination, index)}MB"
-        statements = [sql.SQL("SET LOCAL {} = {}").format(sql.Identifier(name), value)]
+        settings = {_WORKERS: "0"} if modest else _means(connection, destination, index)
+        statements = [
+            sql.SQL("SET LOCAL {} = {}").format(sql.Identifier(name), value) for name, value in settings.items()
+        ]
         holder = _holder(connection, destination, index.name)
         if holder == index.table:
             statements.append(sql.SQL("DROP INDEX {}").format(sql.Identifier(destination.schema, index.name)))
         statements.append(_definition(destination, index, named=holder in (None, index.table)))
         connection.execute(sql.SQL(";\n").join(statements))
+
+
+def _means(connection: Connection, destination: Destination, index: Index) -> Mapping[str, str]:
+    """The settings by which a build gets memory and processors."""
+    memory = {"maintenance_work_mem": f"{build_memory(connection, destination, index)}MB"}
+    return memory | ({_WORKERS: str(build_workers(connection))} if index is HNSW else {})
 
 
 def _holder(connection: Connection, destination: Destination, name: str) -> str | None:
@@ -168,6 +177,17 @@ def build_memory(connection: Connection, destination: Destination, index: Index)
     rows = count_rows(connection, destination.schema, index.table)
     needed = rows * (4 * (destination.dimension or 0) + _GRAPH_BYTES) * 5 // 4
     return max(least, allowed, min(most, needed // 1_000_000, expected // 2))
+
+
+def build_workers(connection: Connection) -> int:
+    """Parallel workers, beside the session itself, that a build of HNSW may have where its table is large enough.
+
+    A server that is reached over a socket file is on this machine, and may use all of its processors for that long. Of
+    another one it is not known how many it has and who else needs them: what its administrator allows counts.
+    """
+    row = connection.execute("SELECT current_setting(%s)::integer, inet_server_addr() IS NULL", (_WORKERS,)).fetchone()
+    allowed, here = row or (0, False)
+    return max(allowed, (os.cpu_count() or 1) - 1) if here else allowed
 
 
 def drop_premature(connection: Connection, destination: Destination) -> None:

@@ -389,6 +389,35 @@ def test_a_build_asks_for_what_it_needs_and_the_server_may_have(
         assert builds.build_memory(connection, catalog.inspect(connection), builds.INDEXES[0]) == 256
 
 
+NOTE_WORKERS = (
+    "CREATE TABLE noted (name text, workers integer)",
+    """CREATE FUNCTION note_workers() RETURNS event_trigger LANGUAGE plpgsql AS $$ BEGIN
+           INSERT INTO noted SELECT objid::regclass::text, current_setting('max_parallel_maintenance_workers')::integer
+           FROM pg_event_trigger_ddl_commands(); END $$""",
+    "CREATE EVENT TRIGGER note_workers ON ddl_command_end WHEN TAG IN ('CREATE INDEX') EXECUTE FUNCTION note_workers()",
+)
+
+
+@pytest.mark.parametrize(("allowed", "here"), [(2, 7), (9, 9)])
+def test_the_vector_index_may_use_all_processors_of_this_machine(
+    small_source: Path,
+    database: Database,
+    tcp_database: Database,
+    monkeypatch: pytest.MonkeyPatch,
+    allowed: int,
+    here: int,
+) -> None:
+    """Here is where a server is reached over a socket file; elsewhere its administrator's choice counts."""
+    monkeypatch.setattr("os.cpu_count", lambda: 8)
+    for place in (database, tcp_database):
+        place.execute(f"ALTER DATABASE {place.name} SET max_parallel_maintenance_workers = {allowed}", *NOTE_WORKERS)
+        copy(small_source, place)
+        noted = dict(place.rows("SELECT name, workers FROM noted"))
+        assert noted.keys() == WANTED.keys()
+        assert noted.pop(HNSW) == (here if place.dsn.parameters["host"].startswith("/") else allowed)
+        assert set(noted.values()) == {allowed}
+
+
 @pytest.mark.parametrize(
     "other",
     [
