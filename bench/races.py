@@ -33,6 +33,7 @@ SLOW = Entrant("this tool, slow link", "tool", delay=DELAY)
 FLOOR = Entrant("floor", "floor")
 FLOOR_REFERENCES_LAST = Entrant("floor, references last", "floor_references_last")
 SPECIFICATION = Entrant("specification", "specification")
+SPECIFICATION_LIBPQ = Entrant("specification, libpq", "specification_libpq")
 PGLOADER = Entrant("pgloader", "pgloader", comparable=False)
 
 REFERENCES = (HEADLESS, FLOOR, SPECIFICATION)
@@ -65,6 +66,7 @@ NAMES = (FRESH, PLAIN, SPECIFIED, SPECIFIED_PLAIN, SLOW_LINK, LOADER, LARGE)
 def races(main: Recipe, small: int, large: int | None) -> tuple[Race, ...]:
     """All of them: on ``main``, on as many memories as ``small`` says, and on ``large`` where that is given."""
     smaller = main.of_size(small)
+    specified = (HEADLESS, SPECIFICATION, SPECIFICATION_LIBPQ)
     lasting = (
         ()
         if large is None
@@ -73,8 +75,8 @@ def races(main: Recipe, small: int, large: int | None) -> tuple[Race, ...]:
     return (
         Race(FRESH, "Fresh destination, all indexes", main, True, (COPY_AND_AGAIN, WIZARD, FLOOR)),
         Race(PLAIN, "Fresh destination without HNSW", main, False, (HEADLESS, FLOOR, FLOOR_REFERENCES_LAST)),
-        Race(SPECIFIED, "The specification's algorithm, as written", smaller, True, (HEADLESS, SPECIFICATION)),
-        Race(SPECIFIED_PLAIN, "The specification's algorithm without HNSW", smaller, False, (HEADLESS, SPECIFICATION)),
+        Race(SPECIFIED, "The specification's algorithm, as written", smaller, True, specified),
+        Race(SPECIFIED_PLAIN, "The specification's algorithm without HNSW", smaller, False, specified),
         Race(SLOW_LINK, f"A link that adds {DELAY * 1000:.0f} ms each way", main, True, (HEADLESS, SLOW)),
         Race(LOADER, "Not comparable: it does far less", main, True, (HEADLESS, PGLOADER)),
         *lasting,

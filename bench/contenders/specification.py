@@ -1,16 +1,20 @@
 """The specification's own algorithm: one INSERT a row, a savepoint each, one transaction a batch, indexes in place.
 
-All that is not said there is made as quick as it can be: rows are read and converted as the tool does it, statements
-are prepared, and values are bound in binary, without a detour through Python objects.
+It is written as one writes it with psycopg: transactions and savepoints are its blocks, values are Python objects, and
+a statement is prepared by itself after its fifth time. Rows are read and converted as the tool does it.
 """
 
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
-from typing import cast
+from collections.abc import Callable, Sequence
+from typing import Any, Protocol
 
+from pgvector.psycopg import register_vector
 from psycopg import pq, sql
+from psycopg.adapt import Transformer
+from psycopg.types import TypeInfo
+from psycopg.types.json import Jsonb
 
 from bench.contenders.destination import build_indexes, connect, prepared
 from bench.files import sound_batches
@@ -23,13 +27,24 @@ from vestige_tui.core.destination.schema import identifiers
 from vestige_tui.core.source.describe import describe_open
 from vestige_tui.core.source.opening import open_source
 from vestige_tui.core.source.records import Record
-from vestige_tui.core.tables import TABLES, Table
+from vestige_tui.core.tables import TABLES, PgType, Table
 
-_PREPARED = b"bench_insert"
+
+class Inserting(Protocol):
+    """Writes the rows of one table."""
+
+    def write(self, records: Sequence[Record]) -> None:
+        """One transaction."""
+        ...
 
 
 def run(task: Task) -> Measured:
     """Copy ``task.source``."""
+    return copy(task, _Inserting)
+
+
+def copy(task: Task, inserting_into: Callable[[Connection, Destination, Table], Inserting]) -> Measured:
+    """Copy ``task.source``, each table by its own writer."""
     watch = Stopwatch()
     with watch, open_source(task.source) as reading, connect(task) as writing:
         watch.phase("prepare")
@@ -39,7 +54,7 @@ def run(task: Task) -> Measured:
         watch.phase(COPY)
         for table in TABLES:
             started = time.monotonic()
-            inserting = _Inserting(writing, destination, table)
+            inserting = inserting_into(writing, destination, table)
             for batch in sound_batches(reading, source, table, task.batch_size):
                 inserting.write(batch)
                 watch.batches += 1
@@ -47,32 +62,42 @@ def run(task: Task) -> Measured:
     return watch.measured()
 
 
+def insertion(destination: Destination, table: Table, places: Sequence[sql.Composable]) -> sql.Composed:
+    """The statement for one row, with ``places`` for its values."""
+    return sql.SQL("INSERT INTO {} ({}) VALUES ({}) ON CONFLICT ({}) DO NOTHING").format(
+        sql.Identifier(destination.schema, table.name),
+        identifiers(table.column_names),
+        sql.SQL(", ").join(places),
+        identifiers(destination.key_of(table)),
+    )
+
+
 class _Inserting:
-    """Writes the rows of one table."""
+    """Writes through psycopg's cursors."""
 
     def __init__(self, connection: Connection, destination: Destination, table: Table) -> None:
-        self._link = connection.pgconn
-        self._formats = [pq.Format.BINARY] * len(table.columns)
-        places = sql.SQL(", ").join(sql.SQL(f"${number}") for number in range(1, len(table.columns) + 1))
-        statement = sql.SQL("INSERT INTO {} ({}) VALUES ({}) ON CONFLICT ({}) DO NOTHING").format(
-            sql.Identifier(destination.schema, table.name),
-            identifiers(table.column_names),
-            places,
-            identifiers(destination.key_of(table)),
-        )
-        self._done(self._link.exec_(b"DEALLOCATE ALL"))
-        self._done(self._link.prepare(_PREPARED, statement.as_bytes(connection)))
+        register_vector(connection)
+        self._connection = connection
+        self._statement = insertion(destination, table, [sql.Placeholder()] * len(table.columns))
+        self._loaders = [_loader(connection, column.type) for column in table.columns]
 
     def write(self, records: Sequence[Record]) -> None:
         """One transaction."""
-        self._done(self._link.exec_(b"BEGIN"))
-        for record in records:
-            values = cast(list[bytes], [None if field == wire.NULL else field[4:] for field in record.fields])
-            self._done(self._link.exec_(b"SAVEPOINT one_row"))
-            self._done(self._link.exec_prepared(_PREPARED, values, self._formats))
-            self._done(self._link.exec_(b"RELEASE SAVEPOINT one_row"))
-        self._done(self._link.exec_(b"COMMIT"))
+        with self._connection.transaction(), self._connection.cursor() as cursor:
+            for record in records:
+                values = [
+                    None if field == wire.NULL else load(field[4:])
+                    for load, field in zip(self._loaders, record.fields, strict=True)
+                ]
+                with self._connection.transaction():
+                    cursor.execute(self._statement, values)
 
-    def _done(self, result: pq.abc.PGresult) -> None:
-        if result.status != pq.ExecStatus.COMMAND_OK:
-            raise SystemExit(f"the server refused a statement: {result.get_error_message()}")
+
+def _loader(connection: Connection, kind: PgType) -> Callable[[bytes], Any]:
+    """What makes the Python object of a type from its binary form, as psycopg does it with the results of a query."""
+    element = TypeInfo.fetch(connection, kind.sql.removesuffix("[]"))
+    if element is None:
+        raise SystemExit(f"the server has no type {kind.sql}")
+    oid = element.array_oid if kind.sql.endswith("[]") else element.oid
+    load = Transformer(connection).get_loader(oid, pq.Format.BINARY).load
+    return (lambda data: Jsonb(load(data))) if kind is PgType.JSONB else load

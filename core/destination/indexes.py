@@ -187,7 +187,7 @@ def build_workers(connection: Connection) -> int:
     """
     row = connection.execute("SELECT current_setting(%s)::integer, inet_server_addr() IS NULL", (_WORKERS,)).fetchone()
     allowed, here = row or (0, False)
-    return max(allowed, (os.cpu_count() or 1) - 1) if here else allowed
+    return max(int(allowed), (os.cpu_count() or 1) - 1 if here else 0)
 
 
 def drop_premature(connection: Connection, destination: Destination) -> None:
