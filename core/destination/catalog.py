@@ -126,7 +126,7 @@ def check_writable(connection: Connection, destination: Destination, model: Mode
         if not (found.may_read and found.may_insert)
     ]
     closed = [name for name, found in destination.tables.items() if found.closed]
-    if destination.registry is not None and destination.registry.closed:
+    if destination.registered is None and destination.registry is not None and destination.registry.closed:
         closed.append(REGISTRY)
     lacking += [
         f"read and insert into {name}: row-level security has no policies for it (CREATE POLICY, or BYPASSRLS)"

@@ -65,4 +65,10 @@ def _statements(
     if not destination.present:
         yield from suspensions(server_version, schema, TABLES)
     if model is not None:
-        yield from registration(schema, vector_schema, model, stamped=destination.dimension is not None)
+        yield from registration(
+            schema,
+            vector_schema,
+            model,
+            registered=destination.registered is not None,
+            stamped=destination.dimension is not None,
+        )

@@ -19,17 +19,21 @@ def read_registered(connection: Connection, schema: str) -> ModelSignature | Non
 
 
 def registration(
-    schema: str, vector_schema: str, signature: ModelSignature, *, stamped: bool
+    schema: str, vector_schema: str, signature: ModelSignature, *, registered: bool, stamped: bool
 ) -> Iterator[sql.Composed]:
-    """What writes the one row of the registry where there is none, and stamps ``vector(N)`` where it is not."""
-    yield sql.SQL(
-        "INSERT INTO {} (id, name, dimension, hash) VALUES (1, {}, {}, {}) ON CONFLICT (id) DO NOTHING"
-    ).format(
-        sql.Identifier(schema, "embedding_model"),
-        sql.Literal(signature.name),
-        sql.Literal(signature.dimension),
-        sql.Literal(signature.hash),
-    )
+    """What writes the one row of the registry where it is not ``registered``, and stamps ``vector(N)`` where it is not.
+
+    Where there is nothing to write, the role need not be allowed to.
+    """
+    if not registered:
+        yield sql.SQL(
+            "INSERT INTO {} (id, name, dimension, hash) VALUES (1, {}, {}, {}) ON CONFLICT (id) DO NOTHING"
+        ).format(
+            sql.Identifier(schema, "embedding_model"),
+            sql.Literal(signature.name),
+            sql.Literal(signature.dimension),
+            sql.Literal(signature.hash),
+        )
     if not stamped:
         yield sql.SQL("ALTER TABLE {} ALTER COLUMN embedding TYPE {}({})").format(
             sql.Identifier(schema, "knowledge_nodes"),
