@@ -8,6 +8,7 @@ import threading
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
+from types import TracebackType
 
 import psycopg
 from psycopg import errors
@@ -21,7 +22,7 @@ from vestige_tui.core.destination.catalog import Destination
 from vestige_tui.core.destination.connect import Connection, conninfo
 from vestige_tui.core.destination.dsn import Dsn
 from vestige_tui.core.destination.failures import is_index_fault
-from vestige_tui.core.destination.indexes import Index
+from vestige_tui.core.destination.indexes import Index, Observed
 from vestige_tui.core.destination.references import PendingReference
 from vestige_tui.core.destination.watchdog import Link, Watchdog
 from vestige_tui.core.events import Phase
@@ -70,7 +71,7 @@ def load(transfer: Transfer, found: Sequence[Link], destination: Destination, ds
             transfer.run(tables, crew)
     builder = Builder(control, destination, account)
     filling = last if others else ()
-    with builder.in_background({table.name for table in filling}) as full, _observer(others, dsn, account) as observer:
+    with builder.in_background({table.name for table in filling}) as full, Observer(others, dsn, account) as observer:
         if others:
             with Crew(others, destination, account) as crew:
                 transfer.run(last, crew)
@@ -79,19 +80,45 @@ def load(transfer: Transfer, found: Sequence[Link], destination: Destination, ds
         builder.watch(observer)
 
 
-@contextmanager
-def _observer(others: Sequence[Link], dsn: Dsn, account: Account) -> Iterator[Link | None]:
-    """A connection that can look how far another one is; None where the server has none to give."""
-    if others:
-        yield others[0]
-        return
-    try:
-        connection = psycopg.connect(conninfo(dsn), autocommit=True, prepare_threshold=None)
-    except psycopg.Error:
-        yield None
-        return
-    with connection, Watchdog(connection, account.cancel) as watchdog:
-        yield Link(connection, watchdog)
+class Observer:
+    """Looks from a connection of its own how far another one is, while the block runs.
+
+    It takes the first of ``others``, or else opens one, and another one in place of one that breaks; it sees nothing
+    where the server has none to give.
+    """
+
+    def __init__(self, others: Sequence[Link], dsn: Dsn, account: Account) -> None:
+        self._dsn = dsn
+        self._account = account
+        self._opened = ExitStack()
+        self._link = others[0] if others else self._open()
+
+    def __enter__(self) -> Observer:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._opened.close()
+
+    def look(self, builder: Connection) -> Observed | None:
+        """What it sees of the session of ``builder``. Raises ``DestinationError`` where the server does not answer."""
+        if self._link is None:
+            return None
+        try:
+            with self._link.watchdog.step():
+                return indexes.observe(self._link.connection, builder)
+        except psycopg.OperationalError:
+            self._link = self._open()
+            return None
+
+    def _open(self) -> Link | None:
+        try:
+            connection = psycopg.connect(conninfo(self._dsn), autocommit=True, prepare_threshold=None)
+        except psycopg.Error:
+            return None
+        self._opened.enter_context(connection)
+        return Link(connection, self._opened.enter_context(Watchdog(connection, self._account.cancel)))
 
 
 class Builder:
@@ -209,17 +236,18 @@ class Builder:
         if self._failure is not None:
             raise self._failure
 
-    def watch(self, observer: Link | None) -> None:
+    def watch(self, observer: Observer) -> None:
         """Until all is built, look from another connection how far the server is, and whether it is at work at all."""
         seen_at_work = time.monotonic()
         while self._thread is not None and self._thread.is_alive():
             self._thread.join(PROGRESS_INTERVAL)
             if not self._thread.is_alive():
                 return
-            if observer is None or self._destination.pooled:  # a pooler does not tell which session it lent
+            if self._destination.pooled:  # a pooler does not tell which session it lent
                 continue
-            with observer.watchdog.step():
-                seen = indexes.observe(observer.connection, self._link.connection)
+            seen = observer.look(self._link.connection)
+            if seen is None:
+                continue
             if seen.working:
                 seen_at_work = time.monotonic()
             self._link.watchdog.silent_since(seen_at_work)

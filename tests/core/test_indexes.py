@@ -190,8 +190,9 @@ def test_what_ended_a_build_is_told_before_what_was_found_out_later(
     monkeypatch.setattr(builds, "build", shut_down)
     with copied_database.connect() as connection, Watchdog(connection, account.cancel) as watchdog:
         builder = loading.Builder(Link(connection, watchdog), catalog.inspect(connection), account)
-        with pytest.raises(psycopg.errors.AdminShutdown), builder.in_background(set()):
-            builder.watch(None)
+        observer = loading.Observer([], copied_database.dsn, account)
+        with pytest.raises(psycopg.errors.AdminShutdown), builder.in_background(set()), observer:
+            builder.watch(observer)
             raise psycopg.OperationalError
 
 
@@ -453,4 +454,33 @@ def test_how_far_an_index_is(small_source: Path, copied_database: Database, max_
         patch.setattr(loading, "PROGRESS_INTERVAL", 0.001)
         copy(small_source, copied_database, max_connections=max_connections)
     assert observed
+    assert HNSW in indexes(copied_database)
+
+
+@pytest.mark.parametrize("max_connections", [1, 4])
+def test_a_build_outlives_the_connection_that_observes_it(
+    small_source: Path, copied_database: Database, max_connections: int
+) -> None:
+    """Another one takes its place."""
+    copied_database.execute(f"DROP INDEX {HNSW}")
+    observers: list[int] = []
+    build, observe = builds.build, builds.observe
+
+    def take_time(*arguments: Any) -> None:
+        wait_until(lambda: len(set(observers)) == 3)
+        build(*arguments)
+
+    def look(observer: psycopg.Connection, builder: psycopg.Connection) -> builds.Observed:
+        process = observer.info.backend_pid
+        if process not in observers and len(observers) < 2:
+            copied_database.execute(f"SELECT pg_terminate_backend({process}, 5000)")
+        observers.append(process)
+        return observe(observer, builder)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(builds, "build", take_time)
+        patch.setattr(builds, "observe", look)
+        patch.setattr(loading, "PROGRESS_INTERVAL", 0.001)
+        report = copy(small_source, copied_database, max_connections=max_connections)
+    assert report.outcome is Outcome.CLEAN
     assert HNSW in indexes(copied_database)
