@@ -36,7 +36,7 @@ lint: $(VENV)/.dev
 
 check: lint types test  ## everything that must hold before a commit
 
-bench: $(VENV)/.dev  ## side-by-side measurements, about 45 minutes; each run by itself goes to build/bench.json
+bench: $(VENV)/.dev  ## side-by-side measurements, about 50 minutes; each run by itself goes to build/bench.json
 	mkdir -p build && $(BIN)/python -m bench --full --json build/bench.json
 
 screenshots: $(VENV)/.dev  ## pictures of what the tool shows, into docs/images
