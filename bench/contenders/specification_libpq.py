@@ -1,6 +1,6 @@
-"""The specification's algorithm made as quick as it can be without changing it.
+"""The specification's algorithm without what psycopg adds: each statement is sent through libpq itself.
 
-Each statement is prepared and sent through libpq itself, and values are bound in binary, without Python objects.
+The INSERT is prepared, and values are bound in binary, without Python objects. Each answer is waited for.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from typing import cast
 
 from psycopg import pq, sql
 
-from bench.contenders.specification import copy, insertion
+from bench.contenders.row_by_row import copy, insertion
 from bench.tasks import Measured, Task
 from vestige_tui.core import wire
 from vestige_tui.core.destination.catalog import Destination
@@ -23,18 +23,18 @@ _PREPARED = b"bench_insert"
 
 def run(task: Task) -> Measured:
     """Copy ``task.source``."""
-    return copy(task, _Inserting)
+    return copy(task, LibpqWriter)
 
 
-class _Inserting:
-    """Writes through libpq."""
+class LibpqWriter:
+    """Writes the rows of one table through libpq."""
 
     def __init__(self, connection: Connection, destination: Destination, table: Table) -> None:
         self._link = connection.pgconn
         self._formats = [pq.Format.BINARY] * len(table.columns)
         places = [sql.SQL(f"${number}") for number in range(1, len(table.columns) + 1)]
         self._done(self._link.exec_(b"DEALLOCATE ALL"))
-        self._done(self._link.prepare(_PREPARED, insertion(destination, table, places).as_bytes(connection)))
+        self._done(self._link.prepare(_PREPARED, insertion(connection, destination, table, places)))
 
     def write(self, records: Sequence[Record]) -> None:
         """One transaction."""
