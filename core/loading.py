@@ -7,8 +7,7 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Iterator, Sequence
-from contextlib import ExitStack, contextmanager
-from types import TracebackType
+from contextlib import ExitStack, closing, contextmanager
 
 import psycopg
 from psycopg import errors
@@ -33,6 +32,9 @@ EXTRA_CONNECTION_WAIT = 5.0
 
 PROGRESS_INTERVAL = 0.5
 """Seconds between two looks at how far an index is."""
+
+RECONNECT_PAUSE = 5.0
+"""Seconds between two attempts to get a connection from which to look."""
 
 LOCK_PATIENCE = 30.0
 """Seconds, all references together, for which a run waits until nobody is at work with their tables any more."""
@@ -71,7 +73,8 @@ def load(transfer: Transfer, found: Sequence[Link], destination: Destination, ds
             transfer.run(tables, crew)
     builder = Builder(control, destination, account)
     filling = last if others else ()
-    with builder.in_background({table.name for table in filling}) as full, Observer(others, dsn, account) as observer:
+    observer = Observer(others, dsn, account)
+    with builder.in_background({table.name for table in filling}) as full, closing(observer):
         if others:
             with Crew(others, destination, account) as crew:
                 transfer.run(last, crew)
@@ -81,44 +84,50 @@ def load(transfer: Transfer, found: Sequence[Link], destination: Destination, ds
 
 
 class Observer:
-    """Looks from a connection of its own how far another one is, while the block runs.
+    """Looks from a connection of its own how far another one is.
 
-    It takes the first of ``others``, or else opens one, and another one in place of one that breaks; it sees nothing
-    where the server has none to give.
+    It takes the first of ``others``, or else opens one, and another one in place of one that breaks. Whoever made it
+    closes it.
     """
 
     def __init__(self, others: Sequence[Link], dsn: Dsn, account: Account) -> None:
         self._dsn = dsn
         self._account = account
+        self._link = others[0] if others else None
         self._opened = ExitStack()
-        self._link = others[0] if others else self._open()
+        self._next_attempt = 0.0
 
-    def __enter__(self) -> Observer:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def close(self) -> None:
+        """Close what it has opened."""
         self._opened.close()
 
     def look(self, builder: Connection) -> Observed | None:
-        """What it sees of the session of ``builder``. Raises ``DestinationError`` where the server does not answer."""
-        if self._link is None:
-            return None
+        """What it sees of the session of ``builder``, None where the server has no connection to give just now.
+
+        Raises ``Cancelled``, or ``DestinationError`` where the server does not answer.
+        """
         try:
-            with self._link.watchdog.step():
-                return indexes.observe(self._link.connection, builder)
+            link = self._connected()
+            if link is None:
+                return None
+            with link.watchdog.step():
+                return indexes.observe(link.connection, builder)
+        except psycopg.errors.ConnectionTimeout:
+            return Observed(working=False, fraction=None)  # nobody is there
         except psycopg.OperationalError:
-            self._link = self._open()
             return None
 
-    def _open(self) -> Link | None:
-        try:
+    def _connected(self) -> Link | None:
+        """A link that is not broken; after a failure it takes a while until the next attempt."""
+        if self._link is not None and self._link.connection.closed:
+            self._link = None
+            self._opened.close()
+        if self._link is None and time.monotonic() >= self._next_attempt:
+            self._next_attempt = time.monotonic() + RECONNECT_PAUSE
             connection = psycopg.connect(conninfo(self._dsn), autocommit=True, prepare_threshold=None)
-        except psycopg.Error:
-            return None
-        self._opened.enter_context(connection)
-        return Link(connection, self._opened.enter_context(Watchdog(connection, self._account.cancel)))
+            self._opened.enter_context(connection)
+            self._link = Link(connection, self._opened.enter_context(Watchdog(connection, self._account.cancel)))
+        return self._link
 
 
 class Builder:

@@ -132,7 +132,7 @@ def observe(observer: Connection, builder: Connection) -> Observed:
 def _build(connection: Connection, destination: Destination, index: Index, *, modest: bool = False) -> None:
     with connection.transaction():
         connection.execute("SET LOCAL statement_timeout = 0")
-        settings = {_WORKERS: "0"} if modest else _means(connection, destination, index)
+        settings = {_WORKERS: "0"} if modest else _build_settings(connection, destination, index)
         statements = [
             sql.SQL("SET LOCAL {} = {}").format(sql.Identifier(name), value) for name, value in settings.items()
         ]
@@ -143,10 +143,12 @@ def _build(connection: Connection, destination: Destination, index: Index, *, mo
         connection.execute(sql.SQL(";\n").join(statements))
 
 
-def _means(connection: Connection, destination: Destination, index: Index) -> Mapping[str, str]:
+def _build_settings(connection: Connection, destination: Destination, index: Index) -> Mapping[str, str]:
     """The settings by which a build gets memory and processors."""
-    memory = {"maintenance_work_mem": f"{build_memory(connection, destination, index)}MB"}
-    return memory | ({_WORKERS: str(build_workers(connection))} if index is HNSW else {})
+    settings = {"maintenance_work_mem": f"{build_memory(connection, destination, index)}MB"}
+    if index is HNSW:
+        settings[_WORKERS] = str(build_workers(connection, destination))
+    return settings
 
 
 def _holder(connection: Connection, destination: Destination, name: str) -> str | None:
@@ -179,15 +181,18 @@ def build_memory(connection: Connection, destination: Destination, index: Index)
     return max(least, allowed, min(most, needed // 1_000_000, expected // 2))
 
 
-def build_workers(connection: Connection) -> int:
+def build_workers(connection: Connection, destination: Destination) -> int:
     """Parallel workers, beside the session itself, that a build of HNSW may have where its table is large enough.
 
-    A server that is reached over a socket file is on this machine, and may use all of its processors for that long. Of
-    another one it is not known how many it has and who else needs them: what its administrator allows counts.
+    A server that is reached over a socket file is on this machine, and may use as many processors as it has, unless
+    somebody has chosen another number. Of any other server it is not known how many it has and who else needs them.
     """
-    row = connection.execute("SELECT current_setting(%s)::integer, inet_server_addr() IS NULL", (_WORKERS,)).fetchone()
-    allowed, here = row or (0, False)
-    return max(int(allowed), (os.cpu_count() or 1) - 1 if here else 0)
+    row = connection.execute(
+        "SELECT setting::integer, source = 'default' FROM pg_settings WHERE name = %s", (_WORKERS,)
+    ).fetchone()
+    allowed, unchosen = row or (0, False)
+    here = connection.info.host.startswith("/") and not destination.pooled
+    return max(int(allowed), (os.cpu_count() or 1) - 1 if here and unchosen else 0)
 
 
 def drop_premature(connection: Connection, destination: Destination) -> None:

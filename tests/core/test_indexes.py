@@ -9,16 +9,15 @@ import struct
 import threading
 import time
 from collections.abc import Callable
+from contextlib import closing
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
 
 import psycopg
 import pytest
 
 from tests.support.destination import read_tables
-from tests.support.disturbances import wait_until
 from tests.support.expected import expected_tables
 from tests.support.runs import copy
 from tests.support.servers import Database, Server
@@ -191,7 +190,7 @@ def test_what_ended_a_build_is_told_before_what_was_found_out_later(
     with copied_database.connect() as connection, Watchdog(connection, account.cancel) as watchdog:
         builder = loading.Builder(Link(connection, watchdog), catalog.inspect(connection), account)
         observer = loading.Observer([], copied_database.dsn, account)
-        with pytest.raises(psycopg.errors.AdminShutdown), builder.in_background(set()), observer:
+        with pytest.raises(psycopg.errors.AdminShutdown), closing(observer), builder.in_background(set()):
             builder.watch(observer)
             raise psycopg.OperationalError
 
@@ -399,24 +398,42 @@ NOTE_WORKERS = (
 )
 
 
-@pytest.mark.parametrize(("allowed", "here"), [(2, 7), (9, 9)])
+def workers_of_builds(source: Path, database: Database) -> dict[str, int]:
+    """How many parallel workers each index may have while it is built, by its name."""
+    database.execute(*NOTE_WORKERS)
+    copy(source, database)
+    noted = dict(database.rows("SELECT name, workers FROM noted"))
+    assert noted.keys() == WANTED.keys()
+    return noted
+
+
+@pytest.mark.parametrize(("chosen", "workers"), [(None, 7), (0, 0), (2, 2), (9, 9)])
 def test_the_vector_index_may_use_all_processors_of_this_machine(
-    small_source: Path,
-    database: Database,
-    tcp_database: Database,
-    monkeypatch: pytest.MonkeyPatch,
-    allowed: int,
-    here: int,
+    small_source: Path, copied_database: Database, monkeypatch: pytest.MonkeyPatch, chosen: int | None, workers: int
 ) -> None:
-    """Here is where a server is reached over a socket file; elsewhere its administrator's choice counts."""
+    """Unless somebody has chosen a number; here is where a server is reached over a socket file."""
+    dsn = copied_database.dsn
+    if not dsn.parameters["host"].startswith("/"):
+        pytest.skip("the tests' server is reached over TCP")
+    if chosen is not None:
+        dsn = dsn.with_parameters(options=f"-c max_parallel_maintenance_workers={chosen}")
     monkeypatch.setattr("os.cpu_count", lambda: 8)
-    for place in (database, tcp_database):
-        place.execute(f"ALTER DATABASE {place.name} SET max_parallel_maintenance_workers = {allowed}", *NOTE_WORKERS)
-        copy(small_source, place)
-        noted = dict(place.rows("SELECT name, workers FROM noted"))
-        assert noted.keys() == WANTED.keys()
-        assert noted.pop(HNSW) == (here if place.dsn.parameters["host"].startswith("/") else allowed)
-        assert set(noted.values()) == {allowed}
+    with psycopg.connect(dsn.conninfo(), autocommit=True) as connection:
+        destination = catalog.inspect(connection)
+        assert builds.build_workers(connection, destination) == workers
+        pooled = replace(destination, pooled=True)
+        assert builds.build_workers(connection, pooled) == (2 if chosen is None else chosen)
+
+
+def test_processors_for_the_vector_index_alone(
+    small_source: Path, database: Database, tcp_database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Of a server that is reached over TCP nobody knows how many it has."""
+    monkeypatch.setattr("os.cpu_count", lambda: 8)
+    assert set(workers_of_builds(small_source, tcp_database).values()) == {2}
+    workers = workers_of_builds(small_source, database)
+    assert workers.pop(HNSW) == (7 if database.dsn.parameters["host"].startswith("/") else 2)
+    assert set(workers.values()) == {2}
 
 
 @pytest.mark.parametrize(
@@ -431,56 +448,3 @@ def test_an_index_that_is_only_alike_is_not_enough(small_source: Path, copied_da
     copied_database.execute(f"DROP INDEX {name}", other)
     copy(small_source, copied_database)
     assert {name, "other"} <= indexes(copied_database).keys()
-
-
-@pytest.mark.parametrize("max_connections", [1, 4])
-def test_how_far_an_index_is(small_source: Path, copied_database: Database, max_connections: int) -> None:
-    """Seen from another connection, also where the copy has only one."""
-    copied_database.execute(f"DROP INDEX {HNSW}")
-    observed: list[builds.Observed] = []
-    build, observe = builds.build, builds.observe
-
-    def take_time(*arguments: Any) -> None:
-        wait_until(lambda: bool(observed))
-        build(*arguments)
-
-    def look(*connections: Any) -> builds.Observed:
-        observed.append(observe(*connections))
-        return observed[-1]
-
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(builds, "build", take_time)
-        patch.setattr(builds, "observe", look)
-        patch.setattr(loading, "PROGRESS_INTERVAL", 0.001)
-        copy(small_source, copied_database, max_connections=max_connections)
-    assert observed
-    assert HNSW in indexes(copied_database)
-
-
-@pytest.mark.parametrize("max_connections", [1, 4])
-def test_a_build_outlives_the_connection_that_observes_it(
-    small_source: Path, copied_database: Database, max_connections: int
-) -> None:
-    """Another one takes its place."""
-    copied_database.execute(f"DROP INDEX {HNSW}")
-    observers: list[int] = []
-    build, observe = builds.build, builds.observe
-
-    def take_time(*arguments: Any) -> None:
-        wait_until(lambda: len(set(observers)) == 3)
-        build(*arguments)
-
-    def look(observer: psycopg.Connection, builder: psycopg.Connection) -> builds.Observed:
-        process = observer.info.backend_pid
-        if process not in observers and len(observers) < 2:
-            copied_database.execute(f"SELECT pg_terminate_backend({process}, 5000)")
-        observers.append(process)
-        return observe(observer, builder)
-
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(builds, "build", take_time)
-        patch.setattr(builds, "observe", look)
-        patch.setattr(loading, "PROGRESS_INTERVAL", 0.001)
-        report = copy(small_source, copied_database, max_connections=max_connections)
-    assert report.outcome is Outcome.CLEAN
-    assert HNSW in indexes(copied_database)

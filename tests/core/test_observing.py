@@ -1,0 +1,124 @@
+"""How an index build is looked at from another connection, which may break or hear nothing."""
+
+from __future__ import annotations
+
+import socket
+import threading
+import time
+from contextlib import closing
+from pathlib import Path
+from typing import Any
+
+import psycopg
+import pytest
+
+from tests.support.disturbances import wait_until
+from tests.support.runs import copy
+from tests.support.servers import Database, Server
+from vestige_tui.core import events, loading
+from vestige_tui.core.account import Account
+from vestige_tui.core.destination import indexes as builds
+from vestige_tui.core.plan import CopyPlan
+from vestige_tui.core.report import DestinationReport, MigrationReport, Outcome, SourceReport
+
+HNSW = builds.HNSW_NAME
+PRESENT = "SELECT count(*) FROM pg_index WHERE indisvalid AND indexrelid = to_regclass(%s)"
+
+
+@pytest.mark.parametrize("max_connections", [1, 4])
+def test_how_far_an_index_is(small_source: Path, copied_database: Database, max_connections: int) -> None:
+    """Seen from another connection, also where the copy has only one."""
+    copied_database.execute(f"DROP INDEX {HNSW}")
+    observed: list[builds.Observed] = []
+    build, observe = builds.build, builds.observe
+
+    def take_time(*arguments: Any) -> None:
+        wait_until(lambda: bool(observed))
+        build(*arguments)
+
+    def look(*connections: Any) -> builds.Observed:
+        observed.append(observe(*connections))
+        return observed[-1]
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(builds, "build", take_time)
+        patch.setattr(builds, "observe", look)
+        patch.setattr(loading, "PROGRESS_INTERVAL", 0.001)
+        copy(small_source, copied_database, max_connections=max_connections)
+    assert observed
+    assert copied_database.value(PRESENT, (HNSW,)) == 1
+
+
+@pytest.mark.parametrize("max_connections", [1, 4])
+def test_a_build_outlives_the_connection_that_observes_it(
+    small_source: Path,
+    server: Server,
+    copied_database: Database,
+    max_connections: int,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Another one takes its place, as soon as the server has one to give."""
+    copied_database.execute(f"DROP INDEX {HNSW}")
+    observers: list[int] = []
+    build, observe = builds.build, builds.observe
+
+    def take_time(*arguments: Any) -> None:
+        for number in range(2):
+            wait_until(lambda number=number: len(set(observers)) == number + 1)  # type: ignore[misc]
+            with server.administer() as connection:
+                connection.execute(f"ALTER DATABASE {copied_database.name} ALLOW_CONNECTIONS false".encode())
+                connection.execute("SELECT pg_terminate_backend(%s, 5000)", (observers[-1],))
+                time.sleep(0.2)
+                connection.execute(f"ALTER DATABASE {copied_database.name} ALLOW_CONNECTIONS true".encode())
+        wait_until(lambda: len(set(observers)) == 3)
+        build(*arguments)
+
+    def look(observer: psycopg.Connection, builder: psycopg.Connection) -> builds.Observed:
+        observers.append(observer.info.backend_pid)
+        return observe(observer, builder)
+
+    monkeypatch.setattr(builds, "build", take_time)
+    monkeypatch.setattr(builds, "observe", look)
+    monkeypatch.setattr(loading, "PROGRESS_INTERVAL", 0.01)
+    monkeypatch.setattr(loading, "RECONNECT_PAUSE", 0.05)
+    assert copy(small_source, copied_database, max_connections=max_connections).outcome is Outcome.CLEAN
+    assert copied_database.value(PRESENT, (HNSW,)) == 1
+
+
+def test_an_observer_that_is_only_interrupted_is_kept(
+    small_source: Path, copied_database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As by a short ``statement_timeout``: a new one for each look would use up the server's connections."""
+    copied_database.execute(f"DROP INDEX {HNSW}")
+    observers: list[int] = []
+    build = builds.build
+
+    def take_time(*arguments: Any) -> None:
+        wait_until(lambda: len(observers) >= 5)
+        build(*arguments)
+
+    def be_interrupted(observer: psycopg.Connection, _: psycopg.Connection) -> None:
+        observers.append(observer.info.backend_pid)
+        with observer.transaction():
+            observer.execute("SET LOCAL statement_timeout = 5")
+            observer.execute("SELECT pg_sleep(10)")
+
+    monkeypatch.setattr(builds, "build", take_time)
+    monkeypatch.setattr(builds, "observe", be_interrupted)
+    monkeypatch.setattr(loading, "PROGRESS_INTERVAL", 0.01)
+    monkeypatch.setattr(loading, "RECONNECT_PAUSE", 0.0)
+    assert copy(small_source, copied_database).outcome is Outcome.CLEAN
+    assert len(set(observers)) == 1
+
+
+def test_a_server_that_does_not_answer_is_not_at_work(
+    copied_database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Who connects to look is let in, and hears nothing: a build that nobody sees at work has a limit."""
+    monkeypatch.setenv("PGCONNECT_TIMEOUT", "2")  # seconds, the least that libpq takes
+    with socket.create_server(("127.0.0.1", 0)) as silent, copied_database.connect() as builder:
+        dsn = copied_database.dsn.with_parameters(host="127.0.0.1", port=str(silent.getsockname()[1]))
+        account = Account(MigrationReport(CopyPlan(Path(), dsn), SourceReport(""), DestinationReport("")),
+                          events.ignore, threading.Event())  # fmt: skip
+        with closing(loading.Observer([], dsn, account)) as observer:
+            assert observer.look(builder) == builds.Observed(working=False, fraction=None)
