@@ -68,7 +68,8 @@ def inspect(connection: Connection) -> Destination:
     if registry is not None and not registry.may_read:
         raise RefusedError(
             "The role may not read the table embedding_model, which names the model of the vectors there.",
-            remedy=f"Let its owner run: GRANT SELECT, INSERT ON {schema}.embedding_model TO the role.",
+            remedy=f"Let its owner run: GRANT SELECT ON {schema}.embedding_model TO the role; where no model is "
+            "registered in it yet, the role needs INSERT too.",
         )
     return Destination(
         schema=schema,
@@ -127,7 +128,7 @@ def check_writable(connection: Connection, destination: Destination, model: Mode
     ]
     closed = [name for name, found in destination.tables.items() if found.closed]
     if destination.registered is None and destination.registry is not None and destination.registry.closed:
-        closed.append(REGISTRY)
+        closed.append(REGISTRY)  # there may be a model that this role does not see
     lacking += [
         f"read and insert into {name}: row-level security has no policies for it (CREATE POLICY, or BYPASSRLS)"
         for name in closed

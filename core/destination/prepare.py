@@ -36,7 +36,8 @@ def prepare(connection: Connection, destination: Destination, model: ModelSignat
         raise RefusedError(
             f"The role may not create what a copy needs: {error.diag.message_primary}.",
             remedy="Connect as the owner of the database, or let its owner run: "
-            f"GRANT CREATE, USAGE ON SCHEMA {destination.schema} TO the role; CREATE EXTENSION vector.",
+            f"GRANT CREATE, USAGE ON SCHEMA {destination.schema} TO the role; CREATE EXTENSION vector. Where row-level "
+            "security refuses it, a policy has to let the role read and insert all rows.",
         ) from None
     return prepared
 

@@ -23,7 +23,8 @@ def registration(
 ) -> Iterator[sql.Composed]:
     """What writes the one row of the registry where it is not ``registered``, and stamps ``vector(N)`` where it is not.
 
-    Where there is nothing to write, the role need not be allowed to.
+    Where there is nothing to write, the role need not be allowed to; that the row is the same by then, ``prepare`` sees
+    to.
     """
     if not registered:
         yield sql.SQL(

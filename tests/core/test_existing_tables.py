@@ -210,3 +210,23 @@ def test_a_destination_that_changes_before_the_first_write(
             copy(small_source, database)
     else:
         assert copy(small_source, database).outcome is Outcome.CLEAN
+
+
+@pytest.mark.parametrize("change", ["DELETE FROM embedding_model", "UPDATE embedding_model SET name = 'other'"])
+def test_a_registered_model_that_changes_before_the_first_write(
+    small_source: Path, copied_database: Database, change: str
+) -> None:
+    copied_database.execute("DELETE FROM knowledge_nodes")
+
+    def meddle(event: events.Event) -> None:
+        if event == events.PhaseStarted(events.Phase.PREPARE):
+            copied_database.execute(change)
+
+    with pytest.raises(RefusedError, match="Somebody has changed"):
+        copy(small_source, copied_database, on_event=meddle)
+    assert copied_database.value("SELECT count(*) FROM knowledge_nodes") == 0
+    if change.startswith("DELETE"):
+        assert copy(small_source, copied_database).outcome is Outcome.CLEAN
+    else:
+        with pytest.raises(ModelMismatchError):
+            copy(small_source, copied_database)
