@@ -211,7 +211,7 @@ def test_whatever_is_in_a_source(
 
     @given(sources(layout), st.sampled_from([1, 2, 500]))
     @settings(
-        max_examples=40, phases=[Phase.explicit, Phase.generate], suppress_health_check=list(HealthCheck), deadline=None
+        max_examples=30, phases=[Phase.explicit, Phase.generate], suppress_health_check=list(HealthCheck), deadline=None
     )
     def check(rows: dict[str, list[Row]], batch_size: int) -> None:
         source = write_source(tmp_path / "vestige.db", layout, rows)
