@@ -62,15 +62,18 @@ def test_a_build_outlives_the_connection_that_observes_it(
     observers: list[int] = []
     build, observe = builds.build, builds.observe
 
+    def wait_for(different: int) -> None:
+        wait_until(lambda: len(set(observers)) == different)
+
     def take_time(*arguments: Any) -> None:
-        for number in range(2):
-            wait_until(lambda number=number: len(set(observers)) == number + 1)  # type: ignore[misc]
+        for number in (1, 2):
+            wait_for(number)
             with server.administer() as connection:
                 connection.execute(f"ALTER DATABASE {copied_database.name} ALLOW_CONNECTIONS false".encode())
                 connection.execute("SELECT pg_terminate_backend(%s, 5000)", (observers[-1],))
                 time.sleep(0.2)
                 connection.execute(f"ALTER DATABASE {copied_database.name} ALLOW_CONNECTIONS true".encode())
-        wait_until(lambda: len(set(observers)) == 3)
+        wait_for(3)
         build(*arguments)
 
     def look(observer: psycopg.Connection, builder: psycopg.Connection) -> builds.Observed:
