@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import psycopg
 from psycopg import sql
 
-from vestige_tui.core.destination.catalog import Destination, inspect
+from vestige_tui.core.destination.catalog import REGISTRY, Destination, inspect
 from vestige_tui.core.destination.connect import Connection
 from vestige_tui.core.destination.indexes import drop_premature
 from vestige_tui.core.destination.references import suspensions
@@ -35,11 +35,24 @@ def prepare(connection: Connection, destination: Destination, model: ModelSignat
     except psycopg.errors.InsufficientPrivilege as error:
         raise RefusedError(
             f"The role may not create what a copy needs: {error.diag.message_primary}.",
-            remedy="Connect as the owner of the database, or let its owner run: "
-            f"GRANT CREATE, USAGE ON SCHEMA {destination.schema} TO the role; CREATE EXTENSION vector. Where row-level "
-            "security refuses it, a policy has to let the role read and insert all rows.",
+            remedy=_remedy(destination),
         ) from None
     return prepared
+
+
+def _remedy(destination: Destination) -> str:
+    """What helps a role that may not: a policy where row-level security holds for it, else privileges."""
+    tables = {**destination.tables, **({REGISTRY: destination.registry} if destination.registry else {})}
+    secured = [name for name, found in tables.items() if not found.plain]
+    if secured:
+        return (
+            "Connect as the owner of the tables, or let their owner give the role policies to read and insert all rows "
+            f"under row-level security: {', '.join(secured)}."
+        )
+    return (
+        "Connect as the owner of the database, or let its owner run: "
+        f"GRANT CREATE, USAGE ON SCHEMA {destination.schema} TO the role; CREATE EXTENSION vector."
+    )
 
 
 def _check_expected(prepared: Destination, before: Destination, model: ModelSignature | None) -> None:
