@@ -15,7 +15,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 from types import TracebackType
@@ -24,7 +24,7 @@ from typing import Self
 import psycopg
 
 from vestige_tui.core.destination.dsn import Dsn
-from vestige_tui.core.destination.programs import Programs, account_for, let_pass
+from vestige_tui.core.destination.programs import Programs, account_for, last_words, let_pass
 from vestige_tui.core.errors import NOTHING_CHANGED, DestinationError
 
 _log = logging.getLogger(__name__)
@@ -32,7 +32,9 @@ _log = logging.getLogger(__name__)
 DATABASE = "vestige"
 """The database that a copy goes to; it is made when it is not there."""
 
-_MAJOR = 18
+MAJOR = 18
+"""The version of a server that a user's data goes to."""
+
 _SUPERUSER = "postgres"
 _LOG = "server.log"
 _PORT = "5432"  # part of the socket's file name; no port is opened
@@ -53,14 +55,17 @@ _SETTINGS = (
 class EmbeddedServer:
     """A running PostgreSQL on ``data_dir``, for as long as the ``with`` block lasts.
 
+    ``major`` is 16 or 18, the versions that the wheel brings; ``settings`` go to the server beside those it needs.
     The folder and its parents are made when absent. Several processes may use one folder at once: the first starts
     the server and the last one to leave stops it, which the server's own list of connections decides, so that a
     process that crashed does not count. Raises ``UsageError`` where the package is missing, else ``DestinationError``.
     """
 
-    def __init__(self, data_dir: Path) -> None:
+    def __init__(self, data_dir: Path, *, major: int = MAJOR, settings: Mapping[str, str] | None = None) -> None:
         self.data_dir = data_dir.expanduser().absolute()
-        self._programs = Programs.find(_MAJOR)
+        self._major = major
+        self._settings = tuple(f"{name}={value}" for name, value in (settings or {}).items())
+        self._programs = Programs.find(major)
         self._account = account_for(self.data_dir)
         self._holder: psycopg.Connection | None = None
 
@@ -130,15 +135,17 @@ class EmbeddedServer:
         """Make the folder a PostgreSQL one, wholly or not at all."""
         version = self.data_dir / "PG_VERSION"
         if version.exists():
-            if (found := version.read_text().strip()) != str(_MAJOR):
-                raise _unusable(f"The folder belongs to PostgreSQL {found}, not {_MAJOR}.", self.data_dir)
+            if (found := version.read_text().strip()) != str(self._major):
+                raise _unusable(f"The folder belongs to PostgreSQL {found}, not {self._major}.", self.data_dir)
             return
         if self.data_dir.exists() and any(self.data_dir.iterdir()):
             raise _unusable("Its folder holds something else.", self.data_dir)
         fresh = Path(tempfile.mkdtemp(prefix=f".{self.data_dir.name}-", dir=self.data_dir.parent))
         try:
             self._give_away(fresh)
-            locale = ("--locale-provider=builtin", "--builtin-locale=C.UTF-8", "--locale=C", "--encoding=UTF8")
+            locale = ["--locale=C", "--encoding=UTF8"]
+            if self._major >= 17:
+                locale += ["--locale-provider=builtin", "--builtin-locale=C.UTF-8"]
             self._run(fresh, "initdb", "-D", ".", "-U", _SUPERUSER, "--auth=trust", *locale)
             if self.data_dir.exists():
                 self.data_dir.rmdir()
@@ -151,7 +158,7 @@ class EmbeddedServer:
         settings = [*_SETTINGS, f'unix_socket_directories="{sockets}"']
         if sys.platform == "linux":  # a container's /dev/shm is too small for a parallel index build
             settings.append("dynamic_shared_memory_type=sysv")
-        options = [part for setting in settings for part in ("-c", setting)]
+        options = [part for setting in (*settings, *self._settings) for part in ("-c", setting)]
         quoted = shlex.join(options) if os.name == "posix" else subprocess.list2cmdline(options)
         try:
             self._pg_ctl("start", "-w", "-t", str(_START_TIMEOUT), "-l", _LOG, "-o", quoted)
@@ -205,16 +212,12 @@ class EmbeddedServer:
         self._run(self.data_dir, "pg_ctl", action, "-D", ".", *arguments)
 
     def _run(self, folder: Path, program: str, *arguments: str) -> None:
+        log = self.data_dir / _LOG
+        earlier = log.stat().st_size if log.exists() else 0
         done = self._programs.run(folder, program, *arguments, account=self._account, timeout=2 * _START_TIMEOUT)
         if done.returncode != 0:
-            raise _unusable(self._last_words(done.stdout), self.data_dir)
-
-    def _last_words(self, output: str) -> str:
-        """The line that says why, from the program's output or the server's log."""
-        with suppress(OSError):
-            output += (self.data_dir / _LOG).read_text(errors="replace")[-4_000:]
-        telling = [line for line in output.splitlines() if "FATAL" in line or "error:" in line]
-        return telling[-1].strip() if telling else "It gave no reason."
+            said = last_words(done.stdout + _since(log, earlier))
+            raise _unusable(said or f"{program} ended with code {done.returncode} and no message.", self.data_dir)
 
     def _give_away(self, folder: Path) -> None:
         if self._account is not None and os.name == "posix":
@@ -245,6 +248,14 @@ class EmbeddedServer:
 
                 fcntl.flock(file, fcntl.LOCK_EX)
             yield
+
+
+def _since(log: Path, earlier: int) -> str:
+    """What a server has added to its log, at most 64 kB: the messages of other runs are in there too."""
+    with suppress(OSError), log.open("rb") as file:
+        file.seek(max(earlier, log.stat().st_size - (64 << 10)))
+        return file.read().decode(errors="replace")
+    return ""
 
 
 def _others_connected(connection: psycopg.Connection) -> bool:

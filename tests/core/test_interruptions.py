@@ -15,7 +15,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.clusters import Cluster, StopMode, give_away
+from tests.support.clusters import Cluster, StopMode
 from tests.support.disturbances import (
     INSERT_MEMORIES,
     MOMENTS,
@@ -30,7 +30,7 @@ from tests.support.hostile import bulk_source, dump
 from tests.support.kills import nursery
 from tests.support.proxy import COMMIT, Proxy, Trouble, proxy_to
 from tests.support.runs import TABLES, copy
-from tests.support.servers import Database
+from tests.support.servers import Database, give_away
 from tests.support.sources import SMALL_SPEC, Sources, memory_ids
 from vestige_tui.core import events
 from vestige_tui.core.destination import watchdog

@@ -7,20 +7,21 @@ import subprocess
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from dataclasses import replace
 
 import psycopg
 import pytest
 
-from tests.support.clusters import Cluster, free_port, give_away, identity
+from tests.support.clusters import Cluster, free_port, programs
 from tests.support.destination import fingerprint
 from tests.support.hostile import foretold_and_copied
 from tests.support.runs import TABLES, copy, counts
-from tests.support.servers import Database
+from tests.support.servers import Database, data_folder, give_away
 from tests.support.sources import SMALL_SPEC, Sources, edit
 from vestige_tui.core import events
 from vestige_tui.core.destination.dsn import Dsn
+from vestige_tui.core.destination.programs import account_for, identity
 from vestige_tui.core.errors import (
     NOTHING_CHANGED,
     DestinationBusyError,
@@ -39,19 +40,13 @@ HNSW = "idx_knowledge_nodes_embedding_hnsw"
 @pytest.fixture(scope="module")
 def standby(cluster: Cluster) -> Iterator[Cluster]:
     """A server that follows the cluster's, as a read replica does."""
-    other = Cluster(cluster.folder / "standby", free_port())
-    other.folder.mkdir()
-    give_away(other.folder)
-    source = ["-h", "127.0.0.1", "-p", str(cluster.port), "-U", "postgres"]
-    other.run("pg_basebackup", *source, "-D", "data", "-R", "-X", "stream", "-c", "fast", "--no-sync")
-    other.configure(["hot_standby = on"])
-    other.start()
-    try:
+    with data_folder("standby", programs()) as folder:
+        other = Cluster(folder, free_port())
+        source = ["-h", "127.0.0.1", "-p", str(cluster.port), "-U", "postgres"]
+        other.run("pg_basebackup", *source, "-D", "data", "-R", "-X", "stream", "-c", "fast", "--no-sync")
+        other.configure(["hot_standby = on"])
+        other.start()
         yield other
-    finally:
-        with suppress(subprocess.SubprocessError):
-            other.stop("immediate")
-        shutil.rmtree(other.folder, ignore_errors=True)
 
 
 @pytest.mark.parametrize("dry_run", [False, True])
@@ -100,7 +95,8 @@ logfile = {cluster.folder}/pgbouncer-{port}.log
 """
     )
     give_away(settings)
-    with subprocess.Popen([program, "-q", str(settings)], cwd=cluster.folder, **identity()) as process:
+    account = account_for(cluster.folder)
+    with subprocess.Popen([program, "-q", str(settings)], cwd=cluster.folder, **identity(account)) as process:
         try:
             dsn = cluster.dsn.with_parameters(port=str(port))
             wait_for(dsn)

