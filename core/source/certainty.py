@@ -5,9 +5,10 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Mapping, Sequence
 
-from vestige_tui.core.source.describe import count_rows, quoted
+from vestige_tui.core.source.describe import count_rows
 from vestige_tui.core.source.layouts import ResolvedSource
 from vestige_tui.core.source.query import rowid_name
+from vestige_tui.core.source.shape import folded, quoted
 from vestige_tui.core.tables import PgType, Table
 
 _CANONICAL_LENGTH = 36
@@ -99,7 +100,7 @@ class Certainty:
 
     def _covered(self, index: str) -> set[str]:
         names = self._connection.execute("SELECT name FROM pragma_index_info(?)", (index,))
-        return {f"n.{quoted(name or '')}" for (name,) in names}
+        return {f"n.{quoted(folded(name or ''))}" for (name,) in names}
 
     def _exists(self, clauses: str) -> bool:
         (value,) = self._connection.execute(f"SELECT EXISTS (SELECT 1 {clauses})").fetchone()

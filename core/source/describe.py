@@ -12,8 +12,9 @@ from pathlib import Path
 from vestige_tui.core.convert import SqliteValue
 from vestige_tui.core.errors import SourceError
 from vestige_tui.core.model import MAX_DIMENSION, ModelSignature
-from vestige_tui.core.source.layouts import LIVE_VECTORS, MIRRORED, ResolvedSource, Shape, has, resolve
+from vestige_tui.core.source.layouts import LIVE_VECTORS, MIRRORED, ResolvedSource, has, resolve, unused
 from vestige_tui.core.source.opening import open_source, side_files
+from vestige_tui.core.source.shape import FileTable, Shape, TableKind, folded, quoted, read_shape
 
 V15_COLUMNS = ("owner_user_id", "visibility", "shared_with_groups", "codebase")
 V15_TABLES = ("users", "groups", "group_memberships")
@@ -22,6 +23,9 @@ BOOKKEEPING = frozenset(
     {"schema_version", "embedding_model", "embedding_profile_state", "embedding_profiles", "node_embeddings"}
 )
 """Tables that are read for what they say of other rows, or that SQLite and Vestige need for themselves."""
+
+_STORES = ("_content", "_rowid")
+"""How the names of tables end in which SQLite's full-text and R*Tree modules keep one row for each of theirs."""
 
 
 class Layout(StrEnum):
@@ -90,7 +94,7 @@ def describe(path: Path) -> SourceDescription:
 def describe_open(connection: sqlite3.Connection, path: Path) -> SourceDescription:
     """Describe the file behind an open connection. Raises ``SourceError`` where it is no Vestige database."""
     shape = read_shape(connection)
-    if not all(isinstance(name, str) for table, columns in shape.items() for name in (table, *columns)):
+    if not shape.readable:
         raise SourceError(
             f"{path} has a table or a column whose name is not readable text.",
             remedy="The file may be damaged: check it with sqlite3 FILE 'PRAGMA integrity_check'.",
@@ -108,7 +112,7 @@ def describe_open(connection: sqlite3.Connection, path: Path) -> SourceDescripti
         path=path,
         size=size,
         modified=modified,
-        layout=Layout.PUBLISHED if "last_accessed" in shape["knowledge_nodes"] else Layout.SEED,
+        layout=Layout.PUBLISHED if shape.has("knowledge_nodes", "last_accessed") else Layout.SEED,
         user_version=_scalar(connection, "PRAGMA user_version") or 0,
         schema_version=_schema_version(connection, shape),
         missing_v15=missing_v15(shape),
@@ -134,32 +138,20 @@ def _size_and_change(path: Path) -> tuple[int, datetime]:
     return status.st_size + wal, datetime.fromtimestamp(status.st_mtime, UTC)
 
 
-def read_shape(connection: sqlite3.Connection) -> Shape:
-    """Every table of a file but SQLite's own, and full-text indexes with the tables behind them."""
-    tables = connection.execute(
-        "SELECT name FROM pragma_table_list"
-        " WHERE schema = 'main' AND type = 'table' AND name NOT LIKE 'sqlite\\_%' ESCAPE '\\'"
-    ).fetchall()
-    return {
-        name: tuple(row[0] for row in connection.execute("SELECT name FROM pragma_table_info(?)", (name,)))
-        for (name,) in tables
-    }
-
-
 def missing_v15(shape: Shape) -> tuple[str, ...]:
-    """The V15 parts that a file lacks, tables by name and columns as ``knowledge_nodes.name``."""
-    columns = tuple(f"knowledge_nodes.{name}" for name in V15_COLUMNS if name not in shape["knowledge_nodes"])
-    return columns + tuple(table for table in V15_TABLES if table not in shape)
+    """The V15 parts that a file lacks, tables by name and columns as ``knowledge_nodes.name``.
+
+    A view of memories takes no columns: it is read as if it had those of V15, filled with their defaults.
+    """
+    memories = shape.find("knowledge_nodes")
+    takes_columns = memories is not None and memories.kind is TableKind.TABLE
+    lacking = [name for name in V15_COLUMNS if takes_columns and not shape.has("knowledge_nodes", name)]
+    return (*(f"knowledge_nodes.{name}" for name in lacking), *(name for name in V15_TABLES if name not in shape))
 
 
 def count_rows(connection: sqlite3.Connection, table: str) -> int:
     """How many rows a table of the source has."""
     return _scalar(connection, f"SELECT count(*) FROM {quoted(table)} NOT INDEXED") or 0
-
-
-def quoted(name: str) -> str:
-    """An identifier for SQLite's SQL."""
-    return '"' + name.replace('"', '""') + '"'
 
 
 def _scalar(connection: sqlite3.Connection, sql: str) -> int | None:
@@ -168,14 +160,14 @@ def _scalar(connection: sqlite3.Connection, sql: str) -> int | None:
 
 
 def _schema_version(connection: sqlite3.Connection, shape: Shape) -> int | None:
-    if "version" not in shape.get("schema_version", ()):
+    if not shape.has("schema_version", "version"):
         return None
     return _scalar(connection, "SELECT max(version) FROM schema_version")
 
 
 def _registered(connection: sqlite3.Connection, shape: Shape) -> ModelSignature | None:
     """The signature in the registry table, where it is usable."""
-    if not has(shape, tuple(f"embedding_model.{column}" for column in ("id", "name", "dimension", "hash"))):
+    if not shape.has("embedding_model", "id", "name", "dimension", "hash"):
         return None
     row = connection.execute("SELECT name, dimension, hash FROM embedding_model WHERE id = 1").fetchone()
     if row is None or not isinstance(row[0], str) or "\0" in row[0] or not isinstance(row[1], int):
@@ -238,11 +230,24 @@ def _left_behind(connection: sqlite3.Connection, shape: Shape, sources: dict[str
     used = {need for source in sources.values() for need in source.used}
     read = {source.source.table for source in sources.values()}
     known = read | BOOKKEEPING | {need.partition(".")[0] for need in used}
-    counts = {name: count_rows(connection, name) for name in sorted(shape.keys() - known)}
+    unknown = [table for table in shape.tables if folded(table.name) not in known]
+    stores = [(table.name, store) for table in unknown if (store := _store(shape, table)) is not None]
+    counts = {name: count_rows(connection, store) for name, store in stores}
     whole = {source.source.table for source in sources.values() if source.source.rest is not None}
-    for table in sorted(read - whole):
-        columns = [name for name in shape[table] if f"{table}.{name}" not in used]
+    for table in filter(None, map(shape.find, sorted(read - whole))):
+        columns = unused(shape, folded(table.name), used)
         numbers = ", ".join(f"count({quoted(name)})" for name in columns)
-        found = connection.execute(f"SELECT {numbers} FROM {quoted(table)}").fetchone() if columns else ()
-        counts |= {f"{table}.{name}": number for name, number in zip(columns, found, strict=True)}
+        found = connection.execute(f"SELECT {numbers} FROM {quoted(table.name)}").fetchone() if columns else ()
+        counts |= {f"{table.name}.{name}": number for name, number in zip(columns, found, strict=True)}
     return {name: count for name, count in counts.items() if count}
+
+
+def _store(shape: Shape, table: FileTable) -> str | None:
+    """The table that holds the rows of a table: itself, or the one behind a virtual table; None where it has no rows.
+
+    A full-text index over another table keeps no rows, and a view shows those of other tables.
+    """
+    if table.kind is TableKind.TABLE:
+        return table.name
+    stores = [table.name + ending for ending in _STORES] if table.kind is TableKind.VIRTUAL else []
+    return next((store for store in stores if store in shape), None)

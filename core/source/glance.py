@@ -10,8 +10,9 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from vestige_tui.core.errors import SourceError
-from vestige_tui.core.source.describe import count_rows, read_shape
+from vestige_tui.core.source.describe import count_rows
 from vestige_tui.core.source.opening import SIDE_FILES, open_source
+from vestige_tui.core.source.shape import read_shape
 
 _PROCESSES = Path("/proc")
 

@@ -6,13 +6,11 @@ columns exist in a file is the one that is read. The names come from Vestige's p
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 
+from vestige_tui.core.source.shape import Shape, folded
 from vestige_tui.core.tables import TABLES, Table
-
-Shape = Mapping[str, tuple[str, ...]]
-"""The tables of a file and the columns of each, in their order."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -173,7 +171,7 @@ SOURCES: Mapping[str, tuple[TableSource, ...]] = {
 
 def has(shape: Shape, needs: tuple[str, ...]) -> bool:
     """Whether a file has every column named as ``table.column``."""
-    return all(column in shape.get(table, ()) for table, _, column in (need.partition(".") for need in needs))
+    return all(shape.has(table, column) for table, _, column in (need.partition(".") for need in needs))
 
 
 def resolve(shape: Shape) -> dict[str, ResolvedSource]:
@@ -181,7 +179,7 @@ def resolve(shape: Shape) -> dict[str, ResolvedSource]:
     resolved = {}
     for table in TABLES:
         for source in SOURCES[table.name]:
-            if all(column in shape.get(source.table, ()) for column in source.needs):
+            if shape.has(source.table, *source.needs):
                 resolved[table.name] = _resolve_columns(table, source, shape)
                 break
     used = frozenset().union(*(entry.used for entry in resolved.values()))
@@ -210,5 +208,9 @@ def _rest(entry: ResolvedSource, shape: Shape, used: frozenset[str]) -> tuple[st
     """The columns of the source table that no description uses, for the one that takes them along."""
     if entry.source.rest is None:
         return ()
-    table = entry.source.table
-    return tuple(column for column in shape[table] if f"{table}.{column}" not in used)
+    return unused(shape, entry.source.table, used)
+
+
+def unused(shape: Shape, table: str, used: Collection[str]) -> tuple[str, ...]:
+    """The columns of a table that are not among those used, each named as ``table.column`` in lower case."""
+    return tuple(column for column in shape.columns(table) if f"{table}.{folded(column)}" not in used)

@@ -8,11 +8,11 @@ from pathlib import Path
 from typing import Any
 
 from vestige_tui.core.report import NIL_UUID
-from vestige_tui.core.source.describe import quoted, read_shape
 from vestige_tui.core.source.layouts import ResolvedSource, resolve
 from vestige_tui.core.source.opening import open_source
 from vestige_tui.core.source.query import ARROW
 from vestige_tui.core.source.query import label as label_of
+from vestige_tui.core.source.shape import quoted, read_shape
 
 EXCERPT = 4_000
 """Bytes of a value that are read: some screens full, whatever the value's size."""
@@ -42,16 +42,19 @@ def find_row(path: Path, table: str, label: str) -> tuple[FoundValue, ...] | Non
         source = resolve(shape).get(table)
         if source is None:
             return None
-        columns = shape[source.source.table]
+        columns = shape.columns(source.source.table)
         fields = ", ".join(
             f"typeof(n.{name}), length(CAST(n.{name} AS BLOB)), substr(CAST(n.{name} AS BLOB), 1, {EXCERPT})"
             for name in map(quoted, columns)
         )
         row = _fetch(connection, source, fields, label)
+        (encoding,) = connection.execute("PRAGMA encoding").fetchone()
     if row is None:
         return None
     triples = zip(columns, row[::3], row[1::3], row[2::3], strict=True)
-    return tuple(FoundValue(name, kind, size or 0, _readable(kind, start)) for name, kind, size, start in triples)
+    return tuple(
+        FoundValue(name, kind, size or 0, _readable(kind, start, encoding)) for name, kind, size, start in triples
+    )
 
 
 def _fetch(connection: sqlite3.Connection, source: ResolvedSource, fields: str, label: str) -> tuple[Any, ...] | None:
@@ -70,7 +73,7 @@ def _fetch(connection: sqlite3.Connection, source: ResolvedSource, fields: str, 
     return found
 
 
-def _readable(kind: str, start: bytes | None) -> str:
+def _readable(kind: str, start: bytes | None, encoding: str) -> str:
     if start is None:
         return ""
-    return start.hex() if kind == "blob" else start.decode(errors="replace")
+    return start.hex() if kind == "blob" else start.decode(encoding, errors="replace")

@@ -5,8 +5,8 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Mapping, Sequence
 
-from vestige_tui.core.source.describe import quoted
 from vestige_tui.core.source.layouts import ResolvedSource
+from vestige_tui.core.source.shape import TableKind, folded, quoted
 from vestige_tui.core.tables import PgType
 
 _LONG_TYPES = frozenset({PgType.TEXT, PgType.JSONB, PgType.TEXT_ARRAY, PgType.UUID_ARRAY, PgType.VECTOR})
@@ -33,7 +33,7 @@ def select(source: ResolvedSource, connection: sqlite3.Connection, restricted_by
         return f"SELECT {columns} FROM {table} n NOT INDEXED{where}"
     rowid = rowid_name(connection, source.source.table)
     if rowid is None:
-        return f"SELECT {columns} FROM {table} n{where} ORDER BY {order}"
+        return f"SELECT {columns} FROM {table} n NOT INDEXED{where} ORDER BY {order}"
     # LIMIT -1 keeps SQLite from dropping the inner ORDER BY; CROSS JOIN keeps it outermost.
     return (
         f"SELECT {columns} FROM (SELECT {rowid} AS r FROM {table} n NOT INDEXED{where} ORDER BY {order} LIMIT -1) k"
@@ -105,8 +105,10 @@ def label(source: ResolvedSource) -> str:
 
 def rowid_name(connection: sqlite3.Connection, table: str) -> str | None:
     """One of SQLite's names for a row's number that no column of the table has; None where its rows have none."""
-    (without,) = connection.execute(
-        "SELECT wr FROM pragma_table_list WHERE name = ? AND schema = 'main'", (table,)
+    kind, without = connection.execute(
+        "SELECT type, wr FROM pragma_table_list(?) WHERE schema = 'main'", (table,)
     ).fetchone()
-    columns = {name.lower() for (name,) in connection.execute("SELECT name FROM pragma_table_xinfo(?)", (table,))}
-    return None if without else next((name for name in ("rowid", "_rowid_", "oid") if name not in columns), None)
+    columns = {folded(name) for (name,) in connection.execute("SELECT name FROM pragma_table_xinfo(?)", (table,))}
+    if without or kind == TableKind.VIEW:
+        return None
+    return next((name for name in ("rowid", "_rowid_", "oid") if name not in columns), None)

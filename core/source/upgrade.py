@@ -15,8 +15,9 @@ from pathlib import Path
 
 from vestige_tui.core.errors import NOTHING_CHANGED, RefusedError, SourceError
 from vestige_tui.core.source import opening
-from vestige_tui.core.source.describe import V15_TABLES, missing_v15, quoted, read_shape
+from vestige_tui.core.source.describe import V15_TABLES, missing_v15
 from vestige_tui.core.source.layouts import CODEBASE_METADATA, CODEBASE_TAG
+from vestige_tui.core.source.shape import Shape, TableKind, quoted, read_shape
 from vestige_tui.core.tables import BOOTSTRAP_USER_ID
 
 VERSION = 15
@@ -46,6 +47,15 @@ TABLES: dict[str, str] = {
     ),
 }
 """The tables that V15 adds."""
+
+_BOOTSTRAP_USER = {
+    "id": f"'{BOOTSTRAP_USER_ID}'",
+    "handle": "'local'",
+    "display_name": "'Local User'",
+    "created_at": "strftime('%Y-%m-%dT%H:%M:%SZ', 'now')",
+    "metadata": "'{}'",
+}
+"""The user whom memories belong to by default: SQL by column."""
 
 
 def upgrade_in_place(path: Path) -> Path:
@@ -151,48 +161,60 @@ def _require_space(path: Path, folder: Path) -> None:
 
 def _add_v15(connection: sqlite3.Connection) -> None:
     """Add what is missing; every step leaves alone what is there. The caller's transaction holds all of it."""
-    missing = missing_v15(read_shape(connection))
+    missing = missing_v15(read_shape(connection, opening=False))
     for name, definition in COLUMNS.items():
         if f"knowledge_nodes.{name}" in missing:
             connection.execute(f"ALTER TABLE knowledge_nodes ADD COLUMN {name} {definition}")
     for name in V15_TABLES:
         if name in missing:
             connection.execute(f"CREATE TABLE {name} {TABLES[name]}")
-    connection.execute(
-        "INSERT OR IGNORE INTO users (id, handle, display_name, created_at, metadata)"
-        " VALUES (?, 'local', 'Local User', strftime('%Y-%m-%dT%H:%M:%SZ', 'now'), '{}')",
-        (BOOTSTRAP_USER_ID,),
-    )
+    shape = read_shape(connection, opening=False)
+    _add_bootstrap_user(connection, shape)
     if "knowledge_nodes.codebase" in missing:
-        _fill_codebase(connection)
+        _fill_codebase(connection, shape)
     (version,) = connection.execute("PRAGMA user_version").fetchone()
     if version < VERSION:
         connection.execute(f"PRAGMA user_version = {VERSION}")
 
 
-def _fill_codebase(connection: sqlite3.Connection) -> None:
+def _add_bootstrap_user(connection: sqlite3.Connection, shape: Shape) -> None:
+    """Make the user whom memories belong to by default, where there is a table that takes them."""
+    users = shape.find("users")
+    if users is None or users.kind is not TableKind.TABLE or not set(_BOOTSTRAP_USER) <= _plain_columns(connection):
+        return
+    names, values = ", ".join(_BOOTSTRAP_USER), ", ".join(_BOOTSTRAP_USER.values())
+    _execute_without_triggers(connection, "users", f"INSERT OR IGNORE INTO users ({names}) VALUES ({values})")
+
+
+def _plain_columns(connection: sqlite3.Connection) -> set[str]:
+    """The columns of ``users`` that can be written, in lower case: all but generated ones."""
+    return {name for (name,) in connection.execute("SELECT lower(name) FROM pragma_table_info('users')")}
+
+
+def _fill_codebase(connection: sqlite3.Connection, shape: Shape) -> None:
     """Take each memory's codebase from its metadata or its tag."""
-    shape = read_shape(connection)
     sources = [
         expression.sql
         for expression, column in ((CODEBASE_METADATA, "metadata"), (CODEBASE_TAG, "tags"))
-        if column in shape["knowledge_nodes"]
+        if shape.has("knowledge_nodes", column)
     ]
     if not sources:
         return
     value = sources[0] if len(sources) == 1 else f"coalesce({', '.join(sources)})"
     _execute_without_triggers(
-        connection, f"UPDATE knowledge_nodes AS n SET codebase = {value} WHERE {value} IS NOT NULL"
+        connection,
+        "knowledge_nodes",
+        f"UPDATE knowledge_nodes AS n SET codebase = {value} WHERE {value} IS NOT NULL",
     )
 
 
-def _execute_without_triggers(connection: sqlite3.Connection, statement: str) -> None:
-    """Change memories behind the back of their triggers: whatever these do, nothing that is there is to change.
+def _execute_without_triggers(connection: sqlite3.Connection, table: str, statement: str) -> None:
+    """Change a table behind the back of its triggers: whatever these do, nothing that is there is to change.
 
     The full-text index, which Vestige keeps by triggers, covers none of the columns that the upgrade fills.
     """
     triggers = connection.execute(
-        "SELECT name, sql FROM sqlite_schema WHERE type = 'trigger' AND tbl_name = 'knowledge_nodes'"
+        "SELECT name, sql FROM sqlite_schema WHERE type = 'trigger' AND lower(tbl_name) = ?", (table,)
     ).fetchall()
     for name, _ in triggers:
         connection.execute(f"DROP TRIGGER {quoted(name)}")
