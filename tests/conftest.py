@@ -9,6 +9,7 @@ from __future__ import annotations
 import gc
 import sys
 from collections.abc import Iterator
+from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
@@ -17,6 +18,7 @@ from hypothesis import HealthCheck, settings
 sys.path.append(str(Path(__file__).parent.parent))  # for `tests.support`, also where pytest is not run as a module
 
 from tests.support.fields import Fields
+from tests.support.folders import session_folders
 from tests.support.runs import fill
 from tests.support.servers import Database, Server, default_server, embedded_server
 from tests.support.sources import SEED_SPEC, SMALL_SPEC, Sources
@@ -25,6 +27,14 @@ _common = settings(deadline=None, database=None, suppress_health_check=[HealthCh
 settings.register_profile("vestige", _common, max_examples=80, derandomize=True)
 settings.register_profile("thorough", _common, max_examples=10_000)  # pytest --hypothesis-profile=thorough
 settings.load_profile("vestige")
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """What the tests make beside pytest's own folder goes when the session ends, also after a worker has crashed."""
+    if not hasattr(config, "workerinput"):  # a worker of pytest-xdist inherits the folders
+        stack = ExitStack()
+        stack.enter_context(session_folders())
+        config.add_cleanup(stack.close)
 
 
 def pytest_collection_finish() -> None:

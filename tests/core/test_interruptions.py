@@ -26,11 +26,12 @@ from tests.support.disturbances import (
     interrupted,
     wait_until,
 )
+from tests.support.folders import give_away
 from tests.support.hostile import bulk_source, dump
 from tests.support.kills import nursery
 from tests.support.proxy import COMMIT, Proxy, Trouble, proxy_to
 from tests.support.runs import TABLES, copy
-from tests.support.servers import Database, give_away
+from tests.support.servers import Database
 from tests.support.sources import SMALL_SPEC, Sources, memory_ids
 from vestige_tui.core import events
 from vestige_tui.core.destination import watchdog

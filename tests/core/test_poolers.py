@@ -15,9 +15,10 @@ import pytest
 
 from tests.support.clusters import Cluster, free_port, programs
 from tests.support.destination import fingerprint
+from tests.support.folders import data_folder, give_away
 from tests.support.hostile import foretold_and_copied
 from tests.support.runs import TABLES, copy, counts
-from tests.support.servers import Database, data_folder, give_away
+from tests.support.servers import Database
 from tests.support.sources import SMALL_SPEC, Sources, edit
 from vestige_tui.core import events
 from vestige_tui.core.destination.dsn import Dsn

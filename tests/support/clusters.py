@@ -12,7 +12,8 @@ from typing import Literal
 
 import psycopg
 
-from tests.support.servers import Connection, Database, create_cluster, data_folder, run_program
+from tests.support.folders import data_folder
+from tests.support.servers import Connection, Database, create_cluster, run_program
 from vestige_tui.core.destination.dsn import Dsn
 from vestige_tui.core.destination.embedded import MAJOR
 from vestige_tui.core.destination.programs import Programs

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import itertools
 import os
-import shutil
-import tempfile
 from collections.abc import Iterator, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import closing, contextmanager
@@ -17,9 +15,10 @@ import psycopg
 from pgvector.psycopg import register_vector
 from psycopg import sql
 
+from tests.support.folders import data_folder
 from vestige_tui.core.destination.dsn import Dsn
 from vestige_tui.core.destination.embedded import EmbeddedServer
-from vestige_tui.core.destination.programs import Programs, account_for, last_words, let_pass
+from vestige_tui.core.destination.programs import Programs, account_for, last_words
 
 Connection = psycopg.Connection[tuple[Any, ...]]
 
@@ -35,9 +34,6 @@ FAST = {
     "max_wal_size": "256MB",
 }
 """Settings of a server whose data is not kept, and which may be in memory."""
-
-_MEMORY = Path("/dev/shm")
-_ENOUGH = 4 << 30
 
 _numbers = itertools.count(1)
 
@@ -83,32 +79,6 @@ class Database:
         """The one value of the one row of a query."""
         ((value,),) = self.rows(query, parameters)
         return value
-
-
-@contextmanager
-def data_folder(name: str, programs: Programs) -> Iterator[Path]:
-    """A new folder for the data of a server: in memory where there is room, else the temporary folder.
-
-    A database is three hundred files; to make and drop one takes a file system on disk ten times as long.
-    The folder belongs to the account that servers run as, and is deleted at the end. No server outlives it.
-    """
-    roomy = _MEMORY.is_dir() and os.access(_MEMORY, os.W_OK) and shutil.disk_usage(_MEMORY).free >= _ENOUGH
-    folder = Path(tempfile.mkdtemp(prefix=f"vestige-{name}-", dir=_MEMORY if roomy else None))
-    try:
-        give_away(folder)
-        if account_for(folder):
-            let_pass(folder, programs.folder)
-        yield folder
-    finally:
-        for running in folder.rglob("postmaster.pid"):
-            run_program(programs, running.parent, "pg_ctl", "stop", "-D", ".", "-m", "immediate", check=False)
-        shutil.rmtree(folder, ignore_errors=True)
-
-
-def give_away(path: Path) -> None:
-    """Make nobody the owner of a file or folder, where the tests run as root."""
-    if account := account_for(path):
-        os.chown(path, *account)
 
 
 def run_program(programs: Programs, folder: Path, program: str, *arguments: str, check: bool = True) -> None:
