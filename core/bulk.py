@@ -16,8 +16,8 @@ from typing import Any
 
 import orjson
 
-from vestige_tui.core import convert, wire
-from vestige_tui.core.convert import BrokenText, Convert, SqliteValue, ValueProblem
+from vestige_tui.core import convert, documents, metadata, wire
+from vestige_tui.core.convert import Convert, SqliteValue, ValueProblem
 from vestige_tui.core.tables import Column, PgType
 
 Values = Sequence[Any]
@@ -101,21 +101,17 @@ class RestBulk:
     ``names``.
     """
 
-    def __init__(self, base: Bulk, names: Sequence[str]) -> None:
-        self._base = base
+    def __init__(self, names: Sequence[str]) -> None:
         self._names = names
 
     def sound(self, values: Sequence[Sequence[SqliteValue]]) -> bool:
         """Whether all of them can be stored as they are."""
-        own, *loose = zip(*values, strict=True)
-        return self._base.sound(own) and storable(
-            [value for value in chain.from_iterable(loose) if isinstance(value, str | BrokenText)]
-        )
+        return self.fields(values) is not None
 
     def fields(self, values: Sequence[Sequence[SqliteValue]]) -> Sequence[bytes] | None:
         """The field of each, None where one of them has a problem."""
         try:
-            return [convert.with_columns(own, self._names, loose) for own, *loose in values]
+            return [metadata.with_columns(own, self._names, loose) for own, *loose in values]
         except ValueProblem:
             return None
 
@@ -136,6 +132,18 @@ def storable(values: Values) -> bool:
 
 def _texts(values: Values) -> Values | None:
     return values if storable(values) else None
+
+
+def _indexed_texts(values: Values) -> Values | None:
+    return values if storable(values) and _fits_index(values) else None
+
+
+def _fits_index(values: Values) -> bool:
+    """Whether all texts fit into an index; a character has up to four bytes."""
+    longest = max(map(len, values))
+    return 4 * longest <= convert.MAX_INDEXED_BYTES or (
+        longest <= convert.MAX_INDEXED_BYTES and max(map(len, map(str.encode, values))) <= convert.MAX_INDEXED_BYTES
+    )
 
 
 def _contents(values: Values) -> Values | None:
@@ -190,7 +198,11 @@ def _pack_timestamps(moments: Sequence[datetime]) -> Iterable[bytes]:
 
 
 def _floats(values: Values) -> Values | None:
-    return values if {float, int}.issuperset(map(type, values)) else None
+    types = {*map(type, values)}
+    if not {float, int}.issuperset(types):
+        return None
+    exact = convert.MAX_EXACT_INTEGER
+    return values if int not in types or -exact <= min(values) <= max(values) <= exact else None
 
 
 def _integers(bits: int) -> Callable[[Values], Values | None]:
@@ -218,27 +230,46 @@ _SEPARATOR = str(10**14 + secrets.randbelow(10**14))
 """Stands between documents that are read as one; a number that nobody can have put into theirs."""
 
 
-def _parsed(documents: Values) -> Sequence[Any] | None:
+def _parsed(texts: Values) -> Sequence[Any] | None:
     """The value of each JSON document, read all together."""
-    if not {str}.issuperset(map(type, documents)):
+    if not {str}.issuperset(map(type, texts)):
         return None
-    longest = max(map(len, documents))
-    if longest > convert.MAX_JSON_DEPTH and any(map(convert.nests_too_deep, documents)):
+    longest = max(map(len, texts))
+    if longest > documents.MAX_JSON_DEPTH and any(map(documents.nests_too_deep, texts)):
         return None
-    joined = f"[{f',{_SEPARATOR},'.join(documents)}]"
+    joined = f"[{f',{_SEPARATOR},'.join(texts)}]"
     # orjson refuses a number that is too large for a double, and takes a tiny one for zero
-    careful = longest > convert.MAX_NUMBER_DIGITS or convert.LARGE_EXPONENT.search(joined)
-    parsed = (convert.CAREFUL_DECODER.decode if careful else orjson.loads)(joined)
+    careful = longest > documents.MAX_NUMBER_DIGITS or documents.LARGE_EXPONENT.search(joined)
+    parsed = (documents.CAREFUL_DECODER.decode if careful else orjson.loads)(joined)
     values: list[Any] = parsed[::2]
-    if parsed[1::2] != [int(_SEPARATOR)] * (len(documents) - 1) or len(values) != len(documents):
+    if parsed[1::2] != [int(_SEPARATOR)] * (len(texts) - 1) or len(values) != len(texts):
         return None  # one document's end was another one's beginning
-    for document in documents if "\\u" in joined else ():
-        convert.check_strings(document)
+    for text in texts if "\\u" in joined else ():
+        documents.check_strings(text)
     return values
 
 
+def _objects(values: Values) -> Sequence[Any] | None:
+    """The value of each document, none of which is too large for JSONB or has a key twice in one object."""
+    parsed = _parsed(values)
+    if parsed is None or 4 * max(map(len, values)) > documents.MAX_JSONB_BYTES or _may_repeat_key(values, parsed):
+        return None
+    return parsed
+
+
+def _may_repeat_key(texts: Values, parsed: Sequence[Any]) -> bool:
+    """Whether a key may come twice in an object of these documents. What was parsed has one of the two, and so fewer
+    colons than the text, unless that has one in disguise.
+    """
+    joined = "".join(texts)
+    try:
+        return joined.count(":") != orjson.dumps(parsed).count(b":") or "\\u003a" in joined or "\\u003A" in joined
+    except TypeError:  # nests deeper than orjson writes
+        return True
+
+
 def _documents(values: Values) -> Values | None:
-    return None if _parsed(values) is None else values
+    return None if _objects(values) is None else values
 
 
 def _text_lists(values: Values) -> Sequence[Any] | None:
@@ -248,12 +279,20 @@ def _text_lists(values: Values) -> Sequence[Any] | None:
     return parsed if {str}.issuperset(map(type, chain.from_iterable(parsed))) else None
 
 
+def _indexed_text_lists(values: Values) -> Sequence[Any] | None:
+    """The same of texts that fit into an index, as all in a short document do: an escape is longer than what it is."""
+    parsed = _text_lists(values)
+    if parsed is None or 4 * max(map(len, values)) <= convert.MAX_INDEXED_BYTES:
+        return parsed
+    return parsed if _fits_index(["", *chain.from_iterable(parsed)]) else None
+
+
 def _pack_text_lists(lists: Values) -> Iterable[bytes]:
     return map(wire.array_of, repeat(wire.TEXT_OID), ([*wire.texts(items)] for items in lists))
 
 
 def _number_maps(values: Values) -> Values | None:
-    parsed = _parsed(values)
+    parsed = _objects(values)
     if parsed is None or not {dict}.issuperset(map(type, parsed)):
         return None
     numbers = chain.from_iterable(map(dict.values, parsed))
@@ -262,15 +301,18 @@ def _number_maps(values: Values) -> Values | None:
 
 _WAYS: dict[Convert, _Way] = {
     convert.text: _Way(_texts, wire.texts, distinct=True),
+    convert.indexed_text: _Way(_indexed_texts, wire.texts, distinct=True),
+    convert.key_text: _Way(_indexed_texts, wire.texts),
     convert.content: _Way(_contents, wire.texts),
     convert.uuid: _Way(_uuids, wire.split_uuids),
     convert.timestamp: _Way(_timestamps, _pack_timestamps),
     convert.float8: _Way(_floats, wire.float8s),
     convert.int4: _Way(_integers(32), wire.int4s),
     convert.int2: _Way(_integers(16), wire.int2s),
-    convert.json_document: _Way(_documents, wire.jsonbs, distinct=True),
-    convert.number_map: _Way(_number_maps, wire.jsonbs, distinct=True),
-    convert.text_list: _Way(_text_lists, _pack_text_lists, distinct=True),
-    convert.uuid_list: _Way(lambda values: [*map(convert.uuid_list, values)], _as_they_are, distinct=True),
+    documents.json_document: _Way(_documents, wire.jsonbs, distinct=True),
+    documents.number_map: _Way(_number_maps, wire.jsonbs, distinct=True),
+    documents.text_list: _Way(_text_lists, _pack_text_lists, distinct=True),
+    documents.indexed_text_list: _Way(_indexed_text_lists, _pack_text_lists, distinct=True),
+    documents.uuid_list: _Way(lambda values: [*map(documents.uuid_list, values)], _as_they_are, distinct=True),
 }
 """By converter; one that is not here is asked value by value."""

@@ -16,6 +16,9 @@ class Kind(StrEnum):
     MISSHAPEN_JSON = "misshapen_json"
     UNSTORABLE_JSON = "unstorable_json"
     UNSTORABLE_TEXT = "unstorable_text"
+    DUPLICATE_JSON_KEY = "duplicate_json_key"
+    TOO_LARGE = "too_large"
+    TOO_LONG_FOR_INDEX = "too_long_for_index"
     BAD_TIMESTAMP = "bad_timestamp"
     BAD_NUMBER = "bad_number"
     MISSING_VALUE = "missing_value"
@@ -80,6 +83,26 @@ EXPLANATIONS: dict[Kind, Explanation] = {
         "The text holds NUL characters or bytes that are not UTF-8; each arrived as the replacement character U+FFFD.",
         "Nothing needs to be done unless those bytes mattered; then correct the text in the source.",
     ),
+    Kind.DUPLICATE_JSON_KEY: Explanation(
+        "JSON with a key twice",
+        "An object in the JSON has the same key more than once; the last value was kept, as JSONB does.",
+        "Give the keys different names in the source where the other values matter; see malformed_json for rows that "
+        "have arrived.",
+    ),
+    Kind.TOO_LARGE: Explanation(
+        "too large for JSONB",
+        "The metadata would be larger than 200,000,000 bytes, more than JSONB is sure to hold; the largest values were "
+        "left out, and the row arrived without them.",
+        "Keep those values elsewhere: they are complete in the source.",
+    ),
+    Kind.TOO_LONG_FOR_INDEX: Explanation(
+        "too long for its index",
+        "The destination indexes this field, and no index of PostgreSQL holds a text of more than 2,600 bytes; the "
+        "field was cut to that, and the whole value is in the metadata where the table has any. A key is never cut: "
+        "its row was not copied.",
+        "Where the metadata does not have the whole value, shorten it in the source; see malformed_json for rows that "
+        "have arrived.",
+    ),
     Kind.BAD_TIMESTAMP: Explanation(
         "not a known timestamp",
         "The timestamp is in none of the three forms that Vestige writes, and is not guessed; the row arrived with "
@@ -88,7 +111,8 @@ EXPLANATIONS: dict[Kind, Explanation] = {
     ),
     Kind.BAD_NUMBER: Explanation(
         "not a usable number",
-        "The field should hold a number in range and does not; the row arrived with the field's default.",
+        "The field should hold a number in range and does not; the row arrived with the field's default. A whole "
+        "number of too many digits for double precision arrived rounded.",
         "Correct the number in the source; see malformed_json for rows that have arrived.",
     ),
     Kind.MISSING_VALUE: Explanation(

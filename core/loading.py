@@ -21,10 +21,11 @@ from vestige_tui.core.destination.catalog import Destination
 from vestige_tui.core.destination.connect import Connection, conninfo
 from vestige_tui.core.destination.dsn import Dsn
 from vestige_tui.core.destination.failures import is_index_fault
-from vestige_tui.core.destination.indexes import Index, Observed
+from vestige_tui.core.destination.indexes import Observed
 from vestige_tui.core.destination.references import PendingReference
 from vestige_tui.core.destination.watchdog import Link, Watchdog
 from vestige_tui.core.events import Phase
+from vestige_tui.core.tables import Index
 from vestige_tui.core.transfer import Transfer, stages
 
 EXTRA_CONNECTION_WAIT = 5.0

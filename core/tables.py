@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from enum import Enum
 
-from vestige_tui.core import convert, wire
+from vestige_tui.core import convert, documents, wire
 from vestige_tui.core.convert import Convert, SqliteValue
 
 SizedConvert = Callable[[SqliteValue, int | None], bytes]
@@ -74,6 +74,21 @@ class Column:
         return self.convert if sized is None else lambda value: sized(value, dimension)
 
 
+@dataclass(frozen=True, slots=True)
+class Index:
+    """One index; ``where`` makes it a partial one."""
+
+    name: str
+    table: str
+    columns: tuple[str, ...]
+    method: str = "btree"
+    where: str | None = None
+
+
+def _index(table: str, *columns: str, method: str = "btree", where: str | None = None) -> Index:
+    return Index(f"idx_{table}_{'_'.join(columns)}", table, columns, method, where)
+
+
 def _needed(name: str, kind: PgType, how: Convert, empty: bytes | None = None, default: str | None = None) -> Column:
     return Column(name, kind, how, empty, nullable=False, default=default)
 
@@ -87,11 +102,11 @@ def _timestamp(name: str) -> Column:
 
 
 def _text_list(name: str) -> Column:
-    return _needed(name, PgType.TEXT_ARRAY, convert.text_list, convert.EMPTY_TEXT_ARRAY, "'{}'")
+    return _needed(name, PgType.TEXT_ARRAY, documents.text_list, documents.EMPTY_TEXT_ARRAY, "'{}'")
 
 
 def _metadata() -> Column:
-    return _needed("metadata", PgType.JSONB, convert.json_document, convert.EMPTY_OBJECT, "'{}'")
+    return _needed("metadata", PgType.JSONB, documents.json_document, documents.EMPTY_OBJECT, "'{}'")
 
 
 def _number(name: str, default: float) -> Column:
@@ -126,6 +141,7 @@ class Reference:
 class Table:
     """One table of the destination. ``title`` is the plural that an operator reads.
 
+    Texts in columns with a key or an index are converted to what fits into it. ``indexes`` are those beside the keys.
     ``access`` are the columns that say who may see a row: every run looks at them, also where it has the row already.
     """
 
@@ -136,6 +152,16 @@ class Table:
     references: tuple[Reference, ...] = ()
     unique: tuple[str, ...] = ()
     access: tuple[str, ...] = ()
+    indexes: tuple[Index, ...] = ()
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "columns", tuple(map(self._fitting, self.columns)))
+
+    def _fitting(self, column: Column) -> Column:
+        """A column with the converter that its indexes need."""
+        indexed = {*self.unique, *(name for index in self.indexes for name in index.columns)}
+        converters = _IN_KEY if column.name in self.key else _IN_INDEX if column.name in indexed else {}
+        return replace(column, convert=converters.get(column.convert, column.convert))
 
     @property
     def column_names(self) -> tuple[str, ...]:
@@ -153,6 +179,13 @@ class Table:
     def converters(self, dimension: int | None) -> Sequence[Convert]:
         """One converter a column."""
         return [column.converter(dimension) for column in self.columns]
+
+
+_IN_KEY: dict[Convert, Convert] = {convert.text: convert.key_text}
+_IN_INDEX: dict[Convert, Convert] = {
+    convert.text: convert.indexed_text,
+    documents.text_list: documents.indexed_text_list,
+}
 
 
 def _party(name: str, title: str) -> Table:
@@ -200,14 +233,22 @@ KNOWLEDGE_NODES = Table(
         _metadata(),
         _needed("owner_user_id", PgType.UUID, convert.uuid, _BOOTSTRAP_USER, f"'{BOOTSTRAP_USER_ID}'"),
         _choice("visibility", "private", "group", "public"),
-        _needed("shared_with_groups", PgType.UUID_ARRAY, convert.uuid_list, convert.EMPTY_UUID_ARRAY, "'{}'"),
+        _needed("shared_with_groups", PgType.UUID_ARRAY, documents.uuid_list, documents.EMPTY_UUID_ARRAY, "'{}'"),
         Column("codebase", PgType.TEXT, convert.text),
         _text_list("domains"),
-        _needed("domain_scores", PgType.JSONB, convert.number_map, convert.EMPTY_OBJECT, "'{}'"),
+        _needed("domain_scores", PgType.JSONB, documents.number_map, documents.EMPTY_OBJECT, "'{}'"),
     ),
     key=("id",),
     references=(Reference(("owner_user_id",), "users", cascade=False),),
     access=("owner_user_id", "visibility", "shared_with_groups"),
+    indexes=(
+        *(_index("knowledge_nodes", column) for column in ("node_type", "created_at", "updated_at", "owner_user_id")),
+        _index("knowledge_nodes", "codebase", where="codebase IS NOT NULL"),
+        *(
+            _index("knowledge_nodes", column, method="gin")
+            for column in ("search_vec", "domains", "tags", "shared_with_groups")
+        ),
+    ),
 )
 _MEMORY = Reference(("memory_id",), "knowledge_nodes")
 SCHEDULING = Table(
@@ -225,6 +266,7 @@ SCHEDULING = Table(
     ),
     key=("memory_id",),
     references=(_MEMORY,),
+    indexes=tuple(_index("scheduling", column) for column in ("next_review", "last_review")),
 )
 EDGES = Table(
     "edges",
@@ -238,6 +280,7 @@ EDGES = Table(
     ),
     key=("source_id", "target_id"),
     references=(Reference(("source_id",), "knowledge_nodes"), Reference(("target_id",), "knowledge_nodes")),
+    indexes=tuple(_index("edges", column) for column in ("source_id", "target_id", "edge_type")),
 )
 REVIEW_EVENTS = Table(
     "review_events",
@@ -254,6 +297,7 @@ REVIEW_EVENTS = Table(
     ),
     key=("id",),
     references=(_MEMORY,),
+    indexes=tuple(_index("review_events", column) for column in ("memory_id", "occurred_at")),
 )
 DOMAINS = Table(
     "domains",

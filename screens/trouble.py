@@ -19,7 +19,17 @@ _UUID = re.compile(r"[0-9a-fA-F]{8}-?(?:[0-9a-fA-F]{4}-?){3}[0-9a-fA-F]{12}")
 _ROW_WIDTH = 9
 
 _VECTORS = (Kind.BAD_VECTOR, Kind.WRONG_DIMENSION, Kind.OTHER_MODEL)
-_DEFAULTS = (Kind.BAD_NUMBER, Kind.MISSING_VALUE, Kind.VALUE_NOT_ALLOWED)
+_REPAIRS = {
+    Kind.UNSTORABLE_TEXT: "with those characters of {field} replaced by U+FFFD",
+    Kind.DUPLICATE_JSON_KEY: "with the last value of each key in {field}",
+    Kind.TOO_LARGE: "with the largest values in {field} left out",
+    Kind.TOO_LONG_FOR_INDEX: "with {field} cut to what its index holds",
+    Kind.BAD_TIMESTAMP: "with no date in {field}, or with 1970-01-01 where one is required",
+    Kind.BAD_NUMBER: "with the default in {field}, or with a long whole number rounded",
+    Kind.MISSING_VALUE: "with the default in {field}",
+    Kind.VALUE_NOT_ALLOWED: "with the default in {field}",
+}
+"""What is put in place of a value, by kind; other fields are left empty."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,15 +112,9 @@ def _repair(error: RowError) -> str:
     field = error.field or "the field"
     if error.kind in _VECTORS and error.table == "knowledge_nodes":
         return "without an embedding"
-    if error.kind is Kind.UNSTORABLE_TEXT:
-        return f"with those characters of {field} replaced by U+FFFD"
-    if error.kind is Kind.BAD_TIMESTAMP:
-        return f"with no date in {field}, or with 1970-01-01 where one is required"
-    if error.kind in _DEFAULTS:
-        return f"with the default in {field}"
     if error.kind is Kind.BAD_UUID and error.field == "owner_user_id":
         return "with the user local as its owner"
-    return f"with {field} left empty"
+    return _REPAIRS.get(error.kind, "with {field} left empty").format(field=field)
 
 
 def remedy(error: RowError) -> str:

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import NamedTuple
 
 import psycopg
@@ -16,6 +15,7 @@ from psycopg import sql
 from vestige_tui.core.destination.catalog import Destination
 from vestige_tui.core.destination.connect import Connection
 from vestige_tui.core.destination.relations import count_rows
+from vestige_tui.core.tables import TABLES, Index
 
 HNSW_NAME = "idx_knowledge_nodes_embedding_hnsw"
 HNSW_MAX_VECTOR = 2_000
@@ -31,32 +31,7 @@ _GRAPH_BYTES = 1_000
 """What HNSW's graph needs for each vector beside the vector itself (m = 16), with room to spare."""
 
 
-@dataclass(frozen=True, slots=True)
-class Index:
-    """One index; ``where`` makes it a partial one."""
-
-    name: str
-    table: str
-    columns: tuple[str, ...]
-    method: str = "btree"
-    where: str | None = None
-
-
-def _index(table: str, *columns: str, method: str = "btree", where: str | None = None) -> Index:
-    return Index(f"idx_{table}_{'_'.join(columns)}", table, columns, method, where)
-
-
-INDEXES: tuple[Index, ...] = (
-    *(_index("knowledge_nodes", column) for column in ("node_type", "created_at", "updated_at", "owner_user_id")),
-    _index("knowledge_nodes", "codebase", where="codebase IS NOT NULL"),
-    *(
-        _index("knowledge_nodes", column, method="gin")
-        for column in ("search_vec", "domains", "tags", "shared_with_groups")
-    ),
-    *(_index("scheduling", column) for column in ("next_review", "last_review")),
-    *(_index("edges", column) for column in ("source_id", "target_id", "edge_type")),
-    *(_index("review_events", column) for column in ("memory_id", "occurred_at")),
-)
+INDEXES: tuple[Index, ...] = tuple(index for table in TABLES for index in table.indexes)
 HNSW = Index(HNSW_NAME, "knowledge_nodes", ("embedding",), "hnsw")
 
 

@@ -2,20 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import partial
-from itertools import repeat
+from itertools import chain, repeat
 from operator import itemgetter
 from typing import Any, NamedTuple, overload
 
-from vestige_tui.core import convert
+from vestige_tui.core import convert, metadata
 from vestige_tui.core.bulk import Bulk, RestBulk
 from vestige_tui.core.convert import Convert, SqliteValue, ValueProblem
 from vestige_tui.core.kinds import Kind
 from vestige_tui.core.report import NIL_UUID, RowError
 from vestige_tui.core.source.layouts import ResolvedSource
 from vestige_tui.core.source.query import ARROW
-from vestige_tui.core.tables import Table
+from vestige_tui.core.tables import Column
 from vestige_tui.core.wire import NULL
 
 Values = tuple[SqliteValue, ...]
@@ -90,9 +90,9 @@ def record_maker(source: ResolvedSource, dimension: int | None) -> Callable[[Fol
         try:
             fields = [how(value) for how, value in zip(converters, values, strict=True)]
         except ValueProblem:
-            return _mend(table, converters, values, key_of(values))
+            return _mend(source, converters, values, key_of(values))
         if NULL in fields and any(fields[position] is NULL for position in required):
-            return _mend(table, converters, values, key_of(values))
+            return _mend(source, converters, values, key_of(values))
         return Record(key_of(values), fields)
 
     return make
@@ -104,7 +104,7 @@ def bulks(source: ResolvedSource, dimension: int | None) -> list[Bulk | RestBulk
     made = []
     for position, (column, expression) in enumerate(zip(source.table.columns, source.expressions, strict=True)):
         bulk = Bulk(column, dimension, missing=expression is None and column.empty is not None)
-        made.append(RestBulk(bulk, source.rest) if position == rest else bulk)
+        made.append(RestBulk(source.rest) if position == rest else bulk)
     return made
 
 
@@ -119,7 +119,7 @@ def _converters(source: ResolvedSource, dimension: int | None) -> list[Callable[
     made: list[Callable[..., bytes]] = []
     for position, (column, expression) in enumerate(zip(source.table.columns, source.expressions, strict=True)):
         if position == rest:
-            made.append(lambda values: convert.with_columns(values[0], source.rest, values[1:]))
+            made.append(lambda values: metadata.with_columns(values[0], source.rest, values[1:]))
         elif expression is None and column.empty is not None:
             made.append(_always(column.empty))
         else:
@@ -139,27 +139,53 @@ def getter(positions: Sequence[int]) -> Callable[[Folded], Values]:
     return itemgetter(*positions) if positions else lambda _: ()
 
 
-def _mend(table: Table, converters: Sequence[Callable[..., bytes]], values: Folded, key: Values) -> Record | RowError:
-    """Convert again, this time putting what each broken column allows in place of its value."""
-    row = row_label(key)
-    fields: list[bytes] = []
-    problems: list[RowError] = []
-    for column, how, value in zip(table.columns, converters, values, strict=True):
-        try:
-            field_ = how(value)
-            if field_ == NULL and not column.nullable:
-                raise ValueProblem(Kind.MISSING_VALUE, "is missing")
-            fields.append(field_)
-        except ValueProblem as problem:
-            instead = problem.instead or column.empty
-            error = RowError(
-                table.name, row, column.name, problem.kind, f"{column.name} {problem.message}", instead is not None
-            )
-            if instead is None:
-                return error
-            fields.append(instead)
-            problems.append(error)
-    return Record(key, fields, tuple(problems))
+_IN_METADATA = "; the whole value goes into metadata"
+_LOST = "; the rest of it is not copied"
+
+
+def _mend(
+    source: ResolvedSource, converters: Sequence[Callable[..., bytes]], values: Folded, key: Values
+) -> Record | RowError:
+    """Convert again, this time putting what each broken column allows in place of its value.
+
+    Metadata comes last: it takes along the whole of what other columns hold only the start of.
+    """
+    table, row, last = source.table, row_label(key), source.source.rest
+    fields = [NULL] * len(table.columns)
+    problems: list[list[RowError]] = [[] for _ in table.columns]
+    whole: dict[str, metadata.Extra] = {}
+    for position in sorted(range(len(fields)), key=lambda position: table.columns[position].name == last):
+        column, how = table.columns[position], converters[position]
+        if column.name == last and whole:
+            how = partial(_metadata, source, whole)
+        field, problem = _judged(column, how, values[position])
+        for each in () if problem is None else (problem, *problem.also):
+            fate = "" if each.whole is None else _LOST if last is None else _IN_METADATA
+            message = f"{column.name} {each.message}{fate}"
+            problems[position].append(RowError(table.name, row, column.name, each.kind, message, field is not None))
+        if field is None:
+            return problems[position][0]
+        fields[position] = field
+        if problem is not None and problem.whole is not None:
+            whole[column.name] = problem.whole
+    return Record(key, fields, tuple(chain.from_iterable(problems)))
+
+
+def _judged(column: Column, how: Callable[..., bytes], value: Any) -> tuple[bytes | None, ValueProblem | None]:
+    """The field for a value, None where there can be none, and what is wrong with the value."""
+    try:
+        field = how(value)
+        if field == NULL and not column.nullable:
+            raise ValueProblem(Kind.MISSING_VALUE, "is missing")
+    except ValueProblem as problem:
+        return problem.instead or column.empty, problem
+    return field, None
+
+
+def _metadata(source: ResolvedSource, whole: Mapping[str, metadata.Extra], value: Any) -> bytes:
+    """Metadata that takes values along, after the loose ones where there are any."""
+    base, *loose = value if source.rest else (value,)
+    return metadata.with_columns(base, (*source.rest, *whole), (*loose, *whole.values()))
 
 
 def row_label(key: Values) -> str:

@@ -34,6 +34,16 @@ KINDS = [*{(column.type, column.convert, column.sized, column.nullable): column 
 """One column of each kind: the others of a kind are treated in the very same way."""
 
 texts = st.text(max_size=12)
+long_texts = st.builds(str.__mul__, st.sampled_from(["a", "é", "\U0001f600", "a\0", '"']), st.sampled_from(
+    [650, 651, 866, 1_300, 1_301, 2_599, 2_600, 2_601, 9_000]
+))  # fmt: skip
+"""About as long as an index holds."""
+numbers = st.one_of(
+    st.floats(allow_nan=False),
+    st.integers(-10, 10),
+    st.sampled_from([2**53, -(2**53), 2**53 + 1, -(2**53) - 1, 2**62, 2**63 - 1, 1e300, "1e999", "1e-999", "7", "0e-999",
+                     "9007199254740993", "9007199254740992"]),
+)  # fmt: skip
 timestamps = st.one_of(
     st.datetimes().map(lambda moment: moment.isoformat() + "Z"),
     st.datetimes().map(lambda moment: moment.isoformat(" ")),
@@ -53,7 +63,12 @@ documents = st.one_of(
                      '"\\ud800"', "[1" + "0" * 400 + "]", "[" * 501 + "]" * 501, '["\x00"]', "1,2", '{"a": true}',
                      "0e99999", "1e-20000", "1e400", "-1E+400", "\ufeff1", "01", "1.", '["\\ud83d\\ude00"]',
                      '{"a": "\\u0000", "a": 1}', '{"a": 1, "a": "\\ud800"}', "[0." + "0" * 20_000 + "1]",
-                     "[" + "1" * 310 + "]", '{"a": 12345678901234567890123}']),
+                     "[" + "1" * 310 + "]", '{"a": 12345678901234567890123}', '{"a": 1, "a": 1}', '{"a:": 1, "a": ":"}',
+                     '{"a": 1, "\\u0061": "\\u003a"}', '{"a": 1, "a": "\\u003A"}', '{"a": "\\u003a"}',
+                     '[{"a": {"b": 1, "b": 2}}]', '{"a":' * 300 + "1" + "}" * 300,
+                     '{"a": 1e-400, "a": 1}', "{" + '"a":' * 2 + "1}"]),
+    long_texts.map(lambda text: json.dumps([text])),
+    st.lists(long_texts, max_size=2).map(lambda texts: json.dumps(texts, ensure_ascii=False)),
 )  # fmt: skip
 blobs = st.one_of(
     st.lists(st.floats(width=32), min_size=DIMENSION, max_size=DIMENSION).map(
@@ -70,13 +85,13 @@ odd: st.SearchStrategy[SqliteValue] = st.one_of(
 )
 usual: dict[PgType, st.SearchStrategy[Any]] = {
     PgType.UUID: st.uuids().map(str) | st.uuids().map(lambda value: str(value).upper()) | st.just("7" + "-" * 35),
-    PgType.TEXT: texts,
+    PgType.TEXT: texts | long_texts,
     PgType.TIMESTAMPTZ: timestamps,
     PgType.JSONB: documents,
     PgType.TEXT_ARRAY: documents,
     PgType.UUID_ARRAY: documents | st.lists(st.uuids().map(str), max_size=2).map(json.dumps),
     PgType.VECTOR: blobs,
-    PgType.FLOAT8: st.floats(allow_nan=False) | st.integers(-10, 10),
+    PgType.FLOAT8: numbers,
     PgType.INT4: st.integers(-(2**33), 2**33),
     PgType.INT2: st.integers(-(2**17), 2**17),
 }
@@ -112,6 +127,18 @@ def test_documents_that_are_only_valid_together(documents: tuple[str, ...]) -> N
     for name in ("tags", "metadata"):
         column = next(column for column in COLUMNS if column.name == name)
         assert not Bulk(column, None, missing=False).sound(documents)
+
+
+@pytest.mark.parametrize(
+    "document",
+    ['{"a": 1, "a": 1}', '{"a": 1, "a": "\\u003a"}', '{"a": 1, "a": "\\u003A"}', '{"a\\u003a": 1, "a:": 2}',
+     '{"b": [{"a": 1, "\\u0061": 2}]}', '{"": 0, "": 0}'],
+)  # fmt: skip
+def test_a_key_that_comes_twice_is_seen_in_bulk(document: str) -> None:
+    """Also where the text has as many colons as without one of the two."""
+    for name in ("metadata", "domain_scores"):
+        column = next(column for column in COLUMNS if column.name == name)
+        assert Bulk(column, None, missing=False).fields(['{"a": 1}', document]) is None
 
 
 def test_a_column_that_the_file_does_not_have_is_filled() -> None:

@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 from pgvector import Vector
 
 from tests.support.fields import NULL, Fields, payload
-from vestige_tui.core import convert
+from vestige_tui.core import convert, documents, metadata
 from vestige_tui.core.convert import BrokenText, Convert, SqliteValue, ValueProblem
 from vestige_tui.core.kinds import EXPLANATIONS, Kind
 
@@ -234,7 +234,13 @@ def test_what_is_no_timestamp_is_not_guessed(value: SqliteValue) -> None:
 
 @given(st.floats(allow_nan=False) | st.integers(-(2**63), 2**63 - 1))
 def test_float8_of_numbers(fields: Fields, value: float) -> None:
-    field = convert.float8(value)
+    if float(value) == value:
+        field = convert.float8(value)
+    else:
+        found = problem(convert.float8, value)
+        assert (found.kind, "rounded" in found.message) == (Kind.BAD_NUMBER, True)
+        assert found.instead is not None
+        field = found.instead
     assert payload(field) == struct.pack(">d", value)
     read = fields.read(field, "float8")
     assert read is not None
@@ -246,6 +252,43 @@ def test_float8_of_text(fields: Fields, value: float, space: str) -> None:
     text = f"{space}{value!r}{space}"
     assume(len(text.partition("e")[2].strip("+- \n")) <= 3)
     assert payload(convert.float8(text)) == struct.pack(">d", value)
+
+
+@pytest.mark.parametrize(
+    ("value", "wanted"),
+    [
+        (2**53 + 1, 2.0**53), (-(2**53) - 1, -(2.0**53)), (2**63 - 1, 2.0**63), ("9007199254740993", 2.0**53),
+        (" -9007199254740993\n", -(2.0**53)), ("9" * 25, 1e25), ("0" * 5_000 + "9007199254740993", 2.0**53),
+    ],
+    ids=lambda value: f"{value!s:.30}",
+)  # fmt: skip
+def test_whole_numbers_that_are_rounded(fields: Fields, value: SqliteValue, wanted: float) -> None:
+    found = problem(convert.float8, value)
+    assert found.kind is Kind.BAD_NUMBER
+    assert found.instead is not None
+    assert float(fields.read(found.instead, "float8") or "") == wanted
+
+
+@pytest.mark.parametrize(
+    "value", ["1e999", "-1e999", "1e-999", "-.0001e-400", "9" * 400, "0." + "0" * 400 + "1", "1e309"]
+)
+def test_numbers_that_float8_does_not_reach(value: str) -> None:
+    found = problem(convert.float8, value)
+    assert (found.kind, found.instead) == (Kind.BAD_NUMBER, None)
+    assert "out of range" in found.message
+
+
+@pytest.mark.parametrize(
+    ("value", "wanted"),
+    [
+        ("0e-999", 0.0), ("-0.000e99", -0.0), ("5e-324", 5e-324), ("1e308", 1e308), ("9007199254740993.0", 2.0**53),
+        (2**53, 2.0**53), (2**62, 2.0**62), ("9007199254740994", 2.0**53 + 2), ("1" + "0" * 22, 1e22), ("0.1", 0.1),
+        ("0" * 5_000 + "7", 7.0),
+    ],
+    ids=lambda value: f"{value!s:.30}",
+)  # fmt: skip
+def test_numbers_that_float8_holds(value: SqliteValue, wanted: float) -> None:
+    assert payload(convert.float8(value)) == struct.pack(">d", wanted)
 
 
 @pytest.mark.parametrize("value", ["", "high", "nan", "inf", "1,5", "0x10", "1_000", "1e", "--1", "٣", b"1", "1 2"])
@@ -346,8 +389,8 @@ JSON = st.recursive(
 def test_json_arrives_whole(fields: Fields, value: Any, ascii_only: bool, indent: int | None) -> None:
     """Every digit of every number included."""
     document = json.dumps(value, ensure_ascii=ascii_only, indent=indent)
-    assert parsed(fields.read(convert.json_document(document), "jsonb")) == parsed(document)
-    assert convert.json_document(document.encode()) == convert.json_document(document)
+    assert parsed(fields.read(documents.json_document(document), "jsonb")) == parsed(document)
+    assert documents.json_document(document.encode()) == documents.json_document(document)
 
 
 FRAGMENTS = st.sampled_from(
@@ -372,8 +415,12 @@ FRAGMENTS = st.sampled_from(
 def test_json_is_taken_where_postgresql_takes_it(fields: Fields, document: str) -> None:
     """A differential test: what the converter lets pass, JSONB stores; what it refuses, JSONB refuses."""
     try:
-        field = convert.json_document(document)
+        field = documents.json_document(document)
     except ValueProblem as found:
+        if found.kind is Kind.DUPLICATE_JSON_KEY:
+            assert found.instead is not None
+            assert parsed(fields.read(found.instead, "jsonb")) == parsed(document)
+            return
         assert found.kind in (Kind.MALFORMED_JSON, Kind.UNSTORABLE_JSON)
         assert not fields.accepts(document, "jsonb") or "out of range" in found.message
         return
@@ -411,7 +458,7 @@ def test_json_is_taken_where_postgresql_takes_it(fields: Fields, document: str) 
     ],
 )
 def test_json_that_cannot_be_stored(document: SqliteValue, kind: Kind) -> None:
-    found = problem(convert.json_document, document)
+    found = problem(documents.json_document, document)
     assert (found.kind, found.instead) == (kind, None)
     assert len(found.message) < 100
 
@@ -425,7 +472,7 @@ def test_json_that_cannot_be_stored(document: SqliteValue, kind: Kind) -> None:
     ],
 )  # fmt: skip
 def test_json_at_the_edge_arrives_exactly(fields: Fields, document: str) -> None:
-    assert parsed(fields.read(convert.json_document(document), "jsonb")) == parsed(document)
+    assert parsed(fields.read(documents.json_document(document), "jsonb")) == parsed(document)
 
 
 @pytest.mark.parametrize("exponent", [*range(15_990, 16_010), 16_383, 16_384, 99_999, 131_071, 131_072])
@@ -439,7 +486,7 @@ def test_numbers_up_to_what_numeric_holds(fields: Fields, exponent: int) -> None
         f"{'9' * 9}e{exponent}",
     ):
         try:
-            field = convert.json_document(document)
+            field = documents.json_document(document)
         except ValueProblem as found:
             assert found.kind is Kind.UNSTORABLE_JSON
             assert exponent > 15_000
@@ -448,53 +495,53 @@ def test_numbers_up_to_what_numeric_holds(fields: Fields, exponent: int) -> None
 
 
 def test_no_json_is_the_empty_object() -> None:
-    for how in (convert.json_document, convert.number_map):
-        assert how(None) == convert.EMPTY_OBJECT == b"\0\0\0\x03\x01{}"
+    for how in (documents.json_document, documents.number_map):
+        assert how(None) == documents.EMPTY_OBJECT == b"\0\0\0\x03\x01{}"
 
 
 @given(st.dictionaries(JSON_TEXT, NUMBER, max_size=6))
 def test_maps_of_numbers(fields: Fields, value: dict[str, float]) -> None:
     document = json.dumps(value)
-    assert parsed(fields.read(convert.number_map(document), "jsonb")) == parsed(document)
+    assert parsed(fields.read(documents.number_map(document), "jsonb")) == parsed(document)
 
 
 @pytest.mark.parametrize(
     "document", ["[]", "1", "null", '{"a": "1"}', '{"a": null}', '{"a": true}', '{"a": [1]}', '"a"']
 )
 def test_no_map_of_numbers(document: str) -> None:
-    assert problem(convert.number_map, document).kind is Kind.MISSHAPEN_JSON
+    assert problem(documents.number_map, document).kind is Kind.MISSHAPEN_JSON
 
 
 @given(st.lists(JSON_TEXT, max_size=8), st.booleans())
 def test_lists_of_text(fields: Fields, values: list[str], ascii_only: bool) -> None:
-    field = convert.text_list(json.dumps(values, ensure_ascii=ascii_only))
+    field = documents.text_list(json.dumps(values, ensure_ascii=ascii_only))
     assert parsed(fields.read(field, "text[]", "to_json($1)::text")) == values
 
 
 @given(st.lists(st.tuples(st.uuids(), st.sampled_from(SPELLINGS)), max_size=8))
 def test_lists_of_uuids(fields: Fields, values: list[tuple[UUID, Any]]) -> None:
-    field = convert.uuid_list(json.dumps([spelling(value) for value, spelling in values]))
+    field = documents.uuid_list(json.dumps([spelling(value) for value, spelling in values]))
     assert parsed(fields.read(field, "uuid[]", "to_json($1)::text")) == [str(value) for value, _ in values]
 
 
 def test_no_list_is_the_empty_list(fields: Fields) -> None:
-    for how, kind in ((convert.text_list, "text[]"), (convert.uuid_list, "uuid[]")):
+    for how, kind in ((documents.text_list, "text[]"), (documents.uuid_list, "uuid[]")):
         for value in (None, "[]", " [ ] "):
             assert fields.read(how(value), kind) == "{}"
 
 
-@pytest.mark.parametrize("how", [convert.text_list, convert.uuid_list])
+@pytest.mark.parametrize("how", [documents.text_list, documents.uuid_list])
 @pytest.mark.parametrize("document", ["{}", "1", '"a"', "null", "[1]", "[null]", '[["a"]]', "[{}]", "[true]"])
 def test_no_list_of_strings(how: Convert, document: str) -> None:
     assert problem(how, document).kind is Kind.MISSHAPEN_JSON
 
 
 def test_lists_with_what_cannot_be_stored() -> None:
-    assert problem(convert.text_list, '["a", "\\u0000"]').kind is Kind.UNSTORABLE_JSON
-    assert problem(convert.text_list, '["\\ud800"]').kind is Kind.UNSTORABLE_JSON
-    assert problem(convert.text_list, "[NaN]").kind is Kind.UNSTORABLE_JSON
-    assert problem(convert.text_list, '["a"').kind is Kind.MALFORMED_JSON
-    assert problem(convert.uuid_list, '["platform-team"]').kind is Kind.BAD_UUID
+    assert problem(documents.text_list, '["a", "\\u0000"]').kind is Kind.UNSTORABLE_JSON
+    assert problem(documents.text_list, '["\\ud800"]').kind is Kind.UNSTORABLE_JSON
+    assert problem(documents.text_list, "[NaN]").kind is Kind.UNSTORABLE_JSON
+    assert problem(documents.text_list, '["a"').kind is Kind.MALFORMED_JSON
+    assert problem(documents.uuid_list, '["platform-team"]').kind is Kind.BAD_UUID
 
 
 # Columns without a place of their own
@@ -514,19 +561,20 @@ NAMES = ("source", "sentiment_score", "flashbulb", "picture", "valid_from")
 )
 def test_loose_columns_go_into_the_metadata(fields: Fields, base: Any, values: tuple[SqliteValue, ...]) -> None:
     document = None if base is None else json.dumps(base)
-    field = convert.with_columns(document, NAMES, values)
+    field = metadata.with_columns(document, NAMES, values)
     wanted = {} if document is None else parsed(document)
     for name, value in zip(NAMES, values, strict=True):
-        if value is not None and name not in wanted:
+        if value is not None:
+            key = f"{name} (column)" if name in wanted else name
             if isinstance(value, bytes):
-                wanted[name] = {"base64": base64.b64encode(value).decode()}
+                wanted[key] = {"base64": base64.b64encode(value).decode()}
             else:
-                wanted[name] = parsed(json.dumps(value))
+                wanted[key] = parsed(json.dumps(value))
     assert parsed(fields.read(field, "jsonb")) == wanted
 
 
 def test_metadata_that_is_no_object_keeps_a_place(fields: Fields) -> None:
-    assert parsed(fields.read(convert.with_columns("[1]", ("source",), ("cli",)), "jsonb")) == {
+    assert parsed(fields.read(metadata.with_columns("[1]", ("source",), ("cli",)), "jsonb")) == {
         "metadata": [1],
         "source": "cli",
     }
@@ -534,7 +582,7 @@ def test_metadata_that_is_no_object_keeps_a_place(fields: Fields) -> None:
 
 @pytest.mark.parametrize("base", ["{", '{"a": NaN}', '"\\u0000"'])
 def test_broken_metadata_does_not_cost_the_other_columns(fields: Fields, base: str) -> None:
-    found = problem(lambda value: convert.with_columns(value, ("source",), ("cli",)), base)
+    found = problem(lambda value: metadata.with_columns(value, ("source",), ("cli",)), base)
     assert found.kind in (Kind.MALFORMED_JSON, Kind.UNSTORABLE_JSON)
     assert found.instead is not None
     assert parsed(fields.read(found.instead, "jsonb")) == {"source": "cli"}
@@ -545,7 +593,7 @@ def test_broken_metadata_does_not_cost_the_other_columns(fields: Fields, base: s
     [("a\0b", "a\ufffdb"), (BrokenText(b"caf\xe9"), "caf\ufffd"), (BrokenText(b"\0\xff"), "\ufffd\ufffd")],
 )
 def test_unstorable_text_in_a_loose_column(fields: Fields, value: SqliteValue, arrives: str) -> None:
-    found = problem(lambda base: convert.with_columns(base, ("source", "ok"), (value, "yes")), '{"a": 1}')
+    found = problem(lambda base: metadata.with_columns(base, ("source", "ok"), (value, "yes")), '{"a": 1}')
     assert found.kind is Kind.UNSTORABLE_TEXT
     assert "column source" in found.message
     assert found.instead is not None
@@ -553,15 +601,126 @@ def test_unstorable_text_in_a_loose_column(fields: Fields, value: SqliteValue, a
 
 
 def test_infinity_in_a_loose_column(fields: Fields) -> None:
-    read = fields.read(convert.with_columns(None, ("a", "b"), (math.inf, -math.inf)), "jsonb")
+    read = fields.read(metadata.with_columns(None, ("a", "b"), (math.inf, -math.inf)), "jsonb")
     assert parsed(read) == {"a": "inf", "b": "-inf"}
+
+
+KEYS = st.text('ab"\\\\:\\u00e9\\n.$', max_size=3) | st.sampled_from(["a (column)", "a (column 2)"])
+FIELDS = st.lists(st.tuples(KEYS, st.integers(0, 9)), max_size=4)
+
+
+@given(FIELDS, st.lists(KEYS, max_size=5, unique=True), st.booleans())
+def test_no_key_and_no_column_is_lost(fields: Fields, base: Any, names: list[str], ascii_only: bool) -> None:
+    """Whatever they are called: the document's own keys keep their names, and the columns find others."""
+    document = "{" + ", ".join(f"{json.dumps(key, ensure_ascii=ascii_only)}: {value}" for key, value in base) + "}"
+    values = [f"value {place}" for place in range(len(names))]
+    kinds = {Kind.DUPLICATE_JSON_KEY} if len(dict(base)) < len(base) else set()
+    try:
+        field = metadata.with_columns(document, names, values)
+        assert not kinds
+    except ValueProblem as found:
+        assert {found.kind} == kinds
+        field = found.instead or b""
+    read = parsed(fields.read(field, "jsonb"))
+    assert {key: read.pop(key) for key in dict(base)} == dict(base)
+    assert sorted(read.values()) == values
+    for key, value in read.items():
+        name = names[values.index(value)]
+        assert key == name or (key.startswith(f"{name} (column") and (name in dict(base) or name in read))
+
+
+def test_the_name_of_a_column_that_metadata_has_too(fields: Fields) -> None:
+    base = '{"a": 1, "b": 1, "b (column)": 2, "b (column 2)": 3}'
+    field = metadata.with_columns(base, ("a", "b", "b (column)", "c"), ("A", "B", None, "C"))
+    assert parsed(fields.read(field, "jsonb")) == {
+        "a": 1, "b": 1, "b (column)": 2, "b (column 2)": 3, "a (column)": "A", "b (column 3)": "B", "c": "C",
+    }  # fmt: skip
+
+
+# What is too large for JSONB, with a limit that is soon reached
+
+
+def kept(base: SqliteValue, **columns: Any) -> tuple[Any, list[Kind], list[str]]:
+    """What metadata holds where JSONB takes 400 bytes; the problems, by kind and in words."""
+    try:
+        field = metadata.with_columns(base, [*columns], [*columns.values()], limit=400)
+        problems: list[ValueProblem] = []
+    except ValueProblem as found:
+        field = found.instead or b""
+        problems = [found, *found.also]
+    document = (payload(field) or b"")[1:]
+    assert len(document) <= 400
+    return json.loads(document), [each.kind for each in problems], [each.message for each in problems]
+
+
+def test_the_largest_values_are_left_out_one_after_the_other() -> None:
+    assert kept('{"a": 1}', b="x" * 300, c="y" * 60) == ({"a": 1, "b": "x" * 300, "c": "y" * 60}, [], [])
+    found, kinds, messages = kept('{"a": 1}', b="x" * 90, c="y" * 301, d="z" * 80, e=b"\0" * 300, f=7)
+    assert found == {"a": 1, "b": "x" * 90, "d": "z" * 80, "f": 7}
+    assert kinds == [Kind.TOO_LARGE, Kind.TOO_LARGE]
+    assert '"e"' in messages[0]  # of 400 letters in base64
+    assert '"c"' in messages[1]
+
+
+@pytest.mark.parametrize("letter", ["x", "é", "\x01", '"', "😀"])
+def test_the_limit_counts_bytes_of_the_document(letter: str) -> None:
+    size = len(json.dumps(letter, ensure_ascii=False).encode()) - 2
+    most = (400 - len('{"b": ""}')) // size
+    for count, kinds in ((most, []), (most + 1, [Kind.TOO_LARGE])):
+        assert kept(None, b=letter * count)[:2] == ({} if kinds else {"b": letter * count}, kinds)
+
+
+def test_metadata_that_is_too_large_by_itself() -> None:
+    large = json.dumps({"a": "é" * 200})
+    found, kinds, _ = kept(large, b="x" * 300, c="a\0")
+    assert (found, kinds) == ({"b": "x" * 300, "c": "a\ufffd"}, [Kind.TOO_LARGE, Kind.UNSTORABLE_TEXT])
+    for how in (documents.json_document, documents.number_map):
+        with pytest.raises(ValueProblem) as caught:
+            how('{"a": 1' + " " * 400 + "}", 400)
+        assert (caught.value.kind, caught.value.instead) == (Kind.TOO_LARGE, None)
+    assert payload(documents.json_document('{"a": 1' + " " * 300 + "}", 400))
+
+
+# What is too long for an index
+
+
+@pytest.mark.parametrize("how", [convert.indexed_text, convert.key_text])
+@pytest.mark.parametrize("value", ["x" * 2_600, "é" * 1_300, "😀" * 650, "", None, 7])
+def test_what_an_index_holds_is_not_cut(how: Convert, value: SqliteValue) -> None:
+    assert how(value) == convert.text(value)
+
+
+@pytest.mark.parametrize(
+    ("value", "start"),
+    [("x" * 2_601, "x" * 2_600), ("x" + "é" * 1_300, "x" + "é" * 1_299), ("xyz" + "😀" * 650, "xyz" + "😀" * 649)],
+)
+def test_what_is_too_long_for_an_index_is_cut_between_characters(fields: Fields, value: str, start: str) -> None:
+    found = problem(convert.indexed_text, value)
+    assert (found.kind, found.whole, found.also) == (Kind.TOO_LONG_FOR_INDEX, value, [])
+    assert found.instead is not None
+    assert fields.read(found.instead, "text") == start
+    found = problem(documents.indexed_text_list, json.dumps(["a", value, "b"]))
+    assert (found.kind, found.whole) == (Kind.TOO_LONG_FOR_INDEX, ["a", value, "b"])
+    assert found.instead is not None
+    assert parsed(fields.read(found.instead, "text[]", "to_json($1)::text")) == ["a", start, "b"]
+    found = problem(convert.key_text, value)
+    assert (found.kind, found.instead, found.whole) == (Kind.TOO_LONG_FOR_INDEX, None, None)
+
+
+def test_too_long_and_unstorable_as_well(fields: Fields) -> None:
+    found = problem(convert.indexed_text, "a\0" * 2_000)
+    assert [found.kind, *(each.kind for each in found.also)] == [Kind.TOO_LONG_FOR_INDEX, Kind.UNSTORABLE_TEXT]
+    assert found.whole == "a\ufffd" * 2_000
+    assert found.instead is not None
+    assert fields.read(found.instead, "text") == "a\ufffd" * 650
+    assert problem(convert.indexed_text, "a\0").kind is Kind.UNSTORABLE_TEXT
 
 
 # What no message says
 
 
-@given(st.sampled_from([convert.timestamp, convert.float8, convert.int4, convert.vector, convert.json_document,
-                        convert.number_map, convert.text_list, convert.text, convert.content]))  # fmt: skip
+@given(st.sampled_from([convert.timestamp, convert.float8, convert.int4, convert.vector, documents.json_document,
+                        documents.number_map, documents.text_list, convert.text, convert.content]))  # fmt: skip
 def test_no_problem_quotes_the_value(how: Convert) -> None:
     for value in ("canary", '{"canary": ', '["canary", 1]', '{"a": "canary"}', "canary\0", BrokenText(b"canary\xff"),
                   '["canary \\u0000"]', b"canary"):  # fmt: skip

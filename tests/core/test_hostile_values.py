@@ -99,7 +99,12 @@ MEMORIES = [
     memory("metadata with a byte order mark", "metadata", '\ufeff{"a": 1}', Kind.MALFORMED_JSON, {}),
     memory("metadata after a space", "metadata", ' {"a": 1}', None, {"a": 1}),
     memory("metadata a list", "metadata", '["a"]', None, ["a"]),
-    memory("metadata twice the same key", "metadata", '{"a": 1, "a": 2}', None, {"a": 2}),
+    memory("metadata twice the same key", "metadata", '{"a": 1, "a": 2}', Kind.DUPLICATE_JSON_KEY, {"a": 2}),
+    memory("metadata twice a key, escaped", "metadata", '{"b:": 1, "b\\u003a": 2}', Kind.DUPLICATE_JSON_KEY, {"b:": 2}),
+    memory("metadata twice a key, deep", "metadata", '[{"a": {"b": 1, "b": [":"]}}]', Kind.DUPLICATE_JSON_KEY,
+           [{"a": {"b": [":"]}}]),
+    memory("metadata with escaped colons", "metadata", '{"b\\u003a": "\\u003A:"}', None, {"b:": "::"}),
+    memory("scores twice the same key", "domain_scores", '{"a": "high", "a": 2}', Kind.DUPLICATE_JSON_KEY, {"a": 2}),
     memory("metadata 400 digits", "metadata", '{"a": ' + "7" * 400 + "}", None, {"a": int("7" * 400)}),
     memory("metadata of 2 MB", "metadata", json.dumps({"a": "ü" * 2_000_000}), None, {"a": "ü" * 2_000_000}),
     memory("domains a string", "domains", '"rust"', Kind.MISSHAPEN_JSON, []),
@@ -319,6 +324,6 @@ def test_every_kind_was_seen() -> None:
     told_by_memories = {case.kind for case in MEMORIES if case.kind}
     told_elsewhere = {
         Kind.DUPLICATE_ID, Kind.ALREADY_TAKEN, Kind.BAD_NUMBER, Kind.OTHER_MODEL, Kind.REFUSED_BY_SERVER,
-        Kind.DANGLING_REFERENCE,
+        Kind.DANGLING_REFERENCE, Kind.TOO_LARGE, Kind.TOO_LONG_FOR_INDEX,
     }  # fmt: skip
     assert told_by_memories | told_elsewhere == set(Kind)

@@ -523,7 +523,7 @@ def test_tables_without_rowid(sources: Sources, database: Database) -> None:
 
 
 def test_more_columns_than_are_known(sources: Sources, database: Database) -> None:
-    """What a later Vestige adds to a memory goes along in ``metadata``; what is there keeps its place."""
+    """What a later Vestige adds to a memory goes along in ``metadata``, beside a key of the same name."""
     source = sources.seed()
     edit(source, 'ALTER TABLE knowledge_nodes ADD COLUMN "Odd ""name""" TEXT')
     edit(source, "ALTER TABLE knowledge_nodes ADD COLUMN score REAL")
@@ -534,7 +534,9 @@ def test_more_columns_than_are_known(sources: Sources, database: Database) -> No
     edit(source, "UPDATE knowledge_nodes SET metadata = '{}' WHERE id = ?", (second,))
     assert copy(source, database).outcome is Outcome.CLEAN
     metadata = dict(database.rows("SELECT id::text, metadata FROM knowledge_nodes"))
-    assert metadata[first] == {"score": "mine", 'Odd "name"': 'ü"', "picture": {"base64": "AP8="}}
+    assert metadata[first] == {
+        "score": "mine", "score (column)": 0.5, 'Odd "name"': 'ü"', "picture": {"base64": "AP8="},
+    }  # fmt: skip
     assert metadata[second] == {}
 
 
