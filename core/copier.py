@@ -147,6 +147,8 @@ class _Run:
             self._phase(Phase.DESTINATION)
             with self._connected() as (pool, control), closing(Ledger()) as ledger:
                 destination, model = self._look_at_destination(source, control)
+                for shared in source.shared_names if self.only is None else ():
+                    self.account.notice(shared.notice)
                 if model is None and source.observed:
                     self.account.notice(
                         "The source does not say which model made its vectors; none was registered. See --embedder."

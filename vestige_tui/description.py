@@ -40,6 +40,10 @@ def print_description(console: Console, source: SourceDescription) -> None:
         width = max(map(len, source.left_behind)) + 1
         for name, rows in source.left_behind.items():
             console.print(Text.assemble(safe(f"{name + ':':<{width}}", "bold"), f" {rows:>12,}"), soft_wrap=True)
+    if source.shared_names:
+        heading(console, "Names that a column shares with a key of the metadata")
+        for shared in source.shared_names:
+            console.print(Text.assemble("- ", safe(shared.notice)), soft_wrap=True)
     heading(console, "What needs a decision")
     for decision in decisions(source):
         console.print(Text.assemble("- ", safe(decision)), soft_wrap=True)
@@ -85,6 +89,7 @@ def to_json(source: SourceDescription) -> str:
         "model": asdict(source.model) if source.model else None,
         "vectors": [asdict(group) for group in source.observed],
         "left_behind": source.left_behind,
+        "shared_names": [asdict(shared) for shared in source.shared_names],
         "decisions": decisions(source),
     }
     return json.dumps(document, indent=2)  # ASCII alone: a name from the file may hold what no terminal should get

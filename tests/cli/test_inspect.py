@@ -4,7 +4,7 @@ import json
 from pathlib import Path
 
 from tests.cli.commands import VestigeTui
-from tests.support.sources import Sources
+from tests.support.sources import Sources, edit
 
 
 def test_for_people(vestige_tui: VestigeTui, small_source: Path) -> None:
@@ -38,6 +38,22 @@ def test_a_published_file_needs_an_upgrade(vestige_tui: VestigeTui, sources: Sou
     assert "published [bold].db" in result.out
     assert "--upgrade-copy" in result.out
     assert "would stay behind" in result.out
+
+
+def test_names_that_a_column_shares_with_a_key_of_the_metadata(vestige_tui: VestigeTui, small_source: Path) -> None:
+    edit(small_source, 'ALTER TABLE knowledge_nodes ADD COLUMN "it\'s\x1b"')
+    edit(
+        small_source,
+        'UPDATE knowledge_nodes SET "it\'s\x1b" = 1, metadata = ? WHERE rowid < 4',
+        ('{"it\'s\\u001b": 1}',),
+    )
+    result = vestige_tui("inspect", small_source)
+    told = "knowledge_nodes: in 3 rows the metadata has a key \"it's"
+    assert told in result.out
+    assert "\x1b" not in result.out
+    assert json.loads(vestige_tui("inspect", small_source, "--json").out)["shared_names"] == [
+        {"table": "knowledge_nodes", "column": "it's\x1b", "rows": 3}
+    ]
 
 
 def test_what_is_no_vestige_database(vestige_tui: VestigeTui, tmp_path: Path) -> None:

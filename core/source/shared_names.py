@@ -1,0 +1,64 @@
+"""Columns whose name is also a key of the metadata they travel in: both are kept, the column under another name."""
+
+from __future__ import annotations
+
+import re
+import sqlite3
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from vestige_tui.core.metadata import free_key, metadata_object
+from vestige_tui.core.source.layouts import ResolvedSource
+from vestige_tui.core.source.shape import quoted
+
+_ESCAPED = re.compile(r'["\\/\0-\x1f]')
+"""Characters that JSON may write in a form of their own; any other one only as ``\\u`` and four digits."""
+
+
+@dataclass(frozen=True, slots=True)
+class SharedName:
+    """``rows`` of ``table`` have both a value in ``column`` and a key of that name in their metadata."""
+
+    table: str
+    column: str
+    rows: int
+
+    @property
+    def notice(self) -> str:
+        """The same as a sentence."""
+        rows = "1 row" if self.rows == 1 else f"{self.rows:,} rows"
+        return (
+            f'{self.table}: in {rows} the metadata has a key "{self.column}" beside the column of that name. Both '
+            f'are kept, the column as "{free_key(self.column, ((self.column,),))}".'
+        )
+
+
+def shared_names(connection: sqlite3.Connection, sources: Mapping[str, ResolvedSource]) -> tuple[SharedName, ...]:
+    """Every such column of a file. Raises ``sqlite3.Error``."""
+    return tuple(
+        SharedName(source.source.table, column, rows)
+        for source in sources.values()
+        for column, rows in _shared(connection, source).items()
+    )
+
+
+def _shared(connection: sqlite3.Connection, source: ResolvedSource) -> dict[str, int]:
+    """By column, in how many rows it shares its name. Only rows whose text can have such a key are looked at."""
+    if source.source.rest is None or not source.rest:
+        return {}
+    metadata = source.expressions[source.table.position(source.source.rest)]
+    if metadata is None:
+        return {}
+    columns = [f"n.{quoted(name)} IS NOT NULL" for name in source.rest]
+    likely = " OR ".join(f"({column} AND (instr({metadata}, ?) OR instr({metadata}, ?)))" for column in columns)
+    parameters = [part for name in source.rest for part in (f'"{name}"', "\\" if _ESCAPED.search(name) else "\\u")]
+    found = connection.execute(
+        f"SELECT {metadata}, {', '.join(columns)} FROM {quoted(source.source.table)} n NOT INDEXED WHERE {likely}",
+        parameters,
+    )
+    counts: Counter[str] = Counter()
+    for base, *present in found:
+        _, keys, _ = metadata_object(base)
+        counts.update(name for name, has_value in zip(source.rest, present, strict=True) if has_value and name in keys)
+    return {name: counts[name] for name in source.rest if counts[name]}
