@@ -11,6 +11,7 @@ from vestige_tui.core import events
 from vestige_tui.core.destination.writer import Written
 from vestige_tui.core.errors import Cancelled
 from vestige_tui.core.events import Event, Phase, Watcher
+from vestige_tui.core.missing import MissingPart
 from vestige_tui.core.report import MigrationReport, RowError
 from vestige_tui.core.source.reader import Batch
 from vestige_tui.core.tables import TABLES, Table
@@ -66,6 +67,13 @@ class Account:
             self.report.notices.append(text)
             log.info("migrate: %s", text)
             self.tell(events.Notice(text))
+
+    def incomplete(self, parts: tuple[MissingPart, ...]) -> None:
+        """The indexes and foreign keys that are missing at the end."""
+        with self._lock:
+            self.report.incomplete = parts
+            for part in parts:
+                log.warning("migrate: %s: %s %s is missing (%s)", part.table, part.kind, part.name, part.reason)
 
     def stop_if_cancelled(self) -> None:
         """End the run here when the operator asked for it."""

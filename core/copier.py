@@ -19,8 +19,10 @@ from vestige_tui.core.account import Account
 from vestige_tui.core.agreement import agree, check_presented
 from vestige_tui.core.destination import catalog
 from vestige_tui.core.destination.catalog import Destination
+from vestige_tui.core.destination.completeness import missing_beforehand
 from vestige_tui.core.destination.connect import Connection, open_pool
 from vestige_tui.core.destination.failures import explained
+from vestige_tui.core.destination.indexes import takes_dimension
 from vestige_tui.core.destination.lock import locked
 from vestige_tui.core.destination.prepare import prepare
 from vestige_tui.core.destination.watchdog import Link, Watchdog
@@ -87,7 +89,7 @@ def run_sqlite_to_postgres(
     _log_start(plan)
     try:
         run.carry_out()
-        report.outcome = Outcome.ERRORS if report.errors else Outcome.CLEAN
+        report.conclude()
     except Cancelled as end:
         report.outcome = Outcome.CANCELLED
         if end.unknown:
@@ -114,11 +116,10 @@ def _log_start(plan: CopyPlan) -> None:
 
 
 def _log_end(report: MigrationReport) -> None:
-    finished = report.outcome in (Outcome.CLEAN, Outcome.ERRORS)
     counts = " ".join(f"{name}={count}" for name, count in report.counters().items())
     log.info(
         "migrate: %s %s errors=%d duration_ms=%d",
-        "complete" if finished else report.outcome,
+        "complete" if report.outcome.finished else report.outcome,
         counts,
         len(report.errors),
         report.duration_ms,
@@ -151,8 +152,9 @@ class _Run:
                     self.account.notice(shared.notice)
                 if model is None and source.observed:
                     self.account.notice(
-                        "The source does not say which model made its vectors; none was registered. See --embedder."
+                        "The source does not say which model made its vectors; none is registered. See --embedder."
                     )
+                self._tell_of_large_vectors(destination, model)
                 transfer = Transfer(
                     self.account,
                     reading,
@@ -302,12 +304,20 @@ class _Run:
             transfer.announce()
             try:
                 with links(pool, control, self.plan.max_connections, self.account) as found:
-                    load(transfer, found, destination, self.plan.postgres_url)
+                    self.account.incomplete(load(transfer, found, destination, self.plan.postgres_url))
                 self._tell_of_known()
             except (Cancelled, MigrationError, psycopg.Error):
                 if destination.pending:
                     self.account.notice(REFERENCES_PENDING)
                 raise
+
+    def _tell_of_large_vectors(self, destination: Destination, model: ModelSignature | None) -> None:
+        """Say that there will be no index over the vectors, where none takes them: then none is missing either."""
+        if model is not None and not takes_dimension(model.dimension, destination.pgvector_version):
+            self.account.notice(
+                f"Vectors of {model.dimension:,} dimensions are too large for an HNSW index of pgvector "
+                f"{destination.pgvector_version}: searching by meaning looks at every memory."
+            )
 
     def _tell_of_known(self) -> None:
         """Say what a run did not look at."""
@@ -328,5 +338,8 @@ class _Run:
             preview = Preview(link, destination, transfer.ledger, self.account)
             transfer.run(TABLES, preview)
         dimension = transfer.model.dimension if transfer.model else None
+        with link.watchdog.step():
+            stamped = replace(destination, dimension=destination.dimension or dimension)
+            self.account.incomplete(missing_beforehand(link.connection, stamped))
         report = self.account.report
         report.estimate = estimate(report, transfer.source.size, dimension)

@@ -34,15 +34,23 @@ class Kind(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Explanation:
-    """``title``: a short noun phrase; ``meaning`` and ``remedy``: a sentence each."""
+    """``title``: a short noun phrase; ``meaning`` and ``remedy``: a sentence each, true before and after a copy.
+
+    ``arrival``: how a row arrives all the same, such as ``with {field} empty``; empty for a kind that mostly keeps a
+    row from being copied. ``explain`` makes the whole sentence of it.
+    """
 
     title: str
     meaning: str
     remedy: str
+    arrival: str = ""
 
 
 OF_MANY = frozenset({Kind.OTHER_MODEL, Kind.DANGLING_REFERENCE})
 """Kinds of which one error stands for many rows, and names none of them."""
+
+EMBEDDING_KINDS = frozenset({Kind.BAD_VECTOR, Kind.WRONG_DIMENSION, Kind.OTHER_MODEL})
+"""Kinds that only an embedder mends: the memory arrives without a vector, its content complete."""
 
 EXPLANATIONS: dict[Kind, Explanation] = {
     Kind.BAD_UUID: Explanation(
@@ -52,7 +60,7 @@ EXPLANATIONS: dict[Kind, Explanation] = {
     ),
     Kind.DUPLICATE_ID: Explanation(
         "the same key twice",
-        "Two rows of the source have the same key once it is written in its canonical form; the first one was kept.",
+        "Two rows of the source have the same key in its canonical form; the first one counts.",
         "Decide which row is right, give the other one a key of its own or remove it, and run the copy again.",
     ),
     Kind.EMPTY_CONTENT: Explanation(
@@ -62,85 +70,87 @@ EXPLANATIONS: dict[Kind, Explanation] = {
     ),
     Kind.MALFORMED_JSON: Explanation(
         "not valid JSON",
-        "The field should hold JSON and does not; the row arrived with the field empty.",
-        "Correct the JSON in the source. A row that has arrived is not overwritten: delete it at the destination "
-        "before running the copy again.",
+        "The field should hold JSON and does not.",
+        "Correct the JSON in the source.",
+        "with {field} empty",
     ),
     Kind.MISSHAPEN_JSON: Explanation(
         "JSON of another shape",
-        "The field holds JSON of another shape than it should, such as an object where a list belongs; "
-        "the row arrived with the field empty.",
-        "Correct the field in the source; see malformed_json for rows that have arrived.",
+        "The field holds JSON of another shape than it should, such as an object where a list belongs.",
+        "Correct the field in the source.",
+        "with {field} empty",
     ),
     Kind.UNSTORABLE_JSON: Explanation(
         "JSON that PostgreSQL cannot store",
         "The JSON holds something that JSONB refuses: NaN, Infinity, \\u0000, half of a surrogate pair, "
-        "a number out of range or very deep nesting; the row arrived with the field empty.",
-        "Replace that value in the source; see malformed_json for rows that have arrived.",
+        "a number out of range or very deep nesting.",
+        "Replace that value in the source.",
+        "with {field} empty",
     ),
     Kind.UNSTORABLE_TEXT: Explanation(
         "text that PostgreSQL cannot store",
-        "The text holds NUL characters or bytes that are not UTF-8; each arrived as the replacement character U+FFFD.",
-        "Nothing needs to be done unless those bytes mattered; then correct the text in the source.",
+        "The text holds NUL characters or bytes that are not UTF-8.",
+        "Nothing needs to be done unless those bytes matter; then correct the text in the source.",
+        "with the replacement character U+FFFD for each of them in {field}",
     ),
     Kind.DUPLICATE_JSON_KEY: Explanation(
         "JSON with a key twice",
-        "An object in the JSON has the same key more than once; the last value was kept, as JSONB does.",
-        "Give the keys different names in the source where the other values matter; see malformed_json for rows that "
-        "have arrived.",
+        "An object in the JSON has the same key more than once, and JSONB keeps one value for each.",
+        "Give the keys different names in the source where the other values matter.",
+        "with the last value of each key in {field}",
     ),
     Kind.TOO_LARGE: Explanation(
         "too large for JSONB",
-        "The metadata would be larger than 200,000,000 bytes, more than JSONB is sure to hold; the largest values were "
-        "left out, and the row arrived without them.",
+        "The metadata are larger than 200,000,000 bytes, more than JSONB is sure to hold.",
         "Keep those values elsewhere: they are complete in the source.",
+        "with the largest values in {field} left out",
     ),
     Kind.TOO_LONG_FOR_INDEX: Explanation(
         "too long for its index",
-        "The destination indexes this field, and no index of PostgreSQL holds a text of more than 2,600 bytes; the "
-        "field was cut to that, and the whole value is in the metadata where the table has any. A key is never cut: "
-        "its row was not copied.",
-        "Where the metadata does not have the whole value, shorten it in the source; see malformed_json for rows that "
-        "have arrived.",
+        "The destination indexes this field, and no index of PostgreSQL holds a text of more than 2,600 bytes.",
+        "Where the metadata do not have the whole value, or it is a key, which is never cut, shorten it in the source.",
+        "with {field} cut to that, and with the whole value in the metadata where the table has any",
     ),
     Kind.BAD_TIMESTAMP: Explanation(
         "not a known timestamp",
-        "The timestamp is in none of the three forms that Vestige writes, and is not guessed; the row arrived with "
-        "no date there, or with 1970-01-01 where a date is required.",
-        "Write it as 2026-02-13T10:11:12Z in the source; see malformed_json for rows that have arrived.",
+        "The timestamp is in none of the three forms that Vestige writes, and is not guessed.",
+        "Write it as 2026-02-13T10:11:12Z in the source.",
+        "with no date in {field}, or with 1970-01-01 where one is required",
     ),
     Kind.BAD_NUMBER: Explanation(
         "not a usable number",
-        "The field should hold a number in range and does not; the row arrived with the field's default. A whole "
-        "number of too many digits for double precision arrived rounded.",
-        "Correct the number in the source; see malformed_json for rows that have arrived.",
+        "The field should hold a number in range and does not.",
+        "Correct the number in the source.",
+        "with the default in {field}, or with a long whole number rounded",
     ),
     Kind.MISSING_VALUE: Explanation(
         "a value is missing",
-        "The destination requires a value that the source does not have; where there is a default, "
-        "the row arrived with it.",
-        "Fill the field in the source; see malformed_json for rows that have arrived.",
+        "The destination requires a value that the source does not have.",
+        "Fill the field in the source.",
+        "with the default in {field}, where there is one",
     ),
     Kind.BAD_VECTOR: Explanation(
         "not a usable vector",
-        "The vector is empty, not a whole number of floats, or holds NaN or Infinity; the row arrived without it.",
+        "The vector is empty, not a whole number of floats, or holds NaN or Infinity.",
         "Let Vestige embed the memory anew; its content is complete.",
+        "without an embedding",
     ),
     Kind.WRONG_DIMENSION: Explanation(
         "a vector of another dimension",
-        "The embedding has another dimension than the registered model makes; the memory arrived without it.",
+        "The embedding has another dimension than the registered model makes.",
         "Let Vestige embed the memory anew; its content is complete.",
+        "without an embedding",
     ),
     Kind.OTHER_MODEL: Explanation(
         "vectors of another model",
-        "These embeddings were made by another model than the registered one and cannot be compared with its vectors; "
-        "the memories arrived without an embedding.",
+        "These embeddings were made by another model than the registered one and cannot be compared with its vectors.",
         "Let Vestige embed those memories anew; their content is complete.",
+        "without an embedding",
     ),
     Kind.MISSING_REFERENCE: Explanation(
         "it refers to something that is not there",
         "The row belongs to a memory, user or group that is neither in the source nor at the destination, "
-        "or that stayed behind itself.",
+        "or that cannot be copied itself.",
         "Mend the row it belongs to first; this one then arrives with the next run.",
     ),
     Kind.DANGLING_REFERENCE: Explanation(

@@ -16,15 +16,16 @@ from psycopg_pool import ConnectionPool, PoolTimeout
 from vestige_tui.core import events
 from vestige_tui.core.account import Account
 from vestige_tui.core.crew import Crew
-from vestige_tui.core.destination import indexes, references
+from vestige_tui.core.destination import completeness, indexes, references
 from vestige_tui.core.destination.catalog import Destination
 from vestige_tui.core.destination.connect import Connection, conninfo
 from vestige_tui.core.destination.dsn import Dsn
-from vestige_tui.core.destination.failures import is_index_fault
+from vestige_tui.core.destination.failures import index_fault
 from vestige_tui.core.destination.indexes import Observed
 from vestige_tui.core.destination.references import PendingReference
 from vestige_tui.core.destination.watchdog import Link, Watchdog
 from vestige_tui.core.events import Phase
+from vestige_tui.core.missing import MissingPart, Reason
 from vestige_tui.core.tables import Index
 from vestige_tui.core.transfer import Transfer, stages
 
@@ -43,9 +44,6 @@ LOCK_PATIENCE = 30.0
 LOCK_PAUSE = 0.2
 """Seconds between two attempts, in which those who waited behind this one get their turn."""
 
-_HELD = "another session is at work with those tables. End its transaction, and run again."
-_NOT_OWNED = "only the owner of those tables can have that done. Run again as their owner."
-
 
 @contextmanager
 def links(pool: ConnectionPool[Connection], control: Link, wanted: int, account: Account) -> Iterator[Sequence[Link]]:
@@ -62,9 +60,9 @@ def links(pool: ConnectionPool[Connection], control: Link, wanted: int, account:
         yield found
 
 
-def load(transfer: Transfer, found: Sequence[Link], destination: Destination, dsn: Dsn) -> None:
+def load(transfer: Transfer, found: Sequence[Link], destination: Destination, dsn: Dsn) -> tuple[MissingPart, ...]:
     """Bring every table over, build the indexes that are missing, those of full tables beside the last tables, and have
-    the references enforced that are not yet.
+    the references enforced that are not yet. Returns what is missing then.
     """
     account = transfer.account
     control, *others = found
@@ -82,6 +80,7 @@ def load(transfer: Transfer, found: Sequence[Link], destination: Destination, ds
         account.tell(events.PhaseStarted(Phase.INDEXES))
         full.set()
         builder.watch(observer)
+    return builder.missing()
 
 
 class Observer:
@@ -145,14 +144,12 @@ class Builder:
         self._current: tuple[Index | PendingReference, int] | None = None
         self._thread: threading.Thread | None = None
         self._patience = float("inf")
-        self._left: dict[str, list[PendingReference]] = {_HELD: [], _NOT_OWNED: []}
+        self._left: dict[str, Reason] = {}
         with link.watchdog.step():
             self._missing: Sequence[Index | PendingReference] = (
                 *indexes.missing_indexes(link.connection, destination),
                 *references.pending(destination),
             )
-        if destination.dimension is not None and not indexes.can_index_vectors(destination):
-            account.notice(f"Vectors of {destination.dimension:,} dimensions are too large for an HNSW index.")
 
     def _carry_out(self, chosen: Sequence[Index | PendingReference]) -> None:
         """Build or enforce these, one after the other."""
@@ -174,25 +171,24 @@ class Builder:
             with self._link.watchdog.step(long=True):
                 indexes.build(self._link.connection, self._destination, index)
         except psycopg.Error as error:
-            if not is_index_fault(error):
+            reason = index_fault(error)
+            if reason is None:
                 raise
-            self._account.notice(
-                f"The index {index.name} could not be built ({type(error).__name__}); searching is slower "
-                "without it. The rows themselves are complete."
-            )
+            self._left[index.name] = reason
 
     def _enforce(self, reference: PendingReference) -> None:
         """Have a reference enforced, trying again while somebody is at work with its tables."""
         try:
             while not self._try_to_enforce(reference):
                 if time.monotonic() > self._patience:
-                    self._left[_HELD].append(reference)
+                    self._left[reference.name] = Reason.TABLES_IN_USE
                     return
                 self._account.stop_if_cancelled()
                 time.sleep(LOCK_PAUSE)
         except errors.InsufficientPrivilege:
-            self._left[_NOT_OWNED].append(reference)
+            self._left[reference.name] = Reason.NOT_OWNER
         except errors.ForeignKeyViolation:
+            self._left[reference.name] = Reason.ROWS_IN_THE_WAY
             with self._link.watchdog.step(long=True):
                 self._account.trouble(references.dangling_rows(self._link.connection, self._destination, reference))
 
@@ -206,11 +202,10 @@ class Builder:
             return False
         return True
 
-    def _tell_what_is_left(self) -> None:
-        for reason, left in self._left.items():
-            names = ", ".join(f"{reference.name} of {reference.table}" for reference in left)
-            if names:
-                self._account.notice(f"All rows have arrived, but PostgreSQL does not enforce {names} yet: {reason}")
+    def missing(self) -> tuple[MissingPart, ...]:
+        """What is not at the destination after all that."""
+        with self._link.watchdog.step():
+            return completeness.missing_after(self._link.connection, self._destination, self._left)
 
     @contextmanager
     def in_background(self, filling: set[str]) -> Iterator[threading.Event]:
@@ -225,7 +220,6 @@ class Builder:
                 self._carry_out(first)
                 full.wait()
                 self._carry_out([part for part in self._missing if part not in first])
-                self._tell_what_is_left()
             except BaseException as error:  # carried to the run's own thread, which raises it
                 self._failure = error
 

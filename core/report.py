@@ -9,6 +9,7 @@ from enum import StrEnum
 from typing import Any
 
 from vestige_tui.core.kinds import Kind
+from vestige_tui.core.missing import MissingPart
 from vestige_tui.core.model import ModelSignature
 from vestige_tui.core.plan import CopyPlan
 
@@ -33,8 +34,16 @@ class Outcome(StrEnum):
 
     CLEAN = "clean"
     ERRORS = "errors"
+    INCOMPLETE = "incomplete"
+    """All rows are there, but an index or a foreign key is not."""
+
     CANCELLED = "cancelled"
     FAILED = "failed"
+
+    @property
+    def finished(self) -> bool:
+        """Whether the run went through to its end."""
+        return self not in (Outcome.CANCELLED, Outcome.FAILED)
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,6 +130,7 @@ class MigrationReport:
     tables: dict[str, TableReport] = field(default_factory=dict)
     left_behind: dict[str, int] = field(default_factory=dict)
     errors: list[RowError] = field(default_factory=list)
+    incomplete: tuple[MissingPart, ...] = ()
     notices: list[str] = field(default_factory=list)
     outcome: Outcome = Outcome.FAILED
     failure: str | None = None
@@ -136,6 +146,13 @@ class MigrationReport:
     users_copied = _counter("users")
     groups_copied = _counter("groups")
     group_memberships_copied = _counter("group_memberships")
+
+    def conclude(self) -> None:
+        """Decide the outcome of a run that went through to its end; rows with errors count for more than the rest."""
+        if self.errors:
+            self.outcome = Outcome.ERRORS
+        else:
+            self.outcome = Outcome.INCOMPLETE if self.incomplete else Outcome.CLEAN
 
     def counters(self) -> dict[str, int]:
         """Each of the seed's counters by name, in the seed's order."""
@@ -165,6 +182,7 @@ class MigrationReport:
             },
             "left_behind": self.left_behind,
             "errors": [asdict(error) for error in self.errors],
+            "incomplete": [asdict(part) for part in self.incomplete],
             "started_at": self.started_at.isoformat(timespec="milliseconds").replace("+00:00", "Z"),
             "duration_ms": self.duration_ms,
         }

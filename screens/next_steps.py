@@ -9,6 +9,7 @@ from pathlib import Path
 from textual.content import Content
 
 from vestige_tui.core.destination.dsn import MASK, Dsn
+from vestige_tui.core.explain import Tense, shortfalls
 from vestige_tui.core.report import MigrationReport, Outcome
 from vestige_tui.screens.state import Target, WizardState
 from vestige_tui.screens.widgets.text import lines, plain, short_path, tables_and_columns
@@ -31,11 +32,24 @@ def _paragraphs(state: WizardState, home: Path) -> Iterator[Content]:
     else:
         if any(table.failed for table in report.tables.values()):
             yield Content("Mend in the source what stayed behind, then try it again: Retry (r) here, or a later copy.")
+        yield from _missing(report)
         if state.target is not None:
             yield _vestige_lines(state.target)
     yield _files(state, home)
     if report is not None:
         yield from _remarks(report)
+
+
+def _missing(report: MigrationReport) -> Iterator[Content]:
+    """The indexes and foreign keys that are missing, each by its name."""
+    for shortfall in shortfalls(report.incomplete, Tense.DONE):
+        yield Content("\n").join(
+            [
+                plain(shortfall.headline, "bold"),
+                *(plain(f"  {name}") for name in shortfall.names),
+                plain(shortfall.remedy),
+            ]
+        )
 
 
 def _vestige_lines(target: Target) -> Content:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import timedelta
 
 from vestige_tui.core.errors import MigrationError
+from vestige_tui.core.explain import Tense, shortfalls, what_is_missing
 from vestige_tui.core.kinds import Kind
 from vestige_tui.core.report import MigrationReport, Outcome, TableReport
 from vestige_tui.screens.widgets.notice import Tone
@@ -39,9 +40,23 @@ def verdict(
         so_far = f"{memories.copied:,} of {count(memories.source, 'memory', 'memories')} are at the destination."
         return Verdict(Tone.WARNING, f"Cancelled: {so_far}", (RUN_AGAIN,))
     failed = sum(table.failed for table in report.tables.values())
+    warned = failed or report.incomplete or _dangle(report)
     return Verdict(
-        Tone.WARNING if failed or _dangle(report) else Tone.GOOD, _accounted(memories), tuple(_rest(report, memories))
+        Tone.WARNING if warned else Tone.GOOD,
+        _accounted(memories) + _but_incomplete(report),
+        (*_rest(report, memories), *_shortfalls(report)),
     )
+
+
+def _but_incomplete(report: MigrationReport) -> str:
+    """What is missing beside the rows, in half a sentence."""
+    return f" But {what_is_missing(report.incomplete, Tense.DONE)}." if report.incomplete else ""
+
+
+def _shortfalls(report: MigrationReport) -> Iterator[str]:
+    """Why, and what to do about it."""
+    for shortfall in shortfalls(report.incomplete, Tense.DONE):
+        yield f"{shortfall.headline} {shortfall.remedy}"
 
 
 def _accounted(memories: TableReport) -> str:
@@ -91,8 +106,11 @@ def _of_retry(report: MigrationReport, only: Mapping[str, frozenset[str]]) -> Ve
         )
     if read > arrived:
         details.append("What is still wrong is listed below.")
+    details.extend(_shortfalls(report))
     if arrived == tried:
-        return Verdict(Tone.GOOD, f"Tried {count(tried, 'row')} again: all that had stayed behind has arrived.")
+        tone = Tone.WARNING if report.incomplete else Tone.GOOD
+        headline = f"Tried {count(tried, 'row')} again: all that had stayed behind has arrived."
+        return Verdict(tone, headline + _but_incomplete(report), tuple(details))
     headline = f"Tried {count(tried, 'row')} again: {arrived:,} arrived, {read - arrived:,} still stayed behind."
     return Verdict(Tone.WARNING, headline, tuple(details))
 

@@ -52,6 +52,7 @@ and your file is never written to.
         yield Static(id="counts")
         yield Static(id="estimate")
         yield Static(id="trouble")
+        yield Static(id="incomplete")
         yield Static(id="left-behind")
 
     def extra_buttons(self) -> Iterable[Button]:
@@ -131,7 +132,7 @@ and your file is never written to.
         words = phase_words(progress.phase)
         bar = bar_parts(total.read / total.total if total.total else 0.0, max(10, min(40, self._width - 30)), "$accent")
         self._fill("#progress", Content.assemble(f"{words}…\n", *bar, rows))
-        for selector in ("#estimate", "#trouble", "#left-behind"):
+        for selector in ("#estimate", "#trouble", "#incomplete", "#left-behind"):
             self._fill(selector, Content(""))
 
     def _show(self) -> None:
@@ -139,7 +140,7 @@ and your file is never written to.
         report, failure = self.state.preview, self.state.preview_failure
         if failure is not None:
             self.query_one("#notice", Notice).explain(failure)
-            for selector in ("#counts", "#estimate", "#trouble", "#left-behind"):
+            for selector in ("#counts", "#estimate", "#trouble", "#incomplete", "#left-behind"):
                 self._fill(selector, Content(""))
         elif report is not None:
             if report.notices:
@@ -147,6 +148,7 @@ and your file is never written to.
             self._fill("#counts", preview_report.counts(report))
             self._fill("#estimate", Content(preview_report.estimate(report)))
             self._fill("#trouble", preview_report.trouble(report, self._width))
+            self._fill("#incomplete", preview_report.incomplete(report))
             self._fill("#left-behind", preview_report.left_behind(report, self._width))
         self.query_one("#rows").display = report is not None and bool(report.errors)
         self.refresh_bindings()

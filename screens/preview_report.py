@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 
 from textual.content import Content
 
+from vestige_tui.core.explain import Tense, shortfalls
 from vestige_tui.core.report import MigrationReport
 from vestige_tui.screens.outcome import clock
 from vestige_tui.screens.progress import Pace, Progress
@@ -80,6 +81,15 @@ def trouble(report: MigrationReport, width: int) -> Content:
             lines.append(plain(f"  {sum(len(group.errors) for group in of_fate):,} {words}"))
             lines.extend(_kind(group, width) for group in of_fate)
     return Content("\n").join(lines)
+
+
+def incomplete(report: MigrationReport) -> Content:
+    """The indexes and foreign keys that a copy will not be able to add."""
+    said = [
+        Content.assemble(("! ", "bold $warning"), plain(shortfall.headline, "bold"), plain(f" {shortfall.remedy}"))
+        for shortfall in shortfalls(report.incomplete, Tense.FORETOLD)
+    ]
+    return Content("\n").join(said)
 
 
 def _kind(group: Group, width: int) -> Content:

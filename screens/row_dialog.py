@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
@@ -13,20 +12,18 @@ from textual.message import Message
 from textual.widgets import Label, Static
 
 from vestige_tui.core.errors import MigrationError
+from vestige_tui.core.explain import fate_in_full, remedy, tense_of
 from vestige_tui.core.kinds import EXPLANATIONS, OF_MANY
 from vestige_tui.core.report import RowError
 from vestige_tui.core.source.lookup import FoundValue, find_row
 from vestige_tui.screens.background import ask
 from vestige_tui.screens.dialogs import TextDialog
-from vestige_tui.screens.trouble import fate_in_full, remedy, short_row, table_title
+from vestige_tui.screens.trouble import short_row, table_title
 from vestige_tui.screens.widgets.key_values import KeyValues
 from vestige_tui.screens.widgets.text import lines, plain
 
 SHOWN = 600
 """Characters of a value that are shown; whoever wants all of it asks the file."""
-
-_FATE = re.compile(r"; [^;]*\barrived\b.*")
-"""The part of an explanation that tells what became of a row: that has a paragraph of its own here."""
 
 _IN_THE_SOURCE = "The row in the source, as it is now"
 _LARGE = 1_000
@@ -69,12 +66,12 @@ class RowDialog(TextDialog):
 
     def _explanation(self) -> Content:
         error = self._error
-        meaning = _FATE.sub(".", EXPLANATIONS[error.kind].meaning)
+        tense = tense_of(dry=self._dry)
         doing = "What will become of it" if self._dry else "What became of it"
         sections = [
-            section("What is wrong", f"{error.message}.", meaning),
-            section(doing, fate_in_full(error, dry=self._dry)),
-            section("How to mend it", remedy(error)),
+            section("What is wrong", f"{error.message}.", EXPLANATIONS[error.kind].meaning),
+            section(doing, fate_in_full(error, tense)),
+            section("How to mend it", remedy(error, tense)),
         ]
         return Content("\n").join(sections)
 

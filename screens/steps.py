@@ -195,13 +195,15 @@ def _preview(state: WizardState) -> str:
         return "did not finish"
     if state.preview is None:
         return ""
-    troubles = len(state.preview.errors)
-    return "no trouble found" if not troubles else f"{troubles:,} with trouble"
+    if troubles := len(state.preview.errors):
+        return f"{troubles:,} with trouble"
+    return "not all complete" if state.preview.incomplete else "no trouble found"
 
 
 _OUTCOMES = {
     "clean": "all copied",
     "errors": "copied, some trouble",
+    "incomplete": "copied, incomplete",
     "cancelled": "cancelled",
     "failed": "stopped",
 }

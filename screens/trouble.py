@@ -1,4 +1,4 @@
-"""Rows with trouble in words: what they are called, what is wrong, what becomes of them, how to mend them."""
+"""Rows with trouble: their names, groups of them, and filters."""
 
 from __future__ import annotations
 
@@ -14,22 +14,8 @@ from vestige_tui.screens.widgets.text import shortened
 
 NO_ID = "(no id)"
 SEVERAL = "(several)"
-ARRIVED = "A row that has arrived is not overwritten: delete it at the destination before running the copy again."
 _UUID = re.compile(r"[0-9a-fA-F]{8}-?(?:[0-9a-fA-F]{4}-?){3}[0-9a-fA-F]{12}")
 _ROW_WIDTH = 9
-
-_VECTORS = (Kind.BAD_VECTOR, Kind.WRONG_DIMENSION, Kind.OTHER_MODEL)
-_REPAIRS = {
-    Kind.UNSTORABLE_TEXT: "with those characters of {field} replaced by U+FFFD",
-    Kind.DUPLICATE_JSON_KEY: "with the last value of each key in {field}",
-    Kind.TOO_LARGE: "with the largest values in {field} left out",
-    Kind.TOO_LONG_FOR_INDEX: "with {field} cut to what its index holds",
-    Kind.BAD_TIMESTAMP: "with no date in {field}, or with 1970-01-01 where one is required",
-    Kind.BAD_NUMBER: "with the default in {field}, or with a long whole number rounded",
-    Kind.MISSING_VALUE: "with the default in {field}",
-    Kind.VALUE_NOT_ALLOWED: "with the default in {field}",
-}
-"""What is put in place of a value, by kind; other fields are left empty."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,42 +73,6 @@ def short_row(error: RowError) -> str:
     if _UUID.fullmatch(error.row):
         return f"{error.row[:4]}…{error.row[-4:]}"
     return shortened(error.row, _ROW_WIDTH)
-
-
-def fate(error: RowError, *, dry: bool) -> str:
-    """What becomes of a row, in two words."""
-    if error.kind is Kind.DANGLING_REFERENCE:
-        return "left as is"
-    if error.copied:
-        return "repaired"
-    return "stays behind" if dry else "stayed behind"
-
-
-def fate_in_full(error: RowError, *, dry: bool) -> str:
-    """What becomes of a row, in a sentence."""
-    if error.kind is Kind.DANGLING_REFERENCE:
-        return "Those rows are at the destination, and were left as they were. All that the source has is there too."
-    if not error.copied:
-        return "The row stays behind: nothing of it will be written." if dry else "The row stayed behind, as a whole."
-    verb = "arrives" if dry else "arrived"
-    return f"The row {verb} {_repair(error)}. If it was at the destination before, it was not changed."
-
-
-def _repair(error: RowError) -> str:
-    field = error.field or "the field"
-    if error.kind in _VECTORS and error.table == "knowledge_nodes":
-        return "without an embedding"
-    if error.kind is Kind.BAD_UUID and error.field == "owner_user_id":
-        return "with the user local as its owner"
-    return _REPAIRS.get(error.kind, "with {field} left empty").format(field=field)
-
-
-def remedy(error: RowError) -> str:
-    """How to mend a row, in a sentence or two."""
-    own, refers_to_arrived, _ = EXPLANATIONS[error.kind].remedy.partition("; see malformed_json")
-    if not refers_to_arrived:
-        return own
-    return f"{own}. {ARRIVED}" if error.copied else f"{own}."
 
 
 @dataclass(frozen=True, slots=True)

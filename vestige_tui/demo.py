@@ -18,7 +18,7 @@ from vestige_tui.core.destination.dsn import Dsn
 from vestige_tui.core.destination.embedded import EmbeddedServer
 from vestige_tui.core.model import ModelSignature, PresentedEmbedder, signature_hash
 from vestige_tui.core.plan import CopyPlan
-from vestige_tui.core.report import MigrationReport, Outcome
+from vestige_tui.core.report import MigrationReport
 from vestige_tui.exit_codes import ExitCode, code_of_outcome
 from vestige_tui.interruption import stop_requests
 from vestige_tui.sample import SampleSpec, create_seed_sample
@@ -54,7 +54,7 @@ def run_demo() -> ExitCode:
             sample = make_sample(folder / "vestige.db", errors)
             plan = CopyPlan(sample, server.dsn)
             report = copy(plan, PresentedEmbedder(MODEL), cancel=cancel, console=errors)
-            if report.outcome not in (Outcome.CLEAN, Outcome.ERRORS):
+            if not report.outcome.finished:
                 return code_of_outcome(report.outcome)
             console = standard_output()
             _explain_errors(console, report)
@@ -75,7 +75,7 @@ def open_demo() -> int:
     EmbeddedServer(folder / "postgres").discard()
     sample = make_sample(folder / "vestige.db", standard_error())
     code = open_wizard(sample, EMBEDDED, server_folder=folder / "postgres")
-    return ExitCode.CLEAN if code == ExitCode.ROW_ERRORS else code
+    return ExitCode.CLEAN if code == ExitCode.PROBLEMS else code
 
 
 def make_sample(path: Path, errors: Console) -> Path:

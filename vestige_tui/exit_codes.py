@@ -12,8 +12,8 @@ class ExitCode(IntEnum):
     """How a command ended, as the shell sees it."""
 
     CLEAN = 0
-    ROW_ERRORS = 1
-    """The run finished; some rows have errors, which the report names."""
+    PROBLEMS = 1
+    """The run finished, but rows have errors, or an index or a foreign key is missing; the report names them."""
     USAGE = 2
     REFUSED = 3
     """A check refused: an upgrade is needed, models or schema differ, another copy is running."""
@@ -24,7 +24,8 @@ class ExitCode(IntEnum):
 
 _BY_OUTCOME = {
     Outcome.CLEAN: ExitCode.CLEAN,
-    Outcome.ERRORS: ExitCode.ROW_ERRORS,
+    Outcome.ERRORS: ExitCode.PROBLEMS,
+    Outcome.INCOMPLETE: ExitCode.PROBLEMS,
     Outcome.CANCELLED: ExitCode.CANCELLED,
     Outcome.FAILED: ExitCode.UNUSABLE,
 }

@@ -10,6 +10,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from vestige_tui.core.explain import NOT_OVERWRITTEN, meaning, shortfalls, tense_of, what_is_missing
 from vestige_tui.core.kinds import EXPLANATIONS
 from vestige_tui.core.report import NIL_UUID, MigrationReport, Outcome, RowError
 from vestige_tui.core.tables import BY_NAME, TABLES
@@ -40,6 +41,8 @@ def print_summary(console: Console, report: MigrationReport, saved: Sequence[Pat
     _print_left_behind(console, report)
     if report.errors:
         _print_errors(console, report)
+    if report.incomplete:
+        _print_missing(console, report)
     console.print()
     for path in saved:
         labelled(console, "Report saved", safe(path), width=_LABEL_WIDTH)
@@ -77,6 +80,10 @@ def _outcome(report: MigrationReport) -> Text:
         return Text("clean, no errors", style="bold green")
     if report.outcome is Outcome.ERRORS:
         return Text(f"finished with {count(len(report.errors), 'error')}; {_fate(report)}", style="bold yellow")
+    if report.outcome is Outcome.INCOMPLETE:
+        rows = "all rows will arrive" if report.plan.dry_run else "all rows are there"
+        missing = what_is_missing(report.incomplete, tense_of(dry=report.plan.dry_run))
+        return Text(f"incomplete: {rows}, but {missing}", style="bold yellow")
     if report.outcome is Outcome.CANCELLED:
         return Text("cancelled; what had arrived stays, and another run brings the rest", style="bold yellow")
     reason, *_ = (report.failure or "an unexpected fault").splitlines()
@@ -93,7 +100,8 @@ def _fate(report: MigrationReport) -> str:
         verb = "would be" if dry else "were"
         parts.append(f"{count(repaired, 'row')} {verb} copied without the broken field")
     if failed:
-        parts.append(f"{count(failed, 'row')} {'would stay' if dry else 'stayed'} behind")
+        verb = "would not be" if dry else "were not"
+        parts.append(f"{count(failed, 'row')} {verb} copied")
     return ", ".join(parts) or "every row concerned was there before"
 
 
@@ -139,15 +147,27 @@ def _print_errors(console: Console, report: MigrationReport) -> None:
     if (more := len(report.errors) - ERRORS_SHOWN) > 0:
         console.print(Text(f"+{more:,} more", style="bold"))
     heading(console, "What to do about them")
+    tense = tense_of(dry=report.plan.dry_run)
     for kind, number in Counter(error.kind for error in report.errors).most_common():
-        explanation = EXPLANATIONS[kind]
-        console.print(Text.assemble((f"{kind} ({number:,})", "bold"), f": {explanation.meaning} {explanation.remedy}"))
+        what = f"{meaning(kind, tense)} {EXPLANATIONS[kind].remedy}"
+        console.print(Text.assemble((f"{kind} ({number:,})", "bold"), f": {what}"))
+    if any(error.copied for error in report.errors):
+        console.print(NOT_OVERWRITTEN[tense])
+
+
+def _print_missing(console: Console, report: MigrationReport) -> None:
+    dry = report.plan.dry_run
+    heading(console, "Indexes and foreign keys that will be missing" if dry else "Missing indexes and foreign keys")
+    for shortfall in shortfalls(report.incomplete, tense_of(dry=dry)):
+        console.print(Text.assemble((shortfall.headline, "bold"), f" {shortfall.remedy}"), soft_wrap=True)
+        for name in shortfall.names:
+            console.print(safe(f"  {name}"), soft_wrap=True)
 
 
 def _error_line(error: RowError, *, dry: bool) -> Text:
     table = BY_NAME[error.table].title if error.table in BY_NAME else error.table
     row = "no usable id" if error.row == NIL_UUID else error.row
-    arrives, stays = ("would be copied", "would stay behind") if dry else ("copied", "left behind")
+    arrives, stays = ("would be copied", "would not be copied") if dry else ("copied", "not copied")
     fate = (arrives, "green") if error.copied else (stays, "red")
     named = error.field is None or error.message.startswith(error.field)
     place = row if named else f"{row} {error.field}"

@@ -14,6 +14,7 @@ import psycopg
 from vestige_tui.core.destination.dsn import Dsn
 from vestige_tui.core.errors import BATCHES_STAY, LAST_BATCH_UNKNOWN, NOTHING_CHANGED, DestinationError, Obstacle
 from vestige_tui.core.kinds import Kind
+from vestige_tui.core.missing import Reason
 
 _ROW_CLASSES = ("22", "23", "44", "54", "P0")
 """Data exceptions, violated constraints, WITH CHECK, program limits, and errors that a trigger raises."""
@@ -27,6 +28,14 @@ _KINDS = {
     "23514": Kind.VALUE_NOT_ALLOWED,
     "23502": Kind.MISSING_VALUE,
 }
+
+_INDEX_FAULTS = {
+    "22": Reason.VALUE_TOO_LARGE,
+    "54": Reason.VALUE_TOO_LARGE,
+    "42501": Reason.NOT_OWNER,
+    "53200": Reason.OUT_OF_MEMORY,
+}
+"""Why an index cannot be built, by how its SQLSTATE begins: values that do not fit, rights, memory."""
 
 
 def is_row_fault(error: psycopg.Error) -> bool:
@@ -43,11 +52,10 @@ def may_have_committed(error: psycopg.Error) -> bool:
     return error.sqlstate.startswith(("08", "40", "57P"))
 
 
-def is_index_fault(error: psycopg.Error) -> bool:
-    """Whether rows that are there, missing rights or too little memory keep an index from being built: the rows are
-    none the worse.
-    """
-    return (error.sqlstate or "").startswith(("22", "54", "42501", "53200"))
+def index_fault(error: psycopg.Error) -> Reason | None:
+    """Why an index cannot be built where the rows are none the worse; None for all other errors."""
+    state = error.sqlstate or ""
+    return next((reason for prefix, reason in _INDEX_FAULTS.items() if state.startswith(prefix)), None)
 
 
 def kind_of(error: psycopg.Error) -> Kind:

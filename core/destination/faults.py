@@ -22,7 +22,7 @@ def row_error(table: Table, record: Record, kind: Kind, columns: Sequence[str]) 
     if kind is Kind.MISSING_REFERENCE:
         parents = {reference.columns: reference.table for reference in table.references}
         parent = _PARENTS.get(parents.get(tuple(columns), ""), "row")
-        message = f"{named} refers to a {parent} that is not at the destination"
+        message = f"{named} refers to a {parent} that is neither copied nor at the destination"
     elif kind is Kind.ALREADY_TAKEN:
         message = f"{named} is already taken by another row"
     elif kind is Kind.VALUE_NOT_ALLOWED:

@@ -35,14 +35,14 @@ INDEXES: tuple[Index, ...] = tuple(index for table in TABLES for index in table.
 HNSW = Index(HNSW_NAME, "knowledge_nodes", ("embedding",), "hnsw")
 
 
-def can_index_vectors(destination: Destination) -> bool:
-    """Whether the registered dimension is one that an HNSW index takes."""
-    return _hnsw_expression(destination) is not None
+def takes_dimension(dimension: int, pgvector_version: str) -> bool:
+    """Whether an HNSW index takes vectors of this dimension."""
+    return dimension <= HNSW_MAX_VECTOR or (dimension <= HNSW_MAX_HALFVEC and _has_halfvec(pgvector_version))
 
 
 def missing_indexes(connection: Connection, destination: Destination) -> tuple[Index, ...]:
     """The indexes that are not there yet, HNSW last; one that an interrupted build left invalid counts as missing."""
-    wanted = [*INDEXES, *([HNSW] if can_index_vectors(destination) else [])]
+    wanted = [*INDEXES, *([HNSW] if _hnsw_expression(destination) is not None else [])]
     rows = connection.execute(
         """SELECT i.relname, c.relname, m.amname, CASE WHEN o.opcdefault THEN '' ELSE o.opcname END,
                   x.indpred IS NOT NULL,
@@ -204,15 +204,13 @@ def _definition(destination: Destination, index: Index, *, named: bool) -> sql.C
 def _hnsw_expression(destination: Destination) -> sql.Composable | None:
     """What the HNSW index covers; None where the dimension is unknown or too large for it."""
     dimension, schema = destination.dimension, destination.vector_schema
-    if dimension is None or schema is None:
+    if dimension is None or schema is None or not takes_dimension(dimension, destination.pgvector_version):
         return None
     if dimension <= HNSW_MAX_VECTOR:
         return sql.SQL("embedding {}").format(sql.Identifier(schema, "vector_cosine_ops"))
-    if dimension <= HNSW_MAX_HALFVEC and _has_halfvec(destination.pgvector_version):
-        return sql.SQL("(embedding::{}({})) {}").format(
-            sql.Identifier(schema, "halfvec"), sql.Literal(dimension), sql.Identifier(schema, "halfvec_cosine_ops")
-        )
-    return None
+    return sql.SQL("(embedding::{}({})) {}").format(
+        sql.Identifier(schema, "halfvec"), sql.Literal(dimension), sql.Identifier(schema, "halfvec_cosine_ops")
+    )
 
 
 def _has_halfvec(version: str) -> bool:

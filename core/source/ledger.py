@@ -57,5 +57,5 @@ def drop_repeats(batches: Iterable[Batch], ledger: Ledger, table: Table, key: Se
 
 def _repeat(table: Table, record: Record) -> RowError:
     names = " and ".join(table.key)
-    message = f"{names}: an earlier row of the source has the same key once it is written canonically"
+    message = f"{names}: an earlier row of the source has the same key in its canonical form"
     return RowError(table.name, row_label(record.key), table.key[0], Kind.DUPLICATE_ID, message, copied=False)

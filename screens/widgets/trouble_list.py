@@ -15,9 +15,10 @@ from textual.reactive import reactive
 from textual.scroll_view import ScrollView
 from textual.strip import Strip
 
+from vestige_tui.core.explain import fate
 from vestige_tui.core.report import RowError
 from vestige_tui.core.text import display_safe
-from vestige_tui.screens.trouble import fate, short_row, table_title
+from vestige_tui.screens.trouble import short_row, table_title
 
 _TABLE, _ROW, _FATE, _SIGN = 14, 10, 14, 2
 _LONGEST = 400
@@ -47,10 +48,9 @@ class TroubleList(ScrollView, can_focus=True):
             super().__init__()
             self.error = error
 
-    def __init__(self, *, dry: bool = False, empty: str = "No rows with trouble.", id: str | None = None) -> None:
+    def __init__(self, *, empty: str = "No rows with trouble.", id: str | None = None) -> None:
         super().__init__(id=id)
         self._errors: list[RowError] = []
-        self._dry = dry
         self._empty = empty
 
     @property
@@ -103,7 +103,7 @@ class TroubleList(ScrollView, can_focus=True):
             table_title(error),
             short_row(error),
             error.message[:_LONGEST],
-            fate(error, dry=self._dry),
+            fate(error),
         )
         if not here:
             return self._strip(line, width)

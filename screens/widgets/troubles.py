@@ -54,7 +54,7 @@ class Troubles(Vertical):
             )
             yield Input(placeholder="text…", id="by-text", compact=True)
             yield Label(id="shown")
-        yield TroubleList(dry=self._dry)
+        yield TroubleList()
 
     def on_mount(self) -> None:
         """All rows at first."""

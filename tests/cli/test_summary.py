@@ -78,14 +78,21 @@ def test_the_first_twenty_errors(errors: int, footer: str | None) -> None:
 def test_a_row_without_an_id_and_a_field_that_the_message_does_not_name() -> None:
     made = report(errors=1)
     made.errors = [RowError("scheduling", NIL_UUID, "reps", Kind.REFUSED_BY_SERVER, "no, thanks", False)]
-    assert "Scheduling no usable id reps: no, thanks (left behind)" in shown(made)
+    assert "Scheduling no usable id reps: no, thanks (not copied)" in shown(made)
 
 
 def test_a_dry_run_says_what_would_be() -> None:
     made = report(errors=1, dry_run=True)
     made.estimate = Estimate(4_000.4, 3_400_000)
     text = shown(made)
-    for part in ("nothing was written", "to insert", "would be copied", "1:06:40", "3.4 MB", "1 row would stay behind"):
+    for part in (
+        "nothing was written",
+        "to insert",
+        "would be copied",
+        "1:06:40",
+        "3.4 MB",
+        "1 row would not be copied",
+    ):
         assert part in text
 
 

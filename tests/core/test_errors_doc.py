@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from vestige_tui.core.kinds import EXPLANATIONS, Explanation, Kind
+from vestige_tui.core.explain import Tense, meaning
+from vestige_tui.core.kinds import EXPLANATIONS, Kind
 
 PAGE = next(
     folder / "docs" / "errors.md"
@@ -19,14 +20,14 @@ _ENTRY = re.compile(
 )
 
 
-def entries() -> dict[str, Explanation]:
-    """What the page says, by kind, in its order."""
+def entries() -> dict[str, tuple[str, str, str]]:
+    """Title, meaning and remedy of each kind, in the order of the page."""
     text = PAGE.read_text(encoding="utf-8")
     found = [entry.groupdict() for entry in _ENTRY.finditer(text)]
     assert len(found) == text.count("\n## "), "an entry is not in the form of the others"
     kinds = [entry["kind"] for entry in found]
     assert len(kinds) == len(set(kinds))
-    return {entry["kind"]: Explanation(entry["title"], entry["meaning"], entry["remedy"]) for entry in found}
+    return {entry["kind"]: (entry["title"], entry["meaning"], entry["remedy"]) for entry in found}
 
 
 def test_every_kind_is_explained() -> None:
@@ -39,7 +40,8 @@ def test_the_page_lists_every_kind_and_no_other() -> None:
 
 @pytest.mark.parametrize("kind", Kind)
 def test_the_page_says_what_the_program_says(kind: Kind) -> None:
-    assert entries()[kind.value] == EXPLANATIONS[kind]
+    explanation = EXPLANATIONS[kind]
+    assert entries()[kind.value] == (explanation.title, meaning(kind, Tense.ANY), explanation.remedy)
 
 
 @pytest.mark.parametrize("kind", Kind)

@@ -15,13 +15,9 @@ from vestige_tui.core.report import NIL_UUID, RowError
 from vestige_tui.screens.export import export_rows
 from vestige_tui.screens.export_dialog import free_name
 from vestige_tui.screens.trouble import (
-    ARRIVED,
     Filter,
     failed_rows,
-    fate,
-    fate_in_full,
     grouped,
-    remedy,
     short_row,
     troubled_rows,
 )
@@ -55,8 +51,6 @@ def test_a_row_has_a_short_name(row: str, shown: str) -> None:
 def test_one_error_for_many_rows_names_none() -> None:
     error = RowError("scheduling", NIL_UUID, "memory_id", Kind.DANGLING_REFERENCE, "3 rows refer", copied=True)
     assert short_row(error) == "(several)"
-    assert fate(error, dry=False) == "left as is"
-    assert "left as they were" in fate_in_full(error, dry=False)
     assert failed_rows([error]) == {}
 
 
@@ -80,31 +74,6 @@ def test_only_named_rows_that_stayed_behind_are_tried_again() -> None:
         "knowledge_nodes": frozenset({"note-7"}),
         "edges": frozenset({EDGE.row}),
     }
-
-
-def test_fates_are_told_for_a_copy_and_for_a_preview() -> None:
-    assert [fate(error, dry=dry) for error in (JSON, BAD_ID) for dry in (True, False)] == [
-        "repaired",
-        "repaired",
-        "stays behind",
-        "stayed behind",
-    ]
-    assert fate_in_full(JSON, dry=False).startswith("The row arrived with metadata left empty.")
-    assert fate_in_full(BAD_ID, dry=True).startswith("The row stays behind")
-
-
-@pytest.mark.parametrize("kind", Kind)
-@pytest.mark.parametrize("copied", [True, False])
-def test_every_kind_has_words_that_end_like_sentences(kind: Kind, copied: bool) -> None:
-    error = replace(JSON, kind=kind, copied=copied)
-    for text in (fate_in_full(error, dry=False), fate_in_full(error, dry=True), remedy(error)):
-        assert text.endswith(".")
-        assert "malformed_json" not in text, "other kinds are not known by their names here"
-
-
-def test_rows_that_arrived_are_not_overwritten() -> None:
-    assert ARRIVED in remedy(JSON)
-    assert ARRIVED not in remedy(BAD_ID)
 
 
 @pytest.mark.parametrize(

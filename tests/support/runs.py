@@ -66,13 +66,14 @@ def assert_adds_up(report: MigrationReport) -> None:
     for name, table in report.tables.items():
         assert table.read == table.inserted + table.already_present + table.failed, (name, table)
         assert 0 <= table.repaired <= table.inserted, (name, table)
-        if report.outcome in (Outcome.CLEAN, Outcome.ERRORS):
+        if report.outcome.finished:
             assert table.read == table.source, (name, table)
         lost = [error for error in report.errors if error.table == name and not error.copied]
         assert table.failed == len(lost), (name, table, lost)
         assert getattr(report, COUNTER_OF[name]) == table.inserted + table.already_present, (name, table)
-    if report.outcome in (Outcome.CLEAN, Outcome.ERRORS):
+    if report.outcome.finished:
         assert (report.outcome is Outcome.ERRORS) == bool(report.errors)
+        assert (report.outcome is Outcome.CLEAN) == (not report.errors and not report.incomplete)
 
 
 def assert_equal_everywhere(source: Path, database: Database, schema: str = "public") -> None:

@@ -125,9 +125,9 @@ def errors() -> list[RowError]:
         *(RowError(memories, _id(n), *words, copied=True) for n, words in enumerate(repaired, start=1)),
         RowError(memories, _id(7), "content", Kind.EMPTY_CONTENT, "content is empty", copied=False),
         RowError("scheduling", _id(7), "memory_id", Kind.MISSING_REFERENCE,
-                 "memory_id refers to a memory that is not at the destination", copied=False),
+                 "memory_id refers to a memory that is neither copied nor at the destination", copied=False),
         RowError("edges", f"{_id(7)}→{_id(8)}", "source_id", Kind.MISSING_REFERENCE,
-                 "source_id refers to a memory that is not at the destination", copied=False),
+                 "source_id refers to a memory that is neither copied nor at the destination", copied=False),
     ]  # fmt: skip
 
 

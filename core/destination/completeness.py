@@ -1,0 +1,110 @@
+"""Whether all indexes and foreign keys are at a destination, and valid there: the server's catalogs decide."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+
+from vestige_tui.core.destination.catalog import Destination
+from vestige_tui.core.destination.connect import Connection
+from vestige_tui.core.destination.indexes import missing_indexes
+from vestige_tui.core.missing import MissingPart, PartKind, Reason
+from vestige_tui.core.tables import BY_NAME, Reference
+
+Reasons = Mapping[str, Reason]
+"""By the name of an index or constraint, why a run could not add it."""
+
+
+@dataclass(frozen=True, slots=True)
+class _ForeignKey:
+    """A foreign key as the catalog has it."""
+
+    name: str
+    columns: tuple[str, ...]
+    table: str
+    valid: bool
+    enforced: bool
+
+
+def missing_after(connection: Connection, destination: Destination, reasons: Reasons) -> tuple[MissingPart, ...]:
+    """What is missing at the end of a copy; ``reasons`` is what the copy found out. Raises ``psycopg.Error``."""
+    indexes = [
+        MissingPart(PartKind.INDEX, index.name, index.table, reasons.get(index.name, Reason.REMOVED))
+        for index in missing_indexes(connection, destination)
+    ]
+    return (*indexes, *(_with_reason(part, reasons) for part in _missing_foreign_keys(connection, destination)))
+
+
+def missing_beforehand(connection: Connection, destination: Destination) -> tuple[MissingPart, ...]:
+    """What a copy into this destination could not add, as far as the catalogs tell. Raises ``psycopg.Error``.
+
+    A copy makes the tables that are absent with all that belongs to them.
+    """
+    owned, may_create = _owned_tables(connection, destination)
+    indexes = [
+        MissingPart(PartKind.INDEX, index.name, index.table, Reason.NOT_OWNER)
+        for index in missing_indexes(connection, destination)
+        if index.table in destination.tables and not (may_create and index.table in owned)
+    ]
+    foreign_keys = [
+        part
+        for part in _missing_foreign_keys(connection, destination)
+        if part.table not in owned or part.name not in destination.tables[part.table].pending
+    ]
+    reasons = {
+        name: Reason.NOT_OWNER
+        for table, found in destination.tables.items()
+        if table not in owned
+        for name in found.pending
+    }
+    return (*indexes, *(_with_reason(part, reasons) for part in foreign_keys))
+
+
+def _with_reason(part: MissingPart, reasons: Reasons) -> MissingPart:
+    return MissingPart(part.kind, part.name, part.table, reasons.get(part.name, part.reason))
+
+
+def _missing_foreign_keys(connection: Connection, destination: Destination) -> Iterator[MissingPart]:
+    """The foreign keys that are absent or not valid. One is recognised by its columns, not by its name."""
+    found = _foreign_keys(connection, destination.schema)
+    for table in destination.tables:
+        for reference in BY_NAME[table].references:
+            alike = [one for one in found.get(table, ()) if _is_over(one, reference)]
+            if not alike:
+                yield MissingPart(PartKind.FOREIGN_KEY, reference.constraint(table), table, Reason.ABSENT)
+            elif not any(one.valid for one in alike):
+                reason = Reason.NOT_VALID if alike[0].enforced else Reason.NOT_ENFORCED
+                yield MissingPart(PartKind.FOREIGN_KEY, alike[0].name, table, reason)
+
+
+def _is_over(found: _ForeignKey, reference: Reference) -> bool:
+    return (found.columns, found.table) == (reference.columns, reference.table)
+
+
+def _foreign_keys(connection: Connection, schema: str) -> dict[str, list[_ForeignKey]]:
+    """By table; one that is NOT ENFORCED, as PostgreSQL 18 and newer have them, is not valid either."""
+    rows = connection.execute(
+        """SELECT t.relname::text, c.conname::text, p.relname::text, c.convalidated,
+                  coalesce((to_jsonb(c) ->> 'conenforced')::boolean, true),
+                  ARRAY(SELECT a.attname::text FROM unnest(c.conkey) WITH ORDINALITY k(attnum, position)
+                        JOIN pg_attribute a ON a.attrelid = t.oid AND a.attnum = k.attnum ORDER BY k.position)
+           FROM pg_constraint c JOIN pg_class t ON t.oid = c.conrelid JOIN pg_class p ON p.oid = c.confrelid
+           JOIN pg_namespace n ON n.oid = t.relnamespace
+           WHERE c.contype = 'f' AND n.nspname = %s AND p.relnamespace = n.oid ORDER BY 1, 2""",
+        (schema,),
+    ).fetchall()
+    found: dict[str, list[_ForeignKey]] = {}
+    for table, name, parent, valid, enforced, columns in rows:
+        found.setdefault(table, []).append(_ForeignKey(name, tuple(columns), parent, valid, enforced))
+    return found
+
+
+def _owned_tables(connection: Connection, destination: Destination) -> tuple[frozenset[str], bool]:
+    """The tables whose owner's rights the role has, and whether it may create an index in their schema."""
+    rows = connection.execute(
+        """SELECT c.relname::text, has_schema_privilege(n.oid, 'CREATE')
+           FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
+           WHERE n.nspname = %s AND c.relname = ANY (%s) AND pg_has_role(c.relowner, 'USAGE')""",
+        (destination.schema, list(destination.tables)),
+    ).fetchall()
+    return frozenset(name for name, _ in rows), all(may for _, may in rows)

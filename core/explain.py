@@ -1,0 +1,210 @@
+"""What an operator reads about a problem, from data, in the tense that fits: of any run, of a dry run, of a copy."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Hashable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from enum import Enum
+from typing import TypeVar
+
+from vestige_tui.core.kinds import EMBEDDING_KINDS, EXPLANATIONS, OF_MANY, Kind
+from vestige_tui.core.missing import MissingPart, PartKind, Reason
+from vestige_tui.core.report import RowError
+from vestige_tui.core.tables import BY_NAME, Reference
+
+_K = TypeVar("_K", bound=Hashable)
+
+
+class Tense(Enum):
+    """Which run a sentence is about."""
+
+    ANY = "any"
+    """None in particular, as in the documentation."""
+
+    FORETOLD = "foretold"
+    DONE = "done"
+
+
+def tense_of(*, dry: bool) -> Tense:
+    """The tense for the report of a dry run, or of a copy."""
+    return Tense.FORETOLD if dry else Tense.DONE
+
+
+# Rows with a problem
+
+NOT_OVERWRITTEN = {
+    Tense.ANY: "A row that has arrived is not overwritten: delete it at the destination before the next copy.",
+    Tense.FORETOLD: "Do it before the copy: a row that has arrived is not overwritten.",
+    Tense.DONE: "A row that has arrived is not overwritten: delete it at the destination before the next copy.",
+}
+
+_ARRIVES = {Tense.ANY: ("arrives", "arrive"), Tense.FORETOLD: ("will arrive",) * 2, Tense.DONE: ("arrived",) * 2}
+
+_OTHER_ARRIVALS = {
+    Kind.BAD_UUID: "with {field} empty",
+    Kind.VALUE_NOT_ALLOWED: "with the default in {field}",
+}
+"""How a row arrives with a problem of a kind that mostly keeps rows from being copied."""
+
+_LOCAL_OWNER = "with the user local as its owner"
+
+
+_MENDED_ELSEWHERE = EMBEDDING_KINDS | OF_MANY | {Kind.TOO_LARGE}
+"""Kinds that nothing changed in the source mends."""
+
+
+def meaning(kind: Kind, tense: Tense) -> str:
+    """What is wrong with rows of a kind, and how they arrive all the same."""
+    explanation = EXPLANATIONS[kind]
+    if not explanation.arrival:
+        return explanation.meaning
+    return f"{explanation.meaning.removesuffix('.')}; {_arriving(kind, explanation.arrival, None, tense)}."
+
+
+def _arriving(kind: Kind, arrival: str, field: str | None, tense: Tense) -> str:
+    several = kind in OF_MANY
+    subject = "the rows" if several else "the row"
+    return f"{subject} {_ARRIVES[tense][several]} {arrival.format(field=field or 'the field')}"
+
+
+def fate(error: RowError) -> str:
+    """What becomes of a row, in two words that fit before and after a copy."""
+    if error.kind is Kind.DANGLING_REFERENCE:
+        return "left as is"
+    return "repaired" if error.copied else "not copied"
+
+
+def fate_in_full(error: RowError, tense: Tense) -> str:
+    """What becomes of a row, in a sentence or two."""
+    if error.kind is Kind.DANGLING_REFERENCE:
+        return "Those rows are at the destination, and no copy changes them. All that the source has is there too."
+    if not error.copied:
+        return _NOT_COPIED[tense]
+    text = _arriving(error.kind, _arrival(error), error.field, tense)
+    return f"{text[0].upper()}{text[1:]}. {_UNCHANGED[tense]}"
+
+
+_NOT_COPIED = {
+    Tense.ANY: "The row is not copied.",
+    Tense.FORETOLD: "The row will not be copied: nothing of it will be written.",
+    Tense.DONE: "The row was not copied: nothing of it was written.",
+}
+_UNCHANGED = {
+    Tense.ANY: "If it is at the destination already, it is not changed.",
+    Tense.FORETOLD: "If it is at the destination already, it will not be changed.",
+    Tense.DONE: "If it was at the destination before, it was not changed.",
+}
+
+
+def _arrival(error: RowError) -> str:
+    if error.kind is Kind.BAD_UUID and error.field == "owner_user_id":
+        return _LOCAL_OWNER
+    if error.kind in EMBEDDING_KINDS and error.table != "knowledge_nodes":
+        return "without its vector"
+    return EXPLANATIONS[error.kind].arrival or _OTHER_ARRIVALS.get(error.kind, "with {field} empty")
+
+
+def remedy(error: RowError, tense: Tense) -> str:
+    """How to mend a row, in a sentence or two."""
+    own = EXPLANATIONS[error.kind].remedy
+    mended_in_source = error.copied and error.kind not in _MENDED_ELSEWHERE
+    return f"{own} {NOT_OVERWRITTEN[tense]}" if mended_in_source else own
+
+
+# Indexes and foreign keys that are missing
+
+
+@dataclass(frozen=True, slots=True)
+class Shortfall:
+    """Parts that are missing for one reason: a headline, their names, and what to do about them."""
+
+    headline: str
+    names: tuple[str, ...]
+    remedy: str
+
+
+def shortfalls(parts: Iterable[MissingPart], tense: Tense) -> Iterator[Shortfall]:
+    """What is missing, by kind and reason, in words."""
+    for (kind, reason), alike in _grouped(parts, lambda part: (part.kind, part.reason)):
+        cause, what_to_do = _MISSING[reason]
+        statements = " ".join(filter(None, map(_statement, alike)))
+        yield Shortfall(
+            f"{_state(alike, kind, tense)}: {cause}.",
+            tuple(f"{part.name} of {part.table}" for part in alike),
+            f"{what_to_do}{statements}",
+        )
+
+
+def what_is_missing(parts: Iterable[MissingPart], tense: Tense) -> str:
+    """How many of each kind: ``2 indexes are missing and 1 foreign key is not enforced``."""
+    by_kind = _grouped(parts, lambda part: part.kind)
+    return " and ".join(_state(alike, kind, tense) for kind, alike in by_kind)
+
+
+def _grouped(parts: Iterable[MissingPart], by: Callable[[MissingPart], _K]) -> Iterable[tuple[_K, list[MissingPart]]]:
+    groups: dict[_K, list[MissingPart]] = {}
+    for part in parts:
+        groups.setdefault(by(part), []).append(part)
+    return groups.items()
+
+
+def _state(alike: Sequence[MissingPart], kind: PartKind, tense: Tense) -> str:
+    singular, plural, state = _STATES[kind]
+    one = len(alike) == 1
+    verb = {Tense.FORETOLD: "will"}.get(tense, "is" if one else "are")
+    return f"{len(alike):,} {singular if one else plural} {verb} {state[tense is Tense.FORETOLD]}"
+
+
+def _statement(part: MissingPart) -> str:
+    """The SQL with which the owner of a table adds a foreign key, or has it checked."""
+    alter = f"ALTER TABLE {part.table}"
+    match part.reason:
+        case Reason.ABSENT:
+            found = (one for one in BY_NAME[part.table].references if one.constraint(part.table) == part.name)
+            return " ".join(f"{alter} ADD FOREIGN KEY {_definition(reference)};" for reference in found)
+        case Reason.NOT_VALID:
+            return f'{alter} VALIDATE CONSTRAINT "{part.name}";'
+        case Reason.NOT_ENFORCED:
+            return f'{alter} ALTER CONSTRAINT "{part.name}" ENFORCED;'
+        case _:
+            return ""
+
+
+def _definition(reference: Reference) -> str:
+    cascade = " ON DELETE CASCADE" if reference.cascade else ""
+    return f"({', '.join(reference.columns)}) REFERENCES {reference.table}{cascade}"
+
+
+_STATES = {
+    PartKind.INDEX: ("index", "indexes", ("missing", "be missing")),
+    PartKind.FOREIGN_KEY: ("foreign key", "foreign keys", ("not enforced", "not be enforced")),
+}
+_AGAIN = "run the copy again: it adds what is missing, and copies no row twice."
+_FIND = "SELECT pid, usename, state, xact_start FROM pg_stat_activity WHERE xact_start IS NOT NULL"
+_MISSING = {
+    Reason.NOT_OWNER: ("only the owner of the tables can change that", f"Connect as their owner, and {_AGAIN}"),
+    Reason.TABLES_IN_USE: (
+        "another session keeps the tables locked",
+        f"End its transaction (to find it: {_FIND}), and {_AGAIN}",
+    ),
+    Reason.VALUE_TOO_LARGE: (
+        "a value in the table is too large for an index",
+        f"Shorten the longest values at the destination, and {_AGAIN}",
+    ),
+    Reason.OUT_OF_MEMORY: (
+        "the server has too little memory to build it",
+        f"Give the server more memory, and {_AGAIN}",
+    ),
+    Reason.ROWS_IN_THE_WAY: (
+        "rows at the destination refer to rows that were deleted there",
+        f"Delete those rows, or bring back what they refer to, and {_AGAIN}",
+    ),
+    Reason.REMOVED: ("another session removed it during the copy", f"Find out why, and {_AGAIN}"),
+    Reason.ABSENT: (
+        "the tables were there before without it, and a copy adds none to such tables",
+        "Let their owner run: ",
+    ),
+    Reason.NOT_VALID: ("it was added as NOT VALID, and not by a copy", "Let the owner of the tables run: "),
+    Reason.NOT_ENFORCED: ("it was set to NOT ENFORCED, and not by a copy", "Let the owner of the tables run: "),
+}
+"""Why it is so, and what to do; the last three end in SQL."""
