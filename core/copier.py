@@ -37,9 +37,11 @@ from vestige_tui.core.errors import (
     Cancelled,
     MigrationError,
     RefusedError,
+    StaleSourceError,
     UpgradeNeededError,
 )
 from vestige_tui.core.events import Phase, Watcher
+from vestige_tui.core.explain import STALE_MEANS, stale_source
 from vestige_tui.core.loading import links, load
 from vestige_tui.core.model import Embedder, ModelSignature
 from vestige_tui.core.plan import CopyPlan
@@ -111,8 +113,9 @@ def _log_start(plan: CopyPlan) -> None:
     log.info("migrate: starting sqlite -> postgres copy")
     log.info("migrate: source: %s?mode=ro", plan.sqlite_path.absolute().as_uri())
     log.info("migrate: destination: %s", plan.postgres_url.masked)
-    for name in ("batch_size", "max_connections", "allow_source_upgrade", "upgrade_copy", "dry_run"):
+    for name in ("batch_size", "max_connections", "allow_source_upgrade", "upgrade_copy", "allow_stale_source"):
         log.info("migrate: %s: %s", name, getattr(plan, name))
+    log.info("migrate: dry_run: %s", plan.dry_run)
 
 
 def _log_end(report: MigrationReport) -> None:
@@ -207,6 +210,7 @@ class _Run:
         path = self.plan.sqlite_path
         with open_source(path) as reading:
             source = self._look_at_source(reading)
+            self._check_stale(source)
             if source.has_v15:
                 check_presented(source, self.presented)
                 yield reading, source
@@ -215,6 +219,15 @@ class _Run:
             source = self._look_at_source(reading)
             check_presented(source, self.presented)
             yield reading, source
+
+    def _check_stale(self, source: SourceDescription) -> None:
+        """Refuse a file that Vestige 4 has moved on from; where that is permitted, say so."""
+        if source.stale is None:
+            return
+        said = stale_source(source.stale, source.modified)
+        if not self.plan.allow_stale_source:
+            raise StaleSourceError(f"{source.path} is stale. {said} {STALE_MEANS}", source.stale)
+        self.account.notice(f"The source is stale, and copying it is allowed. {said}")
 
     @contextmanager
     def _upgraded(self, source: SourceDescription) -> Iterator[Path]:
@@ -261,7 +274,7 @@ class _Run:
         """Describe it, for the report too."""
         source = describe_open(reading, self.plan.sqlite_path)
         report = self.account.report
-        report.source = SourceReport(str(source.path), source.layout.value, source.version, source.model)
+        report.source = SourceReport(str(source.path), source.layout.value, source.version, source.model, source.stale)
         report.left_behind = source.left_behind
         report.tables = {table.name: TableReport(source.rows.get(table.name, 0)) for table in TABLES}
         return source

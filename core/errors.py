@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from vestige_tui.core.model import ModelSignature
     from vestige_tui.core.report import MigrationReport
+    from vestige_tui.core.source.stale import Staleness
 
 NOTHING_CHANGED = "Nothing has been changed, neither in the source nor in the destination."
 SOURCE_UNCHANGED = "The source is unchanged."
@@ -97,6 +98,14 @@ class RefusedError(MigrationError):
 
 class UpgradeNeededError(RefusedError):
     """The source lacks the V15 columns or tables, and no flag permits adding them."""
+
+
+class StaleSourceError(RefusedError):
+    """Vestige 4 has moved on from the source, and nothing permits copying what it left. ``stale``: how that shows."""
+
+    def __init__(self, what: str, stale: Staleness) -> None:
+        super().__init__(what, remedy="To copy what the file holds all the same, run again with --allow-stale-source.")
+        self.stale = stale
 
 
 class SchemaMismatchError(RefusedError):

@@ -5,12 +5,17 @@ from __future__ import annotations
 from collections.abc import Callable, Hashable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from enum import Enum
-from typing import TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 from vestige_tui.core.kinds import EMBEDDING_KINDS, EXPLANATIONS, OF_MANY, Kind
 from vestige_tui.core.missing import MissingPart, PartKind, Reason
-from vestige_tui.core.report import RowError
 from vestige_tui.core.tables import BY_NAME, Reference
+
+if TYPE_CHECKING:  # the first step of the wizard needs these words, and none of libpq
+    from datetime import datetime
+
+    from vestige_tui.core.report import RowError
+    from vestige_tui.core.source.stale import Staleness
 
 _K = TypeVar("_K", bound=Hashable)
 
@@ -208,3 +213,24 @@ _MISSING = {
     Reason.NOT_ENFORCED: ("it was set to NOT ENFORCED, and not by a copy", "Let the owner of the tables run: "),
 }
 """Why it is so, and what to do; the last three end in SQL."""
+
+
+# Stale sources
+
+STALE_MEANS = (
+    "Vestige 4 writes new memories to its log alone, which is encrypted and cannot be read here. A copy of this file "
+    "brings what the file held on that day, and nothing newer."
+)
+
+
+def stale_source(stale: Staleness, modified: datetime) -> str:
+    """That Vestige 4 has moved on from a file, how that shows, and since when."""
+    went_on = f", its log on {_day(stale.written)}" if stale.written is not None else ""
+    return (
+        f"Vestige 4 has moved on from this file, as what lies beside it shows ({', '.join(stale.signs)}): "
+        f"the file last changed on {_day(modified)}{went_on}."
+    )
+
+
+def _day(moment: datetime) -> str:
+    return f"{moment:%Y-%m-%d %H:%M} UTC"

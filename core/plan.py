@@ -17,7 +17,8 @@ class CopyPlan:
 
     ``batch_size`` is in rows per PostgreSQL transaction; ``max_connections`` bounds the connections opened at the
     destination; ``dry_run`` reads and checks everything and writes nothing. ``allow_source_upgrade`` permits adding
-    the V15 parts to the source itself, ``upgrade_copy`` to a private copy of it.
+    the V15 parts to the source itself, ``upgrade_copy`` to a private copy of it. ``allow_stale_source`` permits copying
+    a file that Vestige 4 has moved on from.
     """
 
     sqlite_path: Path
@@ -27,6 +28,7 @@ class CopyPlan:
     allow_source_upgrade: bool = False
     upgrade_copy: bool = False
     dry_run: bool = False
+    allow_stale_source: bool = False
 
     def __post_init__(self) -> None:
         if self.batch_size < 1 or self.max_connections < 1:

@@ -12,6 +12,7 @@ from vestige_tui.core.kinds import Kind
 from vestige_tui.core.missing import MissingPart
 from vestige_tui.core.model import ModelSignature
 from vestige_tui.core.plan import CopyPlan
+from vestige_tui.core.source.stale import Staleness, stale_as_dict
 
 FORMAT = "vestige-tui/report/1"
 NIL_UUID = "00000000-0000-0000-0000-000000000000"
@@ -85,12 +86,13 @@ class TableReport:
 
 @dataclass(slots=True)
 class SourceReport:
-    """What the source was: ``layout`` is seed or published."""
+    """What the source was: ``layout`` is seed or published; ``stale`` tells that Vestige 4 had moved on from it."""
 
     path: str
     layout: str = ""
     version: int | None = None
     model: ModelSignature | None = None
+    stale: Staleness | None = None
 
 
 @dataclass(slots=True)
@@ -168,13 +170,14 @@ class MigrationReport:
             "format": FORMAT,
             "dry_run": self.plan.dry_run,
             "outcome": self.outcome.value,
-            "source": asdict(self.source),
+            "source": asdict(self.source) | {"stale": stale_as_dict(self.source.stale)},
             "destination": asdict(self.destination),
             "plan": {
                 "batch_size": self.plan.batch_size,
                 "max_connections": self.plan.max_connections,
                 "allow_source_upgrade": self.plan.allow_source_upgrade,
                 "upgrade_copy": self.plan.upgrade_copy,
+                "allow_stale_source": self.plan.allow_stale_source,
             },
             **self.counters(),
             "tables": {

@@ -73,6 +73,8 @@ def _accounted(memories: TableReport) -> str:
 
 def _rest(report: MigrationReport, memories: TableReport) -> list[str]:
     sentences = []
+    if report.source.stale is not None:
+        sentences.append("The source is stale: what Vestige 4 has written since is not in it.")
     repaired = sum(table.repaired for table in report.tables.values())
     others = sum(table.failed for table in report.tables.values()) - memories.failed
     if repaired:

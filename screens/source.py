@@ -16,6 +16,7 @@ from textual.timer import Timer
 from textual.widgets import Button, Input, Label, OptionList, Static
 
 from vestige_tui.core.errors import MigrationError, SourceError
+from vestige_tui.core.explain import STALE_MEANS, stale_source
 from vestige_tui.core.source.describe import SourceDescription, describe
 from vestige_tui.core.source.glance import Usage, glance, usage
 from vestige_tui.core.source.locate import candidates, locate
@@ -24,6 +25,7 @@ from vestige_tui.screens.base import StepScreen
 from vestige_tui.screens.browse import BrowseDialog
 from vestige_tui.screens.machine import Machine
 from vestige_tui.screens.source_facts import facts_of, rows_of
+from vestige_tui.screens.stale_dialog import StaleDialog
 from vestige_tui.screens.state import WizardState
 from vestige_tui.screens.steps import Step
 from vestige_tui.screens.widgets.cards import Card, Cards
@@ -53,13 +55,17 @@ class SourceScreen(StepScreen):
     STEP = Step.SOURCE
     HELP = """
 Choose the Vestige database whose memories are to be moved. It is only read: nothing in this step, or in any other but
-an upgrade that you confirm, changes the file. Vestige may go on running meanwhile.
+an upgrade that you confirm, changes the file. Vestige may go on running meanwhile: in WAL mode, which it uses, it can
+even write. A file in rollback-journal mode cannot be written to while a copy reads it.
 
 The list shows databases in the places where Vestige keeps them, and those you used before. Move with the arrow keys;
 what is in the file appears below. Any other file: type its path (the right arrow takes the completion), or press F2
 to look for it.
 
 Published layout and layout of the specification are the two forms in which Vestige keeps its tables. Both can be moved.
+
+A stale file is one that Vestige 4 has moved on from: its newer memories are in a log that cannot be read here. The
+wizard asks before it goes on with such a file.
 
 Before V15: the file lacks four columns and three tables that PostgreSQL needs; a later step adds them, to a private
 copy if you like.
@@ -106,10 +112,21 @@ copy if you like.
         return self.state.source is not None
 
     def primary(self) -> None:
-        """Go on, and offer this database the next time."""
-        if self.state.source is not None:
-            self.machine.recent.remember_source(self.state.source.path)
+        """Go on, and offer this database the next time; a stale one needs a yes of its own."""
+        source = self.state.source
+        if source is None:
+            return
+        if self.state.source_settled:
+            self.machine.recent.remember_source(source.path)
             self.advance(self.state)
+        else:
+            self.app.push_screen(StaleDialog(source), self._answered)
+
+    def _answered(self, really: bool | None) -> None:
+        """Take the answer to whether a stale database is to be copied all the same."""
+        if really and self.state.source is not None:
+            self.keep(self.state.with_stale_allowed())
+            self.primary()
 
     def compose_body(self) -> ComposeResult:
         """The list, the field, and what the file is."""
@@ -267,6 +284,9 @@ copy if you like.
 
     def _show(self, found: Inspection) -> None:
         self.query_one(Notice).clear()
+        if found.description.stale is not None:
+            said = stale_source(found.description.stale, found.description.modified)
+            self.query_one(Notice).say(Tone.WARNING, "This file is stale.", said, STALE_MEANS)
         self.query_one("#facts", KeyValues).show(facts_of(found.description, found.usage, self.machine.now()))
         self.query_one("#rows", Static).update(rows_of(found.description))
         if found.description != self.state.source:

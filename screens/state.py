@@ -83,9 +83,10 @@ class WizardState:
     """The operator's answers so far and what was found out from them; None where there is nothing yet.
 
     ``presented`` is the embedder that a flag or the environment names. ``backup`` is where an upgrade in place put
-    its backup. ``preview`` is the report of the dry run, ``report`` that of the copy; ``preview_failure`` and
-    ``failure`` say what ended them, where something did. ``only`` are the rows that the copy is restricted to, where
-    failed ones are tried again. ``saved`` is the file that keeps the report, ``unsaved`` why there is none.
+    its backup. ``stale_allowed``: the operator wants a source copied that Vestige 4 has moved on from. ``preview`` is
+    the report of the dry run, ``report`` that of the copy; ``preview_failure`` and ``failure`` say what ended them,
+    where something did. ``only`` are the rows that the copy is restricted to, where failed ones are tried again.
+    ``saved`` is the file that keeps the report, ``unsaved`` why there is none.
     """
 
     prefill: Prefill = Prefill()
@@ -94,6 +95,7 @@ class WizardState:
     target: Target | None = None
     upgrade: UpgradeChoice = UpgradeChoice.NONE
     backup: Path | None = None
+    stale_allowed: bool = False
     model_answer: ModelAgreement | None = None
     preview: MigrationReport | None = None
     preview_failure: MigrationError | None = None
@@ -105,7 +107,11 @@ class WizardState:
 
     def with_source(self, source: SourceDescription | None) -> WizardState:
         """Another source, or the same one looked at again: all that was known of the move is dropped."""
-        return replace(self.without_upgrade(), source=source)
+        return replace(self.without_upgrade(), source=source, stale_allowed=False)
+
+    def with_stale_allowed(self) -> WizardState:
+        """The operator wants a stale source copied all the same."""
+        return replace(self, stale_allowed=True)
 
     def with_target(self, target: Target | None) -> WizardState:
         """Another destination, or the same one tested again: the model and all that follows is asked anew."""
@@ -159,6 +165,11 @@ class WizardState:
         )
 
     @property
+    def source_settled(self) -> bool:
+        """Whether a source was chosen, and the operator said yes to one that is stale."""
+        return self.source is not None and (self.source.stale is None or self.stale_allowed)
+
+    @property
     def upgrade_needed(self) -> bool:
         """Whether the source lacks parts that a copy needs."""
         return self.source is not None and not self.source.has_v15
@@ -204,6 +215,7 @@ class WizardState:
             self.target.dsn,
             upgrade_copy=self.upgrade is UpgradeChoice.PRIVATE_COPY,
             dry_run=dry_run,
+            allow_stale_source=self.stale_allowed,
         )
 
 

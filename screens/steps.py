@@ -89,7 +89,7 @@ def settled(step: Step, state: WizardState) -> bool:
     """Whether a step has what the ones after it need."""
     match step:
         case Step.SOURCE:
-            return state.source is not None
+            return state.source_settled
         case Step.DESTINATION:
             return state.target is not None
         case Step.UPGRADE:

@@ -27,8 +27,9 @@ def cli(context: click.Context, sqlite_path: Path | None, postgres_url: str | No
     Without a command: the wizard, which leads through the move step by step.
 
     \b
-    Exit codes: 0 clean, 1 finished but some rows have errors, 2 wrong usage,
-    3 refused by a check, 4 source or destination unusable, 130 cancelled.
+    Exit codes: 0 clean, 1 finished but rows have errors, or an index or a foreign
+    key is missing, 2 wrong usage, 3 refused by a check, 4 source or destination
+    unusable, 130 cancelled.
     """
     if context.invoked_subcommand is not None:
         if sqlite_path is not None or postgres_url is not None:
@@ -117,6 +118,11 @@ def migrate() -> None:
     "--allow-source-upgrade", is_flag=True, help="Permit adding the V15 columns and tables to the source itself."
 )
 @click.option("--upgrade-copy", is_flag=True, help="Add them to a private copy, and leave the source untouched.")
+@click.option(
+    "--allow-stale-source",
+    is_flag=True,
+    help="Permit copying a file that Vestige 4 has moved on from; memories since then are not in it.",
+)
 @click.option("--dry-run", is_flag=True, help="Read and check everything, print the report, write nothing.")
 @click.option(
     "--embedder",
@@ -137,6 +143,7 @@ def migrate_copy(
     max_connections: int,
     allow_source_upgrade: bool,
     upgrade_copy: bool,
+    allow_stale_source: bool,
     dry_run: bool,
     embedder: str | None,
     report_file: Path | None,
@@ -168,7 +175,16 @@ def migrate_copy(
         stop_requests(lambda text: console.print(safe(text, "bold yellow"))) as cancel,
         destination(postgres_url) as dsn,
     ):
-        plan = CopyPlan(sqlite_path, dsn, batch_size, max_connections, allow_source_upgrade, upgrade_copy, dry_run)
+        plan = CopyPlan(
+            sqlite_path,
+            dsn,
+            batch_size,
+            max_connections,
+            allow_source_upgrade=allow_source_upgrade,
+            upgrade_copy=upgrade_copy,
+            dry_run=dry_run,
+            allow_stale_source=allow_stale_source,
+        )
         report = copy(plan, presented, cancel=cancel, console=console, report_file=report_file, quiet=quiet)
         return code_of_outcome(report.outcome)
 

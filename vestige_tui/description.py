@@ -9,7 +9,9 @@ from dataclasses import asdict
 from rich.console import Console
 from rich.text import Text
 
+from vestige_tui.core.explain import STALE_MEANS, stale_source
 from vestige_tui.core.source.describe import SourceDescription, VectorGroup
+from vestige_tui.core.source.stale import stale_as_dict
 from vestige_tui.core.tables import TABLES
 from vestige_tui.terminal import count, heading, labelled, safe, size
 
@@ -24,6 +26,8 @@ def print_description(console: Console, source: SourceDescription) -> None:
     labelled(console, "File", safe(source.path), width=_WIDTH)
     modified = source.modified.strftime("%Y-%m-%d %H:%M:%S UTC")
     labelled(console, "Size", f"{size(source.size)}, last written {modified}", width=_WIDTH)
+    if source.stale is not None:
+        labelled(console, "Stale", Text("yes: Vestige 4 has moved on from this file", "bold yellow"), width=_WIDTH)
     labelled(console, "Layout", f"{_layout(source)}, version {source.version or 'unknown'}", width=_WIDTH)
     labelled(console, "Markers", _markers(source), width=_WIDTH)
     labelled(console, "Journal", safe(source.journal_mode), width=_WIDTH)
@@ -55,6 +59,9 @@ def decisions(source: SourceDescription) -> list[str]:
 
 
 def _decisions(source: SourceDescription) -> Iterator[str]:
+    if source.stale is not None:
+        said = stale_source(source.stale, source.modified)
+        yield f"The file is stale. {said} {STALE_MEANS} Copying it needs --allow-stale-source."
     if not source.has_v15:
         missing = ", ".join(source.missing_v15)
         yield f"The file is from before V15 ({missing} missing): {_UPGRADING}."
@@ -84,6 +91,7 @@ def to_json(source: SourceDescription) -> str:
         "has_v15": source.has_v15,
         "missing_v15": list(source.missing_v15),
         "journal_mode": source.journal_mode,
+        "stale": stale_as_dict(source.stale),
         "rows": {table.name: source.rows.get(table.name, 0) for table in TABLES},
         "registered_model": asdict(source.registered) if source.registered else None,
         "model": asdict(source.model) if source.model else None,

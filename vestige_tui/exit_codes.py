@@ -16,7 +16,7 @@ class ExitCode(IntEnum):
     """The run finished, but rows have errors, or an index or a foreign key is missing; the report names them."""
     USAGE = 2
     REFUSED = 3
-    """A check refused: an upgrade is needed, models or schema differ, another copy is running."""
+    """A check refused: an upgrade is needed, the source is stale, models or schema differ, another copy is running."""
     UNUSABLE = 4
     """The source or the destination cannot be used, or was lost; or an unexpected fault."""
     CANCELLED = 130

@@ -16,6 +16,7 @@ from vestige_tui.core.source.layouts import LIVE_VECTORS, MIRRORED, ResolvedSour
 from vestige_tui.core.source.opening import open_source, side_files
 from vestige_tui.core.source.shape import FileTable, Shape, TableKind, folded, quoted, read_shape
 from vestige_tui.core.source.shared_names import SharedName, shared_names
+from vestige_tui.core.source.stale import Staleness, staleness
 
 V15_COLUMNS = ("owner_user_id", "visibility", "shared_with_groups", "codebase")
 V15_TABLES = ("users", "groups", "group_memberships")
@@ -52,7 +53,8 @@ class SourceDescription:
     ``rows`` counts the rows of each destination table; ``missing_v15`` names the V15 parts that are not there;
     ``other_models`` counts the memories whose only vectors were made by another model than ``model``;
     ``left_behind`` counts the rows of each table that has no destination, and the values of each such column of
-    another table, named ``table.column``; ``shared_names`` are columns that metadata has a key of the same name as.
+    another table, named ``table.column``; ``stale`` tells that Vestige 4 has moved on from the file; ``shared_names``
+    are columns that metadata has a key of the same name as.
     """
 
     path: Path
@@ -69,6 +71,7 @@ class SourceDescription:
     left_behind: dict[str, int]
     journal_mode: str
     sources: dict[str, ResolvedSource]
+    stale: Staleness | None = None
     shared_names: tuple[SharedName, ...] = ()
 
     @property
@@ -125,6 +128,7 @@ def describe_open(connection: sqlite3.Connection, path: Path) -> SourceDescripti
         left_behind=_left_behind(connection, shape, sources),
         journal_mode=str(connection.execute("PRAGMA journal_mode").fetchone()[0]),
         sources=sources,
+        stale=staleness(path),
         shared_names=shared_names(connection, sources),
     )
 

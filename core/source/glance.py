@@ -13,19 +13,23 @@ from vestige_tui.core.errors import SourceError
 from vestige_tui.core.source.describe import count_rows
 from vestige_tui.core.source.opening import SIDE_FILES, open_source
 from vestige_tui.core.source.shape import read_shape
+from vestige_tui.core.source.stale import staleness
 
 _PROCESSES = Path("/proc")
 
 
 @dataclass(frozen=True, slots=True)
 class Glance:
-    """A file in a list. ``size`` is in bytes with the WAL; ``memories`` is None where ``problem`` says why."""
+    """A file in a list. ``size`` is in bytes with the WAL; ``memories`` is None where ``problem`` says
+    why; ``stale`` tells that Vestige 4 has moved on from it.
+    """
 
     path: Path
     size: int
     modified: datetime
     memories: int | None
     problem: SourceError | None = None
+    stale: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +55,7 @@ def glance(path: Path) -> Glance:
         ) from None
     modified = datetime.fromtimestamp(status.st_mtime, UTC)
     try:
-        return Glance(path, size, modified, _count_memories(path))
+        return Glance(path, size, modified, _count_memories(path), stale=staleness(path) is not None)
     except SourceError as error:
         return Glance(path, size, modified, None, error)
 

@@ -83,4 +83,5 @@ class Cards(OptionList, inherit_bindings=False):
         if found.problem is not None:
             return f"! cannot be used · {size(found.size)} · {card.origin}"
         memories = count(found.memories or 0, "memory", "memories")
-        return f"{memories} · {size(found.size)} · changed {ago(found.modified, self._now)} · {card.origin}"
+        stale = "! stale · " if found.stale else ""
+        return f"{stale}{memories} · {size(found.size)} · changed {ago(found.modified, self._now)} · {card.origin}"

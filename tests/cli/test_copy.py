@@ -13,6 +13,7 @@ import pytest
 from tests.cli.commands import VestigeTui
 from tests.support.servers import Database
 from tests.support.sources import Sources
+from tests.support.stale import upgraded
 from vestige_tui import copying
 from vestige_tui.core.copier import run_sqlite_to_postgres
 from vestige_tui.core.events import Watcher
@@ -168,3 +169,38 @@ def test_embedded_keeps_its_data(vestige_tui: VestigeTui, small_source: Path) ->
         assert re.search(rf"Memories +30 +{30 - already_there} +{already_there} ", result.out)
     assert (embedded_folder() / "PG_VERSION").read_text() == "18\n"
     assert not (embedded_folder() / "postmaster.pid").exists()
+
+
+@pytest.mark.parametrize("flags", [(), ("--dry-run",)])
+def test_a_stale_source_is_refused(
+    vestige_tui: VestigeTui, small_source: Path, database: Database, flags: tuple[str, ...]
+) -> None:
+    upgraded(small_source)
+    result = vestige_tui.copy(small_source, database, *flags)
+    assert result.code == 3
+    for part in ("is stale", "2026-11-20 18:30 UTC", "Nothing has been changed", "--allow-stale-source"):
+        assert part in result.err
+    allowed = vestige_tui.copy(small_source, database, "--allow-stale-source", *flags)
+    assert allowed.code == 0
+    assert "The source is stale, and copying it is allowed." in " ".join(allowed.out.split())
+
+
+@pytest.mark.parametrize("flags", [("--dry-run",), ()])
+def test_a_copy_that_leaves_a_foreign_key_missing(
+    vestige_tui: VestigeTui, small_source: Path, copied_database: Database, tmp_path: Path, flags: tuple[str, ...]
+) -> None:
+    """Exit code 1, foretold and done, and each in its tense."""
+    copied_database.execute("ALTER TABLE edges DROP CONSTRAINT edges_target_id_fkey")
+    result = vestige_tui.copy(small_source, copied_database, "--quiet", "--report", tmp_path / "r.json", *flags)
+    assert result.code == 1
+    said = " ".join(result.out.split())
+    if flags:
+        assert "incomplete: all rows will arrive, but 1 foreign key will not be enforced" in said
+    else:
+        assert "incomplete: all rows are there, but 1 foreign key is not enforced" in said
+    assert "ALTER TABLE edges ADD FOREIGN KEY (target_id) REFERENCES knowledge_nodes ON DELETE CASCADE;" in said
+    report = json.loads((tmp_path / "r.json").read_text())
+    assert report["outcome"] == "incomplete"
+    assert report["incomplete"] == [
+        {"kind": "foreign_key", "name": "edges_target_id_fkey", "table": "edges", "reason": "absent"}
+    ]

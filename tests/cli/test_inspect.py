@@ -5,6 +5,7 @@ from pathlib import Path
 
 from tests.cli.commands import VestigeTui
 from tests.support.sources import Sources, edit
+from tests.support.stale import upgraded
 
 
 def test_for_people(vestige_tui: VestigeTui, small_source: Path) -> None:
@@ -63,3 +64,15 @@ def test_what_is_no_vestige_database(vestige_tui: VestigeTui, tmp_path: Path) ->
         assert result.code == 4
         assert result.err.startswith("error: ")
         assert result.out == ""
+
+
+def test_a_stale_file(vestige_tui: VestigeTui, small_source: Path) -> None:
+    upgraded(small_source)
+    result = vestige_tui("inspect", small_source)
+    assert result.code == 0
+    for part in ("Stale:", "Vestige 4 has moved on", "--allow-stale-source", "2026-11-20 18:30 UTC"):
+        assert part in result.out
+    document = json.loads(vestige_tui("inspect", small_source, "--json").out)
+    assert document["stale"]["signs"][:2] == ["log/*.seg", "log/strata.key"]
+    assert document["stale"]["written"] == "2026-11-20T18:30:00Z"
+    assert "--allow-stale-source" in document["decisions"][0]

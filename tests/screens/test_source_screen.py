@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 from textual.pilot import Pilot
 from textual.widgets import DirectoryTree, Input
 
 from tests.support.sources import Sources
+from tests.support.stale import upgraded
+from tests.support.states import target
 from tests.support.wizard import LARGE, machine, on_screen, play, screen_lines, shown, until
 from vestige_tui.app import VestigeApp
 from vestige_tui.recent import Recent
 from vestige_tui.screens.browse import BrowseDialog
 from vestige_tui.screens.state import Prefill, WizardState
+from vestige_tui.screens.steps import Step, settled
 from vestige_tui.screens.widgets.cards import Cards
 
 
@@ -209,3 +213,37 @@ def test_hostile_names_and_contents_stay_harmless(home: Path, sources: Sources) 
             assert "\u202e" not in line
 
     play(scenario, machine(home), state=state)
+
+
+def test_a_stale_database_asks_for_a_yes(home: Path, found: Path) -> None:
+    """Enter keeps everything as it is; y goes on. The answer holds until another file is chosen."""
+    upgraded(found)
+
+    async def scenario(app: VestigeApp, pilot: Pilot[None]) -> None:
+        screen = await on_screen(pilot, "SourceScreen")
+        await until(pilot, lambda: screen.primary_ready)
+        await shown(pilot, "! stale · 30 memories")
+        await shown(pilot, "This file is stale.")
+        await pilot.press("ctrl+n")
+        await shown(pilot, "Use a stale database?")
+        await shown(pilot, "y Use it all the same")
+        await shown(pilot, "Here that is 30 memories.")
+        await pilot.press("enter")
+        assert await on_screen(pilot, "SourceScreen") is screen
+        assert not screen.state.stale_allowed
+        assert not settled(Step.SOURCE, screen.state)
+        await pilot.press("ctrl+n")
+        await shown(pilot, "Use a stale database?")
+        await pilot.press("y")
+        screen = await on_screen(pilot, "DestinationScreen")
+        assert screen.state.stale_allowed
+        assert not screen.state.with_source(screen.state.source).stale_allowed
+        await pilot.press("ctrl+b")
+        screen = await on_screen(pilot, "SourceScreen")
+        await until(pilot, lambda: screen.primary_ready)
+        await pilot.press("ctrl+n")
+        await on_screen(pilot, "DestinationScreen")  # it was answered
+
+    app = play(scenario, machine(home))
+    assert app.state.source is not None
+    assert replace(app.state, target=target()).plan(dry_run=True).allow_stale_source

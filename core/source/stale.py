@@ -1,0 +1,121 @@
+"""Whether a Vestige 4 has moved on from a file: it leaves ``vestige.db`` as it was and writes new memories to a log.
+
+At its first start Vestige 4.0 backs the file up and imports it into ``log/`` beside it. From then on it writes to that
+log alone. The file stays readable, and lacks all that came after that day.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from enum import StrEnum
+from pathlib import Path
+
+
+class Sign(StrEnum):
+    """What Vestige 4 leaves beside a file."""
+
+    SEGMENTS = "log/*.seg"
+    KEY = "log/strata.key"
+    CLOSED_LOG = "log/ (not readable)"
+    """A folder of the log's name that this user may not look into: it can hold anything."""
+
+    BACKUP = "*.v3-backup-*"
+    UPGRADE_LOG = "upgrade.log"
+
+
+@dataclass(frozen=True, slots=True)
+class Staleness:
+    """The signs that a file is stale; ``written`` is when its successor last changed, as far as that is known."""
+
+    signs: tuple[Sign, ...]
+    written: datetime | None
+
+
+def staleness(path: Path) -> Staleness | None:
+    """Look beside a file, or where a link leads to; None where nothing says that Vestige 4 has moved on.
+
+    A segment or the key of a log is a sign by itself. The backup is one unless the file was written after it: then an
+    older Vestige has come back to it. ``upgrade.log`` alone could be anybody's.
+    """
+    real = path.resolve()
+    found = {**_in_log(real.parent / "log"), **_in_folder(real)}
+    backup = found.get(Sign.BACKUP)
+    if backup is not None and _last_written(real) > backup:
+        del found[Sign.BACKUP]
+    if not found.keys() - {Sign.UPGRADE_LOG}:
+        return None
+    successor = [when for sign, when in found.items() if sign in (Sign.SEGMENTS, Sign.KEY)]
+    return Staleness(tuple(sign for sign in Sign if sign in found), max(successor, default=None))
+
+
+def stale_as_dict(stale: Staleness | None) -> dict[str, object] | None:
+    """The same as JSON-compatible values."""
+    if stale is None:
+        return None
+    written = stale.written.isoformat(timespec="seconds").replace("+00:00", "Z") if stale.written else None
+    return {"signs": [sign.value for sign in stale.signs], "written": written}
+
+
+def _in_log(folder: Path) -> dict[Sign, datetime]:
+    """The signs in the folder of the log, and when the files changed."""
+    try:
+        files = list(folder.iterdir())
+    except PermissionError:
+        return {Sign.CLOSED_LOG: _changed(folder)}
+    except OSError:
+        return {}
+    return _newest((Sign.KEY if file.name == "strata.key" else Sign.SEGMENTS, file) for file in files if _is_log(file))
+
+
+def _is_log(file: Path) -> bool:
+    return file.name == "strata.key" or file.suffix == ".seg"
+
+
+def _in_folder(real: Path) -> dict[Sign, datetime]:
+    """The signs beside the file itself."""
+    return _newest(_beside(real))
+
+
+def _beside(real: Path) -> Iterator[tuple[Sign, Path]]:
+    try:
+        files = list(real.parent.iterdir())
+    except OSError:
+        return
+    for file in files:
+        if file.name.startswith(f"{real.name}.v3-backup-"):
+            yield Sign.BACKUP, file
+        elif file.name == "upgrade.log":
+            yield Sign.UPGRADE_LOG, file
+
+
+def _newest(found: Iterable[tuple[Sign, Path]]) -> dict[Sign, datetime]:
+    newest: dict[Sign, datetime] = {}
+    for sign, file in found:
+        newest[sign] = max(_changed(file), newest.get(sign, _NEVER))
+    return newest
+
+
+def _last_written(real: Path) -> datetime:
+    """When a file, or its WAL with anything in it, was written last."""
+    wal = real.with_name(f"{real.name}-wal")
+    return max(_changed(real), _changed(wal) if _size(wal) else _NEVER)
+
+
+_NEVER = datetime.min.replace(tzinfo=UTC)
+
+
+def _changed(file: Path) -> datetime:
+    """When a file changed; one that cannot be asked counts as the oldest."""
+    try:
+        return datetime.fromtimestamp(file.stat().st_mtime, UTC)
+    except OSError:
+        return _NEVER
+
+
+def _size(file: Path) -> int:
+    try:
+        return file.stat().st_size
+    except OSError:
+        return 0
