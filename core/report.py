@@ -170,14 +170,13 @@ class MigrationReport:
             "format": FORMAT,
             "dry_run": self.plan.dry_run,
             "outcome": self.outcome.value,
-            "source": asdict(self.source) | {"stale": stale_as_dict(self.source.stale)},
+            "source": self._source_as_dict(),
             "destination": asdict(self.destination),
             "plan": {
                 "batch_size": self.plan.batch_size,
                 "max_connections": self.plan.max_connections,
                 "allow_source_upgrade": self.plan.allow_source_upgrade,
                 "upgrade_copy": self.plan.upgrade_copy,
-                "allow_stale_source": self.plan.allow_stale_source,
             },
             **self.counters(),
             "tables": {
@@ -189,10 +188,21 @@ class MigrationReport:
             "started_at": self.started_at.isoformat(timespec="milliseconds").replace("+00:00", "Z"),
             "duration_ms": self.duration_ms,
         }
+        if self.plan.allow_stale_source:
+            document["plan"]["allow_stale_source"] = True
         if self.notices:
             document["notices"] = self.notices
         if self.failure is not None:
             document["failure"] = self.failure
         if self.estimate is not None:
             document["estimate"] = asdict(self.estimate)
+        return document
+
+    def _source_as_dict(self) -> dict[str, Any]:
+        """What the source was; that it was stale only where it was."""
+        document = asdict(self.source)
+        if self.source.stale is None:
+            del document["stale"]
+        else:
+            document["stale"] = stale_as_dict(self.source.stale)
         return document

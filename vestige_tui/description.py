@@ -91,7 +91,7 @@ def to_json(source: SourceDescription) -> str:
         "has_v15": source.has_v15,
         "missing_v15": list(source.missing_v15),
         "journal_mode": source.journal_mode,
-        "stale": stale_as_dict(source.stale),
+        "stale": stale_as_dict(source.stale) if source.stale is not None else None,
         "rows": {table.name: source.rows.get(table.name, 0) for table in TABLES},
         "registered_model": asdict(source.registered) if source.registered else None,
         "model": asdict(source.model) if source.model else None,

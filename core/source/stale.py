@@ -50,10 +50,8 @@ def staleness(path: Path) -> Staleness | None:
     return Staleness(tuple(sign for sign in Sign if sign in found), max(successor, default=None))
 
 
-def stale_as_dict(stale: Staleness | None) -> dict[str, object] | None:
+def stale_as_dict(stale: Staleness) -> dict[str, object]:
     """The same as JSON-compatible values."""
-    if stale is None:
-        return None
     written = stale.written.isoformat(timespec="seconds").replace("+00:00", "Z") if stale.written else None
     return {"signs": [sign.value for sign in stale.signs], "written": written}
 
