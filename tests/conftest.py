@@ -29,6 +29,7 @@ settings.register_profile("thorough", _common, max_examples=10_000)  # pytest --
 settings.load_profile("vestige")
 
 
+@pytest.hookimpl(tryfirst=True)
 def pytest_configure(config: pytest.Config) -> None:
     """What the tests make beside pytest's own folder goes when the session ends, also after a worker has crashed."""
     if not hasattr(config, "workerinput"):  # a worker of pytest-xdist inherits the folders
