@@ -20,7 +20,7 @@ from vestige_tui.core.agreement import agree, check_presented
 from vestige_tui.core.destination import catalog
 from vestige_tui.core.destination.catalog import Destination
 from vestige_tui.core.destination.completeness import missing_beforehand
-from vestige_tui.core.destination.connect import Connection, open_pool
+from vestige_tui.core.destination.connect import Connection, open_pool, unlimited
 from vestige_tui.core.destination.failures import explained
 from vestige_tui.core.destination.indexes import takes_dimension
 from vestige_tui.core.destination.lock import locked
@@ -32,9 +32,11 @@ from vestige_tui.core.errors import (
     NOTHING_CHANGED,
     REFERENCES_PENDING,
     ROWS_COMPLETE,
+    ROWS_COMPLETE_AT_LIMIT,
     SOURCE_UNCHANGED,
     TABLES_ONLY,
     Cancelled,
+    DestinationError,
     MigrationError,
     RefusedError,
     StaleSourceError,
@@ -188,7 +190,8 @@ class _Run:
                 means = BATCHES_STAY if error.means == NOTHING_CHANGED else error.means
                 means += f" {memories.read:,} of {memories.source:,} memories had been read."
             case Phase.INDEXES:
-                means = ROWS_COMPLETE
+                recurs = isinstance(error, DestinationError) and error.recurs
+                means = ROWS_COMPLETE_AT_LIMIT if recurs else ROWS_COMPLETE
             case Phase.PREPARE if not isinstance(error, RefusedError):
                 means = TABLES_ONLY
             case _:
@@ -290,6 +293,9 @@ class _Run:
             report.pgvector_version = destination.pgvector_version
             model = report.model = agree(source, self.presented, destination.registered)
             catalog.check_fit(destination, model)
+            catalog.check_stamp(control.connection, destination, model)
+            if (rules := catalog.own_rules(destination)) is not None:
+                self.account.notice(rules)
             try:
                 catalog.check_writable(control.connection, destination, model)
             except RefusedError as refusal:
@@ -308,7 +314,7 @@ class _Run:
                 destination = prepare(control.connection, destination, transfer.model)
             transfer = replace(
                 transfer,
-                pending=destination.pending,
+                pending=destination.unchecked,
                 populated=destination.populated,
                 packing=True,
                 keys_first=self.only is None,
@@ -347,7 +353,7 @@ class _Run:
         if destination.pending:
             self.account.notice(REFERENCES_PENDING)
         transfer.announce()
-        with link.connection.transaction():
+        with unlimited(link.connection):
             preview = Preview(link, destination, transfer.ledger, self.account)
             transfer.run(TABLES, preview)
         dimension = transfer.model.dimension if transfer.model else None

@@ -9,6 +9,7 @@ from enum import StrEnum
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from vestige_tui.core.destination.holder import LockHolder
     from vestige_tui.core.model import ModelSignature
     from vestige_tui.core.report import MigrationReport
     from vestige_tui.core.source.stale import Staleness
@@ -21,10 +22,9 @@ LAST_BATCH_UNKNOWN = (
     f"{SOURCE_UNCHANGED}"
 )
 TABLES_ONLY = f"Tables may have been made at the destination; no row has been written. {SOURCE_UNCHANGED}"
-ROWS_COMPLETE = (
-    "All rows have arrived. Indexes, or the check of references between tables, are not complete; the next run "
-    f"completes them. {SOURCE_UNCHANGED}"
-)
+_NOT_INDEXED = "All rows have arrived. Indexes, or the check of references between tables, are not complete"
+ROWS_COMPLETE = f"{_NOT_INDEXED}; the next run completes them. {SOURCE_UNCHANGED}"
+ROWS_COMPLETE_AT_LIMIT = f"{_NOT_INDEXED}, and the next run would meet the same limit. {SOURCE_UNCHANGED}"
 REFERENCES_PENDING = (
     "PostgreSQL does not enforce all references between the tables yet: until a copy has gone through to its end, a "
     "memory that is deleted at the destination leaves behind what belongs to it."
@@ -86,10 +86,12 @@ class Obstacle(StrEnum):
 class DestinationError(MigrationError):
     """The destination cannot be reached or used, or not any more.
 
-    ``obstacle`` tells why no connection could be opened; None where that is unknown, or one had been.
+    ``obstacle`` tells why no connection could be opened; None where that is unknown, or one had been. ``recurs``: a
+    time limit ended the run, and would end the next one as well.
     """
 
     obstacle: Obstacle | None = None
+    recurs: bool = False
 
 
 class RefusedError(MigrationError):
@@ -121,7 +123,17 @@ class SchemaMismatchError(RefusedError):
 
 
 class DestinationBusyError(RefusedError):
-    """Another copy is writing to the same destination."""
+    """Another copy is writing to the same destination. ``holder`` is its session, None where none is to be seen."""
+
+    def __init__(self, holder: LockHolder | None) -> None:
+        if holder is None:
+            super().__init__(
+                "Another copy is writing to this destination.",
+                remedy="Wait until it has finished, then run this one again.",
+            )
+        else:
+            super().__init__(holder.what, remedy=holder.remedy)
+        self.holder = holder
 
 
 class ModelMismatchError(RefusedError):

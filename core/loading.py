@@ -18,7 +18,7 @@ from vestige_tui.core.account import Account
 from vestige_tui.core.crew import Crew
 from vestige_tui.core.destination import completeness, indexes, references
 from vestige_tui.core.destination.catalog import Destination
-from vestige_tui.core.destination.connect import Connection, conninfo
+from vestige_tui.core.destination.connect import Connection, connect
 from vestige_tui.core.destination.dsn import Dsn
 from vestige_tui.core.destination.failures import index_fault
 from vestige_tui.core.destination.indexes import Observed
@@ -124,8 +124,7 @@ class Observer:
             self._opened.close()
         if self._link is None and time.monotonic() >= self._next_attempt:
             self._next_attempt = time.monotonic() + RECONNECT_PAUSE
-            connection = psycopg.connect(conninfo(self._dsn), autocommit=True, prepare_threshold=None)
-            self._opened.enter_context(connection)
+            connection = self._opened.enter_context(connect(self._dsn))
             self._link = Link(connection, self._opened.enter_context(Watchdog(connection, self._account.cancel)))
         return self._link
 
@@ -180,7 +179,7 @@ class Builder:
         """Have a reference enforced, trying again while somebody is at work with its tables."""
         try:
             while not self._try_to_enforce(reference):
-                if time.monotonic() > self._patience:
+                if self._link.watchdog.now > self._patience:
                     self._left[reference.name] = Reason.TABLES_IN_USE
                     return
                 self._account.stop_if_cancelled()
@@ -198,7 +197,7 @@ class Builder:
             with self._link.watchdog.step(long=True):
                 references.enforce(self._link.connection, self._destination, reference)
         except (errors.LockNotAvailable, errors.DeadlockDetected):
-            self._patience = min(self._patience, time.monotonic() + LOCK_PATIENCE)
+            self._patience = min(self._patience, self._link.watchdog.now + LOCK_PATIENCE)
             return False
         return True
 
@@ -242,7 +241,8 @@ class Builder:
 
     def watch(self, observer: Observer) -> None:
         """Until all is built, look from another connection how far the server is, and whether it is at work at all."""
-        seen_at_work = time.monotonic()
+        watchdog = self._link.watchdog
+        seen_at_work = watchdog.now
         while self._thread is not None and self._thread.is_alive():
             self._thread.join(PROGRESS_INTERVAL)
             if not self._thread.is_alive():
@@ -253,8 +253,8 @@ class Builder:
             if seen is None:
                 continue
             if seen.working:
-                seen_at_work = time.monotonic()
-            self._link.watchdog.silent_since(seen_at_work)
+                seen_at_work = watchdog.now
+            watchdog.silent_since(seen_at_work)
             if seen.fraction is not None:
                 self._tell(seen.fraction)
 

@@ -14,6 +14,7 @@ from rich.table import Table
 from rich.text import Text
 
 from vestige_tui.copying import EMBEDDED, copy
+from vestige_tui.core.destination.connect import connect
 from vestige_tui.core.destination.dsn import Dsn
 from vestige_tui.core.destination.embedded import EmbeddedServer
 from vestige_tui.core.model import ModelSignature, PresentedEmbedder, signature_hash
@@ -98,7 +99,7 @@ def make_sample(path: Path, errors: Console) -> Path:
 
 def show_queries(console: Console, dsn: Dsn) -> None:
     """Ask the destination what an agent would: by meaning, by words, along connections."""
-    with psycopg.connect(dsn.conninfo(connect_timeout=10), autocommit=True) as connection:
+    with connect(dsn) as connection:
         register_vector(connection)
         for query in _queries(connection):
             started = time.perf_counter()

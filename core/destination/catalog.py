@@ -6,25 +6,39 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import LiteralString
 
-from vestige_tui.core.destination.connect import Connection, behind_pooler
-from vestige_tui.core.destination.registry import read_registered, stamped_dimension
-from vestige_tui.core.destination.relations import FoundColumn, FoundTable, read_tables, with_rows
+from vestige_tui.core import convert
+from vestige_tui.core.destination import fit
+from vestige_tui.core.destination.connect import Connection, behind_pooler, has_limits
+from vestige_tui.core.destination.registry import read_registered, stamp_obstacles, stamped_dimension
+from vestige_tui.core.destination.relations import FoundTable, read_tables, with_rows
 from vestige_tui.core.errors import RefusedError, SchemaMismatchError
 from vestige_tui.core.model import ModelSignature
-from vestige_tui.core.tables import BY_NAME, Column, Table
+from vestige_tui.core.tables import BY_NAME, Column, PgType, Table
 
 MIN_SERVER_VERSION = 16_00_00
 MIN_PGVECTOR = (0, 5)
 
 REGISTRY = "embedding_model"
-REGISTRY_COLUMNS = ("id", "name", "dimension", "hash")
+
+_REGISTERED = Table(
+    REGISTRY,
+    "Models",
+    columns=(
+        Column("id", PgType.INT2, convert.int2, nullable=False),
+        Column("name", PgType.TEXT, convert.text, nullable=False),
+        Column("dimension", PgType.INT4, convert.int4, nullable=False),
+        Column("hash", PgType.TEXT, convert.text, nullable=False),
+    ),
+    key=("id",),
+)
+"""What a copy reads and writes of the registry."""
 
 
 @dataclass(frozen=True, slots=True)
 class Destination:
     """A PostgreSQL database seen by a copy. ``vector_schema`` is None where pgvector is only available yet;
-    ``registry`` is the table that names the model; ``pooled`` tells that a session does not outlast a transaction;
-    ``populated`` names the tables that have rows.
+    ``registry`` is the table that names the model; ``pooled`` tells that a session does not outlast a transaction, and
+    ``limited`` that its time limits then have to be lifted in each; ``populated`` names the tables that have rows.
     """
 
     schema: str
@@ -36,6 +50,7 @@ class Destination:
     registered: ModelSignature | None
     dimension: int | None
     pooled: bool
+    limited: bool
     populated: frozenset[str]
 
     def key_of(self, table: Table) -> tuple[str, ...]:
@@ -47,6 +62,15 @@ class Destination:
     def pending(self) -> frozenset[str]:
         """The names of the tables with references that the server does not enforce yet."""
         return frozenset(name for name, found in self.tables.items() if found.pending)
+
+    @property
+    def unchecked(self) -> frozenset[str]:
+        """The names of the tables with references that the server does not check for each row."""
+        return frozenset(
+            name
+            for name, found in self.tables.items()
+            if not all(found.enforces(reference) for reference in BY_NAME[name].references)
+        )
 
     @property
     def present(self) -> frozenset[str]:
@@ -61,9 +85,7 @@ def inspect(connection: Connection) -> Destination:
     schema = _find_schema(connection)
     tables = read_tables(connection, schema, (*BY_NAME, REGISTRY))
     registry = tables.pop(REGISTRY, None)
-    lacking = [name for name in REGISTRY_COLUMNS if registry is not None and name not in registry.columns]
-    if lacking:
-        differences = tuple(f"embedding_model.{name} is missing" for name in lacking)
+    if registry is not None and (differences := tuple(fit.column_by_column(_REGISTERED, registry))):
         raise SchemaMismatchError(differences, schema=schema)
     if registry is not None and not registry.may_read:
         raise RefusedError(
@@ -71,6 +93,7 @@ def inspect(connection: Connection) -> Destination:
             remedy=f"Let its owner run: GRANT SELECT ON {schema}.embedding_model TO the role; where no model is "
             "registered in it yet, the role needs INSERT too.",
         )
+    pooled = behind_pooler(connection)
     return Destination(
         schema=schema,
         server_version=server_version,
@@ -80,20 +103,37 @@ def inspect(connection: Connection) -> Destination:
         registry=registry,
         registered=read_registered(connection, schema) if registry is not None else None,
         dimension=stamped_dimension(connection, schema) if "knowledge_nodes" in tables else None,
-        pooled=behind_pooler(connection),
+        pooled=pooled,
+        limited=pooled and has_limits(connection),
         populated=with_rows(connection, schema, tables),
     )
 
 
 def check_fit(destination: Destination, model: ModelSignature | None) -> None:
     """Compare the tables that are there with what a copy needs. Raises ``SchemaMismatchError`` with all differences."""
-    differences = [text for name, found in destination.tables.items() for text in _differences(BY_NAME[name], found)]
+    differences = [text for name, found in destination.tables.items() for text in fit.differences(BY_NAME[name], found)]
+    if destination.registry is not None and destination.registered is None:
+        differences += fit.extra_columns(_REGISTERED, destination.registry)
+        if ("id",) not in destination.registry.unique.values():
+            differences.append(f"{REGISTRY}.id is not unique")
+    differences += _cannot_be_referred_to(destination)
     if model and destination.dimension not in (None, model.dimension):
         differences.append(
             f"knowledge_nodes.embedding is vector({destination.dimension}), the source needs vector({model.dimension})"
         )
     if differences:
         raise SchemaMismatchError(tuple(differences), schema=destination.schema)
+
+
+def check_stamp(connection: Connection, destination: Destination, model: ModelSignature | None) -> None:
+    """See whether vectors that are there can be given the model's dimension. Raises ``SchemaMismatchError``."""
+    memories = destination.tables.get("knowledge_nodes")
+    if model is None or destination.dimension is not None or destination.vector_schema is None:
+        return
+    if memories is not None and memories.may_read:
+        found = tuple(stamp_obstacles(connection, destination.schema, destination.vector_schema, model.dimension))
+        if found:
+            raise SchemaMismatchError(found, schema=destination.schema)
 
 
 def check_writable(connection: Connection, destination: Destination, model: ModelSignature | None) -> None:
@@ -126,6 +166,9 @@ def check_writable(connection: Connection, destination: Destination, model: Mode
         for name, found in destination.tables.items()
         if not (found.may_read and found.may_insert)
     ]
+    lacking += [f"make tables that refer to {name} (GRANT REFERENCES)" for name in _parents_without_right(destination)]
+    if _flag(connection, "SELECT current_setting('session_replication_role') = 'replica'"):
+        lacking.append("have references checked: session_replication_role is replica for it (ALTER ROLE … RESET)")
     closed = [name for name, found in destination.tables.items() if found.closed]
     if destination.registered is None and destination.registry is not None and destination.registry.closed:
         closed.append(REGISTRY)  # there may be a model that this role does not see
@@ -235,27 +278,38 @@ def _flag(connection: Connection, query: LiteralString, *parameters: object) -> 
     return bool(row and row[0])
 
 
-def _differences(table: Table, found: FoundTable) -> Iterable[str]:
-    for column in table.columns:
-        yield from _column_differences(table, column, found.columns.get(column.name))
-    if found.has_rules:
-        yield f"{table.name} has rules for INSERT or UPDATE, with which INSERT … ON CONFLICT does not work"
-    if found.key_can_wait:
-        yield f"{table.name} has a DEFERRABLE primary key, with which INSERT … ON CONFLICT does not work"
-    for name, extra in found.columns.items():
-        if name not in table.column_names and extra.not_null and not extra.filled:
-            yield f"{table.name}.{name} is an extra column that must be filled, and a copy has nothing for it"
-    if not set(table.key) <= set(found.key) <= {column.name for column in table.columns if column.type.oid}:
-        has = ", ".join(found.key) or "none"
-        yield f"{table.name} has the primary key ({has}), the copy needs ({', '.join(table.key)})"
+def own_rules(destination: Destination) -> str | None:
+    """A sentence that names what the owner of the destination has added, and what may refuse or change rows as they
+    arrive; None where there is nothing. No preview can foretell what those do.
+    """
+    named = [f"{name}: {', '.join(rules)}" for name, found in destination.tables.items()
+             if (rules := fit.own_rules(BY_NAME[name], found))]  # fmt: skip
+    if not named:
+        return None
+    return (
+        "The destination has rules of its own, which may refuse or change rows as they arrive; a preview cannot "
+        f"foretell that. {'; '.join(named)}."
+    )
 
 
-def _column_differences(table: Table, column: Column, found: FoundColumn | None) -> Iterable[str]:
-    if found is None:
-        yield f"{table.name}.{column.name} is missing ({column.type.sql})"
-    elif found.type not in column.type.fits:
-        yield f"{table.name}.{column.name} is {found.type}, the copy needs {column.type.sql}"
-    elif found.generated:
-        yield f"{table.name}.{column.name} is generated by the server, the copy has to write it"
-    elif found.not_null and column.nullable:
-        yield f"{table.name}.{column.name} allows no NULL, the copy needs it for rows that have none"
+def _parents_without_right(destination: Destination) -> list[str]:
+    """The tables to which this role cannot have new ones refer."""
+    return [name for name in _needed_parents(destination) if not destination.tables[name].may_refer]
+
+
+def _cannot_be_referred_to(destination: Destination) -> Iterable[str]:
+    for name in _needed_parents(destination):
+        if BY_NAME[name].key not in destination.tables[name].unique.values():
+            key = ", ".join(BY_NAME[name].key)
+            yield f"{name} is not unique by ({key}), and the tables that are missing have to refer to it by that"
+
+
+def _needed_parents(destination: Destination) -> list[str]:
+    """The tables that are there and to which those that are missing will refer."""
+    parents = {
+        reference.table
+        for name, table in BY_NAME.items()
+        if name not in destination.tables
+        for reference in table.references
+    }
+    return [name for name in destination.tables if name in parents]

@@ -23,6 +23,7 @@ from typing import Self
 
 import psycopg
 
+from vestige_tui.core.destination.connect import Connection, connect
 from vestige_tui.core.destination.dsn import Dsn
 from vestige_tui.core.destination.programs import Programs, account_for, last_words, let_pass
 from vestige_tui.core.errors import NOTHING_CHANGED, DestinationError
@@ -67,7 +68,7 @@ class EmbeddedServer:
         self._settings = tuple(f"{name}={value}" for name, value in (settings or {}).items())
         self._programs = Programs.find(major)
         self._account = account_for(self.data_dir)
-        self._holder: psycopg.Connection | None = None
+        self._holder: Connection | None = None
 
     def __enter__(self) -> Self:
         with self._in_plain_words(), self._exclusive():
@@ -125,10 +126,9 @@ class EmbeddedServer:
             self._leave()
             raise
 
-    def _connect(self) -> psycopg.Connection:
+    def _connect(self) -> Connection:
         """Hold a connection, by which other processes see that the server is needed."""
-        maintenance = self.dsn.with_parameters(dbname="postgres")
-        self._holder = psycopg.connect(maintenance.conninfo(connect_timeout=10), autocommit=True)
+        self._holder = connect(self.dsn.with_parameters(dbname="postgres"))
         return self._holder
 
     def _create_cluster(self) -> None:
@@ -258,7 +258,7 @@ def _since(log: Path, earlier: int) -> str:
     return ""
 
 
-def _others_connected(connection: psycopg.Connection) -> bool:
+def _others_connected(connection: Connection) -> bool:
     """Whether somebody else uses the server; those who are just leaving get a second to do so."""
     query = "SELECT 1 FROM pg_stat_activity WHERE backend_type = 'client backend' AND pid <> pg_backend_pid() LIMIT 1"
     for _ in range(20):

@@ -77,9 +77,10 @@ def explain(error: psycopg.Error, dsn: Dsn, *, means: str = BATCHES_STAY) -> Des
     state = error.sqlstate or ""
     if may_have_committed(error):
         means = LAST_BATCH_UNKNOWN
-    if state == "57014" and "statement timeout" in str(error):
-        what = "The server stopped a statement because it took longer than statement_timeout allows."
-        remedy = "Raise statement_timeout for this role, or set it to 0, and run again."
+    if (limit := _limit(error)) is not None:
+        what, remedy = limit
+    elif state == "08P01" and _POOL_FULL in str(error):
+        what, remedy = _STATES[_POOL_FULL]
     elif state in _STATES:
         what, remedy = _STATES[state]
     elif state[:2] in _STATES:
@@ -92,12 +93,55 @@ def explain(error: psycopg.Error, dsn: Dsn, *, means: str = BATCHES_STAY) -> Des
     else:
         what = f"The PostgreSQL driver reported a {type(error).__name__}: a fault of vestige-tui."
         remedy = "Please report it, with the log of a run with --log-file."
-    return DestinationError(what, means=means, remedy=remedy)
+    found = DestinationError(what, means=means, remedy=remedy)
+    found.recurs = limit is not None
+    return found
 
+
+def _limit(error: psycopg.Error) -> tuple[str, str] | None:
+    """What to say where a time limit has ended a statement or a session; None for everything else.
+
+    A session lifts the limits of the server for itself. Those of a pooler remain, and behind one those of the server
+    for what is no transaction.
+    """
+    name = _LIMITS.get(error.sqlstate or "")
+    words = str(error)
+    if error.sqlstate == "57014" and "statement timeout" in words:
+        name = "statement_timeout"
+    if name is not None:
+        return (
+            f"The server ended what this run was doing: it took longer than {name} allows.",
+            f"Set it to 0 for this role, or connect to the server itself where a pooler is in between. Then {_AGAIN}",
+        )
+    name = next((limit for limit in _POOLER_LIMITS if limit in words.replace(" ", "_")), None)
+    if error.sqlstate == "08P01" and name is not None:
+        return (
+            f"The pooler ended the connection: what this run was doing took longer than its {name} allows.",
+            f"Raise that limit of the pooler, or connect to the server itself. Then {_AGAIN}",
+        )
+    return None
+
+
+_LIMITS = {
+    "25P03": "idle_in_transaction_session_timeout",
+    "25P04": "transaction_timeout",
+    "57P05": "idle_session_timeout",
+}
+"""Limits of the server, by the SQLSTATE with which each ends a session."""
+
+_POOLER_LIMITS = ("query_timeout", "idle_transaction_timeout", "transaction_timeout", "client_idle_timeout")
+"""Limits of PgBouncer, which tells them in words alone."""
+
+_POOL_FULL = "query_wait_timeout"
+"""PgBouncer's word for having no connection to lend."""
 
 _AGAIN = "run again: what has arrived is skipped, and the rest is completed."
 _STATES = {
     "08": ("The connection to the server was lost.", f"Check the server and the network, and {_AGAIN}"),
+    _POOL_FULL: (
+        "The pooler has no connection to the server left to lend.",
+        f"Wait, use a smaller --max-connections, or let its administrator enlarge the pool; and {_AGAIN}",
+    ),
     "25006": ("The server accepts no writes: it is a standby, or read-only.", "Connect to the primary server."),
     "28": ("The server refused the login.", "Check user name and password."),
     "3D000": ("The database does not exist any more.", "Create it, and run again."),
@@ -209,6 +253,12 @@ _CONNECTING = (
         Obstacle.UNKNOWN_USER,
         "That user does not exist on the server.",
         "Check the user name.",
+    ),
+    (
+        r"query_wait_timeout",
+        Obstacle.NO_SLOT,
+        "The pooler has no connection to the server left to lend.",
+        "Wait, or let its administrator enlarge the pool.",
     ),
     (
         r"too many clients|remaining connection slots|too many connections",

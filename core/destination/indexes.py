@@ -13,7 +13,7 @@ import psycopg
 from psycopg import sql
 
 from vestige_tui.core.destination.catalog import Destination
-from vestige_tui.core.destination.connect import Connection
+from vestige_tui.core.destination.connect import Connection, unlimited
 from vestige_tui.core.destination.relations import count_rows
 from vestige_tui.core.tables import TABLES, Index
 
@@ -105,8 +105,7 @@ def observe(observer: Connection, builder: Connection) -> Observed:
 
 
 def _build(connection: Connection, destination: Destination, index: Index, *, modest: bool = False) -> None:
-    with connection.transaction():
-        connection.execute("SET LOCAL statement_timeout = 0")
+    with unlimited(connection):
         settings = {_WORKERS: "0"} if modest else _build_settings(connection, destination, index)
         statements = [
             sql.SQL("SET LOCAL {} = {}").format(sql.Identifier(name), value) for name, value in settings.items()

@@ -3,20 +3,23 @@
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
+from dataclasses import replace
 from typing import LiteralString
 
-import psycopg
-
 from vestige_tui.core.destination.catalog import Destination
-from vestige_tui.core.destination.connect import Connection, conninfo
+from vestige_tui.core.destination.connect import CLIENT_CHECK_MS, Connection, connect, unlimited
 from vestige_tui.core.destination.dsn import Dsn
+from vestige_tui.core.destination.holder import LOCK_CLASS, LockHolder, find_holder
 from vestige_tui.core.destination.watchdog import Link, Watchdog
 from vestige_tui.core.errors import DestinationBusyError
 
-LOCK_CLASS = 0x56455354
-"""First half of the advisory lock's key ("VEST" in ASCII); the second half is the hash of the schema's name."""
+ABANDONED_WAIT = 3 * CLIENT_CHECK_MS / 1_000
+"""Seconds to wait for a session that seems to have lost its client: that is how soon a server notices it."""
+
+_PAUSE = 0.25
 
 _SESSION_LOCK: LiteralString = "SELECT pg_try_advisory_lock(%s, hashtext(%s))"
 _TRANSACTION_LOCK: LiteralString = "SELECT pg_try_advisory_xact_lock(%s, hashtext(%s))"
@@ -34,17 +37,31 @@ def locked(dsn: Dsn, control: Link, destination: Destination, cancel: threading.
             _take(control.connection, _SESSION_LOCK, destination.schema)
         yield
         return
-    with psycopg.connect(conninfo(dsn), prepare_threshold=None) as holder, Watchdog(holder, cancel) as watchdog:
+    with connect(dsn) as holder, Watchdog(holder, cancel) as watchdog, ExitStack() as held:
         with watchdog.step():
-            holder.execute("SET LOCAL idle_in_transaction_session_timeout = 0")
+            held.enter_context(unlimited(holder))
             _take(holder, _TRANSACTION_LOCK, destination.schema)
         yield
 
 
 def _take(connection: Connection, query: LiteralString, schema: str) -> None:
+    """Take the lock. A session that seems to have lost its client is waited for, until the server has noticed that too.
+
+    One that begins another statement meanwhile has not.
+    """
+    give_up = time.monotonic() + ABANDONED_WAIT
+    first: LockHolder | None = None
+    while not _try(connection, query, schema):
+        holder = find_holder(connection, schema)
+        if holder is not None:  # else it has just been released
+            first = first or holder
+            if holder.changed != first.changed:
+                holder = replace(holder, alone=False)
+        if time.monotonic() > give_up or not (holder is None or holder.abandoned):
+            raise DestinationBusyError(holder)
+        time.sleep(_PAUSE)
+
+
+def _try(connection: Connection, query: LiteralString, schema: str) -> bool:
     row = connection.execute(query, (LOCK_CLASS, schema)).fetchone()
-    if not row or not row[0]:
-        raise DestinationBusyError(
-            "Another copy is writing to this destination.",
-            remedy="Wait until it has finished, then run this one again.",
-        )
+    return bool(row and row[0])

@@ -8,7 +8,7 @@ import psycopg
 from psycopg import sql
 
 from vestige_tui.core.destination.catalog import REGISTRY, Destination, inspect
-from vestige_tui.core.destination.connect import Connection
+from vestige_tui.core.destination.connect import Connection, unlimited
 from vestige_tui.core.destination.indexes import drop_premature
 from vestige_tui.core.destination.references import suspensions
 from vestige_tui.core.destination.registry import registration
@@ -26,7 +26,7 @@ def prepare(connection: Connection, destination: Destination, model: ModelSignat
     """
     statements = _statements(destination, model, connection.info.server_version)
     try:
-        with connection.transaction():
+        with unlimited(connection):
             if "knowledge_nodes" in destination.present - destination.populated:
                 drop_premature(connection, destination)
             connection.execute(sql.SQL(";\n").join(statements))

@@ -14,7 +14,7 @@ import psycopg
 from psycopg import sql
 
 from vestige_tui.core.destination import catalog
-from vestige_tui.core.destination.connect import Connection, behind_pooler, conninfo
+from vestige_tui.core.destination.connect import Connection, behind_pooler, connect
 from vestige_tui.core.destination.dsn import Dsn
 from vestige_tui.core.destination.failures import explain_connecting, explained, first_line
 from vestige_tui.core.destination.relations import count_rows
@@ -149,7 +149,7 @@ def ends_here(host: str, address: str) -> bool:
 @contextmanager
 def _connected(dsn: Dsn) -> Iterator[Connection]:
     try:
-        connection = psycopg.connect(conninfo(dsn), autocommit=True, prepare_threshold=None)
+        connection = connect(dsn)
     except psycopg.Error as error:
         raise explain_connecting(error, dsn) from None
     with connection:
@@ -161,7 +161,7 @@ def _maintaining(dsn: Dsn) -> Iterator[Connection]:
     """A connection to a database that every server has."""
     for database in _MAINTENANCE:
         try:
-            connection = psycopg.connect(conninfo(dsn.with_parameters(dbname=database)), autocommit=True)
+            connection = connect(dsn.with_parameters(dbname=database))
         except psycopg.Error as error:
             failure = explain_connecting(error, dsn)
             continue
@@ -186,6 +186,7 @@ def _inspect(connection: Connection, refusals: list[RefusedError]) -> catalog.De
     try:
         destination = catalog.inspect(connection)
         catalog.check_fit(destination, destination.registered)
+        catalog.check_stamp(connection, destination, destination.registered)
         catalog.check_writable(connection, destination, destination.registered)
     except RefusedError as refusal:
         refusals.append(refusal)

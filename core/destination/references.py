@@ -15,7 +15,7 @@ from typing import Literal
 from psycopg import sql
 
 from vestige_tui.core.destination.catalog import Destination
-from vestige_tui.core.destination.connect import Connection
+from vestige_tui.core.destination.connect import Connection, unlimited
 from vestige_tui.core.destination.faults import check, row_error
 from vestige_tui.core.destination.keys import KeyLookups
 from vestige_tui.core.destination.relations import PENDING
@@ -81,11 +81,10 @@ def enforce(connection: Connection, destination: Destination, marked: PendingRef
     ``LockNotAvailable`` where somebody is at work with one of the two tables.
     """
     statements = (
-        sql.SQL("SET LOCAL statement_timeout = 0"),
         sql.SQL("SET LOCAL lock_timeout = {}").format(LOCK_WAIT_MS),
         *_alterations(destination.schema, marked.table, marked.reference, state="ENFORCED", mark=None),
     )
-    with connection.transaction():
+    with unlimited(connection):
         connection.execute(sql.SQL(";\n").join(statements))
 
 
@@ -114,8 +113,7 @@ def dangling_rows(connection: Connection, destination: Destination, marked: Pend
             for key, column in zip(parent.key, reference.columns, strict=True)
         ),
     )
-    with connection.transaction():
-        connection.execute("SET LOCAL statement_timeout = 0")
+    with unlimited(connection):
         (count,) = connection.execute(query).fetchone() or (0,)
     message = (
         f"{count:,} {'row refers' if count == 1 else 'rows refer'} by {' and '.join(reference.columns)} to "
@@ -136,8 +134,8 @@ class ReferenceChecks:
 
     def reject_orphans(self, table: Table, batches: Sequence[Batch]) -> None:
         """Turn records that refer to rows which are not there into errors. Raises ``psycopg.Error``."""
-        unenforced = self._destination.tables[table.name].pending
-        references = [one for one in table.references if one.constraint(table.name) in unenforced]
+        found = self._destination.tables[table.name]
+        references = [one for one in table.references if not found.enforces(one)]
         batches = [batch for batch in batches if batch.check_references]
         if not references or not batches:
             return

@@ -43,6 +43,26 @@ def registration(
         )
 
 
+def stamp_obstacles(connection: Connection, schema: str, vector_schema: str, dimension: int) -> Iterator[str]:
+    """What keeps ``knowledge_nodes.embedding`` from being given a dimension that it has not yet, one sentence each."""
+    other = connection.execute(
+        sql.SQL("SELECT {1}.vector_dims(embedding) FROM {0} WHERE {1}.vector_dims(embedding) <> {2} LIMIT 1").format(
+            sql.Identifier(schema, "knowledge_nodes"), sql.Identifier(vector_schema), sql.Literal(dimension)
+        )
+    ).fetchone()
+    if other:
+        yield f"knowledge_nodes.embedding holds vectors of {other[0]} dimensions, the source needs vector({dimension})"
+    view = connection.execute(
+        """SELECT r.ev_class::regclass::text FROM pg_depend d JOIN pg_rewrite r ON r.oid = d.objid
+           JOIN pg_attribute a ON a.attrelid = d.refobjid AND a.attnum = d.refobjsubid
+           WHERE d.classid = 'pg_rewrite'::regclass AND a.attname = 'embedding'
+             AND d.refobjid = format('%%I.knowledge_nodes', %s::text)::regclass LIMIT 1""",
+        (schema,),
+    ).fetchone()
+    if view:
+        yield f"the view {view[0]} uses knowledge_nodes.embedding, which has to become vector({dimension})"
+
+
 def stamped_dimension(connection: Connection, schema: str) -> int | None:
     """The dimension in the type of ``knowledge_nodes.embedding``, None where it has none."""
     row = connection.execute(

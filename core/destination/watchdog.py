@@ -2,6 +2,9 @@
 
 TCP alone does not notice a proxy that accepts data and never answers. So a thread watches how long a statement takes,
 and when patience ends it shuts the socket down, which ends the wait in libpq with an error.
+
+Only time in which this process runs is counted. While it is suspended (Ctrl-Z, the lid of a laptop) the server may well
+answer, and the answer waits in the socket.
 """
 
 from __future__ import annotations
@@ -9,15 +12,17 @@ from __future__ import annotations
 import socket
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from types import TracebackType
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import psycopg
 
-from vestige_tui.core.destination.connect import Connection
 from vestige_tui.core.errors import LAST_BATCH_UNKNOWN, Cancelled, DestinationError
+
+if TYPE_CHECKING:
+    from vestige_tui.core.destination.connect import Connection
 
 ANSWER_TIMEOUT = 120.0
 """Seconds to wait for the answer to one step of a run, index builds aside."""
@@ -26,17 +31,46 @@ CANCEL_GRACE = 20.0
 """Seconds that a step may still take after the operator asked to stop."""
 
 _TICK = 0.1
+_LONGEST_TICK = 1.0
+"""Seconds that one tick counts at most: when more have passed since the last one, the process did not run."""
+
 _ASK_AGAIN = 1.0
 """Seconds until the server is asked once more to cancel: it may have been between two statements the first time."""
+
+
+class RunningTime:
+    """Seconds in which this process has run, as far as it is told to ``tick`` at least once a second meanwhile.
+
+    The system's clock goes on while a process is suspended.
+    """
+
+    def __init__(self, clock: Callable[[], float]) -> None:
+        self._clock = clock
+        self._last = clock()
+        self.seconds = 0.0
+
+    def tick(self) -> None:
+        """Add the time since the last tick."""
+        now = self._clock()
+        self.seconds += min(now - self._last, _LONGEST_TICK)
+        self._last = now
 
 
 class Watchdog:
     """Watches over one connection while the block runs; ``cancel`` is the operator's wish to stop."""
 
-    def __init__(self, connection: Connection, cancel: threading.Event, answer_timeout: float | None = None) -> None:
+    def __init__(
+        self,
+        connection: Connection,
+        cancel: threading.Event,
+        answer_timeout: float | None = None,
+        *,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
         self._connection = connection
         self._cancel = cancel
         self._answer_timeout = ANSWER_TIMEOUT if answer_timeout is None else answer_timeout
+        self._time = RunningTime(clock)
         self._lock = threading.Lock()
         self._step: _Step | None = None
         self._interrupted = False
@@ -61,7 +95,7 @@ class Watchdog:
         Raises ``Cancelled`` or ``DestinationError`` instead of psycopg's error where the watchdog ended the wait.
         """
         with self._lock:
-            self._step = _Step(time.monotonic(), long)
+            self._step = _Step(self.now, long)
         try:
             if long and self._stopping:  # asked before there was anything to interrupt
                 raise Cancelled
@@ -89,11 +123,16 @@ class Watchdog:
         """Have the server stop the long step that is under way: nobody waits for it any more."""
         self._interrupted = True
 
+    @property
+    def now(self) -> float:
+        """The time by which this watchdog measures: seconds in which the process has run since the watchdog began."""
+        return self._time.seconds
+
     def silent_since(self, moment: float) -> None:
-        """Somebody has seen that the server has not been at work on this connection's step since then."""
+        """Tell that the server has not been at work on this connection's step since that moment of ``now``."""
         with self._lock:
             step = self._step
-            if step is not None and time.monotonic() - max(moment, step.started) > self._answer_timeout:
+            if step is not None and self.now - max(moment, step.started) > self._answer_timeout:
                 self._shut_down()
 
     @property
@@ -103,7 +142,8 @@ class Watchdog:
     def _watch(self) -> None:
         stopping_since, asked = float("inf"), float("-inf")
         while not self._done.wait(_TICK):
-            now = time.monotonic()
+            self._time.tick()
+            now = self.now
             if self._stopping:
                 stopping_since = min(stopping_since, now)
             step = self._step
@@ -116,7 +156,7 @@ class Watchdog:
             limit = float("inf") if step.long else step.started + self._answer_timeout
             limit = min(limit, max(step.started, stopping_since) + CANCEL_GRACE)
             with self._lock:
-                if self._step is step and time.monotonic() > limit:
+                if self._step is step and now > limit:
                     self._shut_down()
                     return
 

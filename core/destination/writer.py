@@ -11,6 +11,7 @@ Behind a pooler, where a session ends with its transaction, staging table and ba
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
 from itertools import accumulate, chain
 
@@ -20,7 +21,7 @@ from psycopg.pq import ExecStatus
 
 from vestige_tui.core import wire
 from vestige_tui.core.destination.catalog import Destination
-from vestige_tui.core.destination.connect import Connection
+from vestige_tui.core.destination.connect import Connection, unlimited
 from vestige_tui.core.destination.failures import is_row_fault, may_have_committed
 from vestige_tui.core.destination.faults import dropped_row, refused_row
 from vestige_tui.core.destination.keys import KeyLookup
@@ -77,6 +78,7 @@ class TableWriter:
         self._width = len(table.columns)
         self._found = destination.tables[table.name]
         self._pooled = destination.pooled
+        self._limited = destination.limited
         self._straight = table.name not in destination.populated and self._found.takes_copy(table)
         self._has_stage = False
         self._lookup = KeyLookup(destination, table, self._found.key)
@@ -144,7 +146,8 @@ class TableWriter:
         if not records:
             return Written()
         try:
-            arrived = self._copy_rows(self._copy_straight, self._packed(records))
+            with self._unlimited(nullcontext()):
+                arrived = self._copy_rows(self._copy_straight, self._packed(records))
         except psycopg.Error as error:
             if not is_row_fault(error):
                 raise
@@ -159,6 +162,10 @@ class TableWriter:
             lost = self._lookup.missing(self._connection, keys)
         return self._summary(records, 0, _Outcome(arrived), lost)
 
+    def _unlimited(self, otherwise: AbstractContextManager[object]) -> AbstractContextManager[object]:
+        """A transaction without time limits where they have to be lifted in each, ``otherwise`` where not."""
+        return unlimited(self._connection) if self._limited else otherwise
+
     def _send(self, records: Records) -> None:
         rows = [(wire.int4(ord_), *record.fields) for ord_, record in enumerate(records)]
         self._copy_rows(self._copy, wire.rows(rows, 1 + self._width))
@@ -171,8 +178,13 @@ class TableWriter:
     def _copy_rows(self, statement: sql.Composed, packed: bytes) -> int:
         """Carry a COPY out; how many rows the server took."""
         with self._connection.cursor() as cursor:
-            with cursor.copy(statement) as copy:
-                copy.write(wire.stream(packed))
+            try:
+                with cursor.copy(statement) as copy:
+                    copy.write(wire.stream(packed))
+            except ValueError:  # psycopg expects one answer, and a server that ends the session gives two
+                if not self._connection.broken:
+                    raise
+                raise psycopg.OperationalError("the server ended the session") from None
             return cursor.rowcount
 
     def _insert_staged(self, batches: Sequence[Records]) -> Iterator[Written]:
@@ -214,7 +226,7 @@ class TableWriter:
         if not records:
             return Written()
         try:
-            with self._connection.transaction():
+            with self._unlimited(self._connection.transaction()):
                 if self._pooled:
                     self._connection.execute(self._create_stage)
                 self._send(records)

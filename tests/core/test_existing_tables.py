@@ -8,9 +8,10 @@ import pytest
 
 from tests.support.destination import fingerprint
 from tests.support.refusing import assert_is_explained, nothing_changes
+from tests.support.roles import DML, role
 from tests.support.runs import copy
 from tests.support.servers import Database
-from tests.support.sources import Sources
+from tests.support.sources import Sources, edit
 from vestige_tui.core import events
 from vestige_tui.core.errors import (
     DestinationError,
@@ -18,6 +19,7 @@ from vestige_tui.core.errors import (
     RefusedError,
     SchemaMismatchError,
 )
+from vestige_tui.core.kinds import Kind
 from vestige_tui.core.missing import Reason
 from vestige_tui.core.report import Outcome
 from vestige_tui.sample import SampleSpec
@@ -68,6 +70,99 @@ DIFFERENCES = {
         ["domains.id is missing (text)", "domains.label is missing (text)", "domains.centroid is missing (vector)",
          "domains.top_terms is missing (text[])", "domains.memory_count is missing (integer)",
          "domains.created_at is missing (timestamp with time zone)", "domains has the primary key (none)"],
+    ),
+    "no full-text column": (
+        ["ALTER TABLE knowledge_nodes DROP COLUMN search_vec"],
+        ["knowledge_nodes.search_vec is missing (tsvector, generated for the full-text search)"],
+    ),
+    "full-text column of another type": (
+        ["ALTER TABLE knowledge_nodes DROP COLUMN search_vec, ADD COLUMN search_vec text"],
+        ["knowledge_nodes.search_vec is text, the full-text search needs tsvector"],
+    ),
+    "whole seconds": (
+        ["ALTER TABLE knowledge_nodes ALTER COLUMN created_at TYPE timestamptz(0)"],
+        ["knowledge_nodes.created_at is timestamp(0) with time zone, the copy needs timestamp with time zone"],
+    ),
+    "milliseconds": (
+        ["ALTER TABLE scheduling ALTER COLUMN next_review TYPE timestamptz(3)"],
+        ["scheduling.next_review is timestamp(3) with time zone, the copy needs timestamp with time zone"],
+    ),
+    "limited text": (
+        ["ALTER TABLE domains ALTER COLUMN label TYPE varchar(200)"],
+        ["domains.label is character varying(200), the copy needs text"],
+    ),
+    "padded text": (
+        ["ALTER TABLE domains ALTER COLUMN label TYPE char(200)"],
+        ["domains.label is character(200), the copy needs text"],
+    ),
+    "decimal numbers": (
+        ["ALTER TABLE edges ALTER COLUMN weight TYPE numeric(6, 2)"],
+        ["edges.weight is numeric(6,2), the copy needs double precision"],
+    ),
+    "short floats": (
+        ["ALTER TABLE edges ALTER COLUMN weight TYPE real"],
+        ["edges.weight is real, the copy needs double precision"],
+    ),
+    "bits": (
+        ["ALTER TABLE scheduling ALTER COLUMN reps DROP DEFAULT, ALTER COLUMN reps TYPE bit(8) USING reps::bit(8)"],
+        ["scheduling.reps is bit(8), the copy needs integer"],
+    ),
+    "limited items": (
+        ["DROP INDEX idx_knowledge_nodes_codebase", "ALTER TABLE domains ALTER COLUMN top_terms DROP DEFAULT",
+         "ALTER TABLE domains ALTER COLUMN top_terms TYPE varchar(20)[]"],
+        ["domains.top_terms is character varying(20)[], the copy needs text[]"],
+    ),
+    "centroids of one dimension": (
+        ["ALTER TABLE domains ALTER COLUMN centroid TYPE vector(8)"],
+        ["domains.centroid is vector(8), the copy needs vector"],
+    ),
+    "domain of limited text": (
+        ["CREATE DOMAIN short AS varchar(200)", "CREATE DOMAIN shorter AS short",
+         "ALTER TABLE domains ALTER COLUMN label TYPE shorter"],
+        ["domains.label is character varying(200) (domain shorter), the copy needs text"],
+    ),
+    "domain with a check": (
+        ["CREATE DOMAIN named AS text CHECK (VALUE <> '')", "ALTER TABLE domains ALTER COLUMN label TYPE named"],
+        ["domains.label is of the domain named, whose checks may refuse what a copy brings"],
+    ),
+    "domain without NULL": (
+        ["CREATE DOMAIN present AS text NOT NULL", "UPDATE users SET display_name = ''",
+         "ALTER TABLE users ALTER COLUMN display_name TYPE present"],
+        ["users.display_name allows no NULL, the copy needs it for rows that have none"],
+    ),
+    "domain of another type": (
+        ["CREATE DOMAIN tally AS numeric", "ALTER TABLE scheduling ALTER COLUMN stability TYPE tally"],
+        ["scheduling.stability is numeric (domain tally), the copy needs double precision"],
+    ),
+    "ids by a loose collation": (
+        ["CREATE COLLATION loose (provider = libc, locale = 'C')",
+         "UPDATE pg_collation SET collisdeterministic = false WHERE collname = 'loose'",  # as those of ICU can be
+
+         "ALTER TABLE domains ALTER COLUMN id TYPE text COLLATE loose"],
+        ["domains.id has a collation that takes different texts for equal"],
+    ),
+    "names that need not be unique": (
+        ["ALTER TABLE users DROP CONSTRAINT users_handle_key", "CREATE UNIQUE INDEX ON users (handle) WHERE handle > ''",
+         "ALTER TABLE groups DROP CONSTRAINT groups_handle_key", "CREATE INDEX ON groups (handle)"],
+        ["users.handle is not unique, which the copy needs", "groups.handle is not unique, which the copy needs"],
+    ),
+    "no check of who may see": (
+        ["ALTER TABLE knowledge_nodes DROP CONSTRAINT knowledge_nodes_visibility_check"],
+        ["knowledge_nodes.visibility has no CHECK, the copy needs one that allows private, group, public"],
+    ),
+    "nothing to refer to": (
+        ["DROP TABLE edges, review_events, scheduling", "ALTER TABLE knowledge_nodes DROP CONSTRAINT knowledge_nodes_pkey",
+         "ALTER TABLE knowledge_nodes ADD PRIMARY KEY (id, created_at)"],
+        ["knowledge_nodes is not unique by (id), and the tables that are missing have to refer to it by that"],
+    ),
+    "registry of another form": (
+        ["DELETE FROM embedding_model", "ALTER TABLE embedding_model DROP CONSTRAINT embedding_model_pkey",
+         "ALTER TABLE embedding_model ADD COLUMN tenant text NOT NULL"],
+        ["embedding_model.tenant is an extra column that must be filled", "embedding_model.id is not unique"],
+    ),
+    "registry of short names": (
+        ["ALTER TABLE embedding_model ALTER COLUMN name TYPE varchar(80)"],
+        ["embedding_model.name is character varying(80), the copy needs text"],
     ),
     "all at once": (
         ["ALTER TABLE groups DROP COLUMN handle", "ALTER TABLE edges DROP COLUMN weight",
@@ -120,6 +215,123 @@ def test_tables_of_another_program(small_source: Path, database: Database) -> No
     assert any(text.startswith("users.email is an extra column") for text in caught.value.differences)
 
 
+STAMPS = {
+    "vectors of another dimension": (
+        "INSERT INTO knowledge_nodes (id, content, embedding)"
+        " VALUES ('99999999-9999-4999-8999-999999999999', 'x', '[1,2,3]')",
+        "knowledge_nodes.embedding holds vectors of 3 dimensions, the source needs vector(8)",
+    ),
+    "a view": (
+        "CREATE VIEW spaces AS SELECT embedding FROM knowledge_nodes",
+        "the view spaces uses knowledge_nodes.embedding, which has to become vector(8)",
+    ),
+}
+
+
+@pytest.mark.parametrize("case", STAMPS)
+@pytest.mark.parametrize("dry_run", [False, True])
+def test_vectors_that_cannot_be_given_a_dimension(
+    small_source: Path, sources: Sources, database: Database, case: str, dry_run: bool
+) -> None:
+    """Of a destination in which no model is registered yet."""
+    statement, difference = STAMPS[case]
+    copy(
+        sources.seed(SampleSpec(memories=0, edges=0, review_events=0, register_model=False), name="empty.db"), database
+    )
+    database.execute(statement)
+    with nothing_changes(database), pytest.raises(SchemaMismatchError) as caught:
+        copy(small_source, database, dry_run=dry_run)
+    assert caught.value.differences == (difference,)
+
+
+OWN_RULES = {
+    "a check": ("ALTER TABLE domains ADD CONSTRAINT short CHECK (length(label) < 1000)", "domains: CHECK short"),
+    "a check of a known column": (
+        "ALTER TABLE knowledge_nodes ADD CONSTRAINT hidden CHECK (visibility IN ('private', 'group', 'public', 'x'))",
+        "knowledge_nodes: CHECK hidden",
+    ),
+    "a unique index": ("CREATE UNIQUE INDEX one_text ON domains (label, id)", "domains: unique one_text"),
+    "a partial one": ("CREATE UNIQUE INDEX one ON domains (label) WHERE false", "domains: unique index one"),
+    "a foreign key": (
+        "ALTER TABLE domains ADD CONSTRAINT parent FOREIGN KEY (label) REFERENCES domains NOT VALID",
+        "domains: foreign key parent",
+    ),
+}
+
+
+@pytest.mark.parametrize("case", OWN_RULES)
+def test_rules_of_the_owner_are_named(small_source: Path, copied_database: Database, case: str) -> None:
+    """They are no difference. What they do to a row no preview can foretell; so both runs say that they are there."""
+    statement, named = OWN_RULES[case]
+    copied_database.execute(statement)
+    for dry_run in (True, False):
+        notices = copy(small_source, copied_database, dry_run=dry_run).notices
+        assert notices[0] == (
+            "The destination has rules of its own, which may refuse or change rows as they arrive; a preview cannot "
+            f"foretell that. {named}."
+        )
+
+
+def test_a_trigger_that_changes_rows_is_named(small_source: Path, copied_database: Database) -> None:
+    copied_database.execute(
+        "CREATE FUNCTION shout() RETURNS trigger LANGUAGE plpgsql AS"
+        " $$ BEGIN NEW.label := upper(NEW.label); RETURN NEW; END $$",
+        "CREATE TRIGGER shout BEFORE INSERT ON domains FOR EACH ROW EXECUTE FUNCTION shout()",
+        "CREATE TRIGGER quiet BEFORE INSERT ON domains FOR EACH ROW EXECUTE FUNCTION shout()",
+        "ALTER TABLE domains DISABLE TRIGGER quiet",
+        "DELETE FROM domains",
+    )
+    (notice,) = copy(small_source, copied_database, dry_run=True).notices
+    assert notice.endswith("foretell that. domains: trigger shout.")
+    assert copy(small_source, copied_database).notices[0] == notice
+
+
+def test_row_level_security_is_named(small_source: Path, copied_database: Database) -> None:
+    copied_database.execute(
+        "ALTER TABLE domains ENABLE ROW LEVEL SECURITY", "CREATE POLICY everyone ON domains USING (true)"
+    )
+    with role(copied_database, DML) as dsn:
+        assert copy(small_source, dsn, dry_run=True).notices[0].endswith("domains: row-level security.")
+    assert not any("rules of its own" in notice for notice in copy(small_source, copied_database).notices)
+
+
+@pytest.mark.parametrize("max_connections", [1, 4])
+def test_references_that_the_server_does_not_look_up(
+    sources: Sources, copied_database: Database, max_connections: int
+) -> None:
+    """Of tables without their foreign keys: the copy looks instead, and both runs say the same."""
+    source = sources.seed()
+    edit(source, "UPDATE edges SET target_id = '99999999-9999-4999-8999-999999999999' WHERE rowid = 6")
+    copied_database.execute(
+        "TRUNCATE edges", "ALTER TABLE edges DROP CONSTRAINT edges_target_id_fkey",
+        "ALTER TABLE scheduling DROP CONSTRAINT scheduling_memory_id_fkey",
+    )  # fmt: skip
+    preview = copy(source, copied_database, dry_run=True)
+    report = copy(source, copied_database, max_connections=max_connections)
+    assert [(error.kind, error.field, error.copied) for error in report.errors] == [
+        (Kind.MISSING_REFERENCE, "target_id", False)
+    ]
+    assert preview.errors == report.errors
+    assert (preview.tables["edges"].inserted, report.tables["edges"].inserted) == (19, 19)
+    assert copied_database.value("SELECT count(*) FROM edges") == 19
+
+
+def test_a_role_for_which_no_reference_is_checked(small_source: Path, copied_database: Database) -> None:
+    """By session_replication_role, as restoring a dump sometimes leaves it behind."""
+    copied_database.execute(f"ALTER DATABASE {copied_database.name} SET session_replication_role = replica")
+    with nothing_changes(copied_database), pytest.raises(RefusedError, match="session_replication_role is replica"):
+        copy(small_source, copied_database)
+
+
+def test_a_role_that_may_not_refer_to_the_tables_that_are_there(small_source: Path, copied_database: Database) -> None:
+    copied_database.execute("DROP TABLE edges")
+    grants = (DML, "GRANT CREATE, USAGE ON SCHEMA public TO {role}")
+    with role(copied_database, *grants) as dsn, nothing_changes(copied_database):
+        with pytest.raises(RefusedError, match=r"make tables that refer to knowledge_nodes \(GRANT REFERENCES\)"):
+            copy(small_source, dsn)
+        assert "GRANT REFERENCES" in copy(small_source, dsn, dry_run=True).notices[0]
+
+
 def test_a_registry_of_another_form(small_source: Path, database: Database) -> None:
     """The table of the embedding model is compared like the others, not stumbled over."""
     database.execute("CREATE TABLE embedding_model (id int PRIMARY KEY, model text NOT NULL)")
@@ -150,7 +362,12 @@ def test_tables_that_differ_and_fit_all_the_same(small_source: Path, copied_data
         "ALTER TABLE knowledge_nodes ADD COLUMN note text",
         "ALTER TABLE domains ADD COLUMN n bigint GENERATED ALWAYS AS IDENTITY",
         "ALTER TABLE scheduling ALTER COLUMN reps TYPE bigint",
-        "ALTER TABLE groups ALTER COLUMN handle TYPE varchar(200)",
+        "ALTER TABLE groups ALTER COLUMN handle TYPE varchar",
+        "ALTER TABLE edges ALTER COLUMN created_at TYPE timestamptz(6)",
+        "CREATE DOMAIN words AS text",
+        "ALTER TABLE domains ALTER COLUMN label TYPE words",
+        "ALTER TABLE domains ALTER COLUMN label SET DEFAULT 'none'",
+        'ALTER TABLE users ALTER COLUMN display_name TYPE text COLLATE "C"',
         "ALTER TABLE edges ALTER COLUMN weight DROP NOT NULL",
         "ALTER TABLE domains DROP CONSTRAINT domains_pkey, ADD PRIMARY KEY (id) INCLUDE (label)",
         "DROP TABLE review_events",

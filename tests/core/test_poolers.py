@@ -15,12 +15,14 @@ import pytest
 
 from tests.support.clusters import Cluster, free_port, programs
 from tests.support.destination import fingerprint
+from tests.support.disturbances import completed, interrupted
 from tests.support.folders import data_folder, give_away
 from tests.support.hostile import foretold_and_copied
-from tests.support.runs import TABLES, copy, counts
+from tests.support.runs import TABLES, assert_equal_everywhere, copy, counts
 from tests.support.servers import Database
-from tests.support.sources import SMALL_SPEC, Sources, edit
+from tests.support.sources import SMALL_SPEC, Sources, edit, memory_ids
 from vestige_tui.core import events
+from vestige_tui.core.destination import indexes as builds
 from vestige_tui.core.destination.dsn import Dsn
 from vestige_tui.core.destination.programs import account_for, identity
 from vestige_tui.core.errors import (
@@ -68,13 +70,16 @@ def test_a_standby(sources: Sources, cluster: Cluster, standby: Cluster, dry_run
 @pytest.fixture(scope="module")
 def pooler(cluster: Cluster) -> Iterator[Dsn]:
     """PgBouncer in front of the cluster; ``dbname`` chooses the database."""
-    with pgbouncer(cluster, pool_size=8) as dsn:
+    with pgbouncer(cluster) as dsn:
         yield dsn
 
 
 @contextmanager
-def pgbouncer(cluster: Cluster, *, pool_size: int) -> Iterator[Dsn]:
-    """PgBouncer in transaction mode on loopback, with that many connections to the server."""
+def pgbouncer(cluster: Cluster, *, pool_size: int = 8, database: str = "", **others: int) -> Iterator[Dsn]:
+    """PgBouncer in transaction mode on loopback, with that many connections to the server.
+
+    ``database`` adds to how it connects there, ``others`` are more settings of its own.
+    """
     program = shutil.which("pgbouncer", path="/usr/sbin:/usr/bin:/usr/local/sbin:/usr/local/bin")
     if program is None:
         pytest.skip("PgBouncer is not installed (apt install pgbouncer)")
@@ -82,7 +87,7 @@ def pgbouncer(cluster: Cluster, *, pool_size: int) -> Iterator[Dsn]:
     settings = cluster.folder / f"pgbouncer-{port}.ini"
     settings.write_text(
         f"""[databases]
-* = host=127.0.0.1 port={cluster.port} user=postgres
+* = host=127.0.0.1 port={cluster.port} user=postgres {database}
 [pgbouncer]
 listen_addr = 127.0.0.1
 listen_port = {port}
@@ -91,7 +96,7 @@ auth_type = any
 pool_mode = transaction
 default_pool_size = {pool_size}
 max_client_conn = 50
-query_wait_timeout = 3
+{chr(10).join(f"{name} = {value}" for name, value in ({"query_wait_timeout": 3} | others).items())}
 logfile = {cluster.folder}/pgbouncer-{port}.log
 """
     )
@@ -194,7 +199,8 @@ def test_a_second_copy_through_a_pooler(
 
     report = copy(source, ways[first], on_event=start_another, batch_size=5)
     assert report.outcome is Outcome.CLEAN
-    assert refusals == ["Another copy is writing to this destination."]
+    (refusal,) = refusals
+    assert refusal.startswith("Another copy is writing to this destination: session ")
     assert copy(other, ways[second]).tables["knowledge_nodes"].already_present == 30
 
 
@@ -236,3 +242,123 @@ def test_a_pooler_with_next_to_no_connections(
         assert found[0].memories_copied == 30
     else:
         assert isinstance(found[0], DestinationError), found[0]
+        assert "The pooler has no connection to the server left to lend" in found[0].what
+
+
+# Settings behind a pooler, where a SET lasts for a transaction at most
+
+LIMITS = ("statement_timeout", "lock_timeout", "idle_in_transaction_session_timeout", "transaction_timeout")
+
+
+@pytest.mark.parametrize("of", ["the pooler", "the database", "the connection string", "the environment"])
+def test_text_arrives_as_it_is_through_a_pooler(
+    sources: Sources, cluster: Cluster, tcp_database: Database, monkeypatch: pytest.MonkeyPatch, of: str
+) -> None:
+    """Whatever encoding somebody asks for, in every session that is lent."""
+    source = sources.seed()
+    edit(source, "UPDATE knowledge_nodes SET content = 'Grüße, 語 and 🧠 ' || rowid, tags = '[\"größe\"]'")
+    if of == "the database":
+        tcp_database.execute(f"ALTER DATABASE {tcp_database.name} SET client_encoding = latin1")
+    with pgbouncer(cluster, database="client_encoding=LATIN1" if of == "the pooler" else "") as pooler:
+        dsn = pooler.with_parameters(dbname=tcp_database.name)
+        if of == "the connection string":
+            dsn = pooler.with_parameters(dbname=tcp_database.name, client_encoding="latin1")
+        elif of == "the environment":
+            monkeypatch.setenv("PGCLIENTENCODING", "latin1")
+        assert copy(source, dsn, dry_run=True).tables["knowledge_nodes"].inserted == 30
+        assert copy(source, dsn, batch_size=7).outcome is Outcome.CLEAN
+        assert copy(source, dsn).tables["domains"].already_present == 3
+    assert_equal_everywhere(source, replace(tcp_database, dsn=tcp_database.dsn.with_parameters(client_encoding="utf8")))
+
+
+@pytest.mark.parametrize("populated", [False, True])
+def test_limits_of_the_role_through_a_pooler(
+    sources: Sources, tcp_database: Database, pooled: Database, monkeypatch: pytest.MonkeyPatch, populated: bool
+) -> None:
+    """They are lifted in each transaction that may take long: rows, indexes, references, the lock, the dry run."""
+    source = sources.seed(replace(SMALL_SPEC, memories=60))
+    late = memory_ids(source)[40]
+    if populated:
+        copy(source, tcp_database)
+        tcp_database.execute(f"DELETE FROM knowledge_nodes WHERE id = '{late}'", f"DROP INDEX {HNSW}")
+    else:
+        copy(sources.seed(replace(SMALL_SPEC, memories=0, edges=0, review_events=0), name="empty.db"), tcp_database)
+        tcp_database.execute("DROP INDEX idx_edges_edge_type")
+    tcp_database.execute(
+        "CREATE FUNCTION sleep() RETURNS trigger LANGUAGE plpgsql AS"
+        f" $$ BEGIN IF NEW.id = '{late}' THEN PERFORM pg_sleep(1); END IF; RETURN NEW; END $$",
+        "CREATE TRIGGER sleep BEFORE INSERT ON knowledge_nodes FOR EACH ROW EXECUTE FUNCTION sleep()",
+        *(f"ALTER DATABASE {tcp_database.name} SET {name} = 500" for name in LIMITS),
+    )
+
+    def dawdle(event: events.Event) -> None:
+        if isinstance(event, events.TableFinished) and event.table == "users":
+            time.sleep(1)
+
+    preview = copy(source, pooled, dry_run=True, on_event=dawdle)
+    report = copy(source, pooled, batch_size=5, on_event=dawdle)
+    assert (report.outcome, report.errors) == (Outcome.CLEAN, [])
+    assert report.tables["knowledge_nodes"].inserted == preview.tables["knowledge_nodes"].inserted
+    assert report.tables["knowledge_nodes"].inserted == (1 if populated else 60)
+    tcp_database.execute("DROP TRIGGER sleep ON knowledge_nodes")
+    assert tcp_database.value("SELECT count(*) FROM knowledge_nodes") == 60
+    assert tcp_database.value("SELECT count(*) FROM pg_index WHERE indexrelid = %s::regclass", (HNSW,)) == 1
+
+
+def test_no_setting_is_left_to_who_gets_the_session_next(
+    sources: Sources, tcp_database: Database, pooled: Database
+) -> None:
+    tcp_database.execute(*(f"ALTER DATABASE {tcp_database.name} SET {name} = 7000" for name in LIMITS))
+    copy(sources.seed(), pooled)
+    others = [
+        psycopg.connect(pooled.dsn.conninfo()) for _ in range(5)
+    ]  # each in a transaction, so each another session
+    for other in others:
+        rows = other.execute(
+            "SELECT name, setting FROM pg_settings WHERE name = ANY (%s)",
+            ([*LIMITS, "client_connection_check_interval", "default_transaction_isolation"],),
+        ).fetchall()
+        assert dict(rows) == dict.fromkeys(LIMITS, "7000") | {
+            "client_connection_check_interval": "0", "default_transaction_isolation": "read committed"
+        }  # fmt: skip
+        other.rollback()
+        other.close()
+
+
+def test_a_limit_of_the_pooler_is_named(
+    sources: Sources, cluster: Cluster, tcp_database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """No session can lift it, and it ends every run: so no sentence says that the next one completes the index."""
+    build = builds.build
+
+    def take_time(connection: psycopg.Connection, *arguments: object) -> None:
+        connection.execute("SELECT pg_sleep(20)")
+
+    source = sources.seed()
+    with pgbouncer(cluster, query_timeout=1) as pooler:
+        monkeypatch.setattr(builds, "build", take_time)
+        with pytest.raises(DestinationError, match="longer than its query_timeout allows") as caught:
+            copy(source, pooler.with_parameters(dbname=tcp_database.name))
+    assert "the next run would meet the same limit" in caught.value.means
+    assert "connect to the server itself" in caught.value.remedy
+    monkeypatch.setattr(builds, "build", build)
+    assert copy(source, tcp_database).outcome is Outcome.CLEAN
+
+
+@pytest.mark.parametrize("way", ["pooler", "server"])
+def test_a_session_that_ends_while_rows_arrive(
+    sources: Sources, tcp_database: Database, pooled: Database, way: str
+) -> None:
+    """In the middle of a COPY: behind a pooler psycopg gets two answers to it, the server's and the pooler's."""
+    source = sources.seed()
+    copy(source, tcp_database)
+    tcp_database.execute(
+        "TRUNCATE knowledge_nodes CASCADE",
+        "CREATE FUNCTION leave() RETURNS trigger LANGUAGE plpgsql AS"
+        " $$ BEGIN PERFORM pg_terminate_backend(pg_backend_pid()); RETURN NEW; END $$",
+        "CREATE TRIGGER leave BEFORE INSERT ON knowledge_nodes FOR EACH ROW EXECUTE FUNCTION leave()",
+    )
+    error = interrupted(DestinationError, lambda: copy(source, pooled if way == "pooler" else tcp_database))
+    assert "lost" in error.what or "ended the session" in error.what
+    tcp_database.execute("DROP TRIGGER leave ON knowledge_nodes")
+    assert completed(source, tcp_database).memories_copied == 30

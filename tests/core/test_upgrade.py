@@ -25,7 +25,7 @@ from tests.support.servers import Database
 from tests.support.sources import SMALL_SPEC, Sources, edit, memory_ids, query
 from vestige_tui.core import events
 from vestige_tui.core.destination.dsn import Dsn
-from vestige_tui.core.destination.lock import LOCK_CLASS
+from vestige_tui.core.destination.holder import LOCK_CLASS
 from vestige_tui.core.errors import (
     NOTHING_CHANGED,
     DestinationBusyError,
