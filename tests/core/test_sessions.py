@@ -22,10 +22,10 @@ from vestige_tui.core.destination import indexes as builds
 from vestige_tui.core.destination.catalog import Destination
 from vestige_tui.core.destination.connect import connect, conninfo, open_pool
 from vestige_tui.core.destination.dsn import Dsn
-from vestige_tui.core.destination.indexes import Index
 from vestige_tui.core.destination.probe import probe
 from vestige_tui.core.errors import DestinationError, RefusedError
 from vestige_tui.core.report import Outcome
+from vestige_tui.core.tables import Index
 
 LIMITS = (
     "statement_timeout", "lock_timeout", "idle_in_transaction_session_timeout", "idle_session_timeout",
