@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 
 from vestige_tui.core.source.describe import count_rows
 from vestige_tui.core.source.layouts import ResolvedSource
 from vestige_tui.core.source.query import rowid_name
-from vestige_tui.core.source.shape import folded, quoted
+from vestige_tui.core.source.shape import quoted
 from vestige_tui.core.tables import PgType, Table
 
 _CANONICAL_LENGTH = 36
@@ -24,29 +24,24 @@ class Certainty:
         self._connection = connection
         self._sources = sources
         self._exact: dict[str, str | None] = {}
+        self._repeats: dict[str, bool] = {}
 
     def may_repeat(self, table: Table) -> bool:
         """Whether two rows of a table could have the same canonical key.
 
-        They cannot where the source itself keeps the key's columns unique and every id in them is spelled canonically:
-        in lower case, and so long that only the form with hyphens is left.
+        They cannot where every id is spelled canonically, in lower case and so long that only the form with hyphens is
+        left, and no two are equal. No index is asked: it may be damaged, or compare in another way than it says.
         Text may become equal when what PostgreSQL cannot store is replaced, or a number in its place becomes text.
         """
         if any(table.columns[table.position(name)].type is not PgType.UUID for name in table.key):
             return True
         source = self._sources[table.name]
-        columns = [source.expressions[table.position(name)] for name in table.key]
-        if not self._unique_indexes(source.source.table, columns):
-            return True
-        return any(
-            self._exists(
-                f"FROM {quoted(source.source.table)} n NOT INDEXED"
-                f" WHERE (length({expression}) = {_CANONICAL_LENGTH}"
-                f" AND {expression} = lower({expression}) COLLATE BINARY) IS NOT TRUE",
-            )
-            for expression in columns
-            if expression is not None
-        )
+        keys = [source.expressions[table.position(name)] or "NULL" for name in table.key]
+        repeats = " OR ".join(["count(*) > 1", *map(_spelled_otherwise, keys)])
+        rows = f"FROM {quoted(source.source.table)} n NOT INDEXED GROUP BY {', '.join(map(_sortable, keys))}"
+        if rows not in self._repeats:  # scheduling may come from the very table of the memories
+            self._repeats[rows] = self._exists(f"{rows} HAVING {repeats}")
+        return self._repeats[rows]
 
     def all_found(self, table: Table) -> bool:
         """Whether whatever the rows of a table refer to is in the source too, spelled in the very same way."""
@@ -78,7 +73,7 @@ class Certainty:
         table, key, rowid = source.source.table, _key(source), rowid_name(self._connection, source.source.table)
         if key is None or rowid is None:
             return None
-        for index in self._unique_indexes(table, [f"n.{quoted(key)}"]):
+        for index in self._unique_indexes(table, key):
             by_index = f"FROM {quoted(table)} p INDEXED BY {quoted(index)} WHERE p.{quoted(key)}"
             try:
                 (entries,) = self._connection.execute(f"SELECT count(p.{rowid}) {by_index} IS NOT NULL").fetchone()
@@ -91,20 +86,29 @@ class Certainty:
                 continue
         return None
 
-    def _unique_indexes(self, table: str, expressions: Sequence[str | None]) -> list[str]:
-        """The unique indexes of a table of the source that cover some of these columns and no other."""
+    def _unique_indexes(self, table: str, key: str) -> list[str]:
+        """The unique indexes of a table of the source that cover this column and no other."""
         indexes = self._connection.execute(
-            'SELECT name FROM pragma_index_list(?) WHERE "unique" AND NOT partial', (table,)
-        ).fetchall()
-        return [index for (index,) in indexes if self._covered(index) <= set(expressions)]
-
-    def _covered(self, index: str) -> set[str]:
-        names = self._connection.execute("SELECT name FROM pragma_index_info(?)", (index,))
-        return {f"n.{quoted(folded(name or ''))}" for (name,) in names}
+            'SELECT name FROM pragma_index_list(?) l WHERE "unique" AND NOT partial'
+            " AND NOT EXISTS (SELECT 1 FROM pragma_index_info(l.name) WHERE lower(name) IS NOT ?)",
+            (table, key),
+        )
+        return [index for (index,) in indexes]
 
     def _exists(self, clauses: str) -> bool:
         (value,) = self._connection.execute(f"SELECT EXISTS (SELECT 1 {clauses})").fetchone()
         return bool(value)
+
+
+def _spelled_otherwise(expression: str) -> str:
+    """SQL for whether an id is not spelled canonically."""
+    canonical = f"length({expression}) = {_CANONICAL_LENGTH} AND {expression} = lower({expression}) COLLATE BINARY"
+    return f"({canonical}) IS NOT TRUE"
+
+
+def _sortable(expression: str) -> str:
+    """SQL for an id that SQLite has to sort itself: in a table without row numbers it would trust the order of rows."""
+    return f"+{expression} COLLATE BINARY"
 
 
 def _key(source: ResolvedSource) -> str | None:
