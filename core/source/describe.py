@@ -152,7 +152,7 @@ def missing_v15(shape: Shape) -> tuple[str, ...]:
     """
     memories = shape.find("knowledge_nodes")
     takes_columns = memories is not None and memories.kind is TableKind.TABLE
-    lacking = [name for name in V15_COLUMNS if takes_columns and not shape.has("knowledge_nodes", name)]
+    lacking = [name for name in V15_COLUMNS if takes_columns and not shape.exists("knowledge_nodes", name)]
     return (*(f"knowledge_nodes.{name}" for name in lacking), *(name for name in V15_TABLES if name not in shape))
 
 
@@ -246,6 +246,8 @@ def _left_behind(connection: sqlite3.Connection, shape: Shape, sources: dict[str
         numbers = ", ".join(f"count({quoted(name)})" for name in columns)
         found = connection.execute(f"SELECT {numbers} FROM {quoted(table.name)}").fetchone() if columns else ()
         counts |= {f"{table.name}.{name}": number for name, number in zip(columns, found, strict=True)}
+    for table in filter(None, map(shape.find, sorted(read))):
+        counts |= {f"{table.name}.{name}": count_rows(connection, table.name) for name in table.failing}
     return {name: count for name, count in counts.items() if count}
 
 

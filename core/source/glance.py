@@ -70,7 +70,7 @@ def usage(path: Path) -> Usage:
 
 def _count_memories(path: Path) -> int:
     with open_source(path) as connection:
-        if "knowledge_nodes" not in read_shape(connection):
+        if not read_shape(connection).columns("knowledge_nodes"):
             raise SourceError(
                 f"{path} has no table of memories.", remedy="Name the file that Vestige uses, usually vestige.db."
             )

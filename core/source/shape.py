@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import sqlite3
 import string
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -25,6 +25,9 @@ class TableKind(StrEnum):
     INDEX = "index"
 
 
+_COMPUTED = 2
+"""What SQLite calls a generated column that is not stored."""
+
 _TO_OPEN = (TableKind.VIEW, TableKind.VIRTUAL)
 
 
@@ -33,12 +36,14 @@ class FileTable:
     """A table of a file. ``name`` and ``columns`` are spelled as in the file.
 
     There are no columns where SQLite cannot tell them: a view of a table that is gone, a virtual table that is damaged,
-    or whose module this SQLite does not have.
+    or whose module this SQLite does not have. ``failing`` are generated columns left out of ``columns``: computing them
+    fails for some row, which would end the reading of all.
     """
 
     name: str
     kind: TableKind
     columns: tuple[str, ...]
+    failing: tuple[str, ...] = ()
 
 
 class Shape:
@@ -67,6 +72,11 @@ class Shape:
         """Whether there is such a table with these columns, in any case."""
         return table in self and {*map(folded, columns)} <= self._columns[folded(table)]
 
+    def exists(self, table: str, column: str) -> bool:
+        """Whether there is such a column, be it one that fails."""
+        found = self.find(table)
+        return found is not None and folded(column) in map(folded, (*found.columns, *found.failing))
+
     def __contains__(self, table: str) -> bool:
         return folded(table) in self._tables
 
@@ -92,23 +102,42 @@ def read_shape(connection: sqlite3.Connection, *, opening: bool = True) -> Shape
         " UNION ALL SELECT name, 'index' FROM sqlite_schema WHERE type = 'index' AND name NOT LIKE 'sqlite\\_%'"
         " ESCAPE '\\'"
     ).fetchall()
-    columns = {
-        name: _columns(connection, name, kind) if opening or kind not in _TO_OPEN else [] for name, kind in found
-    }
-    readable = all(isinstance(name, str) for table, names in columns.items() for name in (table, *names))
+    listed = {name: _columns(connection, name, kind) if opening or kind not in _TO_OPEN else [] for name, kind in found}
+    readable = all(isinstance(name, str) for table, columns in listed.items() for name in (table, *dict(columns)))
     tables = [
-        FileTable(name, TableKind(kind), tuple(column for column in columns[name] if isinstance(column, str)))
+        _file_table(
+            connection, name, TableKind(kind), [column for column in listed[name] if isinstance(column[0], str)]
+        )
         for name, kind in found
         if isinstance(name, str)
     ]
     return Shape(tables, readable=readable)
 
 
-def _columns(connection: sqlite3.Connection, table: str, kind: str) -> list[str]:
+def _columns(connection: sqlite3.Connection, table: str, kind: str) -> list[tuple[str, int]]:
+    """The columns of a table, and whether each is hidden or generated, as SQLite numbers that."""
     try:
-        found = connection.execute("SELECT name FROM pragma_table_xinfo(?) WHERE hidden <> 1", (table,))
-        return [name for (name,) in found]
+        found = connection.execute("SELECT name, hidden FROM pragma_table_xinfo(?) WHERE hidden <> 1", (table,))
+        return found.fetchall()
     except sqlite3.DatabaseError:
         if kind not in _TO_OPEN:
             raise
         return []
+
+
+def _file_table(
+    connection: sqlite3.Connection, name: str, kind: TableKind, listed: Sequence[tuple[str, int]]
+) -> FileTable:
+    failing = [column for column, hidden in listed if hidden == _COMPUTED and _fails(connection, name, column)]
+    return FileTable(name, kind, tuple(column for column, _ in listed if column not in failing), tuple(failing))
+
+
+def _fails(connection: sqlite3.Connection, table: str, column: str) -> bool:
+    """Whether computing a column fails for some row."""
+    try:
+        connection.execute(f"SELECT count({quoted(column)}) FROM {quoted(table)} NOT INDEXED").fetchone()
+    except sqlite3.OperationalError as error:
+        if error.sqlite_errorname != "SQLITE_ERROR":
+            raise
+        return True
+    return False
