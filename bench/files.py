@@ -11,7 +11,7 @@ from vestige_tui.core.source.describe import SourceDescription, describe_open
 from vestige_tui.core.source.opening import open_source
 from vestige_tui.core.source.reader import TableReader
 from vestige_tui.core.source.records import Record
-from vestige_tui.core.tables import BOOTSTRAP_USER_ID, TABLES, USERS, Table
+from vestige_tui.core.tables import TABLES, Table
 
 _BATCH = 500
 
@@ -22,7 +22,7 @@ def copy_file(folder: Path, table: Table) -> Path:
 
 
 def write_copy_files(source: Path, folder: Path) -> None:
-    """Write one file for each table of a source; of the users, the one that comes with the schema is left out."""
+    """Write one file for each table of a source."""
     folder.mkdir()
     with open_source(source) as reading:
         description = describe_open(reading, source)
@@ -30,10 +30,7 @@ def write_copy_files(source: Path, folder: Path) -> None:
             with copy_file(folder, table).open("wb") as file:
                 file.write(wire.HEADER)
                 for records in sound_batches(reading, description, table, _BATCH):
-                    fields = [
-                        record.fields for record in records if table is not USERS or record.key != (BOOTSTRAP_USER_ID,)
-                    ]
-                    file.write(wire.rows(fields, len(table.columns)))
+                    file.write(wire.rows([record.fields for record in records], len(table.columns)))
                 file.write(wire.TRAILER)
 
 

@@ -13,6 +13,7 @@ from types import TracebackType
 from typing import NamedTuple
 
 from vestige_tui.core.account import Account
+from vestige_tui.core.destination.bootstrap import add_bootstrap_user
 from vestige_tui.core.destination.catalog import Destination
 from vestige_tui.core.destination.keys import KeyLookups, count_known, drop_known
 from vestige_tui.core.destination.references import ReferenceChecks
@@ -53,6 +54,7 @@ class Crew:
     """Writes batches over several connections while the block runs."""
 
     def __init__(self, links: Sequence[Link], destination: Destination, account: Account) -> None:
+        self._first = links[0]
         self._destination = destination
         self._account = account
         self._queue: Queue[_Task | None] = Queue(maxsize=WAITING_GROUPS)
@@ -88,6 +90,11 @@ class Crew:
         """Wait until all that was queued is written; raises what stopped a writer, or ``Cancelled``."""
         self._queue.join()
         self._check()
+
+    def add_bootstrap_user(self) -> str | None:
+        """Add the bootstrap user where it is missing; its handle then."""
+        with self._first.watchdog.step():
+            return add_bootstrap_user(self._first.connection, self._destination)
 
     def _put(self, task: _Task) -> None:
         while True:

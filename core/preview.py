@@ -10,9 +10,10 @@ from collections.abc import Iterable, Sequence
 
 from psycopg import sql
 
-from vestige_tui.core import convert
+from vestige_tui.core import convert, wire
 from vestige_tui.core.account import Account
 from vestige_tui.core.crew import grouped
+from vestige_tui.core.destination.bootstrap import free_handle, handle_taken
 from vestige_tui.core.destination.catalog import Destination
 from vestige_tui.core.destination.faults import check, row_error
 from vestige_tui.core.destination.keys import KeyLookups, drop_known
@@ -23,7 +24,7 @@ from vestige_tui.core.report import Estimate, MigrationReport, RowError
 from vestige_tui.core.source.ledger import Ledger, key_of
 from vestige_tui.core.source.reader import Batch
 from vestige_tui.core.source.records import Record
-from vestige_tui.core.tables import BOOTSTRAP_USER_ID, BY_NAME, Reference, Table
+from vestige_tui.core.tables import BOOTSTRAP_USER_ID, BY_NAME, USERS, Reference, Table
 
 SECONDS_PER_MEMORY = 0.00025
 SECONDS_PER_VECTOR_ELEMENT = 0.0000012
@@ -47,19 +48,19 @@ class Preview:
         self.destination = destination
         self._lookups = KeyLookups(destination)
         self._ledger = ledger
-        self._made = self._made_with_the_schema()
-        for name, key in self._made.items():
-            ledger.add(_ARRIVING + name, key)
 
-    def _made_with_the_schema(self) -> dict[str, bytes]:
-        """Keys of rows that a copy itself creates with the tables: the bootstrap user, where its name is not taken."""
-        if "users" in self.destination.populated:
-            query = sql.SQL("SELECT FROM {} WHERE handle = 'local' AND id <> {}").format(
-                sql.Identifier(self.destination.schema, "users"), sql.Literal(BOOTSTRAP_USER_ID)
-            )
-            if self._connection.execute(query).rowcount:
-                return {}
-        return {"users": _BOOTSTRAP_USER}
+    def add_bootstrap_user(self) -> str | None:
+        """What a copy would do: count with the bootstrap user where it would be missing; its handle then."""
+        arriving = self._ledger.has(_ARRIVING + USERS.name, _BOOTSTRAP_USER)
+        if arriving or not self.missing(USERS, USERS.key, [[_BOOTSTRAP_USER]]):
+            return None
+        self._ledger.add(_ARRIVING + USERS.name, _BOOTSTRAP_USER)
+        return free_handle(self._handle_taken)
+
+    def _handle_taken(self, handle: str) -> bool:
+        if self._ledger.has(f"{_ARRIVING}{USERS.name}.handle", wire.text(handle.encode())):
+            return True
+        return USERS.name in self.destination.tables and handle_taken(self._connection, self.destination, handle)
 
     def write(self, table: Table, batches: Iterable[Batch]) -> None:
         """Account for every batch as if it had been written."""
@@ -78,11 +79,9 @@ class Preview:
 
     def missing(self, table: Table, columns: Sequence[str], keys: Sequence[Sequence[bytes]]) -> set[int]:
         """Positions of those keys that the destination does not have yet; ``keys`` has a list for each column."""
-        made = self._made.get(table.name)
-        wanted = {ord_ for ord_, field in enumerate(keys[0]) if field != made}
         if table.name not in self.destination.populated:
-            return wanted
-        return wanted & self._lookups.by(table, columns).missing(self._connection, keys)
+            return {*range(len(keys[0]))}
+        return self._lookups.by(table, columns).missing(self._connection, keys)
 
     def taken(self, table: Table, column: str, records: Sequence[Record], missing: set[int]) -> set[int]:
         """Positions of records whose unique value belongs to a row of another key, there or among those arriving.
@@ -90,8 +89,7 @@ class Preview:
         Only those that are ``missing`` are written, and so take something away from others.
         """
         position, key = table.position(column), table.position(table.key[0])
-        made = self._made.get(table.name)
-        owners = {b"local": made} if made is not None else {}
+        owners: dict[bytes, bytes] = {}
         if table.name in self.destination.tables:
             query = sql.SQL("SELECT {}::text, {}::text FROM {} WHERE {} = ANY ({})").format(
                 sql.Identifier(column),
@@ -100,7 +98,7 @@ class Preview:
                 sql.Identifier(column),
                 sql.Literal([record.fields[position][4:].decode() for record in records]),
             )
-            owners |= {value.encode(): convert.uuid(owner) for value, owner in self._connection.execute(query)}
+            owners = {value.encode(): convert.uuid(owner) for value, owner in self._connection.execute(query)}
         name = f"{_ARRIVING}{table.name}.{column}"
         return {
             ord_

@@ -10,6 +10,7 @@ from typing import Protocol
 
 from vestige_tui.core import events
 from vestige_tui.core.account import Account
+from vestige_tui.core.destination.bootstrap import HANDLE, OTHER_HANDLE
 from vestige_tui.core.errors import BATCHES_STAY, SourceError
 from vestige_tui.core.model import ModelSignature
 from vestige_tui.core.source.certainty import Certainty
@@ -18,7 +19,7 @@ from vestige_tui.core.source.key_reader import KeyReader
 from vestige_tui.core.source.ledger import Ledger, drop_repeats
 from vestige_tui.core.source.reader import Batch, TableReader
 from vestige_tui.core.source.records import other_model_error, row_label
-from vestige_tui.core.tables import TABLES, Table
+from vestige_tui.core.tables import TABLES, USERS, Table
 
 
 class Takers(Protocol):
@@ -30,6 +31,10 @@ class Takers(Protocol):
 
     def finish(self) -> None:
         """Wait until all that was taken is where it goes."""
+        ...
+
+    def add_bootstrap_user(self) -> str | None:
+        """Add the bootstrap user where it is missing; its handle then."""
         ...
 
 
@@ -89,6 +94,11 @@ class Transfer:
                 rows = self._bring(table, takers)
             self._check_complete(table, rows)
             self.account.all_read(table, rows)
+            if table is USERS:
+                takers.finish()
+                handle = takers.add_bootstrap_user()
+                if handle not in (None, HANDLE):
+                    self.account.notice(OTHER_HANDLE.format(handle=handle))
         takers.finish()
 
     def _bring(self, table: Table, takers: Takers) -> int:

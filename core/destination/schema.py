@@ -10,7 +10,7 @@ from collections.abc import Collection, Iterator
 
 from psycopg import sql
 
-from vestige_tui.core.tables import BOOTSTRAP_USER_ID, TABLES, Column, PgType, Table
+from vestige_tui.core.tables import TABLES, Column, PgType, Table
 
 SEARCHED_CHARACTERS = 100_000
 """How much of a memory's content is indexed: a tsvector of 1 MB or more is an error."""
@@ -39,14 +39,12 @@ _TOUCH = """CREATE OR REPLACE FUNCTION {schema}.vestige_touch_updated_at() RETUR
     AS $$ BEGIN NEW.updated_at := now(); RETURN NEW; END $$"""
 _TOUCH_TRIGGER = """CREATE TRIGGER knowledge_nodes_updated_at BEFORE UPDATE ON {schema}.knowledge_nodes
     FOR EACH ROW EXECUTE FUNCTION {schema}.vestige_touch_updated_at()"""
-_BOOTSTRAP_USER = """INSERT INTO {schema}.users (id, handle, display_name)
-    VALUES ({id}, 'local', 'Local User') ON CONFLICT DO NOTHING"""
 
 
 def missing_tables(
     schema: str, vector_schema: str, present: Collection[str], *, registry_missing: bool
 ) -> Iterator[sql.Composed]:
-    """What creates the tables that are not ``present``, with what belongs to them, and the bootstrap user.
+    """What creates the tables that are not ``present``, with what belongs to them.
 
     ``registry_missing``: the table that names the model is not there either.
     """
@@ -54,7 +52,6 @@ def missing_tables(
         "schema": sql.Identifier(schema),
         "characters": sql.Literal(SEARCHED_CHARACTERS),
         "tag_characters": sql.Literal(SEARCHED_TAG_CHARACTERS),
-        "id": sql.Literal(BOOTSTRAP_USER_ID),
     }
     for table in TABLES:
         if table.name not in present:
@@ -64,7 +61,6 @@ def missing_tables(
     if "knowledge_nodes" not in present:
         for statement in (_TAGS_TEXT, _SEARCH_COLUMN, _TOUCH, _TOUCH_TRIGGER):
             yield sql.SQL(statement).format(**names)
-    yield sql.SQL(_BOOTSTRAP_USER).format(**names)
 
 
 def table_definition(table: Table, schema: str, vector_schema: str) -> sql.Composed:

@@ -55,7 +55,10 @@ _BOOTSTRAP_USER = {
     "created_at": "strftime('%Y-%m-%dT%H:%M:%SZ', 'now')",
     "metadata": "'{}'",
 }
-"""The user whom memories belong to by default: SQL by column."""
+"""The default owner of memories: SQL by column."""
+
+_DIGITS = "replace(replace(replace(replace(lower(id), 'urn:uuid:', ''), '{', ''), '}', ''), '-', '')"
+"""SQL for the digits of an id, however it is spelled."""
 
 
 def upgrade_in_place(path: Path) -> Path:
@@ -178,12 +181,15 @@ def _add_v15(connection: sqlite3.Connection) -> None:
 
 
 def _add_bootstrap_user(connection: sqlite3.Connection, shape: Shape) -> None:
-    """Make the user whom memories belong to by default, where there is a table that takes them."""
+    """Make the default owner of memories, where there is a table that can hold it."""
     users = shape.find("users")
     if users is None or users.kind is not TableKind.TABLE or not set(_BOOTSTRAP_USER) <= _plain_columns(connection):
         return
     names, values = ", ".join(_BOOTSTRAP_USER), ", ".join(_BOOTSTRAP_USER.values())
-    _execute_without_triggers(connection, "users", f"INSERT OR IGNORE INTO users ({names}) VALUES ({values})")
+    missing = f"NOT EXISTS (SELECT 1 FROM users WHERE {_DIGITS} = '{BOOTSTRAP_USER_ID.replace('-', '')}')"
+    _execute_without_triggers(
+        connection, "users", f"INSERT OR IGNORE INTO users ({names}) SELECT {values} WHERE {missing}"
+    )
 
 
 def _plain_columns(connection: sqlite3.Connection) -> set[str]:

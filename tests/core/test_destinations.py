@@ -232,17 +232,6 @@ def test_a_database_that_cannot_hold_every_letter(sources: Sources, cluster: Clu
         assert "LATIN1" in refused(sources.seed(), database.dsn, database).what
 
 
-def test_another_user_is_called_local(sources: Sources, copied_tcp_database: Database) -> None:
-    """Then there is no bootstrap user, and memories that belong to it stay behind; the dry run says so."""
-    source = sources.seed()
-    copied_tcp_database.execute(
-        "TRUNCATE knowledge_nodes, users CASCADE",
-        "INSERT INTO users (id, handle) VALUES ('99999999-9999-4999-8999-999999999999', 'local')",
-    )
-    report = foretold_and_copied(source, copied_tcp_database)
-    assert report.tables["knowledge_nodes"].failed > 0
-
-
 @pytest.mark.parametrize("populated", [False, True])
 @pytest.mark.parametrize("max_connections", [1, 4])
 def test_the_counts_of_a_run_that_the_server_ends(

@@ -401,6 +401,6 @@ def test_of_two_faults_in_one_row_the_same_one_is_told(sources: Sources, databas
 
 
 def test_a_destination_that_has_lost_its_users(small_source: Path, copied_database: Database) -> None:
-    """A copy makes the bootstrap user anew before anything else, and the dry run counts with that."""
+    """The bootstrap user is copied anew before anything else, and the dry run counts with that."""
     copied_database.execute("TRUNCATE users CASCADE")
     foretold_and_copied(small_source, copied_database)

@@ -20,6 +20,7 @@ from tests.support.disturbances import (
     INSERT_MEMORIES,
     MOMENTS,
     PATIENCE,
+    STAGING,
     arrived,
     assert_equal,
     completed,
@@ -184,10 +185,20 @@ def test_one_session_is_ended_by_the_administrator(sources: Sources, tcp_databas
 # The link
 
 
+def with_another_user(sources: Sources, database: Database) -> None:
+    """Make the tables, with rows of others among which the source's users have yet to come: over a staging table."""
+    other = sources.seed(replace(SMALL_SPEC, memories=1, edges=0, review_events=0), name="other.db")
+    assert copy(other, database).outcome is Outcome.CLEAN
+    user = "INSERT INTO users (id, handle) VALUES ('99999999-9999-4999-8999-999999999999', 'another')"
+    database.execute("TRUNCATE knowledge_nodes, users CASCADE", user)
+
+
 @pytest.mark.parametrize("moment", MOMENTS)
 def test_a_link_that_breaks(sources: Sources, tcp_database: Database, proxy: Proxy, moment: str) -> None:
     """Nothing is assumed of what was on its way; the next run looks, breaks in another way, and the last completes."""
     source = sources.seed(replace(SMALL_SPEC, memories=40))
+    if moment == STAGING:
+        with_another_user(sources, tcp_database)
     half = [Trouble.HALF_CLOSE] if moment in ("sending", "committing") else []
     for trouble in (Trouble.CUT_BEFORE, *half, Trouble.CUT_AFTER):
         proxy.expect(trouble, MOMENTS[moment])
@@ -232,6 +243,8 @@ def test_a_link_that_goes_silent(
 ) -> None:
     """Neither answer nor end: after a while the run ends with a sentence, whatever it was waiting for."""
     source = sources.seed(replace(SMALL_SPEC, memories=40))
+    if moment == STAGING:
+        with_another_user(sources, tcp_database)
     for trouble in (Trouble.STALL_BEFORE, Trouble.STALL_AFTER):
         proxy.expect(trouble, MOMENTS[moment])
         try:

@@ -22,11 +22,12 @@ E = TypeVar("E", bound=MigrationError)
 INSERT_MEMORIES = b'."knowledge_nodes" ("id", "content"'
 """In every statement that brings memories from the staging table."""
 
+STAGING = "making a staging table"
 MOMENTS = {
     "looking": b"pg_is_in_recovery",
     "locking": b"pg_try_advisory_lock",
     "making tables": b"CREATE TABLE",
-    "making a staging table": b"CREATE TEMPORARY TABLE",
+    STAGING: b"CREATE TEMPORARY TABLE",
     "sending": b"COPY ",
     "inserting": INSERT_MEMORIES,
     "committing": COMMIT,

@@ -30,10 +30,7 @@ _SCHEDULED = {
 
 
 def expected_tables(source: Path) -> dict[str, dict[Key, Row]]:
-    """By table and key, every row that a copy of ``source`` has to bring to an empty destination.
-
-    The bootstrap user is left out, for a destination makes its own.
-    """
+    """By table and key, every row that a copy of ``source`` has to bring to an empty destination."""
     with closing(sqlite3.connect(f"{source.absolute().as_uri()}?mode=ro", uri=True)) as connection:
         connection.row_factory = sqlite3.Row
         tables = {row[0] for row in connection.execute("SELECT name FROM sqlite_master WHERE type = 'table'")}
@@ -45,7 +42,7 @@ def expected_tables(source: Path) -> dict[str, dict[Key, Row]]:
 
         vectors = _published_vectors(connection, tables) if published else {}
         rows: dict[str, list[Row]] = {
-            "users": [row for row in read("users", _party) if row["id"] != BOOTSTRAP_USER],
+            "users": read("users", _party),
             "groups": read("groups", _party),
             "group_memberships": read("group_memberships", _membership),
             "knowledge_nodes": read(

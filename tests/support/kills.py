@@ -9,7 +9,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from tests.support.hostile import ROOT
@@ -63,7 +63,8 @@ class Nursery:
             signs += line == "."
             if line == "." and signs == after:
                 time.sleep(delay)
-                os.kill(child, signal.SIGKILL)
+                with suppress(ProcessLookupError):  # it has ended by itself meanwhile
+                    os.kill(child, signal.SIGKILL)
         return line == "killed"
 
     def _read(self) -> str:

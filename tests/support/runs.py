@@ -79,8 +79,9 @@ def assert_adds_up(report: MigrationReport) -> None:
 def assert_equal_everywhere(source: Path, database: Database, schema: str = "public") -> None:
     """Every row of the source is at the destination, every column of it equal, and nothing else is there."""
     wanted, found = expected_tables(source), read_tables(database, schema)
-    bootstrap = found["users"].pop((BOOTSTRAP_USER,))
-    assert (bootstrap["handle"], bootstrap["display_name"], bootstrap["metadata"]) == ("local", "Local User", {})
+    if (BOOTSTRAP_USER,) not in wanted["users"]:  # then a copy makes one
+        bootstrap = found["users"].pop((BOOTSTRAP_USER,))
+        assert (bootstrap["handle"], bootstrap["display_name"], bootstrap["metadata"]) == ("local", "Local User", {})
     for table in TABLES:
         assert found[table].keys() == wanted[table].keys(), table
         for key, row in wanted[table].items():
