@@ -54,7 +54,7 @@ from vestige_tui.core.source.describe import SourceDescription, describe_open
 from vestige_tui.core.source.ledger import Ledger
 from vestige_tui.core.source.opening import identity, open_source
 from vestige_tui.core.source.scratch import private_folder
-from vestige_tui.core.source.upgrade import upgrade_in_place, upgraded_copy
+from vestige_tui.core.source.upgrade import check_changeable, upgrade_in_place, upgraded_copy
 from vestige_tui.core.tables import TABLES
 from vestige_tui.core.transfer import Transfer
 
@@ -236,6 +236,8 @@ class _Run:
     def _upgraded(self, source: SourceDescription) -> Iterator[Path]:
         """The file to read: the upgraded source, or an upgraded private copy of it. Refuses without permission."""
         plan = self.plan
+        if plan.allow_source_upgrade:
+            check_changeable(plan.sqlite_path)
         if plan.upgrade_copy or (plan.allow_source_upgrade and plan.dry_run):
             self._phase(Phase.UPGRADE)
             with private_folder() as folder:

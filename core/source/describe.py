@@ -12,8 +12,9 @@ from pathlib import Path
 from vestige_tui.core.convert import SqliteValue
 from vestige_tui.core.errors import SourceError
 from vestige_tui.core.model import MAX_DIMENSION, ModelSignature
+from vestige_tui.core.source.file_names import side_files
 from vestige_tui.core.source.layouts import LIVE_VECTORS, MIRRORED, ResolvedSource, has, resolve, unused
-from vestige_tui.core.source.opening import open_source, side_files
+from vestige_tui.core.source.opening import open_source
 from vestige_tui.core.source.shape import FileTable, Shape, TableKind, folded, quoted, read_shape
 from vestige_tui.core.source.shared_names import SharedName, shared_names
 from vestige_tui.core.source.stale import Staleness, staleness

@@ -11,7 +11,8 @@ from pathlib import Path
 
 from vestige_tui.core.errors import SourceError
 from vestige_tui.core.source.describe import count_rows
-from vestige_tui.core.source.opening import SIDE_FILES, open_source
+from vestige_tui.core.source.file_names import side_files
+from vestige_tui.core.source.opening import open_source
 from vestige_tui.core.source.shape import read_shape
 from vestige_tui.core.source.stale import staleness
 
@@ -48,7 +49,7 @@ def glance(path: Path) -> Glance:
     """Look at a file. Raises ``SourceError`` where not even its size can be told."""
     try:
         status = path.stat()
-        size = status.st_size + sum(_size(path.with_name(path.name + suffix)) for suffix in SIDE_FILES[:1])
+        size = status.st_size + sum(_size(file) for file in side_files(path) if file.name.endswith("-wal"))
     except OSError as error:
         raise SourceError(
             f"{path} cannot be looked at: {error.strerror or error}.", remedy="Check the path and its permissions."
@@ -62,10 +63,10 @@ def glance(path: Path) -> Glance:
 
 def usage(path: Path) -> Usage:
     """Whether another program has the file open, looked up without touching the file."""
-    side_files = any(path.with_name(path.name + suffix).exists() for suffix in SIDE_FILES)
+    found = bool(side_files(path))
     if sys.platform != "linux" or not _PROCESSES.is_dir():
-        return Usage(None, side_files, certain=False)
-    return Usage(_holder(path), side_files, certain=True)
+        return Usage(None, found, certain=False)
+    return Usage(_holder(path), found, certain=True)
 
 
 def _count_memories(path: Path) -> int:

@@ -18,13 +18,11 @@ from pathlib import Path
 
 from vestige_tui.core.convert import decode_text
 from vestige_tui.core.errors import NOTHING_CHANGED, SourceError
+from vestige_tui.core.source.file_names import name_to_read, side_files
 from vestige_tui.core.source.scratch import private_folder
 
 BUSY_TIMEOUT = 10.0
 """Seconds to wait for a lock that another program holds on the file."""
-
-SIDE_FILES = ("-wal", "-shm", "-journal")
-"""What SQLite keeps beside a database: recent changes, an index of them, and an interrupted transaction."""
 
 _NEEDS_A_COPY = ("SQLITE_CANTOPEN", "SQLITE_READONLY")
 """SQLite's complaints when a folder is read-only and a WAL or an interrupted transaction asks for a file in it."""
@@ -36,12 +34,14 @@ _COPY_ATTEMPTS = 3
 def open_source(path: Path, *, copy_of: Path | None = None) -> Iterator[sqlite3.Connection]:
     """A read-only connection inside one read transaction: all that is read belongs to one moment.
 
-    Where SQLite cannot read the file in its place without writing beside it, a private copy is read, WAL included.
+    Where SQLite cannot read the file in its place without writing beside it, a private copy is read, WAL included. A
+    file with several names is read under the one that has its side files (see ``name_to_read``).
     TEXT arrives as ``str``, or as ``BrokenText`` where it is not UTF-8. ``copy_of`` is the operator's own file where
     ``path`` is a copy of it. Raises ``SourceError``, also for whatever SQLite reports inside the block.
     """
     check_file(path)
-    with explained(copy_of or path), _without_traces(path):
+    shown, path = copy_of or path, name_to_read(path)
+    with explained(shown), _without_traces(path):
         connection = _read_in_place(path)
         if connection is not None:
             with closing(connection), _undisturbed(path):
@@ -89,13 +89,6 @@ def _begin_reading(path: Path) -> sqlite3.Connection:
         connection.close()
         raise
     return connection
-
-
-def side_files(path: Path) -> list[Path]:
-    """The files of a database that lie beside it right now; SQLite keeps them where a symbolic link leads."""
-    real = path.resolve()
-    candidates = (real.with_name(real.name + suffix) for suffix in SIDE_FILES)
-    return [file for file in candidates if file.exists()]
 
 
 @contextmanager

@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 import shutil
 import sqlite3
+import tempfile
 from contextlib import closing
 from datetime import UTC, datetime
 from pathlib import Path
@@ -16,6 +17,7 @@ from pathlib import Path
 from vestige_tui.core.errors import NOTHING_CHANGED, RefusedError, SourceError
 from vestige_tui.core.source import opening
 from vestige_tui.core.source.describe import V15_TABLES, missing_v15
+from vestige_tui.core.source.file_names import has_several_names, name_to_read, side_files
 from vestige_tui.core.source.layouts import CODEBASE_METADATA, CODEBASE_TAG
 from vestige_tui.core.source.shape import Shape, TableKind, quoted, read_shape
 from vestige_tui.core.tables import BOOTSTRAP_USER_ID
@@ -67,12 +69,7 @@ def upgrade_in_place(path: Path) -> Path:
     Raises ``RefusedError`` while another program holds the write lock, and ``SourceError`` where the backup or the
     upgrade fails; the file is then as it was.
     """
-    opening.check_file(path)
-    if not os.access(path, os.W_OK):
-        raise SourceError(
-            f"{path} may not be changed by this user.",
-            remedy="Get write access to the file and its folder, or upgrade a private copy instead.",
-        )
+    check_changeable(path)
     with opening.explained(path), closing(opening.connect(path, "rw", timeout=LOCK_WAIT)) as connection:
         try:
             connection.execute("BEGIN IMMEDIATE")
@@ -94,11 +91,30 @@ def upgrade_in_place(path: Path) -> Path:
     return backup
 
 
+def check_changeable(path: Path) -> None:
+    """Refuse what cannot be upgraded in place. Raises ``SourceError``, or ``RefusedError`` for a file of several names.
+
+    A program that has it open under another name heeds no lock beside this one: both would write at once.
+    """
+    opening.check_file(path)
+    if not os.access(path, os.W_OK):
+        raise SourceError(
+            f"{path} may not be changed by this user.",
+            remedy="Get write access to the file and its folder, or upgrade a private copy instead.",
+        )
+    if has_several_names(path):
+        raise RefusedError(
+            f"{path} has another name, a hard link or a mount. A Vestige that uses that name and this upgrade would "
+            "not see each other's changes.",
+            remedy="Upgrade a private copy instead, or remove the other name first.",
+        )
+
+
 def upgraded_copy(path: Path, folder: Path) -> Path:
     """A consistent copy of the file in ``folder``, upgraded; the file itself is only read. Raises ``SourceError``."""
     target = folder / "vestige.db"
     with opening.open_source(path) as reading:
-        _require_space(path, folder)
+        _require_space(name_to_read(path), folder)
         copy_database(reading, target)
     with opening.explained(path), closing(opening.connect(target, "rw")) as connection:
         connection.execute("PRAGMA journal_mode = DELETE")  # nobody else reads it
@@ -110,13 +126,18 @@ def upgraded_copy(path: Path, folder: Path) -> Path:
 
 def backup_path(path: Path) -> Path:
     """Where the next backup of a file goes: beside it, dated, and never over another one."""
-    stem = f"{path.name}.before-v15-{datetime.now(UTC):%Y-%m-%d}"
+    stem = f"{backup_prefix(path)}{datetime.now(UTC):%Y-%m-%d}"
     candidate = path.with_name(f"{stem}.bak")
     number = 2
     while candidate.exists():
         candidate = path.with_name(f"{stem}-{number}.bak")
         number += 1
     return candidate
+
+
+def backup_prefix(path: Path) -> str:
+    """How the name of every backup of a file begins, also while it is being made."""
+    return f"{path.name}.before-v15-"
 
 
 def copy_database(reading: sqlite3.Connection, target: Path) -> None:
@@ -128,32 +149,39 @@ def copy_database(reading: sqlite3.Connection, target: Path) -> None:
 def _back_up(path: Path) -> Path:
     target = backup_path(path)
     _require_space(path, target.parent)
-    partial = target.with_name(target.name + ".part")
     try:
-        with closing(opening.connect(path, "ro")) as reading:
-            copy_database(reading, partial)
-        with closing(sqlite3.connect(partial)) as copy:
-            if copy.execute("PRAGMA quick_check(1)").fetchone() != ("ok",):
-                raise SourceError(
-                    f"The backup of {path} is damaged, and so probably is the file.",
-                    remedy="Check it with: sqlite3 FILE 'PRAGMA integrity_check'.",
-                )
-        shutil.copymode(path, partial)
-        partial.replace(target)
+        partial = _new_file(target)
+        try:
+            with closing(opening.connect(path, "ro")) as reading:
+                copy_database(reading, partial)
+            with closing(sqlite3.connect(partial)) as copy:
+                if copy.execute("PRAGMA quick_check(1)").fetchone() != ("ok",):
+                    raise SourceError(
+                        f"The backup of {path} is damaged, and so probably is the file.",
+                        remedy="Check it with: sqlite3 FILE 'PRAGMA integrity_check'.",
+                    )
+            shutil.copymode(path, partial)
+            partial.replace(target)
+        finally:
+            partial.unlink(missing_ok=True)
     except (OSError, sqlite3.Error) as error:
         raise SourceError(
             f"No backup could be made beside {path}: {error}.",
             means=NOTHING_CHANGED,
             remedy="Make room or get write access to that folder, or upgrade a private copy instead.",
         ) from None
-    finally:
-        partial.unlink(missing_ok=True)
     return target
 
 
+def _new_file(target: Path) -> Path:
+    """An empty file beside ``target``, for this user alone: one that was there could be a link to anything."""
+    descriptor, name = tempfile.mkstemp(dir=target.parent, prefix=f"{target.name}.", suffix=".part")
+    os.close(descriptor)
+    return Path(name)
+
+
 def _require_space(path: Path, folder: Path) -> None:
-    wal = path.with_name(path.name + "-wal")
-    needed = path.stat().st_size + (wal.stat().st_size if wal.exists() else 0)
+    needed = path.stat().st_size + sum(file.stat().st_size for file in side_files(path) if file.name.endswith("-wal"))
     free = shutil.disk_usage(folder).free
     if needed > free:
         raise SourceError(

@@ -1,0 +1,186 @@
+"""The names of a database file, and the side files that SQLite keeps beside one of them.
+
+SQLite finds recent changes (``-wal``) and an interrupted transaction (``-journal``) by the name under which a file is
+opened. Under another hard link, or another mount of the single file, it sees neither, and reads an old state.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import time
+from collections import deque
+from collections.abc import Iterable, Iterator
+from contextlib import suppress
+from dataclasses import dataclass
+from itertools import zip_longest
+from pathlib import Path
+
+from vestige_tui.core.errors import SourceError
+from vestige_tui.core.source.locate import candidates
+
+SIDE_FILES = ("-wal", "-shm", "-journal")
+"""What SQLite keeps beside a database: recent changes, an index of them, and an interrupted transaction."""
+
+SEARCH_SECONDS = 2.0
+"""How long the other names of a file are searched for; a file of which not all are found is refused."""
+
+MOUNTS = Path("/proc/self/mountinfo")
+
+
+@dataclass(frozen=True, slots=True)
+class Names:
+    """The paths that lead to one file, the given one first; ``complete`` where it has no other."""
+
+    paths: tuple[Path, ...]
+    complete: bool
+
+
+def side_files(path: Path) -> list[Path]:
+    """The files of a database that lie beside it right now; SQLite keeps them where a symbolic link leads."""
+    return [file for file in possible_side_files(path.resolve()) if file.exists()]
+
+
+def possible_side_files(path: Path) -> list[Path]:
+    """The paths of the files that SQLite may keep beside this name."""
+    return [path.with_name(path.name + suffix) for suffix in SIDE_FILES]
+
+
+def has_several_names(path: Path) -> bool:
+    """Whether a file can be opened under another name; symbolic links and mounted folders do not count."""
+    real = path.resolve()
+    return real.stat().st_nlink > 1 or _mounted_from(real) is not None
+
+
+def name_to_read(path: Path) -> Path:
+    """The name under which all of a database is seen: ``path``, or the other one that has the side files.
+
+    Raises ``SourceError`` where changes may lie beside a name that was not found, or lie beside two of them.
+    """
+    if not has_several_names(path):
+        return path
+    names = names_of(path)
+    changed = [name for name in names.paths if _has_changes(name)]
+    if len(changed) > 1:
+        raise SourceError(
+            f"{path} has several names, and recent changes lie beside more than one: {changed[0]} and {changed[1]}.",
+            remedy="Find out which name Vestige uses. Copy that file, with the -wal file beside it, into a folder of "
+            "its own, and name the copy.",
+        )
+    if not changed and not names.complete:
+        raise SourceError(
+            f"{path} has another name (a hard link or a mount) that was not found. SQLite keeps recent changes in a "
+            "-wal file beside the name that a program opened; under this name they would be missing.",
+            remedy="If Vestige runs, name the path that it uses. Otherwise copy the file, with its -wal file if there "
+            "is one, into a folder of its own, and name the copy. This lists the names: "
+            "find FOLDER -xdev -samefile FILE",
+        )
+    used = changed or [name for name in names.paths if side_files(name)]
+    return path if not used or names.paths[0] in used else used[0]
+
+
+def names_of(path: Path) -> Names:
+    """Search for the names of a file, for at most ``SEARCH_SECONDS``."""
+    real = path.resolve()
+    status = real.stat()
+    mounted_from = _mounted_from(real)
+    starts = (real,) if mounted_from is None else mounted_from
+    entries = {_entry(name): name for name in starts}
+    if len(entries) < status.st_nlink:
+        for name in _search(starts, status):
+            entries.setdefault(_entry(name), name)
+            if len(entries) >= status.st_nlink:
+                break
+    return Names(tuple(dict.fromkeys((real, *entries.values()))), complete=len(entries) >= status.st_nlink)
+
+
+def _has_changes(path: Path) -> bool:
+    return any(not file.name.endswith("-shm") and file.stat().st_size for file in side_files(path))
+
+
+def _entry(path: Path) -> tuple[int, int, str]:
+    """A name in its folder, by the folder's identity: mounted twice, it is still one name."""
+    folder = path.parent.stat()
+    return folder.st_dev, folder.st_ino, path.name
+
+
+def _known_folders() -> list[Path]:
+    with suppress(OSError, RuntimeError):  # no home, or the current folder was removed
+        return [candidate.parent for candidate in candidates()]
+    return []
+
+
+def _search(starts: Iterable[Path], wanted: os.stat_result) -> Iterator[Path]:
+    """The names of a file in Vestige's own folders, then beneath the folders of ``starts``, the nearest first."""
+    deadline = time.monotonic() + SEARCH_SECONDS
+    seen: set[tuple[int, int]] = set()
+    for folder in (*_known_folders(), *_by_distance(starts)):
+        waiting = deque([str(folder)])
+        while waiting:
+            if time.monotonic() > deadline:
+                return
+            yield from _look_through(waiting, wanted, seen)
+
+
+def _by_distance(starts: Iterable[Path]) -> Iterator[Path]:
+    """The folder of each path, then the one above each, and so on."""
+    for folders in zip_longest(*(start.parents for start in starts)):
+        yield from filter(None, folders)
+
+
+def _look_through(waiting: deque[str], wanted: os.stat_result, seen: set[tuple[int, int]]) -> Iterator[Path]:
+    """Look through the first folder that waits; the folders in it wait from now on."""
+    folder = waiting.popleft()
+    with suppress(OSError):
+        status = os.lstat(folder)
+        identity = (status.st_dev, status.st_ino)
+        if status.st_dev != wanted.st_dev or identity in seen:
+            return
+        seen.add(identity)
+        with os.scandir(folder) as entries:
+            for entry in entries:
+                if entry.is_dir(follow_symlinks=False):
+                    waiting.append(entry.path)
+                elif entry.inode() == wanted.st_ino and os.path.samestat(os.lstat(entry.path), wanted):
+                    yield Path(entry.path)
+
+
+@dataclass(frozen=True, slots=True)
+class _Mount:
+    """A line of ``/proc/self/mountinfo``: ``root`` is the part of the file system that ``point`` shows."""
+
+    device: str
+    root: Path
+    point: Path
+
+
+def _mounts() -> list[_Mount]:
+    try:
+        listed = MOUNTS.read_bytes().splitlines()
+    except OSError:  # a system without /proc
+        return []
+    return [
+        _Mount(fields[2].decode(), _unescaped(fields[3]), _unescaped(fields[4])) for fields in map(bytes.split, listed)
+    ]
+
+
+def _unescaped(field: bytes) -> Path:
+    return Path(os.fsdecode(re.sub(rb"\\([0-7]{3})", lambda octal: bytes([int(octal[1], 8)]), field)))
+
+
+def _mounted_from(real: Path) -> tuple[Path, ...] | None:
+    """The names that can be seen of a file which is mounted by itself, as containers do; None for any other file."""
+    mounts = _mounts()
+    own = next((mount for mount in reversed(mounts) if mount.point == real), None)
+    if own is None:
+        return None
+    wider = [mount for mount in mounts if mount.device == own.device and mount.root in own.root.parents]
+    origins = [mount.point / own.root.relative_to(mount.root) for mount in wider]
+    return tuple(origin for origin in origins if _leads_to(origin, real))
+
+
+def _leads_to(path: Path, real: Path) -> bool:
+    try:
+        return path.samefile(real)
+    except OSError:
+        return False
