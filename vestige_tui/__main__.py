@@ -11,7 +11,7 @@ from typing import NoReturn
 
 from setproctitle import setproctitle
 
-from vestige_tui.masking import Mask, mask_by_form
+from vestige_tui.masking import ArgumentMask, mask_argument
 
 PROGRAM = "vestige-tui"
 
@@ -35,7 +35,7 @@ def run(arguments: Sequence[str]) -> int:
     from vestige_tui.exit_codes import ExitCode, code_of_error
     from vestige_tui.logs import frames
 
-    mask = Mask.of(arguments)
+    mask = ArgumentMask.of(arguments)
     try:
         code = cli.main(args=list(arguments), prog_name=PROGRAM, standalone_mode=False)
     except MigrationError as error:
@@ -57,7 +57,7 @@ def run(arguments: Sequence[str]) -> int:
     return int(code or ExitCode.CLEAN)
 
 
-def _show(mask: Mask, what: str, *more: str) -> None:
+def _show(mask: ArgumentMask, what: str, *more: str) -> None:
     from vestige_tui.terminal import safe, standard_error
 
     console = standard_error()
@@ -72,9 +72,10 @@ def _show(mask: Mask, what: str, *more: str) -> None:
 
 def _hide_secrets(arguments: Sequence[str]) -> None:
     """Keep a password on the command line out of the list of processes, before anything slow is loaded."""
-    masked = [mask_by_form(argument) for argument in arguments]
+    masked = [mask_argument(argument) for argument in arguments]
     if masked != list(arguments):
-        setproctitle(shlex.join([PROGRAM, *masked]))
+        title = shlex.join([PROGRAM, *masked])
+        setproctitle(title.encode("utf-8", "backslashreplace").decode())  # a file's name need not be UTF-8
 
 
 if __name__ == "__main__":

@@ -20,12 +20,15 @@ MASK = "***"
 SECRET_PARAMETERS = ("password", "sslpassword", "oauth_client_secret", "scram_client_key", "scram_server_key")
 
 _DRIVER_SUFFIX = re.compile(r"^(postgres(?:ql)?)\+\w+://", re.IGNORECASE)
+_SCHEME = re.compile(r"postgres(?:ql)?://", re.IGNORECASE)
 _NAMED_HOST = re.compile(r"[?&]host=")
 _ESCAPE_HINT = (
     "In a URL, write special characters of the user name and password with percent signs "
     "(@ is %40, : is %3A, / is %2F, # is %23, ? is %3F, % is %25), "
     "or leave the password out and set PGPASSWORD."
 )
+_ESCAPED = re.compile(r"[\\']")
+_LIKE_A_WORD = re.compile(r"[^\W\d]+|\d+|.{1,3}", re.DOTALL)
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,10 +44,12 @@ class Dsn:
 
         A SQLAlchemy driver suffix (``postgresql+psycopg://``) is dropped, and ``notice`` says so.
         """
-        plain, dropped = _DRIVER_SUFFIX.subn(r"\1://", text.strip())
+        plain, dropped = _DRIVER_SUFFIX.subn(r"\1://", text.lstrip())
+        if _SCHEME.match(plain):
+            plain = plain.rstrip()  # in key=value form, white space at the end may be a part of the password
         try:
             parameters = {key: str(value) for key, value in conninfo_to_dict(plain).items() if value is not None}
-        except psycopg.Error:  # libpq's message quotes the string, password included
+        except (psycopg.Error, UnicodeError):  # libpq's message quotes the string, password included
             raise UsageError(
                 "The connection string of the destination cannot be read.",
                 remedy=f"Write it as postgresql://user@host:5432/database. {_ESCAPE_HINT}",
@@ -85,10 +90,14 @@ class Dsn:
         return tuple(sorted({secret for secret in candidates if secret}, key=len, reverse=True))
 
     def mask(self, text: str) -> str:
-        """``text`` with every secret of this destination replaced by ``***``."""
+        """``text`` of a server or a library with every secret of this destination replaced by ``***``.
+
+        A secret is replaced where nothing touches it that could belong to the same word. One that is itself a word, a
+        number or very short also stands in sentences that have nothing to do with it: it goes only where it is quoted.
+        """
         for secret in self.secrets:
-            for spelling in {secret, quote(secret, safe="")}:
-                text = text.replace(spelling, MASK)
+            for spelling in dict.fromkeys((secret, quote(secret, safe=""), _ESCAPED.sub(r"\\\g<0>", secret))):
+                text = _standing_alone(spelling).sub(MASK, text)
         return text
 
     @property
@@ -115,3 +124,13 @@ class Dsn:
 
     def __str__(self) -> str:
         return self.masked
+
+
+def _standing_alone(secret: str) -> re.Pattern[str]:
+    """Where a text has a secret that it quotes, see ``Dsn.mask``."""
+    value = re.escape(secret)
+    if _LIKE_A_WORD.fullmatch(secret):
+        return re.compile(rf"""(?<=["'“‘«]){value}(?=["'”’»])|(?<==){value}(?=[\s&,;)]|$)|(?<=:){value}(?=@)""")
+    before = r"(?<!\w)" if re.match(r"\w", secret) else ""
+    after = r"(?!\w)" if re.search(r"\w\Z", secret) else ""
+    return re.compile(before + value + after)

@@ -190,8 +190,8 @@ def test_every_secret_is_masked_in_a_text(name: str) -> None:
 
 
 def test_the_longer_secret_is_masked_first() -> None:
-    dsn = Dsn({"password": "abc", "sslpassword": "abcdef"})
-    assert dsn.mask("abcdef abc") == "*** ***"
+    dsn = Dsn({"password": "abc-1", "sslpassword": "abc-1-def"})
+    assert dsn.mask("abc-1-def abc-1") == "*** ***"
 
 
 def test_a_copy_of_a_destination_is_masked_too() -> None:
@@ -224,6 +224,8 @@ MALFORMED = [
     f"postgresql://ada:{CANARY}/x@localhost/v",
     f"postgresql://ada:x/{CANARY}@localhost/v",
     f"postgresql://ada:p@{CANARY}/x@localhost/v",
+    f"postgresql://ada:{CANARY}%E9@localhost/v",
+    f"host=localhost password={CANARY}\udce9",
 ]
 """Passwords with characters that a URL takes for its own, and whatever else libpq cannot read."""
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import replace
 from pathlib import Path
 
@@ -33,6 +34,29 @@ def test_a_database_in_its_place_is_found_and_shown(home: Path, found: Path) -> 
     app = play(scenario, machine(home), size=LARGE)
     assert app.state.source is not None
     assert app.state.source.path == found
+
+
+def test_a_name_that_is_not_utf_8(home: Path, sources: Sources) -> None:
+    """Found, named on the command line, used, and offered again."""
+    odd = sources.seed(name=os.fsdecode(b"caf\xe9.db"))
+
+    async def scenario(app: VestigeApp, pilot: Pilot[None]) -> None:
+        screen = await on_screen(pilot, "SourceScreen")
+        await until(pilot, lambda: screen.primary_ready)
+        text = "\n".join(screen_lines(app))
+        assert "caf\\udce9.db" in text
+        assert "30 memories" in text
+        await pilot.click("#primary")
+        await on_screen(pilot, "DestinationScreen")
+        await pilot.click("#step-1")
+        await on_screen(pilot, "SourceScreen")
+
+    for state in (WizardState(prefill=Prefill(sqlite_path=str(odd))), WizardState()):
+        used = machine(home)
+        app = play(scenario, used, state=state, size=LARGE)
+        assert app.state.source is not None
+        assert app.state.source.path == odd
+        assert list(used.recent.sources) == [odd]
 
 
 def test_the_keyboard_alone_goes_on(home: Path, found: Path) -> None:
