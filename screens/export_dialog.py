@@ -13,6 +13,8 @@ from textual.containers import Horizontal, Vertical
 from textual.screen import ModalScreen
 from textual.widgets import Button, Input, Label, Static
 
+from vestige_tui.core.errors import UsageError
+from vestige_tui.core.outputs import Output, check_outputs
 from vestige_tui.core.report import RowError
 from vestige_tui.screens.export import export_rows
 from vestige_tui.screens.widgets.key_bar import KeyBar
@@ -25,10 +27,11 @@ class ExportDialog(ModalScreen[Path | None]):
 
     BINDINGS: ClassVar[list[BindingType]] = [Binding("escape", "dismiss(None)", "Close")]
 
-    def __init__(self, errors: Sequence[RowError], suggested: Path) -> None:
+    def __init__(self, errors: Sequence[RowError], suggested: Path, source: Path) -> None:
         super().__init__()
         self._errors = errors
         self._suggested = suggested
+        self._source = source
 
     def compose(self) -> ComposeResult:
         """The file, what will be in it, and both ways out."""
@@ -61,7 +64,10 @@ class ExportDialog(ModalScreen[Path | None]):
         """Write the file, or say why not."""
         path = Path(self.query_one("#file", Input).value.strip()).expanduser()
         try:
+            check_outputs(self._source, [Output("The list", path)])
             export_rows(self._errors, path)
+        except UsageError as error:
+            self._refuse(error.what, error.remedy)
         except FileExistsError:
             self._refuse(f"{path} is there already.", "Choose another name: nothing is overwritten.")
         except (OSError, ValueError) as error:

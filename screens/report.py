@@ -71,6 +71,10 @@ The report itself was saved; the last page says where.
         return report is None or report.outcome in (Outcome.CANCELLED, Outcome.FAILED)
 
     @property
+    def _source(self) -> Path:
+        return self.state.source.path if self.state.source is not None else Path()
+
+    @property
     def lead(self) -> str:
         """How long it took."""
         report = self.state.report
@@ -78,11 +82,10 @@ The report itself was saved; the last page says where.
 
     def compose_body(self) -> ComposeResult:
         """The outcome, and three pages: rows, counts, next steps."""
-        source = self.state.source.path if self.state.source is not None else Path()
         yield Notice(id="outcome")
         with TabbedContent(initial="rows" if self._errors else "next", id="pages"):
             with TabPane(f"Rows with trouble {len(self._errors):,}", id="rows"):
-                yield Troubles(self._errors, source, dry=False)
+                yield Troubles(self._errors, self._source, dry=False)
             with TabPane("Counts", id="counts"):
                 yield Static(counts(self.state.report))
             with TabPane("What to do next", id="next"), VerticalScroll(id="next-steps", can_focus=False):
@@ -149,7 +152,7 @@ The report itself was saved; the last page says where.
         if rows:
             folder = self.machine.folder
             name = free_name(folder, f"vestige-rows-with-trouble-{self.machine.now():%Y%m%d}")
-            self.app.push_screen(ExportDialog(rows, name), self._exported)
+            self.app.push_screen(ExportDialog(rows, name, self._source), self._exported)
 
     def _exported(self, path: Path | None) -> None:
         if path is not None:

@@ -148,6 +148,8 @@ class Run:
             self.saved = self._save(self.report)
         except OSError as error:
             self.unsaved = error.strerror or str(error)
+        except MigrationError as error:
+            self.unsaved = error.what
 
     def _take(self, event: Event) -> None:
         """Hear an event of the run, in its thread."""

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import io
-import os
 import shlex
 import sys
 from collections.abc import Sequence
@@ -12,18 +10,32 @@ from typing import NoReturn
 from setproctitle import setproctitle
 
 from vestige_tui.masking import ArgumentMask, mask_argument
+from vestige_tui.streams import failure_of, guarded, occupy_standard_descriptors
 
 PROGRAM = "vestige-tui"
 
 
 def main() -> NoReturn:
     """Run the command line of this process and end it."""
+    occupy_standard_descriptors()
     arguments = sys.argv[1:]
     _hide_secrets(arguments)
-    for stream in (sys.stdout, sys.stderr):
-        if isinstance(stream, io.TextIOWrapper):
-            stream.reconfigure(errors="replace")  # a terminal that knows no UTF-8 still gets the report
-    sys.exit(run(arguments))
+    sys.stdout, sys.stderr = guarded(sys.stdout), guarded(sys.stderr)
+    sys.exit(_code_after_output(run(arguments)))
+
+
+def _code_after_output(code: int) -> int:
+    """The exit code of a command, once its standard output has taken all of it, or has failed to."""
+    failure = failure_of(sys.stdout)
+    if failure is None:
+        return code
+    from vestige_tui.exit_codes import ExitCode
+    from vestige_tui.outputs import Unwritten
+    from vestige_tui.terminal import standard_error
+
+    unwritten = Unwritten(standard_error())
+    unwritten.say("standard output is not complete", failure)
+    return unwritten.code(ExitCode(code))
 
 
 def run(arguments: Sequence[str]) -> int:
@@ -48,9 +60,6 @@ def run(arguments: Sequence[str]) -> int:
     except (KeyboardInterrupt, click.Abort):
         _show(mask, "cancelled.")
         return ExitCode.CANCELLED
-    except BrokenPipeError:  # whoever read the output has seen enough of it
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return ExitCode.CLEAN
     except Exception as error:  # the last resort: whatever it is, no secret and no variable is shown
         _show(mask, f"an unexpected fault in vestige-tui: {type(error).__name__}", frames(error))
         return ExitCode.UNUSABLE

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from functools import partial
 from importlib.metadata import version
 from pathlib import Path
 
@@ -77,10 +78,13 @@ def inspect(path: Path, as_json: bool) -> ExitCode:
 
     And what a copy of the file PATH would need. Changes nothing.
     """
+    from vestige_tui.core.outputs import check_outputs
     from vestige_tui.core.source.describe import describe
     from vestige_tui.description import print_description, to_json
+    from vestige_tui.outputs import standard_streams
     from vestige_tui.terminal import standard_output
 
+    check_outputs(path, standard_streams())
     source = describe(path)
     if as_json:
         click.echo(to_json(source))
@@ -153,10 +157,12 @@ def migrate_copy(
     """Copy a Vestige SQLite database into PostgreSQL. Running it again is safe: what is there is skipped."""
     from vestige_tui.copying import copy, destination
     from vestige_tui.core.model import embedder_from_environment, parse_embedder
+    from vestige_tui.core.outputs import check_outputs
     from vestige_tui.core.plan import CopyPlan
     from vestige_tui.interruption import stop_requests
     from vestige_tui.logs import logging_to
     from vestige_tui.masking import Mask
+    from vestige_tui.outputs import Unwritten, outputs_of_copy
     from vestige_tui.saving import check_writable
     from vestige_tui.terminal import safe, standard_error
 
@@ -167,11 +173,13 @@ def migrate_copy(
             remedy="Choose one: the source itself is upgraded, or a private copy of it.",
         )
     presented = parse_embedder(embedder) if embedder is not None else embedder_from_environment()
+    check_outputs(sqlite_path, outputs_of_copy(report_file=report_file, log_file=log_file))
     if report_file is not None:
         check_writable(report_file)
     console = standard_error()
+    unwritten = Unwritten(console)
     with (
-        logging_to(log_file, Mask.of([postgres_url])),
+        logging_to(log_file, Mask.of([postgres_url]), partial(unwritten.say, f"the log {log_file} is not complete")),
         stop_requests(lambda text: console.print(safe(text, "bold yellow"))) as cancel,
         destination(postgres_url) as dsn,
     ):
@@ -185,8 +193,10 @@ def migrate_copy(
             dry_run=dry_run,
             allow_stale_source=allow_stale_source,
         )
-        report = copy(plan, presented, cancel=cancel, console=console, report_file=report_file, quiet=quiet)
-        return code_of_outcome(report.outcome)
+        report = copy(
+            plan, presented, cancel=cancel, console=console, report_file=report_file, quiet=quiet, unwritten=unwritten
+        )
+    return unwritten.code(code_of_outcome(report.outcome))
 
 
 @migrate.command()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor, wait
 from contextlib import contextmanager
 from pathlib import Path
@@ -15,11 +15,12 @@ from vestige_tui import saving
 from vestige_tui.core.copier import run_sqlite_to_postgres
 from vestige_tui.core.destination.dsn import Dsn
 from vestige_tui.core.destination.embedded import EmbeddedServer
-from vestige_tui.core.errors import MigrationError
+from vestige_tui.core.errors import MigrationError, UsageError
 from vestige_tui.core.events import Watcher
 from vestige_tui.core.model import Embedder
 from vestige_tui.core.plan import CopyPlan
 from vestige_tui.core.report import MigrationReport, Outcome
+from vestige_tui.outputs import Unwritten
 from vestige_tui.progress import watching
 from vestige_tui.settings import embedded_folder
 from vestige_tui.summary import print_summary
@@ -47,12 +48,15 @@ def copy(
     console: Console | None = None,
     report_file: Path | None = None,
     quiet: bool = False,
+    unwritten: Unwritten | None = None,
 ) -> MigrationReport:
     """Run a plan with progress on standard error, print its report on standard output and keep it.
 
-    A run that an error ends has its report printed and kept as well, as far as it had come.
+    A run that an error ends has its report printed and kept as well, as far as it had come. ``unwritten`` hears of
+    a report that could not be written.
     """
     errors = console or standard_error()
+    unwritten = unwritten or Unwritten(errors)
     if plan.postgres_url.notice and not quiet:
         errors.print(safe(plan.postgres_url.notice))
     try:
@@ -60,9 +64,9 @@ def copy(
             report = _in_background(plan, embedder, watcher, cancel)
     except MigrationError as error:
         if error.report is not None:
-            _conclude(error.report, errors, report_file)
+            _conclude(error.report, errors, _save(error.report, report_file, unwritten))
         raise
-    _conclude(report, errors, report_file)
+    _conclude(report, errors, _save(report, report_file, unwritten))
     return report
 
 
@@ -83,14 +87,22 @@ def _in_background(
     return running.result()
 
 
-def _conclude(report: MigrationReport, errors: Console, report_file: Path | None) -> None:
+def _save(report: MigrationReport, report_file: Path | None, unwritten: Unwritten) -> list[Path]:
+    """Write the report where it was asked for, and keep it in any case; returns where it can be read."""
     saved = []
-    try:
-        if report_file is not None:
+    if report_file is not None:
+        try:
             saved.append(saving.save(report, report_file))
+        except (OSError, UsageError) as error:
+            unwritten.say(f"the report was not saved to {report_file}", error)
+    try:
         saved.append(saving.save(report, saving.kept_report(report)))
-    except OSError as error:
-        errors.print(safe(f"warning: the report was not saved: {error}", "yellow"), soft_wrap=True)
+    except (OSError, UsageError) as error:
+        unwritten.say("the report was not saved among the kept ones", error, asked_for=False)
+    return saved
+
+
+def _conclude(report: MigrationReport, errors: Console, saved: Sequence[Path]) -> None:
     if report.outcome is Outcome.FAILED and not any(table.read for table in report.tables.values()):
         for path in saved:  # the error says it all
             errors.print(Text.assemble("Report saved: ", safe(path)), soft_wrap=True)

@@ -9,21 +9,28 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from traceback import extract_tb
-from typing import TextIO
 
 from vestige_tui.core.errors import MigrationError, UsageError
 from vestige_tui.core.text import display_safe
+from vestige_tui.streams import descriptor_of, write_all
 
 _log = logging.getLogger(__name__)
 
 
+def _ignore(_error: OSError) -> None:
+    """For a log whose end interests no caller."""
+
+
 @contextmanager
-def logging_to(log_file: Path | None, mask: Callable[[str], str]) -> Iterator[None]:
+def logging_to(
+    log_file: Path | None, mask: Callable[[str], str], failed: Callable[[OSError], None] = _ignore
+) -> Iterator[None]:
     """Log to a file, or nowhere, while the block runs; a fault that leaves the block is logged too.
 
-    Raises ``UsageError`` where the file cannot be written.
+    Raises ``UsageError`` where the file cannot be opened. ``failed`` hears of the first line that could not be
+    written; the log ends before it.
     """
-    handler = _handler(log_file)
+    handler = _handler(log_file, failed)
     handler.setFormatter(_LineFormatter(mask))
     root, ours = logging.getLogger(), logging.getLogger("vestige_tui")
     previous = ours.level
@@ -81,11 +88,43 @@ class _LineFormatter(logging.Formatter):
         return self.formatMessage(record)
 
 
-def _handler(log_file: Path | None) -> logging.Handler:
+class _LogFile(logging.Handler):
+    """Writes each line at once, until the first one fails."""
+
+    def __init__(self, descriptor: int, failed: Callable[[OSError], None]) -> None:
+        super().__init__()
+        self._descriptor = descriptor
+        self._failed = failed
+        self._complete = True
+
+    def emit(self, record: logging.LogRecord) -> None:
+        if not self._complete:
+            return
+        try:
+            write_all(self._descriptor, f"{self.format(record)}\n".encode("utf-8", "backslashreplace"))
+        except OSError as error:
+            self._end(error)
+        except Exception:
+            self.handleError(record)
+
+    def close(self) -> None:
+        super().close()
+        try:
+            os.close(self._descriptor)
+        except OSError as error:  # some file systems tell only now that their disk is full
+            self._end(error)
+
+    def _end(self, error: OSError) -> None:
+        if self._complete:
+            self._complete = False
+            self._failed(error)
+
+
+def _handler(log_file: Path | None, failed: Callable[[OSError], None]) -> logging.Handler:
     if log_file is None:
         return logging.NullHandler()
     try:
-        return logging.StreamHandler(_opened(log_file))
+        return _LogFile(_opened(log_file), failed)
     except OSError as error:
         raise UsageError(
             f"The log file {log_file} cannot be written: {error.strerror}.",
@@ -93,7 +132,7 @@ def _handler(log_file: Path | None) -> logging.Handler:
         ) from None
 
 
-def _opened(log_file: Path) -> TextIO:
+def _opened(log_file: Path) -> int:
     """The file, opened to be added to; a new one is readable by its owner alone."""
-    descriptor = os.open(log_file, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600)
-    return os.fdopen(descriptor, "a", encoding="utf-8", errors="backslashreplace")
+    stream = descriptor_of(log_file)
+    return os.dup(stream) if stream is not None else os.open(log_file, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600)

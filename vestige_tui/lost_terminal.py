@@ -7,36 +7,13 @@ the end of the program included, waits for ever.
 from __future__ import annotations
 
 import errno
-from typing import IO, Any
+from typing import Any
 
 from textual.driver import Driver
 
+from vestige_tui.streams import Outlet
+
 _GONE = frozenset({errno.EIO, errno.EPIPE, errno.EBADF, errno.ENXIO})
-
-
-class _Outlet:
-    """A file for writing that does not mind that nobody reads it any more."""
-
-    def __init__(self, file: IO[str]) -> None:
-        self._file = file
-
-    def write(self, text: str) -> int:
-        try:
-            return self._file.write(text)
-        except OSError as error:
-            if error.errno not in _GONE:
-                raise
-            return len(text)
-
-    def flush(self) -> None:
-        try:
-            self._file.flush()
-        except OSError as error:
-            if error.errno not in _GONE:
-                raise
-
-    def __getattr__(self, name: str) -> Any:
-        return getattr(self._file, name)
 
 
 def enduring(driver: type[Driver]) -> type[Driver]:
@@ -47,6 +24,6 @@ def enduring(driver: type[Driver]) -> type[Driver]:
             super().__init__(*arguments, **options)
             parts = self.__dict__
             if "_file" in parts:
-                parts["_file"] = _Outlet(parts["_file"])
+                parts["_file"] = Outlet(parts["_file"], _GONE)
 
     return Enduring

@@ -8,12 +8,16 @@ import tempfile
 from pathlib import Path
 
 from vestige_tui.core.errors import UsageError
+from vestige_tui.core.outputs import Output, check_outputs
 from vestige_tui.core.report import MigrationReport
 from vestige_tui.settings import reports_folder
+from vestige_tui.streams import descriptor_of, write_all
 
 
 def check_writable(path: Path) -> None:
     """Find out before a run that its report could not be written after it. Raises ``UsageError``."""
+    if descriptor_of(path) is not None:
+        return
     folder = path.absolute().parent
     if path.is_dir() or not folder.is_dir() or not os.access(path if path.exists() else folder, os.W_OK):
         raise UsageError(
@@ -29,8 +33,12 @@ def kept_report(report: MigrationReport) -> Path:
 
 
 def save(report: MigrationReport, path: Path) -> Path:
-    """Write a report's JSON to ``path`` and return it. Raises ``OSError``."""
+    """Write a report's JSON to ``path`` and return it. Raises ``OSError``; ``UsageError`` where it hits the source."""
+    check_outputs(report.plan.sqlite_path, [Output("The report", path)])
     text = report.to_json().encode("utf-8", "backslashreplace")
+    if (stream := descriptor_of(path)) is not None:
+        write_all(stream, text)
+        return path
     if path.exists() and not path.is_file():  # a pipe or a device takes it as it comes
         path.write_bytes(text)
         return path

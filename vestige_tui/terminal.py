@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from contextlib import suppress
 from datetime import timedelta
 
 from rich.console import Console
@@ -11,22 +10,14 @@ from rich.text import Text
 from vestige_tui.core.text import display_safe
 
 
-class _Console(Console):
-    """A console that goes quiet, and does not end the program, once its reader has gone."""
-
-    def on_broken_pipe(self) -> None:
-        with suppress(SystemExit):
-            super().on_broken_pipe()
-
-
 def standard_output() -> Console:
     """For results."""
-    return _Console(highlight=False, markup=False, emoji=False)
+    return Console(highlight=False, markup=False, emoji=False)
 
 
 def standard_error() -> Console:
     """For progress and errors."""
-    return _Console(stderr=True, highlight=False, markup=False, emoji=False)
+    return Console(stderr=True, highlight=False, markup=False, emoji=False)
 
 
 def safe(text: object, style: str = "") -> Text:

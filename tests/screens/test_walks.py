@@ -31,6 +31,7 @@ from vestige_tui.screens.model import ModelScreen
 from vestige_tui.screens.row_dialog import RowDialog
 from vestige_tui.screens.state import UpgradeChoice
 from vestige_tui.screens.steps import Mark, Step, statuses
+from vestige_tui.screens.widgets.notice import Notice
 from vestige_tui.screens.widgets.trouble_list import TroubleList
 
 OTHER = ModelSignature("BAAI/bge-large-en-v1.5", 1_024, "77c0" * 16)
@@ -143,6 +144,7 @@ def test_errors_are_reviewed_mended_and_tried_again(home: Path, sources: Sources
         await on_screen(pilot, "ReportScreen")
         await shown(pilot, "4 stayed")
         await _look_at_a_row(app, pilot)
+        await _export_over_the_source(app, pilot, source)
         await _export(app, pilot, home)
         edit(source, "UPDATE knowledge_nodes SET content = 'mended' WHERE content = ''")
         edit(source, "UPDATE knowledge_nodes SET visibility = 'private' WHERE visibility = 'secret'")
@@ -172,6 +174,21 @@ async def _look_at_a_row(app: VestigeApp, pilot: Pilot[None]) -> None:
     await on_screen(pilot, "ReportScreen")
     app.screen.query_one("#by-text", Input).value = ""
     await pilot.pause()
+
+
+async def _export_over_the_source(app: VestigeApp, pilot: Pilot[None], source: Path) -> None:
+    before = source.read_bytes()
+    await pilot.press("e")
+    await shown(pilot, "Export rows with trouble")
+    for path, reason in ((source, "the source itself"), (f"{source}-wal", "beside the source")):
+        app.screen.query_one("#file", Input).value = str(path)
+        await pilot.press("enter")
+        await pilot.pause()
+        assert reason in str(app.screen.query_one("#refused", Notice).content)
+    assert source.read_bytes() == before
+    assert not Path(f"{source}-wal").exists()
+    await pilot.press("escape")
+    await on_screen(pilot, "ReportScreen")
 
 
 async def _export(app: VestigeApp, pilot: Pilot[None], home: Path) -> None:

@@ -1,0 +1,63 @@
+"""The outputs of a command: what must not clash, and what could not be written."""
+
+from __future__ import annotations
+
+import os
+import sys
+from pathlib import Path
+
+from rich.console import Console
+
+from vestige_tui.core.errors import MigrationError
+from vestige_tui.core.outputs import Output
+from vestige_tui.exit_codes import ExitCode
+from vestige_tui.streams import descriptor_of
+from vestige_tui.terminal import safe
+
+_STREAMS = {1: "Standard output", 2: "Standard error"}
+
+
+def outputs_of_copy(*, report_file: Path | None, log_file: Path | None) -> list[Output]:
+    """The files that the flags of a copy name, and those that the shell sent the standard streams to."""
+    files = (
+        ("The report", report_file, False),
+        ("The log", log_file, True),
+    )
+    named = [
+        Output(name, path, appends)
+        for name, path, appends in files
+        if path is not None and descriptor_of(path) not in _STREAMS
+    ]
+    return [*standard_streams(), *named]
+
+
+def standard_streams() -> list[Output]:
+    """The standard streams that are files."""
+    paths = ((number, name, Path(f"/dev/fd/{number}")) for number, name in _STREAMS.items())
+    return [Output(name, path.resolve(), _appends(number)) for number, name, path in paths if path.is_file()]
+
+
+def _appends(descriptor: int) -> bool:
+    if sys.platform == "win32":
+        return False
+    import fcntl
+
+    return bool(fcntl.fcntl(descriptor, fcntl.F_GETFL) & os.O_APPEND)
+
+
+class Unwritten:
+    """The outputs that could not be written. Each is said once on ``console``, and costs nothing else."""
+
+    def __init__(self, console: Console) -> None:
+        self._console = console
+        self._asked_for = False
+
+    def say(self, sentence: str, error: OSError | MigrationError, *, asked_for: bool = True) -> None:
+        """``sentence`` without its full stop, then the reason. ``asked_for``: a flag or the shell named that output."""
+        self._asked_for |= asked_for
+        reason = error.what if isinstance(error, MigrationError) else error.strerror or str(error)
+        self._console.print(safe(f"warning: {sentence}: {reason.rstrip('.')}.", "yellow"), soft_wrap=True)
+
+    def code(self, code: ExitCode) -> ExitCode:
+        """The exit code of a run: its own, unless that is 0 and an output that was asked for is not complete."""
+        return ExitCode.PROBLEMS if code is ExitCode.CLEAN and self._asked_for else code
