@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import signal
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -34,12 +35,14 @@ def session_folders() -> Iterator[None]:
     if account_for(data):  # servers and some tests run as another user than root
         temporary.chmod(0o1777)
         let_pass(data / "server")
+    terminated = signal.signal(signal.SIGTERM, signal.default_int_handler)  # as Ctrl-C: with a clean end
     os.environ["TMPDIR"] = tempfile.tempdir = str(temporary)
     os.environ[_DATA_VARIABLE] = str(data)
     try:
         yield
     finally:
         tempfile.tempdir = None
+        signal.signal(signal.SIGTERM, terminated)
         for folder in (data, temporary):
             with suppress(UsageError):
                 end_servers(folder, Programs.find(MAJOR))
