@@ -39,9 +39,9 @@ _ASK_AGAIN = 1.0
 
 
 class RunningTime:
-    """Seconds in which this process has run, as far as it is told to ``tick`` at least once a second meanwhile.
+    """Counts the seconds in which this process runs: the system's clock goes on while a process is suspended.
 
-    The system's clock goes on while a process is suspended.
+    ``tick`` has to be called at least once a second.
     """
 
     def __init__(self, clock: Callable[[], float]) -> None:

@@ -254,7 +254,7 @@ LIMITS = ("statement_timeout", "lock_timeout", "idle_in_transaction_session_time
 def test_text_arrives_as_it_is_through_a_pooler(
     sources: Sources, cluster: Cluster, tcp_database: Database, monkeypatch: pytest.MonkeyPatch, of: str
 ) -> None:
-    """Whatever encoding somebody asks for, in every session that is lent."""
+    """Whatever encoding is asked for, in every session that is lent."""
     source = sources.seed()
     edit(source, "UPDATE knowledge_nodes SET content = 'Grüße, 語 and 🧠 ' || rowid, tags = '[\"größe\"]'")
     if of == "the database":
