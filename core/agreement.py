@@ -41,9 +41,9 @@ def agree(
 
 def source_signature(source: SourceDescription) -> ModelSignature | None:
     """What the source says of its vectors; where it does not name the model, at least their dimension."""
-    if source.model is not None or not source.observed:
+    if source.model is not None or not source.dimension:
         return source.model
-    return ModelSignature(UNNAMED, source.observed[0].dimension)
+    return ModelSignature(UNNAMED, source.dimension)
 
 
 def _require_match(own: ModelSignature, other: ModelSignature, holder: str) -> None:

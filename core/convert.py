@@ -45,6 +45,9 @@ _INTEGER = re.compile(r"\s*[+-]?\d{1,19}\s*", re.ASCII)
 _LENGTH_BYTES = len(wire.NULL)
 _NUMBER = re.compile(r"\s*[+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d{1,3})?\s*", re.ASCII)
 _WHOLE = re.compile(r"\s*[+-]?\d+\s*", re.ASCII)
+STALE_VECTOR = 0
+"""What the reader gives in place of a vector that was made of an older content."""
+
 _UNIX_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND = timedelta(microseconds=1)
 
@@ -266,6 +269,18 @@ def vector(value: SqliteValue, dimension: int | None = None) -> bytes:
     if not certainly_finite(value) and not math.isfinite(sum(values)):  # float32 values cannot overflow a float64 sum
         raise ValueProblem(Kind.BAD_VECTOR, "holds NaN or Infinity", instead=wire.NULL)
     return wire.vector(values)
+
+
+def embedding(value: SqliteValue, dimension: int | None = None) -> bytes:
+    """A memory's vector, as ``vector`` takes it; ``STALE_VECTOR`` is a problem of its own."""
+    if type(value) is int and value == STALE_VECTOR:
+        raise ValueProblem(Kind.STALE_VECTOR, "was made of an older content", instead=wire.NULL)
+    return vector(value, dimension)
+
+
+def centroid(value: SqliteValue) -> bytes:
+    """A domain's centroid, as ``vector`` takes it; Vestige writes an empty BLOB for a domain without one."""
+    return wire.NULL if value == b"" else vector(value)
 
 
 def certainly_finite(blob: bytes) -> bool:

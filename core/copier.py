@@ -43,9 +43,9 @@ from vestige_tui.core.errors import (
     UpgradeNeededError,
 )
 from vestige_tui.core.events import Phase, Watcher
-from vestige_tui.core.explain import STALE_MEANS, stale_source
+from vestige_tui.core.explain import STALE_MEANS, stale_source, unknown_hash
 from vestige_tui.core.loading import links, load
-from vestige_tui.core.model import Embedder, ModelSignature
+from vestige_tui.core.model import UNKNOWN_HASH, Embedder, ModelSignature
 from vestige_tui.core.plan import CopyPlan
 from vestige_tui.core.preview import Preview, estimate
 from vestige_tui.core.report import DestinationReport, MigrationReport, Outcome, SourceReport, TableReport
@@ -57,6 +57,7 @@ from vestige_tui.core.source.scratch import private_folder
 from vestige_tui.core.source.upgrade import check_changeable, upgrade_in_place, upgraded_copy
 from vestige_tui.core.tables import TABLES
 from vestige_tui.core.transfer import Transfer
+from vestige_tui.core.vectors import settled
 
 log = logging.getLogger(__name__)
 
@@ -155,10 +156,12 @@ class _Run:
                 destination, model = self._look_at_destination(source, control)
                 for shared in source.shared_names if self.only is None else ():
                     self.account.notice(shared.notice)
-                if model is None and source.observed:
+                if model is None and source.dimension:
                     self.account.notice(
                         "The source does not say which model made its vectors; none is registered. See --embedder."
                     )
+                elif model is not None and model.hash == UNKNOWN_HASH:
+                    self.account.notice(unknown_hash(model, registered=destination.registered is not None))
                 self._tell_of_large_vectors(destination, model)
                 transfer = Transfer(
                     self.account,
@@ -281,6 +284,7 @@ class _Run:
         report = self.account.report
         report.source = SourceReport(str(source.path), source.layout.value, source.version, source.model, source.stale)
         report.left_behind = source.left_behind
+        report.vectors = source.vectors
         report.tables = {table.name: TableReport(source.rows.get(table.name, 0)) for table in TABLES}
         return source
 
@@ -294,6 +298,7 @@ class _Run:
             report.server_version = destination.server_version
             report.pgvector_version = destination.pgvector_version
             model = report.model = agree(source, self.presented, destination.registered)
+            self.account.report.vectors = settled(source.vectors, model)
             catalog.check_fit(destination, model)
             catalog.check_stamp(control.connection, destination, model)
             if (rules := catalog.own_rules(destination)) is not None:

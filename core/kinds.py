@@ -25,6 +25,7 @@ class Kind(StrEnum):
     BAD_VECTOR = "bad_vector"
     WRONG_DIMENSION = "wrong_dimension"
     OTHER_MODEL = "other_model"
+    STALE_VECTOR = "stale_vector"
     MISSING_REFERENCE = "missing_reference"
     DANGLING_REFERENCE = "dangling_reference"
     ALREADY_TAKEN = "already_taken"
@@ -49,7 +50,7 @@ class Explanation:
 OF_MANY = frozenset({Kind.OTHER_MODEL, Kind.DANGLING_REFERENCE})
 """Kinds of which one error stands for many rows, and names none of them."""
 
-EMBEDDING_KINDS = frozenset({Kind.BAD_VECTOR, Kind.WRONG_DIMENSION, Kind.OTHER_MODEL})
+EMBEDDING_KINDS = frozenset({Kind.BAD_VECTOR, Kind.WRONG_DIMENSION, Kind.OTHER_MODEL, Kind.STALE_VECTOR})
 """Kinds that only an embedder mends: the memory arrives without a vector, its content complete."""
 
 EXPLANATIONS: dict[Kind, Explanation] = {
@@ -145,6 +146,13 @@ EXPLANATIONS: dict[Kind, Explanation] = {
         "vectors of another model",
         "These embeddings were made by another model than the registered one and cannot be compared with its vectors.",
         "Let Vestige embed those memories anew; their content is complete.",
+        "without an embedding",
+    ),
+    Kind.STALE_VECTOR: Explanation(
+        "a vector of an older content",
+        "Vestige marks the memory as one without an embedding: its content was edited after the vector was made, and "
+        "Vestige does not use it.",
+        "Let Vestige embed the memory anew; its content is complete.",
         "without an embedding",
     ),
     Kind.MISSING_REFERENCE: Explanation(

@@ -13,6 +13,7 @@ from vestige_tui.core.missing import MissingPart
 from vestige_tui.core.model import ModelSignature
 from vestige_tui.core.plan import CopyPlan
 from vestige_tui.core.source.stale import Staleness, stale_as_dict
+from vestige_tui.core.vectors import VectorGroup
 
 FORMAT = "vestige-tui/report/1"
 NIL_UUID = "00000000-0000-0000-0000-000000000000"
@@ -131,6 +132,7 @@ class MigrationReport:
     destination: DestinationReport
     tables: dict[str, TableReport] = field(default_factory=dict)
     left_behind: dict[str, int] = field(default_factory=dict)
+    vectors: tuple[VectorGroup, ...] = ()
     errors: list[RowError] = field(default_factory=list)
     incomplete: tuple[MissingPart, ...] = ()
     notices: list[str] = field(default_factory=list)
@@ -182,6 +184,7 @@ class MigrationReport:
             "tables": {
                 name: asdict(table) | {"seconds": round(table.seconds, 3)} for name, table in self.tables.items()
             },
+            "vectors": [asdict(group) for group in self.vectors],
             "left_behind": self.left_behind,
             "errors": [asdict(error) for error in self.errors],
             "incomplete": [asdict(part) for part in self.incomplete],

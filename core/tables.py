@@ -227,7 +227,7 @@ KNOWLEDGE_NODES = Table(
         _needed("content", PgType.TEXT, convert.content),
         _needed("node_type", PgType.TEXT, convert.text, wire.text(b"fact"), "'fact'"),
         _text_list("tags"),
-        Column("embedding", PgType.VECTOR, convert.vector, sized=convert.vector),
+        Column("embedding", PgType.VECTOR, convert.embedding, sized=convert.embedding),
         _timestamp("created_at"),
         _timestamp("updated_at"),
         _metadata(),
@@ -305,7 +305,7 @@ DOMAINS = Table(
     columns=(
         _needed("id", PgType.TEXT, convert.text),
         _needed("label", PgType.TEXT, convert.text, wire.text(b"")),
-        Column("centroid", PgType.VECTOR, convert.vector),
+        Column("centroid", PgType.VECTOR, convert.centroid),
         _text_list("top_terms"),
         _count("memory_count"),
         _timestamp("created_at"),

@@ -20,6 +20,7 @@ from vestige_tui.core.source.ledger import Ledger, drop_repeats
 from vestige_tui.core.source.reader import Batch, TableReader
 from vestige_tui.core.source.records import other_model_error, row_label
 from vestige_tui.core.tables import TABLES, USERS, Table
+from vestige_tui.core.vectors import Fate
 
 
 class Takers(Protocol):
@@ -81,9 +82,10 @@ class Transfer:
             for name, counts in report.tables.items():
                 counts.source = len(self.only.get(name, ()))
         self.account.tell(events.TablesPlanned({name: table.source for name, table in report.tables.items()}))
-        for group in self.source.other_models if self.only is None else ():
-            kept = self.model.name if self.model else "the registered model"
-            self.account.trouble(other_model_error(group.name or "", group.count, kept))
+        for group in report.vectors if self.only is None else ():
+            if group.fate is Fate.OTHER_MODEL:
+                kept = self.model.name if self.model else "the registered model"
+                self.account.trouble(other_model_error(group.model or "", group.count, kept))
 
     def run(self, tables: Iterable[Table], takers: Takers) -> None:
         """Bring these tables to their takers, and wait until they are there."""

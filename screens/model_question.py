@@ -59,7 +59,7 @@ def question(state: WizardState) -> Question:
     if unanswered.mismatch is not None:
         return Question.THIS_RUN if own_model(state) is not None else Question.DESTINATION
     agreement = unanswered.agreement
-    if state.source.observed and (agreement is None or agreement.signature is None):
+    if state.source.dimension and (agreement is None or agreement.signature is None):
         return Question.UNKNOWN
     return Question.NONE
 
@@ -92,4 +92,4 @@ def candidates(state: WizardState) -> list[ModelSignature]:
 
 def vector_dimension(state: WizardState) -> int:
     """The dimension of most vectors of the source, 0 where there are none."""
-    return state.source.observed[0].dimension if state.source is not None and state.source.observed else 0
+    return state.source.dimension if state.source is not None else 0

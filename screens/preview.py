@@ -19,6 +19,7 @@ from vestige_tui.screens.rows_dialog import RowsDialog
 from vestige_tui.screens.run import Run
 from vestige_tui.screens.state import rows_in_source
 from vestige_tui.screens.steps import Step
+from vestige_tui.screens.vector_groups import vectors
 from vestige_tui.screens.widgets.notice import Notice, Tone
 from vestige_tui.screens.widgets.progress_bars import bar_parts, phase_words
 
@@ -53,6 +54,7 @@ and your file is never written to.
         yield Static(id="estimate")
         yield Static(id="trouble")
         yield Static(id="incomplete")
+        yield Static(id="vectors")
         yield Static(id="left-behind")
 
     def extra_buttons(self) -> Iterable[Button]:
@@ -132,7 +134,7 @@ and your file is never written to.
         words = phase_words(progress.phase)
         bar = bar_parts(total.read / total.total if total.total else 0.0, max(10, min(40, self._width - 30)), "$accent")
         self._fill("#progress", Content.assemble(f"{words}…\n", *bar, rows))
-        for selector in ("#estimate", "#trouble", "#incomplete", "#left-behind"):
+        for selector in ("#estimate", "#trouble", "#incomplete", "#vectors", "#left-behind"):
             self._fill(selector, Content(""))
 
     def _show(self) -> None:
@@ -140,7 +142,7 @@ and your file is never written to.
         report, failure = self.state.preview, self.state.preview_failure
         if failure is not None:
             self.query_one("#notice", Notice).explain(failure)
-            for selector in ("#counts", "#estimate", "#trouble", "#incomplete", "#left-behind"):
+            for selector in ("#counts", "#estimate", "#trouble", "#incomplete", "#vectors", "#left-behind"):
                 self._fill(selector, Content(""))
         elif report is not None:
             if report.notices:
@@ -149,6 +151,7 @@ and your file is never written to.
             self._fill("#estimate", Content(preview_report.estimate(report)))
             self._fill("#trouble", preview_report.trouble(report, self._width))
             self._fill("#incomplete", preview_report.incomplete(report))
+            self._fill("#vectors", vectors(report.vectors))
             self._fill("#left-behind", preview_report.left_behind(report, self._width))
         self.query_one("#rows").display = report is not None and bool(report.errors)
         self.refresh_bindings()

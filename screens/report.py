@@ -22,6 +22,7 @@ from vestige_tui.screens.outcome import duration, verdict
 from vestige_tui.screens.steps import Step
 from vestige_tui.screens.table_groups import GROUPS
 from vestige_tui.screens.trouble import failed_rows
+from vestige_tui.screens.vector_groups import vectors
 from vestige_tui.screens.widgets.grid import Cell, grid
 from vestige_tui.screens.widgets.notice import Notice
 from vestige_tui.screens.widgets.text import count
@@ -88,6 +89,8 @@ The report itself was saved; the last page says where.
                 yield Troubles(self._errors, self._source, dry=False)
             with TabPane("Counts", id="counts"):
                 yield Static(counts(self.state.report))
+                if self.state.report is not None and self.state.report.vectors:
+                    yield Static(vectors(self.state.report.vectors), id="vectors")
             with TabPane("What to do next", id="next"), VerticalScroll(id="next-steps", can_focus=False):
                 yield Static(next_steps(self.state, self.machine.home))
 

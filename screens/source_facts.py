@@ -10,7 +10,8 @@ from textual.content import Content
 from vestige_tui.core.source.describe import Layout, SourceDescription
 from vestige_tui.core.source.glance import Usage
 from vestige_tui.screens.tables import SHOWN
-from vestige_tui.screens.widgets.text import ago, count, plain, size
+from vestige_tui.screens.vector_groups import extraordinary
+from vestige_tui.screens.widgets.text import ago, plain, size
 
 _LAYOUTS = {Layout.PUBLISHED: "published layout", Layout.SEED: "layout of the specification"}
 _WARNING = ("! ", "$text-warning bold")
@@ -25,9 +26,8 @@ def facts_of(source: SourceDescription, used: Usage, now: datetime) -> Iterator[
     if not source.has_v15:
         yield "", Content.assemble(_WARNING, "from before V15: a later step adds what is missing")
     yield "Model", _model(source)
-    for group in source.other_models:
-        text = f"{count(group.count, 'vector')} of {group.name} cannot be compared with those"
-        yield "", Content.assemble(_WARNING, plain(text))
+    for words in extraordinary(source.vectors):
+        yield "", Content.assemble(_WARNING, plain(words))
     if source.left_behind:
         listed = ", ".join(f"{name} {rows:,}" for name, rows in source.left_behind.items())
         yield "Stays behind", plain(f"what has no place in PostgreSQL: {listed}")
@@ -42,10 +42,12 @@ def rows_of(source: SourceDescription) -> Content:
 
 def _model(source: SourceDescription) -> Content | str:
     if source.model is not None:
-        origin = "registered" if source.registered is not None else "seen in the vectors"
+        origin = "seen in the vectors" if source.registered is None else "registered"
+        if source.profile is not None and source.registered is not None:
+            origin = f"of the profile {source.profile}"
         return plain(f"{source.model.name}, {source.model.dimension:,} dimensions, {origin}")
-    if source.observed:
-        return f"not recorded; the vectors have {source.observed[0].dimension:,} dimensions"
+    if source.dimension:
+        return f"not recorded; the vectors have {source.dimension:,} dimensions"
     return "none: there are no vectors"
 
 

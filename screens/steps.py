@@ -82,7 +82,7 @@ def model_in_question(state: WizardState) -> bool:
     if state.mismatch is not None or state.model_answer is not None:
         return True
     agreement = state.agreement
-    return bool(state.source.observed) and (agreement is None or agreement.signature is None)
+    return bool(state.source.dimension) and (agreement is None or agreement.signature is None)
 
 
 def settled(step: Step, state: WizardState) -> bool:
@@ -184,7 +184,7 @@ def _model(state: WizardState) -> str:
         return "models differ"
     agreement = state.agreement
     if agreement is None or agreement.signature is None:
-        return "no vectors" if not state.source.observed else "model not known"
+        return "no vectors" if not state.source.dimension else "model not known"
     if state.model_answer is not None:
         return "settled by you"
     return "same on both" if state.target.probe.registered is not None else "the source's own"

@@ -9,11 +9,14 @@ from dataclasses import asdict
 from rich.console import Console
 from rich.text import Text
 
-from vestige_tui.core.explain import STALE_MEANS, stale_source
-from vestige_tui.core.source.describe import SourceDescription, VectorGroup
+from vestige_tui.core.explain import STALE_MEANS, stale_source, unknown_hash
+from vestige_tui.core.model import UNKNOWN_HASH
+from vestige_tui.core.source.describe import SourceDescription
 from vestige_tui.core.source.stale import stale_as_dict
 from vestige_tui.core.tables import TABLES
+from vestige_tui.core.vectors import Fate
 from vestige_tui.terminal import count, heading, labelled, safe, size
+from vestige_tui.vectors import print_vectors
 
 FORMAT = "vestige-tui/source/1"
 _WIDTH = max(len(table.title) for table in TABLES) + 1
@@ -35,10 +38,7 @@ def print_description(console: Console, source: SourceDescription) -> None:
     heading(console, "What a copy would bring")
     for table in TABLES:
         labelled(console, table.title, f"{source.rows.get(table.name, 0):>12,}", width=_WIDTH)
-    if source.observed:
-        heading(console, "Vectors")
-        for group in source.observed:
-            console.print(safe(_vectors(group)), soft_wrap=True)
+    print_vectors(console, source.vectors)
     if source.left_behind:
         heading(console, "What would stay behind: tables and columns that have no place at the destination")
         width = max(map(len, source.left_behind)) + 1
@@ -65,16 +65,22 @@ def _decisions(source: SourceDescription) -> Iterator[str]:
     if not source.has_v15:
         missing = ", ".join(source.missing_v15)
         yield f"The file is from before V15 ({missing} missing): {_UPGRADING}."
-    if source.observed and source.model is None:
+    if source.dimension and source.model is None:
         yield "The file does not say which model made its vectors: name it with --embedder NAME:DIM[:HASH]."
-    for group in source.observed:
-        model = source.model
-        if model is not None and (group.name not in (None, model.name) or group.dimension != model.dimension):
-            strangers = f"{count(group.count, 'vector')} of dimension {group.dimension}{_made_by(group)}"
+    model = source.model
+    for group in source.vectors:
+        if model is not None and group.fate in (Fate.OTHER_MODEL, Fate.WRONG_DIMENSION):
+            strangers = f"{count(group.count, 'vector')} of dimension {group.dimension or 'unknown'}"
+            made_by = f" made by {group.model}" if group.model else ""
             yield (
-                f"{strangers} cannot be compared with those of {model.name}, dimension {model.dimension}: "
+                f"{strangers}{made_by} cannot be compared with those of {model.name}, dimension {model.dimension}: "
                 "what they belong to would arrive without them."
             )
+    stale = sum(group.count for group in source.vectors if group.fate is Fate.STALE)
+    if stale:
+        yield f"{count(stale, 'vector')} of memories that were edited since: those memories would arrive without them."
+    if model is not None and model.hash == UNKNOWN_HASH:
+        yield unknown_hash(model, registered=False)
 
 
 def to_json(source: SourceDescription) -> str:
@@ -95,7 +101,8 @@ def to_json(source: SourceDescription) -> str:
         "rows": {table.name: source.rows.get(table.name, 0) for table in TABLES},
         "registered_model": asdict(source.registered) if source.registered else None,
         "model": asdict(source.model) if source.model else None,
-        "vectors": [asdict(group) for group in source.observed],
+        "active_profile": source.profile,
+        "vectors": [asdict(group) for group in source.vectors],
         "left_behind": source.left_behind,
         "shared_names": [asdict(shared) for shared in source.shared_names],
         "decisions": decisions(source),
@@ -115,13 +122,6 @@ def _markers(source: SourceDescription) -> str:
 
 def _model(source: SourceDescription) -> Text:
     if source.registered is not None:
-        return safe(f"{source.registered}, registered")
+        origin = f"that of the active profile {source.profile}" if source.profile else "registered"
+        return safe(f"{source.registered}, {origin}")
     return safe(f"{source.model}, seen in the vectors" if source.model else "none")
-
-
-def _vectors(group: VectorGroup) -> str:
-    return f"{group.count:>12,} of dimension {group.dimension}{_made_by(group)}"
-
-
-def _made_by(group: VectorGroup) -> str:
-    return f" made by {group.name}" if group.name else ""

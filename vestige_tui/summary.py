@@ -15,6 +15,7 @@ from vestige_tui.core.kinds import EXPLANATIONS
 from vestige_tui.core.report import NIL_UUID, MigrationReport, Outcome, RowError
 from vestige_tui.core.tables import BY_NAME, TABLES
 from vestige_tui.terminal import count, duration, heading, labelled, safe, size
+from vestige_tui.vectors import print_vectors
 
 ERRORS_SHOWN = 20
 _LABELS = {
@@ -38,6 +39,7 @@ def print_summary(console: Console, report: MigrationReport, saved: Sequence[Pat
     heading(console, "What a copy would bring" if dry else "What is at the destination")
     _print_counters(console, report)
     console.print(_tables(report))
+    print_vectors(console, report.vectors)
     _print_left_behind(console, report)
     if report.errors:
         _print_errors(console, report)

@@ -3,28 +3,27 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from enum import StrEnum
 from pathlib import Path
 
-from vestige_tui.core.convert import SqliteValue
 from vestige_tui.core.errors import SourceError
 from vestige_tui.core.model import MAX_DIMENSION, ModelSignature
+from vestige_tui.core.source import vectors
 from vestige_tui.core.source.file_names import side_files
-from vestige_tui.core.source.layouts import LIVE_VECTORS, MIRRORED, ResolvedSource, has, resolve, unused
+from vestige_tui.core.source.layouts import ResolvedSource, resolve, unused, with_expression
 from vestige_tui.core.source.opening import open_source
 from vestige_tui.core.source.shape import FileTable, Shape, TableKind, folded, quoted, read_shape
 from vestige_tui.core.source.shared_names import SharedName, shared_names
 from vestige_tui.core.source.stale import Staleness, staleness
+from vestige_tui.core.source.vector_places import vector_tables
+from vestige_tui.core.vectors import VectorGroup, most_used, true_name, usual_dimension
 
 V15_COLUMNS = ("owner_user_id", "visibility", "shared_with_groups", "codebase")
 V15_TABLES = ("users", "groups", "group_memberships")
 
-BOOKKEEPING = frozenset(
-    {"schema_version", "embedding_model", "embedding_profile_state", "embedding_profiles", "node_embeddings"}
-)
+BOOKKEEPING = frozenset({"schema_version", "embedding_model", "embedding_profile_state", "embedding_profiles"})
 """Tables that are read for what they say of other rows, or that SQLite and Vestige need for themselves."""
 
 _STORES = ("_content", "_rowid")
@@ -39,20 +38,12 @@ class Layout(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class VectorGroup:
-    """``count`` vectors of ``dimension`` elements, made by the model ``name`` (None: the file does not say)."""
-
-    name: str | None
-    dimension: int
-    count: int
-
-
-@dataclass(frozen=True, slots=True)
 class SourceDescription:
     """What a file holds. ``size`` is in bytes with the WAL; ``version`` is the best of the version markers.
 
     ``rows`` counts the rows of each destination table; ``missing_v15`` names the V15 parts that are not there;
-    ``other_models`` counts the memories whose only vectors were made by another model than ``model``;
+    ``registered`` is what the file itself says of its model, by its active ``profile`` or else by its registry;
+    ``vectors`` are all vectors of the file, in groups of the same fate;
     ``left_behind`` counts the rows of each table that has no destination, and the values of each such column of
     another table, named ``table.column``; ``stale`` tells that Vestige 4 has moved on from the file; ``shared_names``
     are columns that metadata has a key of the same name as.
@@ -67,8 +58,8 @@ class SourceDescription:
     missing_v15: tuple[str, ...]
     rows: dict[str, int]
     registered: ModelSignature | None
-    observed: tuple[VectorGroup, ...]
-    other_models: tuple[VectorGroup, ...]
+    profile: str | None
+    vectors: tuple[VectorGroup, ...]
     left_behind: dict[str, int]
     journal_mode: str
     sources: dict[str, ResolvedSource]
@@ -88,7 +79,12 @@ class SourceDescription:
     @property
     def model(self) -> ModelSignature | None:
         """The registered signature, or else the observed one of most vectors, its hash unknown."""
-        return _model(self.registered, self.observed)
+        return self.registered or most_used(self.vectors)
+
+    @property
+    def dimension(self) -> int:
+        """The dimension of most vectors that belong to memories and could count, 0 where there are none."""
+        return usual_dimension(self.vectors)
 
 
 def describe(path: Path) -> SourceDescription:
@@ -113,7 +109,8 @@ def describe_open(connection: sqlite3.Connection, path: Path) -> SourceDescripti
             "its -wal file as well: the memories may be in there.",
         )
     size, modified = _size_and_change(path)
-    registered, observed = _registered(connection, shape), _observed(connection, shape)
+    found = vectors.look(connection, shape, _registered(connection, shape))
+    sources["knowledge_nodes"] = with_expression(sources["knowledge_nodes"], "embedding", found.expression)
     return SourceDescription(
         path=path,
         size=size,
@@ -123,9 +120,9 @@ def describe_open(connection: sqlite3.Connection, path: Path) -> SourceDescripti
         schema_version=_schema_version(connection, shape),
         missing_v15=missing_v15(shape),
         rows={name: count_rows(connection, source.source.table) for name, source in sources.items()},
-        registered=registered,
-        observed=observed,
-        other_models=_other_models(connection, shape, _model(registered, observed), observed),
+        registered=found.signature,
+        profile=found.profile,
+        vectors=found.groups,
         left_behind=_left_behind(connection, shape, sources),
         journal_mode=str(connection.execute("PRAGMA journal_mode").fetchone()[0]),
         sources=sources,
@@ -182,62 +179,16 @@ def _registered(connection: sqlite3.Connection, shape: Shape) -> ModelSignature 
         return None
     if not 1 <= row[1] <= MAX_DIMENSION:
         return None
-    return ModelSignature(row[0], row[1], row[2]) if isinstance(row[2], str) and row[2] else ModelSignature(*row[:2])
-
-
-def _model(registered: ModelSignature | None, observed: Sequence[VectorGroup]) -> ModelSignature | None:
-    if registered is not None:
-        return registered
-    named = [group for group in observed if group.name is not None]
-    return ModelSignature(named[0].name or "", named[0].dimension) if named else None
-
-
-_ONE_GROUP = (
-    "SELECT model, dimension, total FROM (SELECT min(model) AS model, max(model) AS other, count(model) AS named,"
-    " min(dimension) AS dimension, max(dimension) AS longest, count(*) AS total {})"
-    " WHERE dimension = longest AND (named = 0 OR (named = total AND model = other))"
-)
-_GROUPS = "SELECT model, dimension, count(*) {} GROUP BY 1, 2 ORDER BY 3 DESC, 1, 2"
-
-
-def _observed(
-    connection: sqlite3.Connection, shape: Shape, where: str = "true", model: str | None = None
-) -> tuple[VectorGroup, ...]:
-    """Which models made the vectors ``v`` of a file; a vector's length counts, not what a column says of it."""
-    for vectors in LIVE_VECTORS:
-        if has(shape, vectors.needs):
-            found = (
-                f"FROM (SELECT v.model, length(v.embedding) / 4 AS dimension FROM ({vectors.sql}) v"
-                f" WHERE typeof(v.embedding) = 'blob' AND length(v.embedding) >= 4 AND {where})"
-            )
-            for query in (_ONE_GROUP, _GROUPS):  # the second has to sort all vectors
-                rows = connection.execute(query.format(found), {"model": model}).fetchall()
-                if rows:
-                    return tuple(VectorGroup(_model_name(name), *rest) for name, *rest in rows)
-            return ()
-    return ()
-
-
-def _other_models(
-    connection: sqlite3.Connection, shape: Shape, model: ModelSignature | None, observed: Sequence[VectorGroup]
-) -> tuple[VectorGroup, ...]:
-    """The vectors that another model made, those left out that the memory has another one for."""
-    if model is None or all(group.name in (None, model.name) for group in observed):
-        return ()
-    mirrored = MIRRORED.sql if has(shape, MIRRORED.needs) else "false"
-    return _observed(connection, shape, f"v.model <> :model AND NOT {mirrored}", model.name)
-
-
-def _model_name(value: SqliteValue) -> str | None:
-    """A model's name as text, whatever a file holds there: vectors under a garbled name count as another model's."""
-    return value.decode(errors="replace") if isinstance(value, bytes) else None if value is None else str(value)
+    name = true_name(row[0], row[1])
+    known = name == row[0] and isinstance(row[2], str) and row[2]  # a hash is one of the name, too
+    return ModelSignature(name, row[1], row[2]) if known else ModelSignature(name, row[1])
 
 
 def _left_behind(connection: sqlite3.Connection, shape: Shape, sources: dict[str, ResolvedSource]) -> dict[str, int]:
     """Rows of the tables, and values of the columns (``table.column``), that have no destination."""
     used = {need for source in sources.values() for need in source.used}
     read = {source.source.table for source in sources.values()}
-    known = read | BOOKKEEPING | {need.partition(".")[0] for need in used}
+    known = read | BOOKKEEPING | {need.partition(".")[0] for need in used} | vector_tables(shape)
     unknown = [table for table in shape.tables if folded(table.name) not in known]
     stores = [(table.name, store) for table in unknown if (store := _store(shape, table)) is not None]
     counts = {name: count_rows(connection, store) for name, store in stores}

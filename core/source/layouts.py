@@ -7,7 +7,7 @@ columns exist in a file is the one that is read. The names come from Vestige's p
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from vestige_tui.core.source.shape import Shape, folded
 from vestige_tui.core.tables import TABLES, Table
@@ -48,20 +48,6 @@ class ResolvedSource:
     rest: tuple[str, ...] = ()
 
 
-_PROFILE_VECTOR = """(
-    SELECT v.embedding FROM embedding_profile_vectors v
-    WHERE v.node_id = n.id AND (:model IS NULL OR v.model IS NULL OR v.model = :model)
-      AND v.profile_id = (SELECT active_profile_id FROM embedding_profile_state WHERE singleton = 1))"""
-_NODE_VECTOR = """(
-    SELECT e.embedding FROM node_embeddings e
-    WHERE e.node_id = n.id AND (:model IS NULL OR e.model IS NULL OR e.model = :model))"""
-_NODE_VECTOR_NEEDS = ("node_embeddings.node_id", "node_embeddings.embedding", "node_embeddings.model")
-_PROFILE_VECTOR_NEEDS = (
-    "embedding_profile_vectors.node_id",
-    "embedding_profile_vectors.embedding",
-    "embedding_profile_vectors.model",
-    "embedding_profile_state.active_profile_id",
-)
 CODEBASE_TAG = Expression(
     """(SELECT substr(tag.value, 10) FROM json_each(CASE WHEN json_valid(n.tags) THEN n.tags ELSE '[]' END) tag
         WHERE tag.type = 'text' AND tag.value GLOB 'codebase:?*' LIMIT 1)""",
@@ -87,34 +73,6 @@ def _first(*expressions: Expression) -> Expression:
     )
 
 
-EMBEDDING = (
-    Expression("n.embedding", ("knowledge_nodes.embedding",)),
-    Expression(f"coalesce({_PROFILE_VECTOR}, {_NODE_VECTOR})", _PROFILE_VECTOR_NEEDS + _NODE_VECTOR_NEEDS),
-    Expression(_NODE_VECTOR, _NODE_VECTOR_NEEDS),
-)
-
-LIVE_VECTORS = (
-    Expression(
-        """SELECT node_id, embedding, model FROM embedding_profile_vectors
-           WHERE profile_id = (SELECT active_profile_id FROM embedding_profile_state WHERE singleton = 1)
-           UNION ALL
-           SELECT e.node_id, e.embedding, e.model FROM node_embeddings e WHERE NOT EXISTS (
-               SELECT 1 FROM embedding_profile_vectors v WHERE v.node_id = e.node_id
-               AND v.profile_id = (SELECT active_profile_id FROM embedding_profile_state WHERE singleton = 1))""",
-        _PROFILE_VECTOR_NEEDS + _NODE_VECTOR_NEEDS,
-    ),
-    Expression("SELECT node_id, embedding, model FROM node_embeddings", _NODE_VECTOR_NEEDS),
-    Expression("SELECT id AS node_id, embedding, NULL AS model FROM knowledge_nodes", ("knowledge_nodes.embedding",)),
-)
-"""Every vector that counts and the model that made it, for telling which models a file holds."""
-
-MIRRORED = Expression(
-    """coalesce(v.node_id IN (SELECT e.node_id FROM node_embeddings e
-                WHERE e.node_id IS NOT NULL AND (e.model IS NULL OR e.model = :model)), false)""",
-    _NODE_VECTOR_NEEDS,
-)
-"""Memories for which ``EMBEDDING`` finds a vector of the model even where that of the active profile is another's."""
-
 _BY_CREATION = ("created_at", "id")
 
 
@@ -133,7 +91,6 @@ SOURCES: Mapping[str, tuple[TableSource, ...]] = {
             ("id", "content", "created_at", "last_accessed"),
             _BY_CREATION,
             {
-                "embedding": EMBEDDING,
                 "codebase": (_first(_CODEBASE, CODEBASE_TAG), CODEBASE_TAG),
             },
             rest="metadata",
@@ -142,7 +99,7 @@ SOURCES: Mapping[str, tuple[TableSource, ...]] = {
             "knowledge_nodes",
             ("id", "content", "created_at"),
             _BY_CREATION,
-            {"embedding": EMBEDDING, "codebase": (_CODEBASE, _first(CODEBASE_METADATA, CODEBASE_TAG), CODEBASE_TAG)},
+            {"codebase": (_CODEBASE, _first(CODEBASE_METADATA, CODEBASE_TAG), CODEBASE_TAG)},
             rest="metadata",
         ),
     ),
@@ -187,6 +144,12 @@ def resolve(shape: Shape) -> dict[str, ResolvedSource]:
         name: ResolvedSource(entry.table, entry.source, entry.expressions, entry.used, _rest(entry, shape, used))
         for name, entry in resolved.items()
     }
+
+
+def with_expression(entry: ResolvedSource, column: str, sql: str | None) -> ResolvedSource:
+    """The same, with other SQL for one column."""
+    position = entry.table.position(column)
+    return replace(entry, expressions=(*entry.expressions[:position], sql, *entry.expressions[position + 1 :]))
 
 
 def _resolve_columns(table: Table, source: TableSource, shape: Shape) -> ResolvedSource:

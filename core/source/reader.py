@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from itertools import chain, count, islice, repeat
 from typing import Any
 
-from vestige_tui.core import convert, wire
+from vestige_tui.core import convert, vectors, wire
 from vestige_tui.core.report import RowError
 from vestige_tui.core.source.layouts import ResolvedSource
 from vestige_tui.core.source.query import label, largest_row, long_values, rowid_name, select
@@ -95,8 +95,8 @@ class Keys:
 
 
 class TableReader:
-    """Reads one table of a source. ``dimension`` is what embeddings must have (None: any); ``model`` names the model
-    whose vectors count where a file says which model made each. All methods raise ``sqlite3.Error``.
+    """Reads one table of a source. ``dimension`` is what embeddings must have (None: any), ``model`` names what made
+    them: it decides which are cut. All methods raise ``sqlite3.Error``.
     """
 
     def __init__(
@@ -104,7 +104,7 @@ class TableReader:
     ) -> None:
         self._connection = connection
         self._source = source
-        self._model = model
+        self._cut = _cutter(source, dimension, model)
         self._size = _sizer(source)
         self._fold = folder(source)
         self._make = record_maker(source, dimension)
@@ -155,13 +155,15 @@ class TableReader:
     ) -> Iterator[tuple[list[Folded], int]]:
         """The rows of each batch, and about how many bytes they have."""
         query = select(self._source, self._connection, restricted_by)
-        parameters = {"model": self._model, "only": json.dumps([*only])}
+        parameters = {"only": json.dumps([*only])}
         largest = largest_row(self._source, self._connection, parameters, restricted_by)
         at_once = max(1, BATCH_BYTES // (_STEPS * largest))
         rows: list[Folded] = []
         size = 0
         for found in fetched(self._connection, query, parameters, lambda: min(at_once, batch_size - len(rows))):
             size += self._size(found)
+            if self._cut is not None:
+                self._cut(found)
             rows.extend(found if self._fold is None else map(self._fold, found))
             if len(rows) == batch_size or size >= BATCH_BYTES:
                 yield [*rows], size
@@ -194,6 +196,23 @@ def fetched(
             connection.text_factory = convert.decode_text
             continue
         break
+
+
+def _cutter(source: ResolvedSource, dimension: int | None, model: str | None) -> Callable[[list[Values]], None] | None:
+    """A function that shortens the vectors in some rows as Vestige does; None where that is not to be done."""
+    places = [place for place, column in enumerate(source.table.columns) if column.sized is not None]
+    full = vectors.longer(model, dimension) if places and model is not None and dimension is not None else None
+    if full is None:
+        return None
+    (place,), size = places, 4 * full
+
+    def cut(rows: list[Values]) -> None:
+        long = [(at, value) for at, row in enumerate(rows) if type(value := row[place]) is bytes and len(value) == size]
+        short = vectors.shortened([value for _, value in long]) if long else ()
+        for (at, _), vector in zip(long, short, strict=True):
+            rows[at] = (*rows[at][:place], vector, *rows[at][place + 1 :])
+
+    return cut
 
 
 def _sizer(source: ResolvedSource) -> Callable[[Sequence[Values]], int]:

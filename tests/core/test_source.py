@@ -9,6 +9,7 @@ import sqlite3
 import subprocess
 import sys
 import threading
+from collections import Counter
 from contextlib import closing
 from pathlib import Path
 from typing import Any
@@ -25,9 +26,10 @@ from vestige_tui.core.destination.writer import TableWriter
 from vestige_tui.core.errors import NOTHING_CHANGED, SourceError
 from vestige_tui.core.model import ModelSignature
 from vestige_tui.core.report import Outcome
-from vestige_tui.core.source.describe import Layout, VectorGroup, describe
+from vestige_tui.core.source.describe import Layout, SourceDescription, describe
 from vestige_tui.core.source.opening import open_source
 from vestige_tui.core.source.reader import TableReader
+from vestige_tui.core.vectors import Fate, VectorGroup
 from vestige_tui.sample import SampleSpec
 
 ODD_NAMES = [
@@ -365,16 +367,26 @@ def test_published_layout_of_every_version(sources: Sources, version: int) -> No
         **({"edges": 9} if version >= 3 else {}),
         **({"domains": 3} if version >= 16 else {}),
     }
-    observed = query(source, "SELECT count(*) FROM node_embeddings")[0][0]
-    assert found.observed == (VectorGroup(spec.model_name, 8, observed),)
+    assert settled_vectors(found) == {(8, Fate.COPIED): query(source, "SELECT count(*) FROM node_embeddings")[0][0]}
     registered = ModelSignature(spec.model_name, 8, spec.model_hash)
     assert found.registered == (registered if version >= 16 else None)
+    assert found.profile == ("nomic-v1.5-legacy-raw-256" if version >= 28 else None)
     assert found.model == (registered if version >= 16 else ModelSignature(spec.model_name, 8))
-    assert found.other_models == ()
     assert found.journal_mode == "wal"
     assert found.left_behind == left_behind(source)
     assert ("intentions" in found.left_behind) == (version >= 3)
     assert found.size == source.stat().st_size
+
+
+def settled_vectors(found: SourceDescription) -> dict[tuple[int | None, Fate], int]:
+    """How many vectors of each dimension and fate there are, but for those that a copy of theirs supersedes, and those
+    of profiles that Vestige does not use.
+    """
+    counts: Counter[tuple[int | None, Fate]] = Counter()
+    for group in found.vectors:
+        if group.fate not in (Fate.SUPERSEDED, Fate.OTHER_SPACE):
+            counts[group.dimension, group.fate] += group.count
+    return dict(counts)
 
 
 def left_behind(source: Path) -> dict[str, int]:
@@ -450,13 +462,14 @@ def test_what_vectors_say_of_their_model(sources: Sources) -> None:
     edit(source, "UPDATE node_embeddings SET embedding = 'text' WHERE node_id = ?", (ids[6],))
     found = describe(source)
     name = SMALL_SPEC.model_name
-    assert found.observed == (
-        VectorGroup(name, 8, total - 7),
-        VectorGroup("all-MiniLM-L6-v2", 12, 3),
-        VectorGroup(name, 5, 2),
-    )
+    table = "node_embeddings"
+    assert set(found.vectors) == {
+        VectorGroup(table, None, name, 8, total - 7, Fate.COPIED),
+        VectorGroup(table, None, "all-MiniLM-L6-v2", 12, 3, Fate.OTHER_MODEL),
+        VectorGroup(table, None, name, 5, 2, Fate.WRONG_DIMENSION),
+        VectorGroup(table, None, name, None, 2, Fate.UNUSABLE),  # the text, and the empty one
+    }
     assert found.model == ModelSignature(name, 8, "unknown")
-    assert found.other_models == (VectorGroup("all-MiniLM-L6-v2", 12, 3),)
 
 
 @pytest.mark.parametrize(
@@ -470,7 +483,7 @@ def test_a_registry_that_makes_no_sense_registers_nothing(sources: Sources, colu
     edit(source, f"UPDATE embedding_model SET {column} = ?", (value,))
     found = describe(source)
     assert found.registered is None
-    assert found.observed[0].dimension == 8
+    assert found.dimension == 8
 
 
 def test_a_registry_without_a_hash(sources: Sources) -> None:

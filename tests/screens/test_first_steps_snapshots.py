@@ -21,8 +21,9 @@ from vestige_tui.app import VestigeApp
 from vestige_tui.core.destination.dsn import Dsn
 from vestige_tui.core.errors import DestinationError, Obstacle, SourceError
 from vestige_tui.core.model import ModelSignature
-from vestige_tui.core.source.describe import Layout, SourceDescription, VectorGroup
+from vestige_tui.core.source.describe import Layout, SourceDescription
 from vestige_tui.core.source.glance import Glance, Usage
+from vestige_tui.core.vectors import Fate, VectorGroup
 from vestige_tui.screens import connecting, source
 from vestige_tui.screens.destination import DestinationScreen
 from vestige_tui.screens.machine import Machine, Secret
@@ -48,7 +49,7 @@ def description(path: Path) -> SourceDescription:
     """What a file is: a new one at V15, or an old one of published Vestige."""
     old = path == OLD
     rows = {"knowledge_nodes": 2_000, "scheduling": 2_000, "edges": 816, "review_events": 4_102, "domains": 5}
-    others = (VectorGroup("all-MiniLM-L6-v2", 384, 50),) if old else ()
+    others = (VectorGroup("node_embeddings", None, "all-MiniLM-L6-v2", 384, 50, Fate.OTHER_MODEL),) if old else ()
     return SourceDescription(
         path=path,
         size=18_400_000,
@@ -59,8 +60,8 @@ def description(path: Path) -> SourceDescription:
         missing_v15=("knowledge_nodes.codebase", "users") if old else (),
         rows=rows | {"users": 4, "groups": 2, "group_memberships": 4},
         registered=None if old else MODEL,
-        observed=(VectorGroup(MODEL.name, 256, 1_950), *others),
-        other_models=others,
+        profile=None,
+        vectors=(VectorGroup("node_embeddings", None, MODEL.name, 256, 1_950, Fate.COPIED), *others),
         left_behind={"insights": 3, "intentions": 14, "memory_states": 2_000} if old else {},
         journal_mode="wal",
         sources={},

@@ -23,7 +23,8 @@ from vestige_tui.core.report import (
     SourceReport,
     TableReport,
 )
-from vestige_tui.core.source.describe import Layout, SourceDescription, VectorGroup
+from vestige_tui.core.source.describe import Layout, SourceDescription
+from vestige_tui.core.vectors import Fate, VectorGroup
 from vestige_tui.screens.base import StepScreen
 from vestige_tui.screens.progress import Pace, Progress
 from vestige_tui.screens.state import WizardState
@@ -71,6 +72,12 @@ async def settle(pilot: Pilot[None]) -> None:
     await pilot.pause(0.2)
 
 
+def vectors(*, named: bool = True) -> tuple[VectorGroup, ...]:
+    """Those of the source."""
+    table = "node_embeddings" if named else "knowledge_nodes"
+    return (VectorGroup(table, None, MODEL.name if named else None, 256, 1_950, Fate.COPIED),)
+
+
 def source(*, old: bool = False, named: bool = True) -> SourceDescription:
     """A file at V15, or an ``old`` one; one that is not ``named`` does not say which model made its vectors."""
     return SourceDescription(
@@ -90,8 +97,8 @@ def source(*, old: bool = False, named: bool = True) -> SourceDescription:
         else (),
         rows=ROWS,
         registered=MODEL if named else None,
-        observed=(VectorGroup(MODEL.name if named else None, 256, 1_950),),
-        other_models=(),
+        profile=None,
+        vectors=vectors(named=named),
         left_behind={"intentions": 14, "insights": 3},
         journal_mode="wal",
         sources={},
