@@ -324,6 +324,6 @@ def test_every_kind_was_seen() -> None:
     told_by_memories = {case.kind for case in MEMORIES if case.kind}
     told_elsewhere = {
         Kind.DUPLICATE_ID, Kind.ALREADY_TAKEN, Kind.BAD_NUMBER, Kind.OTHER_MODEL, Kind.REFUSED_BY_SERVER,
-        Kind.DANGLING_REFERENCE, Kind.TOO_LARGE, Kind.TOO_LONG_FOR_INDEX,
+        Kind.DANGLING_REFERENCE, Kind.TOO_LARGE, Kind.TOO_LONG_FOR_INDEX, Kind.STALE_VECTOR,
     }  # fmt: skip
     assert told_by_memories | told_elsewhere == set(Kind)
