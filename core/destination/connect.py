@@ -144,6 +144,7 @@ def _settings(server_version: int, *, local: bool) -> sql.Composed:
     Only on some systems can a server notice that a client is gone; elsewhere it refuses that setting.
     """
     values = {name: "0" for name, since in _LIMITS.items() if server_version >= since}
+    values["exit_on_error"] = "off"  # a row that the server refuses is put aside; the session has to outlive it
     if not local:
         values["default_transaction_isolation"] = IsolationLevel.READ_COMMITTED.name.replace("_", " ").lower()
     expressions = [_set(name, value, local=local) for name, value in values.items()]
