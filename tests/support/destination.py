@@ -75,6 +75,37 @@ def _little_endian(sent: bytes | None) -> bytes | None:
     return struct.pack(f"<{dimension}I", *struct.unpack_from(f">{dimension}I", sent, 4))
 
 
+def differences(found: dict[Key, Row], wanted: dict[Key, Row]) -> dict[Key, object]:
+    """By key, each column whose value is not the one that was wanted; or which row is missing or too many."""
+    differing: dict[Key, object] = dict.fromkeys(found.keys() - wanted.keys(), "too many")
+    differing |= dict.fromkeys(wanted.keys() - found.keys(), "missing")
+    for key in found.keys() & wanted.keys():
+        columns = {
+            name: (value, wanted[key][name]) for name, value in found[key].items() if not same(value, wanted[key][name])
+        }
+        differing |= {key: columns} if columns else {}
+    return differing
+
+
+def without_made_user(users: dict[Key, Row], made: Row | None) -> dict[Key, Row]:
+    """Users, the bootstrap user that a copy has made left out: it has to be there, at whatever date."""
+    if made is None:
+        return users
+    assert users[(made["id"],)] == made | {"created_at": users[(made["id"],)]["created_at"]}
+    return {key: row for key, row in users.items() if key != (made["id"],)}
+
+
+def same(found: Any, wanted: Any) -> bool:
+    """Equality that tells True from 1, and the two zeros of a float apart."""
+    if isinstance(found, dict) and isinstance(wanted, dict):
+        return found.keys() == wanted.keys() and all(same(found[name], wanted[name]) for name in found)
+    if isinstance(found, list) and isinstance(wanted, list):
+        return len(found) == len(wanted) and all(map(same, found, wanted))
+    if isinstance(found, float) and isinstance(wanted, float):
+        return struct.pack("d", found) == struct.pack("d", wanted)
+    return isinstance(found, bool) == isinstance(wanted, bool) and bool(found == wanted)
+
+
 def fingerprint(database: Database) -> dict[str, Any]:
     """Everything that a run could have changed in a database: objects with their definition, and all rows.
 
