@@ -14,9 +14,12 @@ from vestige_tui.core import events
 from vestige_tui.core.copier import run_sqlite_to_postgres
 from vestige_tui.core.destination.dsn import Dsn
 from vestige_tui.core.events import Watcher
+from vestige_tui.core.kinds import Kind
 from vestige_tui.core.model import ModelSignature, PresentedEmbedder
 from vestige_tui.core.plan import CopyPlan
 from vestige_tui.core.report import MigrationReport, Outcome, RowError
+
+_BARE = str.maketrans("", "", "-{}")
 
 TABLES = (
     "users", "groups", "group_memberships", "knowledge_nodes", "scheduling", "edges", "review_events", "domains",
@@ -74,6 +77,19 @@ def assert_adds_up(report: MigrationReport) -> None:
     if report.outcome.finished:
         assert (report.outcome is Outcome.ERRORS) == bool(report.errors)
         assert (report.outcome is Outcome.CLEAN) == (not report.errors and not report.incomplete)
+
+
+def assert_nothing_new(first: MigrationReport, again: MigrationReport) -> None:
+    """A second run finds everything there that the first one brought, and fails where the first one failed.
+
+    Only a bootstrap user that the first run could not bring is there, since that run then made one.
+    """
+    assert counts(again, "inserted") == dict.fromkeys(TABLES, 0)
+    assert counts(again, "read") == counts(first, "read")
+    made = [error for error in first.errors if error.table == "users" and error.kind is Kind.ALREADY_TAKEN
+            and error.row.translate(_BARE).lower().removeprefix("urn:uuid:") == BOOTSTRAP_USER.hex]  # fmt: skip
+    failed = counts(first, "failed")
+    assert counts(again, "failed") == failed | {"users": failed["users"] - len(made)}
 
 
 def assert_equal_everywhere(source: Path, database: Database, schema: str = "public") -> None:
