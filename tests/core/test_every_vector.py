@@ -1,0 +1,89 @@
+"""Whatever Vestige's history has left of vectors: those it would use arrive bit for bit, all others are named."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import HealthCheck, Phase, given, settings
+
+from tests.support.destination import differences, read_table
+from tests.support.hostile import assert_foretold, complaints
+from tests.support.odd_vectors import VectorFacts, vector_facts
+from tests.support.reading import read_source
+from tests.support.reading.vectors import Model
+from tests.support.runs import assert_nothing_new, copy
+from tests.support.servers import Database, Server
+from tests.support.sources import SMALL_SPEC, Sources
+from vestige_tui.core.errors import RefusedError
+from vestige_tui.core.report import MigrationReport
+
+MEMORIES = 8
+SPEC = replace(SMALL_SPEC, memories=MEMORIES, edges=4, domains=1, dimension=256)
+
+
+@pytest.fixture(scope="module")
+def prepared(server: Server, source_cache: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Database]:
+    """A destination whose tables are there, made for vectors of 256 elements."""
+    with server.database() as database:
+        copy(Sources(source_cache, tmp_path_factory.mktemp("empty")).seed(SPEC), database)
+        yield database
+
+
+def vectors_told(report: MigrationReport) -> Counter[tuple[Any, ...]]:
+    """How many vectors of each kind a report names, and what becomes of them."""
+    told: Counter[tuple[Any, ...]] = Counter()
+    for group in report.vectors:
+        told[group.table, group.profile, group.model, group.dimension, group.fate.value] += group.count
+    return told
+
+
+def test_every_state_of_vectors(prepared: Database, sources: Sources) -> None:
+    @given(vector_facts(MEMORIES))
+    @settings(
+        max_examples=settings().max_examples // 5,
+        phases=[Phase.explicit, Phase.generate],
+        suppress_health_check=list(HealthCheck),
+        deadline=None,
+    )
+    def check(facts: VectorFacts) -> None:
+        source = sources.published(facts.version, SPEC)
+        facts.apply(source)
+        check_vectors(source, prepared)
+
+    check()
+
+
+def check_vectors(source: Path, prepared: Database) -> None:
+    """Dry run, copy and second copy into the emptied destination, which has not seen a model yet."""
+    model = read_source(source, 256, SPEC.model_name).model or Model(SPEC.model_name, 256)
+    wanted = read_source(source, model.dimension, model.name)
+    with prepared.connect() as connection:
+        connection.execute("DELETE FROM embedding_model")
+        for table in ("knowledge_nodes", "groups", "domains", "users"):
+            connection.execute(f"DELETE FROM {table}".encode())
+        if model.dimension != 256:
+            for dry_run in (True, False):
+                with pytest.raises(RefusedError):
+                    copy(source, prepared, dry_run=dry_run)
+            return
+        preview = copy(source, prepared, dry_run=True)
+        report = copy(source, prepared)
+        again = copy(source, prepared)
+        found = read_table(connection, "knowledge_nodes") or {}
+    assert differences(found, wanted.rows["knowledge_nodes"]) == {}
+    said = complaints(report)
+    assert said == wanted.complaints, {"only said": said - wanted.complaints, "not said": wanted.complaints - said}
+    told: Counter[tuple[Any, ...]] = Counter()
+    for group, count in wanted.vectors.items():
+        told[group.table, group.profile, group.model, group.dimension, group.fate] += count
+    named = vectors_told(report)
+    assert named == told, {"only named": named - told, "not named": told - named}
+    assert vectors_told(preview) == named
+    assert (report.source.model is None) == (read_source(source, 256, SPEC.model_name).model is None)
+    assert_foretold(preview, report)
+    assert_nothing_new(report, again)
