@@ -99,7 +99,7 @@ class Cluster:
 
     def start(self) -> None:
         """Start the server and wait until it answers."""
-        options = f"-c listen_addresses=127.0.0.1 -p {self.port} -k {self.folder}"
+        options = f"-c listen_addresses=127.0.0.1,::1 -p {self.port} -k {self.folder}"  # ::1 where there is IPv6
         self.run("pg_ctl", "start", "-w", "-t", "60", "-D", "data", "-l", "server.log", "-o", options)
 
     def stop(self, mode: StopMode = "fast") -> None:
