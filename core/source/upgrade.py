@@ -214,7 +214,7 @@ def _add_bootstrap_user(connection: sqlite3.Connection, shape: Shape) -> None:
     if users is None or users.kind is not TableKind.TABLE or not set(_BOOTSTRAP_USER) <= _plain_columns(connection):
         return
     names, values = ", ".join(_BOOTSTRAP_USER), ", ".join(_BOOTSTRAP_USER.values())
-    missing = f"NOT EXISTS (SELECT 1 FROM users WHERE {_DIGITS} = '{BOOTSTRAP_USER_ID.replace('-', '')}')"
+    missing = f"NOT EXISTS (SELECT 1 FROM users NOT INDEXED WHERE {_DIGITS} = '{BOOTSTRAP_USER_ID.replace('-', '')}')"
     _execute_without_triggers(
         connection, "users", f"INSERT OR IGNORE INTO users ({names}) SELECT {values} WHERE {missing}"
     )

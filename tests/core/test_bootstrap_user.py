@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import sqlite3
 import threading
 from collections.abc import Collection, Mapping
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 from uuid import UUID
@@ -222,3 +224,17 @@ def test_an_upgrade_adds_no_second_one(sources: Sources, database: Database, spe
     report = foretold_and_copied(source, database, upgrade_copy=True)
     assert (report.outcome, report.tables["users"].inserted) == (Outcome.CLEAN, 1)
     assert bootstrap_user(database)["handle"] == "me"
+
+
+def test_an_upgrade_trusts_no_index(sources: Sources, database: Database) -> None:
+    """An index that has lost the bootstrap user's entry: the table itself has it."""
+    source = sources.seed(version=14)
+    with closing(sqlite3.connect(source)) as connection, connection:
+        connection.execute("CREATE TABLE users (id TEXT, handle TEXT, display_name, created_at, metadata)")
+        user = (f"urn:uuid:{BOOTSTRAP}", "me", "2020-02-02T02:02:02Z")
+        connection.execute("INSERT INTO users VALUES (?, ?, NULL, ?, '{}')", user)
+        connection.execute("CREATE INDEX by_id ON users (id) WHERE id < '8'")
+        connection.execute("PRAGMA writable_schema = ON")
+        connection.execute("UPDATE sqlite_master SET sql = replace(sql, ' WHERE id < ''8''', '') WHERE name = 'by_id'")
+    report = foretold_and_copied(source, database, upgrade_copy=True)
+    assert (report.outcome, report.tables["users"].inserted) == (Outcome.CLEAN, 1)
