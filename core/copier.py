@@ -51,8 +51,9 @@ from vestige_tui.core.preview import Preview, estimate
 from vestige_tui.core.report import DestinationReport, MigrationReport, Outcome, SourceReport, TableReport
 from vestige_tui.core.source.certainty import Certainty
 from vestige_tui.core.source.describe import SourceDescription, describe_open
+from vestige_tui.core.source.glance import usage
 from vestige_tui.core.source.ledger import Ledger
-from vestige_tui.core.source.opening import identity, open_source
+from vestige_tui.core.source.opening import identity, keeps_from_writing, open_source
 from vestige_tui.core.source.scratch import private_folder
 from vestige_tui.core.source.upgrade import check_changeable, upgrade_in_place, upgraded_copy
 from vestige_tui.core.tables import TABLES
@@ -218,11 +219,13 @@ class _Run:
             source = self._look_at_source(reading)
             self._check_stale(source)
             if source.has_v15:
+                self._tell_of_waiting_writer(reading)
                 check_presented(source, self.presented)
                 yield reading, source
                 return
         with self._upgraded(source) as upgraded, open_source(upgraded, copy_of=path) as reading:
             source = self._look_at_source(reading)
+            self._tell_of_waiting_writer(reading)
             check_presented(source, self.presented)
             yield reading, source
 
@@ -234,6 +237,18 @@ class _Run:
         if not self.plan.allow_stale_source:
             raise StaleSourceError(f"{source.path} is stale. {said} {STALE_MEANS}", source.stale)
         self.account.notice(f"The source is stale, and copying it is allowed. {said}")
+
+    def _tell_of_waiting_writer(self, reading: sqlite3.Connection) -> None:
+        """Say so where a program has the source open that cannot write to it while this run reads."""
+        path = self.plan.sqlite_path
+        if not keeps_from_writing(reading, path):
+            return
+        used = usage(path)
+        if used.process is not None or (used.side_files and not used.certain):
+            self.account.notice(
+                f"The source is in rollback-journal mode, and {used.process or 'another program'} has it open: that "
+                "program cannot write to it while this run reads. In WAL mode, which Vestige uses, it could."
+            )
 
     @contextmanager
     def _upgraded(self, source: SourceDescription) -> Iterator[Path]:

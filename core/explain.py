@@ -123,22 +123,23 @@ def remedy(error: RowError, tense: Tense) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Shortfall:
-    """Parts that are missing for one reason: a headline, their names, and what to do about them."""
+    """Parts that are missing for one reason: a headline, their names, what to do about them, and the SQL for that."""
 
     headline: str
     names: tuple[str, ...]
     remedy: str
+    sql: tuple[str, ...] = ()
 
 
 def shortfalls(parts: Iterable[MissingPart], tense: Tense) -> Iterator[Shortfall]:
     """What is missing, by kind and reason, in words."""
     for (kind, reason), alike in _grouped(parts, lambda part: (part.kind, part.reason)):
         cause, what_to_do = _MISSING[reason]
-        statements = " ".join(filter(None, map(_statement, alike)))
         yield Shortfall(
             f"{_state(alike, kind, tense)}: {cause}.",
             tuple(f"{part.name} of {part.table}" for part in alike),
-            f"{what_to_do}{statements}",
+            what_to_do,
+            (_FIND,) if reason is Reason.TABLES_IN_USE else tuple(filter(None, map(_statement, alike))),
         )
 
 
@@ -163,7 +164,7 @@ def _state(alike: Sequence[MissingPart], kind: PartKind, tense: Tense) -> str:
 
 
 def _statement(part: MissingPart) -> str:
-    """The SQL with which the owner of a table adds a foreign key, or has it checked."""
+    """What adds a foreign key, or has it checked."""
     alter = f"ALTER TABLE {part.table}"
     match part.reason:
         case Reason.ABSENT:
@@ -186,13 +187,14 @@ _STATES = {
     PartKind.INDEX: ("index", "indexes", ("missing", "be missing")),
     PartKind.FOREIGN_KEY: ("foreign key", "foreign keys", ("not enforced", "not be enforced")),
 }
+_IN_SQL = "Let the owner of the tables change that in SQL."
 _AGAIN = "run the copy again: it adds what is missing, and copies no row twice."
-_FIND = "SELECT pid, usename, state, xact_start FROM pg_stat_activity WHERE xact_start IS NOT NULL"
+_FIND = "SELECT pid, usename, state, xact_start FROM pg_stat_activity WHERE xact_start IS NOT NULL;"
 _MISSING = {
     Reason.NOT_OWNER: ("only the owner of the tables can change that", f"Connect as their owner, and {_AGAIN}"),
     Reason.TABLES_IN_USE: (
         "another session keeps the tables locked",
-        f"End its transaction (to find it: {_FIND}), and {_AGAIN}",
+        f"End the transaction of that session, and {_AGAIN}",
     ),
     Reason.VALUE_TOO_LARGE: (
         "a value in the table is too large for an index",
@@ -209,12 +211,12 @@ _MISSING = {
     Reason.REMOVED: ("another session removed it during the copy", f"Find out why, and {_AGAIN}"),
     Reason.ABSENT: (
         "the tables were there before without it, and a copy adds none to such tables",
-        "Let their owner run: ",
+        _IN_SQL,
     ),
-    Reason.NOT_VALID: ("it was added as NOT VALID, and not by a copy", "Let the owner of the tables run: "),
-    Reason.NOT_ENFORCED: ("it was set to NOT ENFORCED, and not by a copy", "Let the owner of the tables run: "),
+    Reason.NOT_VALID: ("it was added as NOT VALID, and not by a copy", _IN_SQL),
+    Reason.NOT_ENFORCED: ("it was set to NOT ENFORCED, and not by a copy", _IN_SQL),
 }
-"""Why it is so, and what to do; the last three end in SQL."""
+"""Why it is so, and what to do."""
 
 
 # Stale sources

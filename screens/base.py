@@ -149,6 +149,11 @@ class StepScreen(Screen[None]):
         """Go to a certain step."""
         self.post_message(self.Left(self.state, self.STEP, step))
 
+    @property
+    def scrolled(self) -> Widget:
+        """The part that Page Up and Page Down move now."""
+        return self.query_one(self.SCROLLS)
+
     def compose(self) -> ComposeResult:
         """The shell around ``compose_body``."""
         with Horizontal(id="top"):
@@ -172,7 +177,8 @@ class StepScreen(Screen[None]):
 
     def on_mount(self) -> None:
         """Fill the shell, and keep the key that scrolls in step with whether there is more to see."""
-        self.watch(self.query_one(self.SCROLLS), "show_vertical_scrollbar", self.refresh_bindings, init=False)
+        for area in {self.scrolled, *self.query(".scrolls")}:
+            self.watch(area, "show_vertical_scrollbar", self.refresh_bindings, init=False)
         self.refresh_shell()
 
     def refresh_shell(self) -> None:
@@ -210,7 +216,7 @@ class StepScreen(Screen[None]):
         if action == "back":
             return previous_step(self.STEP, self.state) is not None and (self.back_ready or None)
         if action == "scroll_page":
-            return self.is_mounted and self.query_one(self.SCROLLS).max_scroll_y > 0
+            return self.is_mounted and self.scrolled.max_scroll_y > 0
         return super().check_action(action, parameters)
 
     def action_primary(self) -> None:
@@ -223,7 +229,7 @@ class StepScreen(Screen[None]):
 
     def action_scroll_page(self, direction: int) -> None:
         """Show more of what does not fit."""
-        area = self.query_one(self.SCROLLS)
+        area = self.scrolled
         area.scroll_relative(y=direction * max(area.size.height - 1, 1), animate=False)
 
     def action_help(self) -> None:

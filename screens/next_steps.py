@@ -11,8 +11,9 @@ from textual.content import Content
 from vestige_tui.core.destination.dsn import MASK, Dsn
 from vestige_tui.core.explain import Tense, shortfalls
 from vestige_tui.core.report import MigrationReport, Outcome
+from vestige_tui.screens.left_behind import left_behind_counted
 from vestige_tui.screens.state import Target, WizardState
-from vestige_tui.screens.widgets.text import lines, plain, short_path, tables_and_columns
+from vestige_tui.screens.widgets.text import lines, plain, short_path
 
 _IN_THE_URL = frozenset({"host", "hostaddr", "port", "user", "password", "dbname", "service"})
 
@@ -48,6 +49,7 @@ def _missing(report: MigrationReport) -> Iterator[Content]:
                 plain(shortfall.headline, "bold"),
                 *(plain(f"  {name}") for name in shortfall.names),
                 plain(shortfall.remedy),
+                *(plain(f"  {statement}", "$accent") for statement in shortfall.sql),
             ]
         )
 
@@ -102,7 +104,6 @@ def _files(state: WizardState, home: Path) -> Content:
 
 def _remarks(report: MigrationReport) -> Iterator[Content]:
     if report.left_behind:
-        named = ", ".join(f"{name} ({rows:,})" for name, rows in report.left_behind.items())
-        yield plain(f"{tables_and_columns(report.left_behind)} of Vestige stayed in the source: {named}.")
+        yield plain(f"Left in the source: {left_behind_counted(report.left_behind)}. Another page names each.")
     for notice in report.notices:
         yield plain(notice)

@@ -10,6 +10,7 @@ from vestige_tui.core.errors import MigrationError
 from vestige_tui.core.explain import Tense, shortfalls, what_is_missing
 from vestige_tui.core.kinds import Kind
 from vestige_tui.core.report import MigrationReport, Outcome, TableReport
+from vestige_tui.screens.left_behind import left_behind_counted
 from vestige_tui.screens.widgets.notice import Tone
 from vestige_tui.screens.widgets.text import count
 
@@ -44,7 +45,7 @@ def verdict(
     return Verdict(
         Tone.WARNING if warned else Tone.GOOD,
         _accounted(memories) + _but_incomplete(report),
-        (*_rest(report, memories), *_shortfalls(report)),
+        (*_shortfalls(report), *_rest(report, memories)),
     )
 
 
@@ -54,9 +55,12 @@ def _but_incomplete(report: MigrationReport) -> str:
 
 
 def _shortfalls(report: MigrationReport) -> Iterator[str]:
-    """Why, and what to do about it."""
-    for shortfall in shortfalls(report.incomplete, Tense.DONE):
-        yield f"{shortfall.headline} {shortfall.remedy}"
+    """Why, and what to do about it; of several reasons the page of next steps says what to do."""
+    found = list(shortfalls(report.incomplete, Tense.DONE))
+    if len(found) == 1:
+        yield f"{found[0].headline} {found[0].remedy}"
+    else:
+        yield from (shortfall.headline for shortfall in found)
 
 
 def _accounted(memories: TableReport) -> str:
@@ -73,6 +77,9 @@ def _accounted(memories: TableReport) -> str:
 
 def _rest(report: MigrationReport, memories: TableReport) -> list[str]:
     sentences = []
+    if report.left_behind:
+        counted = left_behind_counted(report.left_behind)
+        sentences.append(f"Not copied, for want of a place in PostgreSQL: {counted}.")
     if report.source.stale is not None:
         sentences.append("The source is stale: what Vestige 4 has written since is not in it.")
     repaired = sum(table.repaired for table in report.tables.values())

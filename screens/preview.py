@@ -148,11 +148,11 @@ and your file is never written to.
             if report.notices:
                 self.query_one("#notice", Notice).say(Tone.WARNING, *report.notices)
             self._fill("#counts", preview_report.counts(report))
-            self._fill("#estimate", Content(preview_report.estimate(report)))
+            self._fill("#estimate", Content(preview_report.summary(report)))
             self._fill("#trouble", preview_report.trouble(report, self._width))
             self._fill("#incomplete", preview_report.incomplete(report))
             self._fill("#vectors", vectors(report.vectors))
-            self._fill("#left-behind", preview_report.left_behind(report, self._width))
+            self._fill("#left-behind", preview_report.left_behind(report))
         self.query_one("#rows").display = report is not None and bool(report.errors)
         self.refresh_bindings()
         if self.focused is None:

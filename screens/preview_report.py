@@ -8,12 +8,13 @@ from textual.content import Content
 
 from vestige_tui.core.explain import Tense, shortfalls
 from vestige_tui.core.report import MigrationReport
+from vestige_tui.screens.left_behind import left_behind_counted, left_behind_table
 from vestige_tui.screens.outcome import clock
 from vestige_tui.screens.progress import Pace, Progress
 from vestige_tui.screens.table_groups import GROUPS, TableGroup, summed
 from vestige_tui.screens.trouble import Group, grouped, short_row, table_title, troubled_rows
 from vestige_tui.screens.widgets.grid import Cell, grid
-from vestige_tui.screens.widgets.text import count, plain, shortened, size, tables_and_columns
+from vestige_tui.screens.widgets.text import count, plain, size
 
 _TITLES = ("", "in source", "already there", "to write", "trouble")
 _NOTHING = "–"
@@ -51,6 +52,13 @@ def counts(report: MigrationReport) -> Content:
 
 def _trouble(number: int) -> Content:
     return Content.styled(f"! {number:,}", "bold $warning") if number else plain(_NOTHING, "$muted")
+
+
+def summary(report: MigrationReport) -> str:
+    """How long a copy will take and how much room; and how much of the source will not be copied, listed below."""
+    left = report.left_behind
+    counted = f"\n{left_behind_counted(left)} will not be copied, and are listed below." if left else ""
+    return estimate(report) + counted
 
 
 def estimate(report: MigrationReport) -> str:
@@ -110,13 +118,10 @@ def _examples(group: Group, width: int) -> str:
     return text
 
 
-def left_behind(report: MigrationReport, width: int) -> Content:
-    """The tables of the source that have no place at the destination."""
-    if not report.left_behind:
+def left_behind(report: MigrationReport) -> Content:
+    """The tables of the source that have no place at the destination, every one of them."""
+    left = report.left_behind
+    if not left:
         return Content("")
-    named = ", ".join(f"{name} ({rows:,})" for name, rows in report.left_behind.items())
-    return Content.assemble(
-        ("– ", "$muted"),
-        f"{tables_and_columns(report.left_behind)} of the source have no place in PostgreSQL yet and stay:\n  ",
-        plain(shortened(named, 4 * width)),
-    )
+    said = f"Not copied, for want of a place in PostgreSQL: {left_behind_counted(left)}"
+    return Content.assemble(("– ", "bold $muted"), (said, "bold"), "\n", left_behind_table(left))

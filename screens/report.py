@@ -12,11 +12,13 @@ from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import VerticalScroll
 from textual.content import Content
+from textual.widget import Widget
 from textual.widgets import Button, Static, TabbedContent, TabPane, Tabs
 
 from vestige_tui.core.report import MigrationReport, Outcome, RowError
 from vestige_tui.screens.base import StepScreen
 from vestige_tui.screens.export_dialog import ExportDialog, free_name
+from vestige_tui.screens.left_behind import left_behind_table
 from vestige_tui.screens.next_steps import next_steps
 from vestige_tui.screens.outcome import duration, verdict
 from vestige_tui.screens.steps import Step
@@ -29,7 +31,6 @@ from vestige_tui.screens.widgets.text import count
 from vestige_tui.screens.widgets.troubles import Troubles
 
 _TITLES = ("", "in source", "arrived", "before", "repaired", "behind")
-_PANES = ("rows", "counts", "next")
 
 
 class ReportScreen(StepScreen):
@@ -48,9 +49,10 @@ Export writes the rows that the list shows to a file, one JSON object a line.
 
 Run again copies once more from the beginning and skips what is there. It is always safe.
 
+Left behind are the tables of the source that have no place in PostgreSQL; your file keeps them.
+
 The report itself was saved; the last page says where.
 """
-    SCROLLS: ClassVar[str] = "#next-steps"
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("f2", "next_page", "Page"),
         Binding("r", "retry", "Retry"),
@@ -60,6 +62,10 @@ The report itself was saved; the last page says where.
     @property
     def _errors(self) -> Sequence[RowError]:
         return self.state.report.errors if self.state.report is not None else ()
+
+    @property
+    def _left_behind(self) -> Mapping[str, int]:
+        return self.state.report.left_behind if self.state.report is not None else {}
 
     @cached_property
     def _failed(self) -> Mapping[str, frozenset[str]]:
@@ -91,7 +97,13 @@ The report itself was saved; the last page says where.
                 yield Static(counts(self.state.report))
                 if self.state.report is not None and self.state.report.vectors:
                     yield Static(vectors(self.state.report.vectors), id="vectors")
-            with TabPane("What to do next", id="next"), VerticalScroll(id="next-steps", can_focus=False):
+            if left := self._left_behind:
+                with (
+                    TabPane(f"Left behind {len(left):,}", id="left-behind"),
+                    VerticalScroll(classes="scrolls", can_focus=False),
+                ):
+                    yield Static(left_behind_table(left))
+            with TabPane("What to do next", id="next"), VerticalScroll(classes="scrolls", can_focus=False):
                 yield Static(next_steps(self.state, self.machine.home))
 
     def extra_buttons(self) -> Iterable[Button]:
@@ -162,13 +174,20 @@ The report itself was saved; the last page says where.
             self.notify(f"Written: {path}", markup=False)
 
     @property
+    def scrolled(self) -> Widget:
+        """What the page has that scrolls, where it has any."""
+        pane = self.query_one("#pages", TabbedContent).active_pane or self
+        return next(iter(pane.query(".scrolls").results(Widget)), super().scrolled)
+
+    @property
     def _page(self) -> str:
         return self.query_one("#pages", TabbedContent).active
 
     def action_next_page(self) -> None:
         """Turn to the next page."""
         pages = self.query_one("#pages", TabbedContent)
-        pages.active = _PANES[(_PANES.index(self._page) + 1) % len(_PANES)]
+        names = [pane.id or "" for pane in pages.query(TabPane)]
+        pages.active = names[(names.index(self._page) + 1) % len(names)]
         if pages.active == "rows" and self._errors:
             self.query_one(Troubles).rows.focus()
         else:
@@ -178,8 +197,6 @@ The report itself was saved; the last page says where.
         """Only what there is something to do with."""
         if action == "primary" and not self._unfinished:
             return False  # Quit has a key of its own
-        if action == "scroll_page" and (not self.is_mounted or self._page != "next"):
-            return False
         if action == "retry":
             return bool(self._failed)
         if action == "export":

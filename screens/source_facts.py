@@ -21,7 +21,7 @@ _GAP = " " * 5
 def facts_of(source: SourceDescription, used: Usage, now: datetime) -> Iterator[tuple[str, Content | str]]:
     """What the file is, one fact a line."""
     yield "File", f"{size(source.size)}, changed {ago(source.modified, now)}"
-    yield "In use", _usage(used)
+    yield "In use", _usage(used, source)
     yield "Schema", f"version {source.version or 'unknown'}, {_LAYOUTS[source.layout]}"
     if not source.has_v15:
         yield "", Content.assemble(_WARNING, "from before V15: a later step adds what is missing")
@@ -51,9 +51,16 @@ def _model(source: SourceDescription) -> Content | str:
     return "none: there are no vectors"
 
 
-def _usage(used: Usage) -> Content | str:
+def _usage(used: Usage, source: SourceDescription) -> Content | str:
     if used.process is not None:
-        return plain(f"open in {used.process}; that does no harm")
+        return _harm(f"open in {used.process}", source)
     if used.certain:
         return "not open in any program of yours"
-    return "perhaps open in Vestige; that does no harm" if used.side_files else "probably not open anywhere"
+    return _harm("perhaps open in Vestige", source) if used.side_files else "probably not open anywhere"
+
+
+def _harm(used: str, source: SourceDescription) -> Content:
+    """What a copy means for a program that has the file open."""
+    if source.lets_others_write:
+        return plain(f"{used}; that does no harm, and it can go on writing")
+    return Content.assemble(_WARNING, plain(f"{used}, which cannot write while a copy reads (rollback journal)"))

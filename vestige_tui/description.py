@@ -20,6 +20,7 @@ from vestige_tui.vectors import print_vectors
 
 FORMAT = "vestige-tui/source/1"
 _WIDTH = max(len(table.title) for table in TABLES) + 1
+_JOURNALS = {True: "", False: "; other programs cannot write to the file while a copy reads it"}
 _UPGRADING = "copying it needs --upgrade-copy (upgrades a private copy) or --allow-source-upgrade (upgrades this file)"
 
 
@@ -33,7 +34,7 @@ def print_description(console: Console, source: SourceDescription) -> None:
         labelled(console, "Stale", Text("yes: Vestige 4 has moved on from this file", "bold yellow"), width=_WIDTH)
     labelled(console, "Layout", f"{_layout(source)}, version {source.version or 'unknown'}", width=_WIDTH)
     labelled(console, "Markers", _markers(source), width=_WIDTH)
-    labelled(console, "Journal", safe(source.journal_mode), width=_WIDTH)
+    labelled(console, "Journal", safe(f"{source.journal_mode}{_JOURNALS[source.lets_others_write]}"), width=_WIDTH)
     labelled(console, "Model", _model(source), width=_WIDTH)
     heading(console, "What a copy would bring")
     for table in TABLES:

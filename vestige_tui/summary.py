@@ -162,8 +162,8 @@ def _print_missing(console: Console, report: MigrationReport) -> None:
     heading(console, "Indexes and foreign keys that will be missing" if dry else "Missing indexes and foreign keys")
     for shortfall in shortfalls(report.incomplete, tense_of(dry=dry)):
         console.print(Text.assemble((shortfall.headline, "bold"), f" {shortfall.remedy}"), soft_wrap=True)
-        for name in shortfall.names:
-            console.print(safe(f"  {name}"), soft_wrap=True)
+        for line in (*shortfall.names, *shortfall.sql):
+            console.print(safe(f"  {line}"), soft_wrap=True)
 
 
 def _error_line(error: RowError, *, dry: bool) -> Text:

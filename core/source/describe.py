@@ -67,6 +67,11 @@ class SourceDescription:
     shared_names: tuple[SharedName, ...] = ()
 
     @property
+    def lets_others_write(self) -> bool:
+        """Whether another program can write to the file while a copy reads it."""
+        return self.journal_mode == "wal"
+
+    @property
     def has_v15(self) -> bool:
         """Whether the four V15 columns and the three V15 tables exist."""
         return not self.missing_v15

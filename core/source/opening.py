@@ -91,6 +91,13 @@ def _begin_reading(path: Path) -> sqlite3.Connection:
     return connection
 
 
+def keeps_from_writing(connection: sqlite3.Connection, path: Path) -> bool:
+    """Whether reading keeps other programs from writing to a file: not in WAL mode, and not where a copy is read."""
+    (mode,) = connection.execute("PRAGMA journal_mode").fetchone()
+    _, _, read, *_ = connection.execute("PRAGMA database_list").fetchone()
+    return str(mode) != "wal" and identity(Path(str(read))) == identity(path)
+
+
 @contextmanager
 def _without_traces(path: Path) -> Iterator[None]:
     """Leave the folder as it was found.

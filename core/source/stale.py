@@ -7,10 +7,13 @@ log alone. The file stays readable, and lacks all that came after that day.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from enum import StrEnum
 from pathlib import Path
+
+from vestige_tui.core.source.file_names import has_several_names, names_of
 
 
 class Sign(StrEnum):
@@ -34,12 +37,23 @@ class Staleness:
 
 
 def staleness(path: Path) -> Staleness | None:
-    """Look beside a file, or where a link leads to; None where nothing says that Vestige 4 has moved on.
+    """Look beside a file under all its names, where links lead; None where nothing says that Vestige 4 has moved on.
 
     A segment or the key of a log is a sign by itself. The backup is one unless the file was written after it: then an
     older Vestige has come back to it. ``upgrade.log`` alone could be anybody's.
     """
-    real = path.resolve()
+    return next(filter(None, map(_beside_name, _names(path))), None)
+
+
+def _names(path: Path) -> tuple[Path, ...]:
+    """The file itself, and its hard links as far as they are found."""
+    with suppress(OSError):
+        if has_several_names(path):
+            return names_of(path).paths
+    return (path.resolve(),)
+
+
+def _beside_name(real: Path) -> Staleness | None:
     found = {**_in_log(real.parent / "log"), **_in_folder(real)}
     backup = found.get(Sign.BACKUP)
     if backup is not None and _last_written(real) > backup:

@@ -3,7 +3,10 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+import pytest
+
 from tests.cli.commands import VestigeTui
+from tests.support.hostile import in_wal_mode
 from tests.support.sources import Sources, edit
 from tests.support.stale import upgraded
 
@@ -76,3 +79,11 @@ def test_a_stale_file(vestige_tui: VestigeTui, small_source: Path) -> None:
     assert document["stale"]["signs"][:2] == ["log/*.seg", "log/strata.key"]
     assert document["stale"]["written"] == "2026-11-20T18:30:00Z"
     assert "--allow-stale-source" in document["decisions"][0]
+
+
+@pytest.mark.parametrize(("mode", "said"), [("wal", "Journal:       wal\n"), ("delete", "cannot write to the file")])
+def test_what_a_copy_means_for_a_program_that_writes(
+    vestige_tui: VestigeTui, small_source: Path, mode: str, said: str
+) -> None:
+    in_wal_mode(small_source, mode)
+    assert said in vestige_tui("inspect", small_source).out

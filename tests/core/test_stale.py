@@ -79,6 +79,15 @@ def test_behind_a_link(small_source: Path, tmp_path: Path) -> None:
     assert staleness(link) is None
 
 
+def test_beside_another_name_of_the_same_file(small_source: Path, tmp_path: Path) -> None:
+    """A hard link in a folder of its own is no other file."""
+    upgraded(small_source)
+    link = tmp_path / "linked" / "memories.db"
+    link.parent.mkdir()
+    link.hardlink_to(small_source)
+    assert staleness(link) == staleness(small_source) is not None
+
+
 def test_an_older_vestige_that_came_back(small_source: Path) -> None:
     """It wrote into the file after the backup, and the log is gone. A log that is still there counts all the same."""
     left(small_source, BACKUP, when=WRITTEN)

@@ -23,16 +23,19 @@ from vestige_tui.core.errors import DestinationError, Obstacle, SourceError
 from vestige_tui.core.model import ModelSignature
 from vestige_tui.core.source.describe import Layout, SourceDescription
 from vestige_tui.core.source.glance import Glance, Usage
+from vestige_tui.core.source.stale import Sign, Staleness
 from vestige_tui.core.vectors import Fate, VectorGroup
 from vestige_tui.screens import connecting, source
 from vestige_tui.screens.destination import DestinationScreen
 from vestige_tui.screens.machine import Machine, Secret
+from vestige_tui.screens.stale_dialog import StaleDialog
 from vestige_tui.screens.state import Prefill, WizardState
 
 HOME = Path("/home/operator")
 URL = "postgresql://memory@db.example:5432/vestige"
 MODEL = ModelSignature("nomic-ai/nomic-embed-text-v1.5", 256)
 NEW = HOME / ".local/share/core/vestige.db"
+STALE = HOME / ".vestige-4/vestige.db"
 OLD = HOME / ".vestige/vestige.db"
 BROKEN = HOME / "backup/vestige.db"
 NO_DATABASE = SourceError(
@@ -62,6 +65,7 @@ def description(path: Path) -> SourceDescription:
         registered=None if old else MODEL,
         profile=None,
         vectors=(VectorGroup("node_embeddings", None, MODEL.name, 256, 1_950, Fate.COPIED), *others),
+        stale=Staleness((Sign.SEGMENTS, Sign.KEY), NOW - timedelta(minutes=5)) if path == STALE else None,
         left_behind={"insights": 3, "intentions": 14, "memory_states": 2_000} if old else {},
         journal_mode="wal",
         sources={},
@@ -79,7 +83,8 @@ def _fixed_world(monkeypatch: pytest.MonkeyPatch) -> None:
 
     def glanced(path: Path) -> Glance:
         problem = NO_DATABASE if path == BROKEN else None
-        return Glance(path, 18_400_000, NOW - timedelta(hours=3), None if problem else 2_000, problem)
+        changed = NOW - timedelta(hours=3)
+        return Glance(path, 18_400_000, changed, None if problem else 2_000, problem, stale=path == STALE)
 
     monkeypatch.setattr(source, "locate", lambda *_args, **_more: (NEW, OLD, BROKEN))
     monkeypatch.setattr(source, "describe", described)
@@ -139,6 +144,40 @@ def test_source(snap_compare: Compare, size: tuple[int, int], path: Path) -> Non
         await settle(pilot)
 
     app = wizard(state=WizardState(prefill=Prefill(sqlite_path=str(path))))
+    assert snap_compare(app, terminal_size=size, run_before=prepare)
+
+
+@both_sizes
+@pytest.mark.parametrize("asked", [False, True], ids=["shown", "asked"])
+def test_source_stale(
+    snap_compare: Compare, size: tuple[int, int], asked: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(source, "locate", lambda *_args, **_more: (STALE, NEW))
+
+    async def prepare(pilot: Pilot[None]) -> None:
+        screen = await on_screen(pilot, "SourceScreen")
+        await until(pilot, lambda: screen.primary_ready)
+        if asked:
+            await pilot.press("ctrl+n")
+            await until(pilot, lambda: isinstance(pilot.app.screen, StaleDialog))
+        await settle(pilot)
+
+    app = wizard(state=WizardState(prefill=Prefill(sqlite_path=str(STALE))))
+    assert snap_compare(app, terminal_size=size, run_before=prepare)
+
+
+@both_sizes
+def test_source_in_rollback_journal_mode(
+    snap_compare: Compare, size: tuple[int, int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(source, "describe", lambda path: replace(description(path), journal_mode="delete"))
+
+    async def prepare(pilot: Pilot[None]) -> None:
+        screen = await on_screen(pilot, "SourceScreen")
+        await until(pilot, lambda: screen.primary_ready)
+        await settle(pilot)
+
+    app = wizard(state=WizardState(prefill=Prefill(sqlite_path=str(NEW))))
     assert snap_compare(app, terminal_size=size, run_before=prepare)
 
 

@@ -17,6 +17,7 @@ from tests.support.scenes import StillWizard, settle
 from tests.support.wizard import LARGE, SMALL, on_screen, shown
 from vestige_tui.core.errors import DestinationError, SourceError
 from vestige_tui.core.events import IndexProgress, Phase
+from vestige_tui.core.missing import MissingPart
 from vestige_tui.core.report import Outcome, TableReport
 from vestige_tui.core.source.lookup import FoundValue
 from vestige_tui.screens import row_dialog, upgrade
@@ -197,6 +198,48 @@ def test_report_with_trouble(snap_compare: Compare, size: tuple[int, int]) -> No
 @both_sizes
 def test_report_clean(snap_compare: Compare, size: tuple[int, int]) -> None:
     assert _at(Step.REPORT, scenes.reported(scenes.report(Outcome.CLEAN)), size, snap_compare)
+
+
+@both_sizes
+@pytest.mark.parametrize("parts", [scenes.MISSING, scenes.UNENFORCED, scenes.MISSING + scenes.UNENFORCED],
+                         ids=["not the owner", "in use", "both"])  # fmt: skip
+def test_report_incomplete(snap_compare: Compare, size: tuple[int, int], parts: tuple[MissingPart, ...]) -> None:
+    assert _at(Step.REPORT, scenes.reported(scenes.incomplete(parts)), size, snap_compare)
+
+
+@both_sizes
+def test_report_left_behind(snap_compare: Compare, size: tuple[int, int]) -> None:
+    """Every table, to its end."""
+
+    async def turn(pilot: Pilot[None]) -> None:
+        pilot.app.screen.query_one(TabbedContent).active = "left-behind"
+        await shown(pilot, "agent_runs")
+        await pilot.press("pagedown", "pagedown", "pagedown", "pagedown")
+        await shown(pilot, "edges.strength_before")
+
+    done = scenes.report()
+    done.left_behind = scenes.LEFT_BEHIND
+    assert _at(Step.REPORT, scenes.reported(done), size, snap_compare, turn)
+
+
+@both_sizes
+def test_preview_of_an_incomplete_copy(snap_compare: Compare, size: tuple[int, int]) -> None:
+    found = scenes.incomplete(scenes.MISSING, dry_run=True)
+    assert _at(Step.PREVIEW, scenes.previewed(found), size, snap_compare)
+
+
+@both_sizes
+def test_preview_left_behind(snap_compare: Compare, size: tuple[int, int]) -> None:
+    """Every table, to its end."""
+
+    async def look(pilot: Pilot[None]) -> None:
+        for _ in range(6):
+            await pilot.press("pagedown")
+        await shown(pilot, "edges.strength_before")
+
+    found = scenes.report(dry_run=True)
+    found.left_behind = scenes.LEFT_BEHIND
+    assert _at(Step.PREVIEW, scenes.previewed(found), size, snap_compare, look)
 
 
 def test_report_counts(snap_compare: Compare) -> None:

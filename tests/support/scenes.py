@@ -13,6 +13,8 @@ from tests.support.wizard import NOW, machine
 from vestige_tui.app import VestigeApp
 from vestige_tui.core.events import IndexProgress, Phase
 from vestige_tui.core.kinds import Kind
+from vestige_tui.core.left_behind import MEANINGS
+from vestige_tui.core.missing import MissingPart, PartKind, Reason
 from vestige_tui.core.model import ModelSignature
 from vestige_tui.core.report import (
     DestinationReport,
@@ -24,6 +26,7 @@ from vestige_tui.core.report import (
     TableReport,
 )
 from vestige_tui.core.source.describe import Layout, SourceDescription
+from vestige_tui.core.tables import TABLES
 from vestige_tui.core.vectors import Fate, VectorGroup
 from vestige_tui.screens.base import StepScreen
 from vestige_tui.screens.progress import Pace, Progress
@@ -158,6 +161,33 @@ def report(
     made.started_at = datetime(2026, 11, 22, 13, 4, 19, tzinfo=UTC)
     if dry_run:
         made.estimate = Estimate(seconds=6.2, size=18_000_000)
+    return made
+
+
+MISSING = (
+    MissingPart(PartKind.INDEX, "idx_edges_edge_type", "edges", Reason.NOT_OWNER),
+    MissingPart(PartKind.INDEX, "idx_knowledge_nodes_embedding_hnsw", "knowledge_nodes", Reason.NOT_OWNER),
+)
+"""What a role that does not own the tables cannot add."""
+
+UNENFORCED = tuple(
+    MissingPart(PartKind.FOREIGN_KEY, reference.constraint(table.name), table.name, Reason.TABLES_IN_USE)
+    for table in TABLES
+    for reference in table.references
+)
+"""What is left where another session keeps all tables locked."""
+
+LEFT_BEHIND = {name: 3 + 1_234 * (place % 4) for place, name in enumerate(sorted(MEANINGS))} | {
+    "a_table_of_another_program_with_a_name_as_long_as_this": 7,
+    "edges.strength_before": 816,
+}
+"""All that published Vestige leaves, a table of another program, and a column."""
+
+
+def incomplete(parts: tuple[MissingPart, ...], *, dry_run: bool = False) -> MigrationReport:
+    """A run without errors, at whose end these parts are missing."""
+    made = report(Outcome.INCOMPLETE, dry_run=dry_run)
+    made.incomplete = parts
     return made
 
 
