@@ -15,7 +15,8 @@ import pytest
 
 from tests.support.disturbances import wait_until
 from tests.support.servers import Database
-from tests.support.sources import Sources
+from tests.support.sources import Sources, edit
+from tests.support.stale import upgraded
 from tests.support.tmux import Terminal, needs_tmux, terminal
 from tests.support.walking import BROKEN_SPEC
 
@@ -84,6 +85,41 @@ def test_the_demo_with_the_keyboard_alone(term: Terminal, home: Path) -> None:
     assert (after, term.modes) == (before, "0 0 1")
     (report,) = _reports(home)
     assert report["outcome"] == "errors"
+
+
+def test_a_stale_source_into_tables_without_a_foreign_key(
+    term: Terminal, home: Path, sources: Sources, copied_database: Database
+) -> None:
+    """What will be missing is said before the copy and after it, and the shell gets exit code 1."""
+    source = upgraded(sources.seed())
+    edit(source, "CREATE TABLE intentions AS SELECT id FROM knowledge_nodes LIMIT 12")
+    upgraded(source)
+    copied_database.execute("ALTER TABLE edges DROP CONSTRAINT edges_target_id_fkey")
+    term.run(*PROGRAM, "--sqlite-path", source, "--postgres-url", copied_database.url)
+    term.wait("This file is stale.", "! stale · 30 memories")
+    term.press("C-n")
+    term.wait("Use a stale database?", "Here that is 30 memories.", "y Use it all the same")
+    term.press("y")
+    term.wait("Destination", "Test connection")
+    term.press("C-n")
+    term.wait("It works", "^n Use this destination")
+    term.press("C-n")
+    term.wait("Preview", "The source is stale, and copying it is allowed.", "PgDn More")
+    term.press("PageDown")
+    term.wait("1 foreign key will not be enforced", "       12  intentions                reminders of things to do")
+    term.press("C-n")
+    term.wait("But 1 foreign key is not", "The source is stale", "Left behind 1")
+    term.press("F2", "F2")
+    term.wait("in source")
+    term.press("F2")
+    term.wait("       12  intentions                reminders of things to do")
+    term.press("F2")
+    term.wait("edges_target_id_fkey of edges")
+    term.press("C-q")
+    assert term.ended()[0] == 1
+    (report,) = _reports(home)
+    assert report["outcome"] == "incomplete"
+    assert report["left_behind"] == {"intentions": 12}
 
 
 _WAITING = "SELECT count(*) FROM pg_locks WHERE relation = 'knowledge_nodes'::regclass AND NOT granted"
