@@ -62,5 +62,5 @@ def _usage(used: Usage, source: SourceDescription) -> Content | str:
 def _harm(used: str, source: SourceDescription) -> Content:
     """What a copy means for a program that has the file open."""
     if source.lets_others_write:
-        return plain(f"{used}; that does no harm, and it can go on writing")
+        return plain(f"{used}; it can go on writing")
     return Content.assemble(_WARNING, plain(f"{used}, which cannot write while a copy reads (rollback journal)"))

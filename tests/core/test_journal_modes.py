@@ -146,7 +146,7 @@ def test_a_private_copy_makes_no_writer_wait(sources: Sources, database: Databas
         write = while_copying(lambda: vestige.execute(LATE))
         report = copy(source, database, on_event=write, batch_size=10, upgrade_copy=True)
         assert vestige.answers == ["done"]
-    assert report.notices == []
+    assert not any("rollback-journal" in notice for notice in report.notices)
 
 
 @pytest.mark.parametrize("mode", ROLLBACK)
