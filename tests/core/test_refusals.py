@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import socket
+import tempfile
 import threading
 from collections.abc import Iterator
 from contextlib import closing
@@ -387,8 +388,9 @@ def test_nothing_listens_at_that_port(small_source: Path) -> None:
     assert f"postgresql://ada@127.0.0.1:{port}/x" in error.what
 
 
-def test_no_socket_in_that_folder(small_source: Path, tmp_path: Path) -> None:
-    error = failure(small_source, Dsn.parse(f"host={tmp_path} dbname=x user=ada"))
+def test_no_socket_in_that_folder(small_source: Path) -> None:
+    with tempfile.TemporaryDirectory() as folder:  # a socket's path must be short
+        error = failure(small_source, Dsn.parse(f"host={folder} dbname=x user=ada"))
     assert "Nothing answers at that address" in error.what
 
 
