@@ -32,9 +32,23 @@ def outputs_of_copy(*, report_file: Path | None, log_file: Path | None) -> list[
 
 
 def standard_streams() -> list[Output]:
-    """The standard streams that are files."""
-    paths = ((number, name, Path(f"/dev/fd/{number}")) for number, name in _STREAMS.items())
-    return [Output(name, path.resolve(), _appends(number)) for number, name, path in paths if path.is_file()]
+    """The standard streams that are files; those that are one opened file are named once."""
+    files = [number for number in _STREAMS if Path(f"/dev/fd/{number}").is_file()]
+    if files == [*_STREAMS] and _share_a_place(*files):
+        files.pop()
+    return [Output(_STREAMS[number], Path(f"/dev/fd/{number}").resolve(), _appends(number)) for number in files]
+
+
+def _share_a_place(one: int, other: int) -> bool:
+    """Whether two descriptors are of one opened file, as ``2>&1`` makes them: what is written to either is then after
+    what was written to the other.
+    """
+    place = os.lseek(one, 0, os.SEEK_CUR)
+    try:
+        moved = os.lseek(one, place + 1, os.SEEK_SET)
+        return os.lseek(other, 0, os.SEEK_CUR) == moved and os.path.sameopenfile(one, other)
+    finally:
+        os.lseek(one, place, os.SEEK_SET)
 
 
 def _appends(descriptor: int) -> bool:

@@ -122,6 +122,33 @@ def test_a_report_where_standard_output_goes(small_source: Path, database: Datab
     assert "migrate: complete" in log.read_text()
 
 
+@pytest.mark.parametrize(
+    ("redirections", "code"),
+    [
+        ("> '{0}' 2>&1", 0),
+        (">> '{0}' 2>&1", 0),
+        ("2> '{0}' >&2", 0),
+        ("&> '{0}'", 0),
+        (">> '{0}' 2>> '{0}'", 0),
+        ("> '{0}' 2> '{0}'", 2),
+    ],
+)
+def test_both_streams_in_one_file(
+    small_source: Path, database: Database, tmp_path: Path, redirections: str, code: int
+) -> None:
+    """As a file opened once, or to whose end both append: neither overwrites the other."""
+    out = tmp_path / "out"
+    done = in_a_shell(copying(small_source, database), redirections.format(out))
+    assert done.returncode == code
+    if code == 0:
+        assert "Memories: 30 of 30" in out.read_text()
+        assert "=== What is at the destination ===" in out.read_text()
+    else:
+        assert "Standard error cannot be written to" in out.read_text()
+    report = in_a_shell(copying(small_source, database, "--report", out), redirections.format(out))
+    assert report.returncode == 2
+
+
 # Each fails for itself
 
 
