@@ -137,7 +137,8 @@ def _log_end(report: MigrationReport) -> None:
 class _Run:
     """One run: what every step needs to know, and what it has changed so far.
 
-    ``backup`` is that of a source which was upgraded in place.
+    ``backup`` is that of a source which was upgraded in place, ``refusal`` what stops a copy but not a dry run, which
+    reads all the same and ends with it.
     """
 
     plan: CopyPlan
@@ -145,6 +146,7 @@ class _Run:
     account: Account
     only: Mapping[str, Collection[str]] | None
     backup: Path | None = None
+    refusal: RefusedError | None = None
 
     def carry_out(self) -> None:
         """The steps of the specification, in its order."""
@@ -323,7 +325,7 @@ class _Run:
             except RefusedError as refusal:
                 if not self.plan.dry_run:
                     raise
-                self.account.notice(f"A copy would be refused. {refusal.what}")
+                self.refusal = refusal
         return destination, model
 
     def _copy(
@@ -384,3 +386,5 @@ class _Run:
             self.account.incomplete(missing_beforehand(link.connection, stamped))
         report = self.account.report
         report.estimate = estimate(report, transfer.source.size, dimension)
+        if self.refusal is not None:
+            raise self.refusal

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
 from tests.support.refusing import assert_copied, refused
@@ -9,20 +11,31 @@ from tests.support.roles import DML, role
 from tests.support.runs import copy
 from tests.support.servers import Database
 from tests.support.sources import Sources, edit
+from vestige_tui.core.destination.dsn import Dsn
+from vestige_tui.core.errors import RefusedError
 from vestige_tui.core.report import Outcome
 
 HNSW = "idx_knowledge_nodes_embedding_hnsw"
 
 
+def refused_after_reading(source: Path, dsn: Dsn) -> RefusedError:
+    """The refusal with which a dry run ends, after it has foretold all rows."""
+    with pytest.raises(RefusedError) as caught:
+        copy(source, dsn, dry_run=True)
+    report = caught.value.report
+    assert report is not None
+    assert report.tables["knowledge_nodes"].inserted == 30
+    assert (report.outcome, report.failure) == (Outcome.FAILED, caught.value.what)
+    return caught.value
+
+
 @pytest.mark.parametrize("dry_run", [False, True])
 def test_a_role_that_may_make_no_tables(sources: Sources, tcp_database: Database, dry_run: bool) -> None:
-    """A dry run needs no such right."""
+    """A dry run reads everything, and is refused for it as the copy is."""
     tcp_database.execute("CREATE EXTENSION vector")
     with role(tcp_database) as dsn:
-        if dry_run:
-            assert copy(sources.seed(), dsn, dry_run=True).tables["knowledge_nodes"].inserted == 30
-            return
-        error = refused(sources.seed(), dsn, tcp_database)
+        source = sources.seed()
+        error = refused_after_reading(source, dsn) if dry_run else refused(source, dsn, tcp_database)
     assert "create tables in schema public" in error.what
     assert "grant" in error.remedy.lower()
 
@@ -161,10 +174,5 @@ def test_a_role_whose_transactions_are_read_only(sources: Sources, tcp_database:
         "GRANT CREATE, USAGE ON SCHEMA public TO {role}",
         "ALTER ROLE {role} SET default_transaction_read_only = on",
     ) as dsn:
-        if dry_run:
-            (notice,) = copy(source, dsn, dry_run=True).notices
-            assert "A copy would be refused" in notice
-            assert "default_transaction_read_only" in notice
-            return
-        error = refused(source, dsn, tcp_database)
+        error = refused_after_reading(source, dsn) if dry_run else refused(source, dsn, tcp_database)
     assert "default_transaction_read_only" in error.what
