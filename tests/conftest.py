@@ -7,6 +7,8 @@ one (whose role may create databases and extensions), ``VESTIGE_TEST_POSTGRES=do
 from __future__ import annotations
 
 import gc
+import os
+import random
 import sys
 from collections.abc import Iterator
 from contextlib import ExitStack
@@ -19,6 +21,7 @@ sys.path.append(str(Path(__file__).parent.parent))  # for `tests.support`, also 
 
 from tests.support.fields import Fields
 from tests.support.folders import session_folders
+from tests.support.ids import short_id
 from tests.support.runs import fill
 from tests.support.servers import Database, Server, default_server, embedded_server
 from tests.support.sources import SEED_SPEC, SMALL_SPEC, Sources
@@ -36,6 +39,11 @@ def pytest_configure(config: pytest.Config) -> None:
         stack = ExitStack()
         stack.enter_context(session_folders())
         config.add_cleanup(stack.close)
+
+
+def pytest_make_parametrize_id(val: object) -> str | None:
+    """Keep the names of parametrised tests short, whatever their values are."""
+    return short_id(val)
 
 
 def pytest_collection_finish() -> None:
@@ -106,6 +114,14 @@ def source_cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def sources(source_cache: Path, tmp_path: Path) -> Sources:
     """Makes sources in any layout and version."""
     return Sources(source_cache, tmp_path / "source")
+
+
+@pytest.fixture
+def seed() -> int:
+    """Chooses the random moments of a test. A failure shows it, and ``VESTIGE_TEST_SEED`` repeats it."""
+    chosen = int(os.environ.get("VESTIGE_TEST_SEED") or random.SystemRandom().randrange(1_000_000))
+    print(f"VESTIGE_TEST_SEED={chosen}")
+    return chosen
 
 
 @pytest.fixture

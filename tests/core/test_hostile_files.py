@@ -37,6 +37,7 @@ from vestige_tui.core import events
 from vestige_tui.core.destination.dsn import Dsn
 from vestige_tui.core.errors import NOTHING_CHANGED, SourceError
 from vestige_tui.core.report import MigrationReport, Outcome
+from vestige_tui.core.source import describe as describing
 from vestige_tui.core.source import opening
 from vestige_tui.core.source.describe import describe
 from vestige_tui.core.source.glance import glance
@@ -271,6 +272,26 @@ def test_keys_that_lead_astray(sources: Sources, database: Database) -> None:
     for dry_run in (True, False):
         with pytest.raises(SourceError, match="is damaged: its table knowledge_nodes holds 300 rows"):
             copy(source, database, dry_run=dry_run)
+
+
+@pytest.mark.parametrize("dry_run", [True, False], ids=["preview", "copy"])
+@pytest.mark.parametrize("table", ["users", "knowledge_nodes", "domains"])
+def test_more_rows_than_were_counted(
+    small_source: Path, database: Database, monkeypatch: pytest.MonkeyPatch, table: str, dry_run: bool
+) -> None:
+    """Such a file is as damaged as one that gives fewer."""
+    count_rows = describing.count_rows
+    rows = describe(small_source).rows[table]
+    with monkeypatch.context() as patch:
+        patch.setattr(describing, "count_rows", lambda on, name: count_rows(on, name) - (name == table))
+        with pytest.raises(SourceError) as caught:
+            copy(small_source, database, dry_run=dry_run)
+    assert caught.value.what == (
+        f"{small_source} is damaged: its table {table} holds {rows - 1:,} rows, and {rows:,} could be read."
+    )
+    assert caught.value.report is not None
+    assert caught.value.report.outcome is Outcome.FAILED
+    assert copy(small_source, database, dry_run=dry_run).outcome is Outcome.CLEAN
 
 
 def test_damage_that_only_the_copying_meets(sources: Sources, database: Database) -> None:

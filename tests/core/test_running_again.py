@@ -128,7 +128,7 @@ WRONG_ACCESS = [
 
 
 @pytest.mark.parametrize(("table", "change", "kind"), WRONG)
-def test_what_has_become_wrong_in_a_row_that_is_there_is_told_by_a_preview(
+def test_a_preview_reports_new_problems_of_rows_already_copied(
     small_source: Path, copied_database: Database, table: str, change: str, kind: Kind
 ) -> None:
     """The copy says that it did not look."""
@@ -150,7 +150,7 @@ def test_what_has_become_wrong_in_a_row_that_is_there_is_told_by_a_preview(
         ("review_events", "memory_id = 'nobody'", Kind.BAD_UUID),
     ],
 )
-def test_a_row_that_is_there_does_not_stay_behind(
+def test_a_row_already_copied_does_not_fail(
     small_source: Path, copied_database: Database, table: str, change: str, kind: Kind
 ) -> None:
     """Even where the source has nothing left that could be sent; a preview tells what is wrong there."""

@@ -312,6 +312,7 @@ def test_an_embedded_one_that_is_not_installed_says_how(home: Path, found: Path)
         ("", {}, "host=old user=me", "postgresql://me@old/"),
         ("", {}, "", ""),
     ],
+    ids=["flag", "environment", "last run", "nothing"],
 )
 def test_fields_are_prefilled_from_flag_environment_or_last_run(
     home: Path, found: Path, flag: str, environment: dict[str, str], recent: str, url: str
