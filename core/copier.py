@@ -19,7 +19,7 @@ from vestige_tui.core.account import Account
 from vestige_tui.core.agreement import agree, check_presented
 from vestige_tui.core.destination import catalog
 from vestige_tui.core.destination.catalog import Destination
-from vestige_tui.core.destination.completeness import missing_beforehand
+from vestige_tui.core.destination.completeness import enforceable, missing_beforehand
 from vestige_tui.core.destination.connect import Connection, open_pool, unlimited
 from vestige_tui.core.destination.failures import explained
 from vestige_tui.core.destination.indexes import takes_dimension
@@ -45,6 +45,7 @@ from vestige_tui.core.errors import (
 from vestige_tui.core.events import Phase, Watcher
 from vestige_tui.core.explain import STALE_MEANS, stale_source, unknown_hash
 from vestige_tui.core.loading import links, load
+from vestige_tui.core.missing import Reason
 from vestige_tui.core.model import UNKNOWN_HASH, Embedder, ModelSignature
 from vestige_tui.core.plan import CopyPlan
 from vestige_tui.core.preview import Preview, estimate
@@ -380,11 +381,19 @@ class _Run:
         with unlimited(link.connection):
             preview = Preview(link, destination, transfer.ledger, self.account)
             transfer.run(TABLES, preview)
-        dimension = transfer.model.dimension if transfer.model else None
-        with link.watchdog.step():
-            stamped = replace(destination, dimension=destination.dimension or dimension)
-            self.account.incomplete(missing_beforehand(link.connection, stamped))
+            dimension = transfer.model.dimension if transfer.model else None
+            self._foretell_missing(preview, replace(destination, dimension=destination.dimension or dimension), link)
         report = self.account.report
         report.estimate = estimate(report, transfer.source.size, dimension)
         if self.refusal is not None:
             raise self.refusal
+
+    def _foretell_missing(self, preview: Preview, destination: Destination, link: Link) -> None:
+        """Tell which indexes and foreign keys a copy could not add, and which rows are in their way there."""
+        reasons: dict[str, Reason] = {}
+        with link.watchdog.step(long=True):
+            for marked in enforceable(link.connection, destination):
+                if (error := preview.dangling(marked)) is not None:
+                    self.account.trouble(error)
+                    reasons[marked.name] = Reason.ROWS_IN_THE_WAY
+            self.account.incomplete(missing_beforehand(link.connection, destination, reasons))

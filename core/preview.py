@@ -17,6 +17,7 @@ from vestige_tui.core.destination.bootstrap import free_handle, handle_taken
 from vestige_tui.core.destination.catalog import Destination
 from vestige_tui.core.destination.faults import check, row_error
 from vestige_tui.core.destination.keys import KeyLookups, drop_known
+from vestige_tui.core.destination.references import PendingReference, dangling_error, dangling_keys
 from vestige_tui.core.destination.watchdog import Link
 from vestige_tui.core.destination.writer import Written
 from vestige_tui.core.kinds import Kind
@@ -121,6 +122,16 @@ class Preview:
         ]
         keys = [[records[ord_].fields[position] for ord_ in waiting] for position in positions]
         return {waiting[place] for place in self.missing(parent, parent.key, keys)}
+
+    def dangling(self, marked: PendingReference) -> RowError | None:
+        """The rows at the destination that refer to what it does not have and what does not arrive."""
+        arriving = _ARRIVING + marked.reference.table
+        count = sum(
+            rows
+            for rows, key in dangling_keys(self._connection, self.destination, marked)
+            if not self._ledger.has(arriving, b"".join(map(convert.uuid, key)))
+        )
+        return dangling_error(self._connection, self.destination, marked, count) if count else None
 
     def arrives(self, table: Table, record: Record) -> None:
         """Remember that a row would be at the destination, where others may refer to it."""

@@ -41,7 +41,7 @@ def verdict(
         so_far = f"{memories.copied:,} of {count(memories.source, 'memory', 'memories')} are at the destination."
         return Verdict(Tone.WARNING, f"Cancelled: {so_far}", (RUN_AGAIN,))
     failed = sum(table.failed for table in report.tables.values())
-    warned = failed or report.incomplete or _dangle(report)
+    warned = failed or report.incomplete or report.source.stale or _dangle(report)
     return Verdict(
         Tone.WARNING if warned else Tone.GOOD,
         _accounted(memories) + _but_incomplete(report),
@@ -77,11 +77,11 @@ def _accounted(memories: TableReport) -> str:
 
 def _rest(report: MigrationReport, memories: TableReport) -> list[str]:
     sentences = []
+    if report.source.stale is not None:
+        sentences.append("The source is stale: what Vestige 4 has written since is not in it.")
     if report.left_behind:
         counted = left_behind_counted(report.left_behind)
         sentences.append(f"Not copied, for want of a place in PostgreSQL: {counted}.")
-    if report.source.stale is not None:
-        sentences.append("The source is stale: what Vestige 4 has written since is not in it.")
     repaired = sum(table.repaired for table in report.tables.values())
     others = sum(table.failed for table in report.tables.values()) - memories.failed
     if repaired:

@@ -5,9 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
+from vestige_tui.core.destination import references
 from vestige_tui.core.destination.catalog import Destination
 from vestige_tui.core.destination.connect import Connection
 from vestige_tui.core.destination.indexes import missing_indexes
+from vestige_tui.core.destination.references import PendingReference
 from vestige_tui.core.missing import MissingPart, PartKind, Reason
 from vestige_tui.core.tables import BY_NAME, Reference
 
@@ -35,10 +37,10 @@ def missing_after(connection: Connection, destination: Destination, reasons: Rea
     return (*indexes, *(_with_reason(part, reasons) for part in _missing_foreign_keys(connection, destination)))
 
 
-def missing_beforehand(connection: Connection, destination: Destination) -> tuple[MissingPart, ...]:
+def missing_beforehand(connection: Connection, destination: Destination, reasons: Reasons) -> tuple[MissingPart, ...]:
     """What a copy into this destination could not add, as far as the catalogs tell. Raises ``psycopg.Error``.
 
-    A copy makes the tables that are absent with all that belongs to them.
+    A copy makes the tables that are absent with all that belongs to them. ``reasons`` is what else is known beforehand.
     """
     owned, may_create = _owned_tables(connection, destination)
     indexes = [
@@ -46,18 +48,20 @@ def missing_beforehand(connection: Connection, destination: Destination) -> tupl
         for index in missing_indexes(connection, destination)
         if index.table in destination.tables and not (may_create and index.table in owned)
     ]
+    pending = {marked.name: marked.table for marked in references.pending(destination)}
+    reasons = {name: Reason.NOT_OWNER for name, table in pending.items() if table not in owned} | {**reasons}
     foreign_keys = [
-        part
+        _with_reason(part, reasons)
         for part in _missing_foreign_keys(connection, destination)
-        if part.table not in owned or part.name not in destination.tables[part.table].pending
+        if part.name not in pending or part.name in reasons
     ]
-    reasons = {
-        name: Reason.NOT_OWNER
-        for table, found in destination.tables.items()
-        if table not in owned
-        for name in found.pending
-    }
-    return (*indexes, *(_with_reason(part, reasons) for part in foreign_keys))
+    return (*indexes, *foreign_keys)
+
+
+def enforceable(connection: Connection, destination: Destination) -> list[PendingReference]:
+    """The references that a copy would have enforced: the role may. Raises ``psycopg.Error``."""
+    owned, _ = _owned_tables(connection, destination)
+    return [marked for marked in references.pending(destination) if marked.table in owned]
 
 
 def _with_reason(part: MissingPart, reasons: Reasons) -> MissingPart:

@@ -103,24 +103,48 @@ def _alterations(
 
 def dangling_rows(connection: Connection, destination: Destination, marked: PendingReference) -> RowError:
     """The one error that stands for all rows of a table that refer to what is not there. Raises ``psycopg.Error``."""
-    table, reference = marked.table, marked.reference
-    parent = BY_NAME[reference.table]
-    query = sql.SQL("SELECT count(*) FROM {} c WHERE NOT EXISTS (SELECT FROM {} p WHERE {})").format(
-        sql.Identifier(destination.schema, table),
+    with unlimited(connection):
+        (count,) = connection.execute(_dangling(destination, marked, sql.SQL("count(*)"))).fetchone() or (0,)
+    return dangling_error(connection, destination, marked, count)
+
+
+def dangling_keys(
+    connection: Connection, destination: Destination, marked: PendingReference
+) -> Iterator[tuple[int, tuple[str, ...]]]:
+    """The keys that rows refer to and that are not there, each with the number of rows. Inside a transaction alone.
+
+    Raises ``psycopg.Error``.
+    """
+    names = map(sql.Identifier, marked.reference.columns)
+    columns = sql.SQL(", ").join(sql.SQL("c.{}::text").format(name) for name in names)
+    query = _dangling(destination, marked, sql.SQL("count(*), ") + columns) + sql.SQL(" GROUP BY ") + columns
+    with connection.cursor(name="dangling") as cursor:  # as many as the server has: they are not fetched at once
+        for count, *key in cursor.execute(query):
+            yield count, tuple(key)
+
+
+def dangling_error(connection: Connection, destination: Destination, marked: PendingReference, count: int) -> RowError:
+    """The error for so many rows that refer to what is not there; its message has the query that lists all of them."""
+    query = _dangling(destination, marked, sql.SQL("*")).as_string(connection)
+    message = (
+        f"{count:,} {'row refers' if count == 1 else 'rows refer'} by {' and '.join(marked.reference.columns)} to "
+        f"{BY_NAME[marked.reference.table].title.lower()} that are not at the destination any more ({query})"
+    )
+    return RowError(marked.table, NIL_UUID, marked.reference.columns[0], Kind.DANGLING_REFERENCE, message, copied=True)
+
+
+def _dangling(destination: Destination, marked: PendingReference, wanted: sql.Composable) -> sql.Composed:
+    """The query for rows that refer to what is not there."""
+    parent = BY_NAME[marked.reference.table]
+    return sql.SQL("SELECT {} FROM {} c WHERE NOT EXISTS (SELECT FROM {} p WHERE {})").format(
+        wanted,
+        sql.Identifier(destination.schema, marked.table),
         sql.Identifier(destination.schema, parent.name),
         sql.SQL(" AND ").join(
             sql.SQL("p.{} = c.{}").format(sql.Identifier(key), sql.Identifier(column))
-            for key, column in zip(parent.key, reference.columns, strict=True)
+            for key, column in zip(parent.key, marked.reference.columns, strict=True)
         ),
     )
-    with unlimited(connection):
-        (count,) = connection.execute(query).fetchone() or (0,)
-    message = (
-        f"{count:,} {'row refers' if count == 1 else 'rows refer'} by {' and '.join(reference.columns)} to "
-        f"{parent.title.lower()} that are not at the destination any more "
-        f"({query.as_string(connection).replace('count(*)', '*')})"
-    )
-    return RowError(table, NIL_UUID, reference.columns[0], Kind.DANGLING_REFERENCE, message, copied=True)
 
 
 class ReferenceChecks:

@@ -204,3 +204,15 @@ def test_a_copy_that_leaves_a_foreign_key_missing(
     assert report["incomplete"] == [
         {"kind": "foreign_key", "name": "edges_target_id_fkey", "table": "edges", "reason": "absent"}
     ]
+
+
+@pytest.mark.parametrize("flags", [("--dry-run",), ()])
+def test_a_dry_run_is_refused_as_the_copy_is(
+    vestige_tui: VestigeTui, small_source: Path, database: Database, flags: tuple[str, ...]
+) -> None:
+    """It tells all the same what it has found."""
+    database.execute(f"ALTER DATABASE {database.name} SET default_transaction_read_only = on")
+    result = vestige_tui.copy(small_source, database, "--quiet", *flags)
+    assert result.code == 3
+    assert "default_transaction_read_only is on" in result.err
+    assert ("What a copy would bring" in result.out) == bool(flags)

@@ -148,7 +148,10 @@ def test_rows_that_stay_in_the_way_are_told_by_every_run(small_source: Path, dat
         for column in columns:
             edit(small_source, f"DELETE FROM {table} WHERE {column} = ?", (memory,))
     for _ in range(2):
+        preview = copy(small_source, database, dry_run=True)
         report = copy(small_source, database)
+        assert preview.errors == report.errors
+        assert (preview.outcome, preview.incomplete) == (report.outcome, report.incomplete)
         assert report.outcome is Outcome.ERRORS
         assert {part.reason for part in report.incomplete} == {Reason.ROWS_IN_THE_WAY}
         (error,) = (error for error in report.errors if error.table == "scheduling")
@@ -184,6 +187,21 @@ def test_a_row_that_has_arrived_is_not_an_orphan(small_source: Path, database: D
     assert report.tables["scheduling"].already_present == preview.tables["scheduling"].already_present == 30
     assert (Kind.BAD_NUMBER in {error.kind for error in preview.errors}) == broken
     assert Kind.MISSING_REFERENCE not in {error.kind for error in (*preview.errors, *report.errors)}
+
+
+def test_rows_whose_memory_comes_back_are_not_in_the_way(small_source: Path, database: Database) -> None:
+    """What somebody deleted at the destination arrives again with the next copy, as the dry run knows."""
+    memory, other = memory_ids(small_source)[:2]
+    interrupted(small_source, database)
+    database.execute(f"DELETE FROM knowledge_nodes WHERE id IN ('{memory}', '{other}')")
+    edit(small_source, "UPDATE knowledge_nodes SET id = 'note-7' WHERE id = ?", (other,))
+    preview = copy(small_source, database, dry_run=True)
+    report = copy(small_source, database)
+    told = {error.table: error.message for error in preview.errors if error.kind is Kind.DANGLING_REFERENCE}
+    assert told["scheduling"].startswith("1 row refers by memory_id")
+    assert preview.errors == report.errors
+    assert (preview.outcome, preview.incomplete) == (report.outcome, report.incomplete)
+    assert {part.reason for part in report.incomplete} == {Reason.ROWS_IN_THE_WAY}
 
 
 # Indexes of the source that vouch for too much, or for nothing

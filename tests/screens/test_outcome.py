@@ -10,6 +10,7 @@ from tests.support.states import target
 from vestige_tui.core.destination.dsn import Dsn
 from vestige_tui.core.errors import DestinationError
 from vestige_tui.core.kinds import Kind
+from vestige_tui.core.missing import MissingPart, PartKind, Reason
 from vestige_tui.core.plan import CopyPlan
 from vestige_tui.core.report import (
     NIL_UUID,
@@ -20,6 +21,7 @@ from vestige_tui.core.report import (
     SourceReport,
     TableReport,
 )
+from vestige_tui.core.source.stale import Sign, Staleness
 from vestige_tui.screens.next_steps import next_steps
 from vestige_tui.screens.outcome import RUN_AGAIN, clock, duration, verdict
 from vestige_tui.screens.state import Target, WizardState
@@ -152,3 +154,42 @@ def test_next_steps_name_the_report_or_why_there_is_none() -> None:
     state = _state(_report(), target())
     assert "  r.json" in _next(state.with_report(state.report, saved=Path("r.json")))
     assert "could not be saved: full" in _next(state.with_report(state.report, unsaved="full"))
+
+
+def _part(reason: Reason) -> MissingPart:
+    return MissingPart(PartKind.INDEX, "idx_edges_edge_type", "edges", reason)
+
+
+def test_a_copy_that_leaves_an_index_missing_says_what_to_do() -> None:
+    report = _report(Outcome.INCOMPLETE, knowledge_nodes=TableReport(2, 2, 2))
+    report.incomplete = (_part(Reason.NOT_OWNER),)
+    said = verdict(report, None)
+    assert said.tone is Tone.WARNING
+    assert said.headline == "All 2 memories have arrived. But 1 index is missing."
+    (detail,) = said.details
+    assert detail.startswith("1 index is missing: only the owner of the tables can change that. Connect as their owner")
+    text = _next(_state(report, target()))
+    assert "idx_edges_edge_type of edges" in text
+    assert "[storage]" in text
+
+
+def test_a_retry_that_leaves_an_index_missing_is_no_good_news() -> None:
+    report = _report(Outcome.INCOMPLETE, knowledge_nodes=TableReport(2, 2, 2), edges=TableReport(1, 1, 1))
+    report.incomplete = (_part(Reason.NOT_OWNER), _part(Reason.OUT_OF_MEMORY))
+    said = verdict(report, None, ONLY)
+    assert said.tone is Tone.WARNING
+    assert said.headline.endswith("has arrived. But 2 indexes are missing.")
+    assert len(said.details) == 2
+
+
+def test_a_stale_source_and_tables_left_behind_are_in_the_verdict() -> None:
+    report = _report(knowledge_nodes=TableReport(2, 2, 2))
+    report.left_behind = {"intentions": 12}
+    assert verdict(report, None).tone is Tone.GOOD
+    report.source.stale = Staleness((Sign.KEY,), None)
+    said = verdict(report, None)
+    assert said.tone is Tone.WARNING
+    assert said.details == (
+        "The source is stale: what Vestige 4 has written since is not in it. "
+        "Not copied, for want of a place in PostgreSQL: 1 table, 12 rows.",
+    )
