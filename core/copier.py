@@ -382,7 +382,9 @@ class _Run:
             preview = Preview(link, destination, transfer.ledger, self.account)
             transfer.run(TABLES, preview)
             dimension = transfer.model.dimension if transfer.model else None
-            self._foretell_missing(preview, replace(destination, dimension=destination.dimension or dimension), link)
+            stamped = replace(destination, dimension=destination.dimension or dimension)
+            if self.refusal is None:  # else the role may not even read what is to be counted
+                self._foretell_missing(preview, stamped, link)
         report = self.account.report
         report.estimate = estimate(report, transfer.source.size, dimension)
         if self.refusal is not None:
