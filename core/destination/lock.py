@@ -14,7 +14,7 @@ from vestige_tui.core.destination.connect import CLIENT_CHECK_MS, Connection, co
 from vestige_tui.core.destination.dsn import Dsn
 from vestige_tui.core.destination.holder import LOCK_CLASS, LockHolder, find_holder
 from vestige_tui.core.destination.watchdog import Link, Watchdog
-from vestige_tui.core.errors import DestinationBusyError
+from vestige_tui.core.errors import Cancelled, DestinationBusyError
 
 ABANDONED_WAIT = 3 * CLIENT_CHECK_MS / 1_000
 """Seconds to wait for a session that seems to have lost its client: that is how soon a server notices it."""
@@ -34,17 +34,17 @@ def locked(dsn: Dsn, control: Link, destination: Destination, cancel: threading.
     """
     if not destination.pooled:
         with control.watchdog.step():
-            _take(control.connection, _SESSION_LOCK, destination.schema)
+            _take(control.connection, _SESSION_LOCK, destination.schema, cancel)
         yield
         return
     with connect(dsn) as holder, Watchdog(holder, cancel) as watchdog, ExitStack() as held:
         with watchdog.step():
             held.enter_context(unlimited(holder))
-            _take(holder, _TRANSACTION_LOCK, destination.schema)
+            _take(holder, _TRANSACTION_LOCK, destination.schema, cancel)
         yield
 
 
-def _take(connection: Connection, query: LiteralString, schema: str) -> None:
+def _take(connection: Connection, query: LiteralString, schema: str, cancel: threading.Event) -> None:
     """Take the lock. A session that seems to have lost its client is waited for, until the server has noticed that too.
 
     One that begins another statement meanwhile has not.
@@ -59,7 +59,8 @@ def _take(connection: Connection, query: LiteralString, schema: str) -> None:
                 holder = replace(holder, alone=False)
         if time.monotonic() > give_up or not (holder is None or holder.abandoned):
             raise DestinationBusyError(holder)
-        time.sleep(_PAUSE)
+        if cancel.wait(_PAUSE):
+            raise Cancelled
 
 
 def _try(connection: Connection, query: LiteralString, schema: str) -> bool:

@@ -19,10 +19,11 @@ import pytest
 
 from tests.support.disturbances import PATIENCE, wait_until
 from tests.support.hostile import ROOT
-from tests.support.runs import assert_equal_everywhere, copy
+from tests.support.runs import assert_equal_everywhere, copy, counts
 from tests.support.servers import Database
 from tests.support.sources import Sources
-from vestige_tui.core.destination.holder import IDLE_SECONDS, LOCK_CLASS, Activity, LockHolder
+from vestige_tui.core.destination.connect import Connection
+from vestige_tui.core.destination.holder import IDLE_SECONDS, LOCK_CLASS, Activity, LockHolder, find_holder
 from vestige_tui.core.destination.watchdog import RunningTime, Watchdog
 from vestige_tui.core.errors import DestinationBusyError, DestinationError
 from vestige_tui.core.report import Outcome
@@ -252,6 +253,39 @@ def test_a_session_that_ends_while_it_is_waited_for(sources: Sources, database: 
         wait_until(lambda: sessions(database, "state = 'active' AND query LIKE '%%pg_sleep%%'") == 1)
         assert copy(sources.seed(), database).outcome is Outcome.CLEAN
         worker.join()
+
+
+def test_waiting_for_a_session_ends_with_the_wish_to_stop(
+    sources: Sources, database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from vestige_tui.core.destination import lock
+
+    monkeypatch.setattr(lock, "ABANDONED_WAIT", 60)
+    cancel = threading.Event()
+    looked = threading.Event()
+
+    def look(connection: Connection, schema: str) -> LockHolder | None:
+        looked.set()
+        return find_holder(connection, schema)
+
+    monkeypatch.setattr(lock, "find_holder", look)
+    with holding(database) as connection:
+        sleeper = threading.Thread(target=lambda: connection.execute("SELECT pg_sleep(4)"), daemon=True)
+        sleeper.start()
+        wait_until(lambda: sessions(database, "state = 'active' AND query LIKE '%%pg_sleep%%'") == 1)
+
+        def stop() -> None:
+            looked.wait(30)
+            cancel.set()
+
+        stopper = threading.Thread(target=stop)
+        stopper.start()
+        report = copy(sources.seed(), database, cancel=cancel)
+        assert sleeper.is_alive(), "the copy waited until the session was done"
+        sleeper.join()
+        stopper.join()
+    assert report.outcome is Outcome.CANCELLED
+    assert sum(counts(report, "inserted").values()) == 0
 
 
 def holder(
