@@ -65,13 +65,13 @@ def meaning(kind: Kind, tense: Tense) -> str:
     explanation = EXPLANATIONS[kind]
     if not explanation.arrival:
         return explanation.meaning
-    return f"{explanation.meaning.removesuffix('.')}; {_arriving(kind, explanation.arrival, None, tense)}."
+    return f"{explanation.meaning} {_arriving(kind, explanation.arrival, None, tense)}"
 
 
 def _arriving(kind: Kind, arrival: str, field: str | None, tense: Tense) -> str:
     several = kind in OF_MANY
-    subject = "the rows" if several else "the row"
-    return f"{subject} {_ARRIVES[tense][several]} {arrival.format(field=field or 'the field')}"
+    subject = "The rows" if several else "The row"
+    return f"{subject} {_ARRIVES[tense][several]} {arrival.format(field=field or 'the field')}."
 
 
 def fate(error: RowError) -> str:
@@ -87,8 +87,7 @@ def fate_in_full(error: RowError, tense: Tense) -> str:
         return "Those rows are at the destination, and no copy changes them. All that the source has is there too."
     if not error.copied:
         return _NOT_COPIED[tense]
-    text = _arriving(error.kind, _arrival(error), error.field, tense)
-    return f"{text[0].upper()}{text[1:]}. {_UNCHANGED[tense]}"
+    return f"{_arriving(error.kind, _arrival(error), error.field, tense)} {_UNCHANGED[tense]}"
 
 
 _NOT_COPIED = {

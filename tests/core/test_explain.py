@@ -38,9 +38,9 @@ def test_the_tense_of_a_report() -> None:
 @pytest.mark.parametrize(
     ("tense", "words"),
     [
-        (Tense.ANY, "The field should hold JSON and does not; the row arrives with the field empty."),
-        (Tense.FORETOLD, "The field should hold JSON and does not; the row will arrive with the field empty."),
-        (Tense.DONE, "The field should hold JSON and does not; the row arrived with the field empty."),
+        (Tense.ANY, "The field should hold JSON and does not. The row arrives with the field empty."),
+        (Tense.FORETOLD, "The field should hold JSON and does not. The row will arrive with the field empty."),
+        (Tense.DONE, "The field should hold JSON and does not. The row arrived with the field empty."),
     ],
 )
 def test_a_meaning_in_each_tense(tense: Tense, words: str) -> None:
