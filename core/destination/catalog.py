@@ -282,8 +282,8 @@ def own_rules(destination: Destination) -> str | None:
     """A sentence that names what the owner of the destination has added, and what may refuse or change rows as they
     arrive; None where there is nothing. No preview can foretell what those do.
     """
-    named = [f"{name}: {', '.join(rules)}" for name, found in destination.tables.items()
-             if (rules := fit.own_rules(BY_NAME[name], found))]  # fmt: skip
+    by_table = ((name, fit.own_rules(BY_NAME[name], found)) for name, found in destination.tables.items())
+    named = [f"{name}: {', '.join(rules)}" for name, rules in by_table if rules]
     if not named:
         return None
     return (

@@ -7,11 +7,9 @@ from collections.abc import Mapping
 
 from vestige_tui.core.source.describe import count_rows
 from vestige_tui.core.source.layouts import ResolvedSource
-from vestige_tui.core.source.query import rowid_name
+from vestige_tui.core.source.query import rowid_name, spelled_otherwise
 from vestige_tui.core.source.shape import quoted
 from vestige_tui.core.tables import PgType, Table
-
-_CANONICAL_LENGTH = 36
 
 
 class Certainty:
@@ -29,15 +27,15 @@ class Certainty:
     def may_repeat(self, table: Table) -> bool:
         """Whether two rows of a table could have the same canonical key.
 
-        They cannot where every id is spelled canonically, in lower case and so long that only the form with hyphens is
-        left, and no two are equal. No index is asked: it may be damaged, or compare in another way than it says.
+        They cannot where every id is spelled canonically and no two are equal. No index is asked: it may be damaged, or
+        compare in another way than it says.
         Text may become equal when what PostgreSQL cannot store is replaced, or a number in its place becomes text.
         """
         if any(table.columns[table.position(name)].type is not PgType.UUID for name in table.key):
             return True
         source = self._sources[table.name]
         keys = [source.expressions[table.position(name)] or "NULL" for name in table.key]
-        repeats = " OR ".join(["count(*) > 1", *map(_spelled_otherwise, keys)])
+        repeats = " OR ".join(["count(*) > 1", *map(spelled_otherwise, keys)])
         rows = f"FROM {quoted(source.source.table)} n NOT INDEXED GROUP BY {', '.join(map(_sortable, keys))}"
         if rows not in self._repeats:  # scheduling may come from the very table of the memories
             self._repeats[rows] = self._exists(f"{rows} HAVING {repeats}")
@@ -98,12 +96,6 @@ class Certainty:
     def _exists(self, clauses: str) -> bool:
         (value,) = self._connection.execute(f"SELECT EXISTS (SELECT 1 {clauses})").fetchone()
         return bool(value)
-
-
-def _spelled_otherwise(expression: str) -> str:
-    """SQL for whether an id is not spelled canonically."""
-    canonical = f"length({expression}) = {_CANONICAL_LENGTH} AND {expression} = lower({expression}) COLLATE BINARY"
-    return f"({canonical}) IS NOT TRUE"
 
 
 def _sortable(expression: str) -> str:

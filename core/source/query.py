@@ -15,6 +15,9 @@ _LONG_TYPES = frozenset({PgType.TEXT, PgType.JSONB, PgType.TEXT_ARRAY, PgType.UU
 SHORT = 4_000
 """Bytes of a value that is looked at in passing: more than nearly every such value has."""
 
+_CANONICAL_LENGTH = 36
+"""Letters of a UUID with its hyphens."""
+
 ARROW = "→"
 """Stands between the parts of a key in a row's label."""
 
@@ -101,6 +104,14 @@ def label(source: ResolvedSource) -> str:
     """SQL for what ``row_label`` makes of a row's key."""
     parts = [source.expressions[source.table.position(name)] or "NULL" for name in source.table.key]
     return f" || '{ARROW}' || ".join(f"coalesce({part}, '')" for part in parts)
+
+
+def spelled_otherwise(identifier: str) -> str:
+    """SQL for whether an id is not spelled canonically: in lower case, and so long that only the form with hyphens is
+    left of those that ``convert.uuid`` takes.
+    """
+    canonical = f"length({identifier}) = {_CANONICAL_LENGTH} AND {identifier} = lower({identifier}) COLLATE BINARY"
+    return f"({canonical}) IS NOT TRUE"
 
 
 def rowid_name(connection: sqlite3.Connection, table: str) -> str | None:

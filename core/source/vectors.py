@@ -18,7 +18,7 @@ from dataclasses import dataclass
 from vestige_tui.core.model import ModelSignature
 from vestige_tui.core.source import vector_list
 from vestige_tui.core.source.layouts import has
-from vestige_tui.core.source.query import rowid_name
+from vestige_tui.core.source.query import rowid_name, spelled_otherwise
 from vestige_tui.core.source.shape import Shape, folded, quoted
 from vestige_tui.core.source.vector_places import (
     Place,
@@ -113,10 +113,9 @@ class _Indexes:
         return groups, f"coalesce({', '.join(way.value for way in ways)}, NULL)" if ways else None
 
     def _canonical_ids(self) -> bool:
-        """Whether every memory's id is in lower case, and so long that only the form with hyphens is left."""
+        """Whether every memory's id is spelled canonically."""
         (odd,) = self.connection.execute(
-            "SELECT EXISTS (SELECT 1 FROM knowledge_nodes n NOT INDEXED"
-            " WHERE (length(n.id) = 36 AND n.id = lower(n.id) COLLATE BINARY) IS NOT TRUE)"
+            f"SELECT EXISTS (SELECT 1 FROM knowledge_nodes n NOT INDEXED WHERE {spelled_otherwise('n.id')})"
         ).fetchone()
         return not odd
 
