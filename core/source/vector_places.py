@@ -72,7 +72,7 @@ class Place:
 
     def where(self, row: str) -> str:
         """SQL for whether a row is one of these."""
-        return "true" if self.profile is None else f"{row}.profile_id = {_ACTIVE}"
+        return "true" if self.profile is None else f"{row}.profile_id = {_id(self.profile)}"
 
     def group(
         self, model: SqliteValue, size: int, count: int, fate: Fate = Fate.COPIED, named: tuple[str, ...] = ()
@@ -80,6 +80,13 @@ class Place:
         """Some vectors of the place, each a BLOB of ``size`` bytes."""
         dimension = size // 4 if size > 0 and size % 4 == 0 else None
         return VectorGroup(self.table, self.profile, readable(model), dimension, count, fate, named)
+
+
+def _id(profile: str) -> str:
+    """SQL for the id of the active profile. The legacy one is active also where the file does not say so; any other is
+    taken from the file, as it may hold a NUL.
+    """
+    return literal(profile) if profile == LEGACY_PROFILE else _ACTIVE
 
 
 def vector_tables(shape: Shape) -> set[str]:
@@ -104,11 +111,19 @@ def profiles_of(connection: sqlite3.Connection, shape: Shape) -> Mapping[str, Pr
 
 
 def active_profile(connection: sqlite3.Connection, shape: Shape, profiles: Mapping[str, Profile]) -> Profile | None:
-    """The profile whose vectors Vestige uses, None where a file has no profiles."""
-    if not has(shape, _STATE):
-        return None
-    (name,) = connection.execute(f"SELECT {_ACTIVE}").fetchone()
-    return profiles.get(name, Profile(name, None, None)) if isinstance(name, str) else None
+    """The profile whose vectors Vestige uses, None where nothing tells. Where a file does not say which is active, it
+    is the one that Vestige begins with, if there are vectors of it.
+    """
+    if has(shape, _STATE):
+        (name,) = connection.execute(f"SELECT {_ACTIVE}").fetchone()
+        if isinstance(name, str):
+            return profiles.get(name, Profile(name, None, None))
+    return profiles[LEGACY_PROFILE] if has(shape, _PROFILES) and _has_legacy_vectors(connection) else None
+
+
+def _has_legacy_vectors(connection: sqlite3.Connection) -> bool:
+    found = "FROM embedding_profile_vectors NOT INDEXED WHERE profile_id = ? AND embedding IS NOT NULL LIMIT 1"
+    return connection.execute(f"SELECT 1 {found}", (LEGACY_PROFILE,)).fetchone() is not None
 
 
 def places_of(shape: Shape, active: Profile | None, profiles: Mapping[str, Profile]) -> Iterator[Place]:
@@ -127,7 +142,8 @@ def other_spaces(
 ) -> Iterator[VectorGroup]:
     """The vectors that do not count, whichever memory they belong to: those of other profiles than the active one."""
     if has(shape, _PROFILES):
-        table, other = "embedding_profile_vectors", f"e.profile_id IS NOT {_ACTIVE}" if active is not None else "true"
+        table = "embedding_profile_vectors"
+        other = "true" if active is None else f"e.profile_id IS NOT {_id(active.id)}"
         for name, size, count in _sizes(connection, table, "e.profile_id", other):
             profile = profiles.get(name) if isinstance(name, str) else None
             model = profile.model if profile else None

@@ -436,6 +436,23 @@ def test_a_profile_that_is_not_described(sources: Sources, database: Database) -
     assert arrived(database) == {memory: vector for memory, vector in wanted.items() if memory in in_profile}
 
 
+@pytest.mark.parametrize(
+    "statement",
+    ["DELETE FROM embedding_profile_state", "DROP TABLE embedding_profile_state"],
+    ids=["no row", "no table"],
+)
+def test_a_file_that_does_not_say_which_profile_is_active(sources: Sources, database: Database, statement: str) -> None:
+    """Vestige begins with the legacy profile: its vectors count, those that the mirror lacks among them."""
+    source = sources.published(38, SPEC)
+    wanted = embedded(source)
+    edit(source, "DELETE FROM embedding_model")
+    edit(source, "DELETE FROM node_embeddings")
+    edit(source, statement)
+    report = copied(source, database)
+    assert (report.outcome, arrived(database)) == (Outcome.CLEAN, wanted)
+    assert fates(report.vectors)["embedding_profile_vectors", LEGACY, MODEL_NAME, 256, Fate.COPIED] == len(wanted)
+
+
 def test_an_old_vector_in_the_mirror_of_a_new_file(sources: Sources, database: Database) -> None:
     source = sources.published(38, SPEC)
     chosen = next(iter(embedded(source)))

@@ -341,18 +341,18 @@ def profiles(
         "embedding_profile_vectors": ("profile_id", "node_id", "embedding", "model"),
     }
     known = {LEGACY: MODEL, RETRIEVAL: MODEL, OTHER_PROFILE: "Qwen/Qwen3-Embedding-0.6B"}
-    active = draw(st.sampled_from([LEGACY, LEGACY, RETRIEVAL]))
+    active = draw(st.sampled_from([LEGACY, LEGACY, RETRIEVAL, None]))
     vectors = []
     for row in draw(st.lists(st.sampled_from(mirror), unique_by=id)) if mirror else []:
         for profile in draw(st.lists(st.sampled_from([*known]), max_size=2, unique=True)):
             vectors.append({"profile_id": Text(profile.encode()), "node_id": row["node_id"], "embedding": draw(values),
                             "model": draw(LABELS)})  # fmt: skip
-    rows = {
+    rows: dict[str, list[Row]] = {
         "embedding_profiles": [
             {"profile_id": Text(name.encode()), "model_id": Text(model.encode()), "embedding_dimension": dimension, "status": Text(b"ready")}
             for name, model in known.items()
         ],
-        "embedding_profile_state": [{"singleton": 1, "active_profile_id": Text(active.encode())}],
+        "embedding_profile_state": [{"singleton": 1, "active_profile_id": Text(active.encode()) if active else None}],
         "embedding_profile_vectors": vectors,
     }  # fmt: skip
     return {name: draw(odd_tables(name, names, ())) for name, names in columns.items()}, rows

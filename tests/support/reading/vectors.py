@@ -220,13 +220,15 @@ def true_name(label: str, dimension: int | None) -> str:
 
 
 def _active_profile(file: File) -> str | None:
-    """The profile whose vectors Vestige uses; None where vectors are not kept by profile, as before V28."""
-    if not file.has("embedding_profile_state", "active_profile_id", "singleton"):
-        return None
-    row = file.connection.execute(
-        "SELECT active_profile_id FROM embedding_profile_state WHERE singleton = 1"
-    ).fetchone()
-    return row[0].shown if row and isinstance(row[0], Text) else None
+    """The profile whose vectors Vestige uses; where a file does not say, the legacy one if it has vectors; else None."""
+    if file.has("embedding_profile_state", "active_profile_id", "singleton"):
+        row = file.connection.execute(
+            "SELECT active_profile_id FROM embedding_profile_state WHERE singleton = 1"
+        ).fetchone()
+        if row and isinstance(row[0], Text):
+            return row[0].shown
+    known = {vector.profile for vector in _of_profiles(file, {})}
+    return LEGACY_PROFILE if LEGACY_PROFILE in known else None
 
 
 def _profiles(file: File) -> dict[str, tuple[str | None, int | None]]:
