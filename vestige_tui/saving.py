@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import secrets
+import stat
 import tempfile
 from pathlib import Path
 
@@ -18,12 +19,20 @@ def check_writable(path: Path) -> None:
     """Find out before a run that its report could not be written after it. Raises ``UsageError``."""
     if descriptor_of(path) is not None:
         return
-    folder = path.absolute().parent
-    if path.is_dir() or not folder.is_dir() or not os.access(path if path.exists() else folder, os.W_OK):
+    if not _can_be_written(path):
         raise UsageError(
             f"The report cannot be written to {path}.",
             remedy="Name a file in a folder that exists and that you may write to.",
         )
+
+
+def _can_be_written(path: Path) -> bool:
+    try:
+        return not stat.S_ISDIR(path.stat().st_mode) and os.access(path, os.W_OK)
+    except FileNotFoundError:
+        return path.absolute().parent.is_dir() and os.access(path.absolute().parent, os.W_OK)
+    except OSError:  # no name that a file can have, or a link to itself
+        return False
 
 
 def kept_report(report: MigrationReport) -> Path:

@@ -63,8 +63,9 @@ def test_the_folders_are_private(home: Path) -> None:
     assert not embedded_folder().exists()
 
 
-@pytest.mark.parametrize("name", ["missing/report.json", "."])
+@pytest.mark.parametrize("name", ["missing/report.json", ".", "n" * 300, "n" * 300 + "/report.json", "loop"])
 def test_a_place_that_cannot_be_written_to_is_found_out_before(tmp_path: Path, name: str) -> None:
+    (tmp_path / "loop").symlink_to("loop")
     with pytest.raises(UsageError, match="cannot be written"):
         check_writable(tmp_path / name)
 
