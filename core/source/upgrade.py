@@ -209,12 +209,13 @@ def _add_v15(connection: sqlite3.Connection) -> None:
 
 
 def _add_bootstrap_user(connection: sqlite3.Connection, shape: Shape) -> None:
-    """Make the default owner of memories, where there is a table that can hold it."""
+    """Make the default owner of memories, where there is a table that can hold it, and no other user has its handle."""
     users = shape.find("users")
     if users is None or users.kind is not TableKind.TABLE or not set(_BOOTSTRAP_USER) <= _plain_columns(connection):
         return
     names, values = ", ".join(_BOOTSTRAP_USER), ", ".join(_BOOTSTRAP_USER.values())
-    missing = f"NOT EXISTS (SELECT 1 FROM users NOT INDEXED WHERE {_DIGITS} = '{BOOTSTRAP_USER_ID.replace('-', '')}')"
+    same = f"{_DIGITS} = '{BOOTSTRAP_USER_ID.replace('-', '')}' OR handle = {_BOOTSTRAP_USER['handle']} COLLATE BINARY"
+    missing = f"NOT EXISTS (SELECT 1 FROM users NOT INDEXED WHERE {same})"
     _execute_without_triggers(
         connection, "users", f"INSERT OR IGNORE INTO users ({names}) SELECT {values} WHERE {missing}"
     )

@@ -205,10 +205,11 @@ def test_a_source_from_before_v15(sources: Sources, database: Database) -> None:
     assert (found["handle"], found["display_name"], found["metadata"]) == ("local", "Local User", {})
 
 
-def test_an_empty_table_of_users_is_no_obstacle(sources: Sources, database: Database) -> None:
+@pytest.mark.parametrize("unique", ["UNIQUE", ""])
+def test_an_empty_table_of_users_is_no_obstacle(sources: Sources, database: Database, unique: str) -> None:
     """With another user called local in it, and no default owner: no upgrade can add that one, and the copy does."""
     source = sources.seed(version=14)
-    edit(source, "CREATE TABLE users (id TEXT PRIMARY KEY, handle TEXT UNIQUE, display_name, created_at, metadata)")
+    edit(source, f"CREATE TABLE users (id TEXT PRIMARY KEY, handle TEXT {unique}, display_name, created_at, metadata)")
     edit(source, "INSERT INTO users VALUES (?, 'local', NULL, '2020-02-02T02:02:02Z', '{}')", (OTHER,))
     report = foretold_and_copied(source, database, upgrade_copy=True)
     assert report.outcome is Outcome.CLEAN

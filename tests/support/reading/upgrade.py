@@ -25,8 +25,11 @@ def is_old(file: File) -> bool:
 
 
 def add_bootstrap_user(file: File, users: list[Raw]) -> bool:
-    """Make the user to whom memories belong by default where the file has none, and a table that takes one."""
+    """Make the user to whom memories belong by default where the file has none, nor another user of that handle, and a
+    table that takes one.
+    """
     there = BOOTSTRAP_USER in {canonical(user.values["id"]) for user in users}
+    there |= _USER["handle"] in [user.values["handle"] for user in users]
     if there or not (file.called("users") is None or file.can_insert("users", *_USER)):
         return False
     users.append(Raw(dict(_USER), {}))
