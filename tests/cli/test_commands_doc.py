@@ -1,0 +1,93 @@
+"""``docs/commands.md`` names everything that a script can meet: flags, exit codes, and the fields of a report."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+
+import click
+import pytest
+
+from vestige_tui.cli import cli
+from vestige_tui.core.destination.dsn import Dsn
+from vestige_tui.core.kinds import Kind
+from vestige_tui.core.missing import MissingPart, PartKind, Reason
+from vestige_tui.core.model import ModelSignature
+from vestige_tui.core.plan import CopyPlan
+from vestige_tui.core.report import (
+    FORMAT,
+    DestinationReport,
+    Estimate,
+    MigrationReport,
+    Outcome,
+    RowError,
+    SourceReport,
+    TableReport,
+)
+from vestige_tui.core.source.stale import Sign, Staleness
+from vestige_tui.core.vectors import Fate, VectorGroup
+from vestige_tui.exit_codes import ExitCode
+
+PAGE = next(
+    folder / "docs" / "commands.md"
+    for folder in Path(__file__).resolve().parents
+    if (folder / "docs" / "commands.md").exists()
+).read_text(encoding="utf-8")
+_DATA = ("knowledge_nodes", "intentions")
+"""Keys of the sample report that are names of tables."""
+
+
+def full_report() -> MigrationReport:
+    """A report in which no field is left out."""
+    model = ModelSignature("m", 8)
+    stale = Staleness((Sign.KEY,), datetime(2026, 1, 1, tzinfo=UTC))
+    return MigrationReport(
+        CopyPlan(Path("v.db"), Dsn({"host": "h"}), dry_run=True, allow_stale_source=True),
+        SourceReport("v.db", "seed", 15, model, stale),
+        DestinationReport("postgresql://h/d", "18.4", "0.8.5", model),
+        tables={"knowledge_nodes": TableReport()},
+        left_behind={"intentions": 12},
+        vectors=(VectorGroup("node_embeddings", "p", "m", 8, 1, Fate.NO_MEMORY, ("id",)),),
+        errors=[RowError("knowledge_nodes", "id", "tags", Kind.MALFORMED_JSON, "tags is not valid JSON", copied=True)],
+        incomplete=(MissingPart(PartKind.INDEX, "i", "knowledge_nodes", Reason.REMOVED),),
+        notices=["a notice"],
+        failure="a failure",
+        estimate=Estimate(1.0, 1),
+    )
+
+
+def keys(value: object) -> Iterator[str]:
+    """The keys of all objects in a JSON document."""
+    for key, inner in value.items() if isinstance(value, dict) else ():
+        yield key
+        yield from keys(inner)
+    for inner in value if isinstance(value, list | tuple) else ():
+        yield from keys(inner)
+
+
+def flags(command: click.Command) -> Iterator[str]:
+    """The flags of a command and of those below it."""
+    yield from (option for parameter in command.params for option in parameter.opts if option.startswith("--"))
+    for below in command.commands.values() if isinstance(command, click.Group) else ():
+        yield from flags(below) if below.name != "reembed" else ()  # not available yet
+
+
+@pytest.mark.parametrize("name", sorted({*keys(full_report().as_dict())}.difference(_DATA)))
+def test_fields_of_a_report(name: str) -> None:
+    assert f"`{name}`" in PAGE
+
+
+@pytest.mark.parametrize("name", sorted({*Outcome, *Reason, *Fate, *PartKind, FORMAT}))
+def test_words_of_a_report(name: str) -> None:
+    assert f"`{name}`" in PAGE
+
+
+@pytest.mark.parametrize("flag", sorted({*flags(cli)}.difference({"--version"})))
+def test_flags(flag: str) -> None:
+    assert f"`{flag}`" in PAGE or f"`{flag} " in PAGE or f"[{flag} " in PAGE
+
+
+@pytest.mark.parametrize("code", ExitCode)
+def test_exit_codes(code: ExitCode) -> None:
+    assert f"\n| {code.value} | " in PAGE
