@@ -52,8 +52,8 @@ def copy(
 ) -> MigrationReport:
     """Run a plan with progress on standard error, print its report on standard output and keep it.
 
-    A run that an error ends has its report printed and kept as well, as far as it had come. ``unwritten`` hears of
-    a report that could not be written.
+    A run that an error ends has its report printed and kept as well, as far as it had come. A report that
+    could not be written is added to ``unwritten``.
     """
     errors = console or standard_error()
     unwritten = unwritten or Unwritten(errors)

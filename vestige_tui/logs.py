@@ -18,7 +18,7 @@ _log = logging.getLogger(__name__)
 
 
 def _ignore(_error: OSError) -> None:
-    """For a log whose end interests no caller."""
+    """The default: a log that could not be completed is not reported."""
 
 
 @contextmanager
@@ -27,8 +27,8 @@ def logging_to(
 ) -> Iterator[None]:
     """Log to a file, or nowhere, while the block runs; a fault that leaves the block is logged too.
 
-    Raises ``UsageError`` where the file cannot be opened. ``failed`` hears of the first line that could not be
-    written; the log ends before it.
+    Raises ``UsageError`` where the file cannot be opened. ``failed`` is called with the error at the first line
+    that could not be written; the log ends before it.
     """
     handler = _handler(log_file, failed)
     handler.setFormatter(_LineFormatter(mask))

@@ -60,7 +60,7 @@ def _appends(descriptor: int) -> bool:
 
 
 class Unwritten:
-    """The outputs that could not be written. Each is said once on ``console``, and costs nothing else."""
+    """The outputs that could not be written: each gives one warning on ``console``, and the run goes on."""
 
     def __init__(self, console: Console) -> None:
         self._console = console

@@ -1,4 +1,4 @@
-"""The standard streams of a command: one that fails costs its own text, and neither the run nor the other outputs."""
+"""The standard streams of a command: when one fails, only its own text is lost; the run and the other outputs go on."""
 
 from __future__ import annotations
 
