@@ -11,7 +11,7 @@ from pathlib import Path
 from vestige_tui.core.errors import SourceError
 from vestige_tui.core.model import MAX_DIMENSION, ModelSignature
 from vestige_tui.core.source import vectors
-from vestige_tui.core.source.file_names import side_files
+from vestige_tui.core.source.file_names import wal_size
 from vestige_tui.core.source.layouts import ResolvedSource, resolve, unused, with_expression
 from vestige_tui.core.source.opening import open_source
 from vestige_tui.core.source.shape import FileTable, Shape, TableKind, folded, quoted, read_shape
@@ -140,12 +140,11 @@ def _size_and_change(path: Path) -> tuple[int, datetime]:
     """Bytes of a file and its WAL, and when the file last changed."""
     try:
         status = path.stat()
-        wal = sum(file.stat().st_size for file in side_files(path) if file.name.endswith("-wal"))
     except OSError:
         raise SourceError(
             f"{path} was removed while it was being read.", remedy="Put it back, or name another file."
         ) from None
-    return status.st_size + wal, datetime.fromtimestamp(status.st_mtime, UTC)
+    return status.st_size + wal_size(path), datetime.fromtimestamp(status.st_mtime, UTC)
 
 
 def missing_v15(shape: Shape) -> tuple[str, ...]:

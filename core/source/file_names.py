@@ -46,6 +46,19 @@ def possible_side_files(path: Path) -> list[Path]:
     return [path.with_name(path.name + suffix) for suffix in SIDE_FILES]
 
 
+def wal_size(path: Path) -> int:
+    """Bytes of the recent changes beside a file. A program that closes the file may remove them at any moment."""
+    real = path.resolve()
+    return _size(real.with_name(f"{real.name}-wal"))
+
+
+def _size(file: Path) -> int:
+    try:
+        return file.stat().st_size
+    except OSError:
+        return 0
+
+
 def has_several_names(path: Path) -> bool:
     """Whether a file can be opened under another name; symbolic links and mounted folders do not count."""
     real = path.resolve()
@@ -95,7 +108,7 @@ def names_of(path: Path) -> Names:
 
 
 def _has_changes(path: Path) -> bool:
-    return any(not file.name.endswith("-shm") and file.stat().st_size for file in side_files(path))
+    return any(not file.name.endswith("-shm") and _size(file) for file in side_files(path))
 
 
 def _entry(path: Path) -> tuple[int, int, str]:

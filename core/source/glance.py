@@ -11,7 +11,7 @@ from pathlib import Path
 
 from vestige_tui.core.errors import SourceError
 from vestige_tui.core.source.describe import count_rows
-from vestige_tui.core.source.file_names import side_files
+from vestige_tui.core.source.file_names import side_files, wal_size
 from vestige_tui.core.source.opening import open_source
 from vestige_tui.core.source.shape import read_shape
 from vestige_tui.core.source.stale import staleness
@@ -49,7 +49,7 @@ def glance(path: Path) -> Glance:
     """Look at a file. Raises ``SourceError`` where not even its size can be told."""
     try:
         status = path.stat()
-        size = status.st_size + sum(_size(file) for file in side_files(path) if file.name.endswith("-wal"))
+        size = status.st_size + wal_size(path)
     except OSError as error:
         raise SourceError(
             f"{path} cannot be looked at: {error.strerror or error}.", remedy="Check the path and its permissions."
@@ -76,13 +76,6 @@ def _count_memories(path: Path) -> int:
                 f"{path} has no table of memories.", remedy="Name the file that Vestige uses, usually vestige.db."
             )
         return count_rows(connection, "knowledge_nodes")
-
-
-def _size(path: Path) -> int:
-    try:
-        return path.stat().st_size
-    except OSError:
-        return 0
 
 
 def _holder(path: Path) -> str | None:

@@ -18,7 +18,7 @@ from pathlib import Path
 
 from vestige_tui.core.convert import decode_text
 from vestige_tui.core.errors import NOTHING_CHANGED, SourceError
-from vestige_tui.core.source.file_names import name_to_read, side_files
+from vestige_tui.core.source.file_names import name_to_read, side_files, wal_size
 from vestige_tui.core.source.scratch import private_folder
 
 BUSY_TIMEOUT = 10.0
@@ -57,7 +57,7 @@ def _read_in_place(path: Path) -> sqlite3.Connection | None:
 
     A WAL without its ``-shm`` is what a crash or a copy leaves: nobody has it open, and reading would make a new one.
     """
-    if _has_wal(path) and not any(file.name.endswith("-shm") for file in side_files(path)):
+    if wal_size(path) and not any(file.name.endswith("-shm") for file in side_files(path)):
         return None
     try:
         return _begin_reading(path)
@@ -115,13 +115,9 @@ def _without_traces(path: Path) -> Iterator[None]:
                     connection.execute("PRAGMA query_only = 1")
                     connection.execute("SELECT count(*) FROM sqlite_schema").fetchone()
             except sqlite3.Error:  # somebody else is using the file by now, and the side files are theirs
-                if not path.exists() and not _has_wal(path):  # or it was removed, and nothing is in them
+                if not path.exists() and not wal_size(path):  # or it was removed, and nothing is in them
                     for file in side_files(path):
                         file.unlink(missing_ok=True)
-
-
-def _has_wal(path: Path) -> bool:
-    return any(file.name.endswith("-wal") and file.stat().st_size for file in side_files(path))
 
 
 def _raw_copy(path: Path, folder: Path) -> Path:
@@ -215,7 +211,7 @@ def _undisturbed(path: Path) -> Iterator[None]:
 
     While a read transaction lasts, SQLite changes the file itself only to bring in what was in the WAL at its start.
     """
-    before = None if _has_wal(path) else _state(path)
+    before = None if wal_size(path) else _state(path)
     yield
     after = _state(path)
     if before and after and before[:2] == after[:2] and before != after:

@@ -13,7 +13,7 @@ from datetime import UTC, datetime
 from enum import StrEnum
 from pathlib import Path
 
-from vestige_tui.core.source.file_names import has_several_names, names_of
+from vestige_tui.core.source.file_names import has_several_names, names_of, wal_size
 
 
 class Sign(StrEnum):
@@ -112,7 +112,7 @@ def _newest(found: Iterable[tuple[Sign, Path]]) -> dict[Sign, datetime]:
 def _last_written(real: Path) -> datetime:
     """When a file, or its WAL with anything in it, was written last."""
     wal = real.with_name(f"{real.name}-wal")
-    return max(_changed(real), _changed(wal) if _size(wal) else _NEVER)
+    return max(_changed(real), _changed(wal) if wal_size(real) else _NEVER)
 
 
 _NEVER = datetime.min.replace(tzinfo=UTC)
@@ -124,10 +124,3 @@ def _changed(file: Path) -> datetime:
         return datetime.fromtimestamp(file.stat().st_mtime, UTC)
     except OSError:
         return _NEVER
-
-
-def _size(file: Path) -> int:
-    try:
-        return file.stat().st_size
-    except OSError:
-        return 0

@@ -17,7 +17,7 @@ from pathlib import Path
 from vestige_tui.core.errors import NOTHING_CHANGED, RefusedError, SourceError
 from vestige_tui.core.source import opening
 from vestige_tui.core.source.describe import V15_TABLES, missing_v15
-from vestige_tui.core.source.file_names import has_several_names, name_to_read, side_files
+from vestige_tui.core.source.file_names import has_several_names, name_to_read, wal_size
 from vestige_tui.core.source.layouts import CODEBASE_METADATA, CODEBASE_TAG
 from vestige_tui.core.source.shape import Shape, TableKind, quoted, read_shape
 from vestige_tui.core.tables import BOOTSTRAP_USER_ID
@@ -181,7 +181,7 @@ def _new_file(target: Path) -> Path:
 
 
 def _require_space(path: Path, folder: Path) -> None:
-    needed = path.stat().st_size + sum(file.stat().st_size for file in side_files(path) if file.name.endswith("-wal"))
+    needed = path.stat().st_size + wal_size(path)
     free = shutil.disk_usage(folder).free
     if needed > free:
         raise SourceError(

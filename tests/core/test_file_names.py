@@ -18,7 +18,7 @@ from vestige_tui.core.errors import RefusedError, SourceError
 from vestige_tui.core.plan import CopyPlan
 from vestige_tui.core.source import file_names
 from vestige_tui.core.source.describe import describe
-from vestige_tui.core.source.file_names import has_several_names, name_to_read, names_of
+from vestige_tui.core.source.file_names import has_several_names, name_to_read, names_of, wal_size
 from vestige_tui.core.source.glance import glance, usage
 from vestige_tui.core.source.opening import open_source
 from vestige_tui.core.source.upgrade import backup_path, upgrade_in_place, upgraded_copy
@@ -57,6 +57,20 @@ def linked(source: Path, folder: Path, name: str = "other.db") -> Path:
 def memories(path: Path) -> int:
     with open_source(path) as connection:
         return int(connection.execute("SELECT count(*) FROM knowledge_nodes").fetchone()[0])
+
+
+def test_the_size_of_a_wal(live: sqlite3.Connection, small_source: Path, tmp_path: Path) -> None:
+    """It counts where a symbolic link leads, and is 0 as soon as the program that wrote it has gone."""
+    link = tmp_path / "elsewhere" / "link.db"
+    link.parent.mkdir()
+    link.symlink_to(small_source)
+    size = small_source.with_name(f"{small_source.name}-wal").stat().st_size
+    assert size > 4_096
+    assert (wal_size(small_source), wal_size(link)) == (size, size)
+    assert describe(link).size == glance(link).size == small_source.stat().st_size + size
+    live.close()
+    assert wal_size(small_source) == 0
+    assert describe(link).size == glance(link).size == small_source.stat().st_size
 
 
 @pytest.mark.parametrize("place", [".", "elsewhere"])
