@@ -13,11 +13,11 @@ from typing import Any
 
 import pytest
 from textual.pilot import Pilot
-from textual.widgets import Input
+from textual.widgets import Input, Label
 
+from tests.support.scenes import settle
 from tests.support.states import probed
-from tests.support.wizard import LARGE, NOW, SMALL, FakeHost, MemoryKeyring, machine, on_screen, until
-from vestige_tui.app import VestigeApp
+from tests.support.wizard import LARGE, NOW, SMALL, FakeHost, MemoryKeyring, WizardAt, machine, on_screen, until
 from vestige_tui.core.destination.dsn import Dsn
 from vestige_tui.core.errors import DestinationError, Obstacle, SourceError
 from vestige_tui.core.model import ModelSignature
@@ -27,9 +27,11 @@ from vestige_tui.core.source.stale import Sign, Staleness
 from vestige_tui.core.vectors import Fate, VectorGroup
 from vestige_tui.screens import connecting, source
 from vestige_tui.screens.destination import DestinationScreen
-from vestige_tui.screens.machine import Machine, Secret
+from vestige_tui.screens.machine import Secret
+from vestige_tui.screens.source import SourceScreen
 from vestige_tui.screens.stale_dialog import StaleDialog
-from vestige_tui.screens.state import Prefill, WizardState
+from vestige_tui.screens.state import Prefill, Target, WizardState
+from vestige_tui.screens.steps import Step
 
 HOME = Path("/home/operator")
 URL = "postgresql://memory@db.example:5432/vestige"
@@ -74,7 +76,7 @@ def description(path: Path) -> SourceDescription:
 
 @pytest.fixture(autouse=True)
 def _fixed_world(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Files and servers that are always the same."""
+    """Files that are always the same."""
 
     def described(path: Path) -> SourceDescription:
         if path == BROKEN:
@@ -90,18 +92,6 @@ def _fixed_world(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(source, "describe", described)
     monkeypatch.setattr(source, "glance", glanced)
     monkeypatch.setattr(source, "usage", lambda path: Usage("vestige-mcp, process 4711", side_files=True, certain=True))
-    monkeypatch.setattr(connecting, "probe", lambda dsn: probed(registered=MODEL, rows={"knowledge_nodes": 250}))
-
-
-def wizard(
-    *, keyring: MemoryKeyring | None = None, state: WizardState | None = None, host: FakeHost | None = None
-) -> VestigeApp:
-    """A wizard that neither moves nor blinks."""
-    embedded = host or FakeHost(HOME / "postgres")
-    on: Machine = replace(machine(HOME), recent=_Nothing(), passwords=keyring or MemoryKeyring(), embedded=embedded)
-    app = VestigeApp(on, state)
-    app.animation_level = "none"
-    return app
 
 
 class _Nothing:
@@ -115,23 +105,44 @@ class _Nothing:
     def remember_destination(self, destination: Dsn | None) -> None: ...
 
 
-async def settle(pilot: Pilot[None]) -> None:
-    """Stop whatever blinks, and wait until nothing is left to be drawn."""
-    for field in pilot.app.screen.query(Input):
-        field.cursor_blink = False
-        field._cursor_visible = True
-    await pilot.wait_for_scheduled_animations()
-    await pilot.pause(0.2)
+def at_source(*, chosen: Path | None = None, named: Path | None = None) -> WizardAt:
+    """The first step, where a file has been chosen, or was named by a flag."""
+    source = description(chosen) if chosen is not None else None
+    state = WizardState(source=source, prefill=Prefill(sqlite_path=str(named or "")))
+    return WizardAt(replace(machine(HOME), recent=_Nothing()), state)
 
 
-async def at_destination(pilot: Pilot[None]) -> DestinationScreen:
-    """Go to the second step, to the moment at which the keyring has answered."""
-    first = await on_screen(pilot, "SourceScreen")
-    await until(pilot, lambda: first.primary_ready)
-    await pilot.press("ctrl+n")
+def at_destination(
+    *,
+    url: str = "",
+    target: Target | None = None,
+    keyring: MemoryKeyring | None = None,
+    host: FakeHost | None = None,
+) -> WizardAt:
+    """The second step, with its fields filled in, or with a target that has been tested."""
+    on = replace(
+        machine(HOME),
+        recent=_Nothing(),
+        passwords=keyring or MemoryKeyring(),
+        embedded=host or FakeHost(HOME / "postgres"),
+    )
+    state = WizardState(source=description(NEW), target=target, prefill=Prefill(postgres_url=url))
+    return WizardAt(on, state, Step.DESTINATION)
+
+
+async def source_screen(pilot: Pilot[None], *, ready: bool = True) -> SourceScreen:
+    """The first step, as soon as it has looked at its file."""
+    screen = await on_screen(pilot, "SourceScreen")
+    assert isinstance(screen, SourceScreen)
+    await until(pilot, lambda: screen.primary_ready is ready and not screen._looking)
+    return screen
+
+
+async def destination_screen(pilot: Pilot[None]) -> DestinationScreen:
+    """The second step, as soon as the keyring has answered."""
     screen = await on_screen(pilot, "DestinationScreen")
     assert isinstance(screen, DestinationScreen)
-    await until(pilot, lambda: bool(screen.query_one("#account").content))  # type: ignore[attr-defined]
+    await until(pilot, lambda: bool(screen.query_one("#account", Label).content))
     return screen
 
 
@@ -139,11 +150,10 @@ async def at_destination(pilot: Pilot[None]) -> DestinationScreen:
 @pytest.mark.parametrize("path", [NEW, OLD, BROKEN], ids=["new", "old", "broken"])
 def test_source(snap_compare: Compare, size: tuple[int, int], path: Path) -> None:
     async def prepare(pilot: Pilot[None]) -> None:
-        screen = await on_screen(pilot, "SourceScreen")
-        await until(pilot, lambda: screen.primary_ready is not (path == BROKEN) and not screen._looking)  # type: ignore[attr-defined]
+        await source_screen(pilot, ready=path != BROKEN)
         await settle(pilot)
 
-    app = wizard(state=WizardState(prefill=Prefill(sqlite_path=str(path))))
+    app = at_source(chosen=path if path != BROKEN else None, named=path)
     assert snap_compare(app, terminal_size=size, run_before=prepare)
 
 
@@ -155,15 +165,13 @@ def test_source_stale(
     monkeypatch.setattr(source, "locate", lambda *_args, **_more: (STALE, NEW))
 
     async def prepare(pilot: Pilot[None]) -> None:
-        screen = await on_screen(pilot, "SourceScreen")
-        await until(pilot, lambda: screen.primary_ready)
+        await source_screen(pilot)
         if asked:
             await pilot.press("ctrl+n")
             await until(pilot, lambda: isinstance(pilot.app.screen, StaleDialog))
         await settle(pilot)
 
-    app = wizard(state=WizardState(prefill=Prefill(sqlite_path=str(STALE))))
-    assert snap_compare(app, terminal_size=size, run_before=prepare)
+    assert snap_compare(at_source(chosen=STALE, named=STALE), terminal_size=size, run_before=prepare)
 
 
 @both_sizes
@@ -173,12 +181,10 @@ def test_source_in_rollback_journal_mode(
     monkeypatch.setattr(source, "describe", lambda path: replace(description(path), journal_mode="delete"))
 
     async def prepare(pilot: Pilot[None]) -> None:
-        screen = await on_screen(pilot, "SourceScreen")
-        await until(pilot, lambda: screen.primary_ready)
+        await source_screen(pilot)
         await settle(pilot)
 
-    app = wizard(state=WizardState(prefill=Prefill(sqlite_path=str(NEW))))
-    assert snap_compare(app, terminal_size=size, run_before=prepare)
+    assert snap_compare(at_source(chosen=NEW, named=NEW), terminal_size=size, run_before=prepare)
 
 
 @both_sizes
@@ -190,32 +196,31 @@ def test_source_nothing_found(snap_compare: Compare, size: tuple[int, int], monk
         await until(pilot, lambda: screen.focused is screen.query_one("#path"))
         await settle(pilot)
 
-    assert snap_compare(wizard(), terminal_size=size, run_before=prepare)
+    assert snap_compare(at_source(), terminal_size=size, run_before=prepare)
 
 
 @both_sizes
 def test_destination_empty(snap_compare: Compare, size: tuple[int, int]) -> None:
     async def prepare(pilot: Pilot[None]) -> None:
-        screen = await at_destination(pilot)
+        screen = await destination_screen(pilot)
         screen.query_one("#user", Input).placeholder = "your login"
-        screen.query_one("#account").update("keyring: vestige-tui, me@localhost:5432/me")  # type: ignore[attr-defined]
+        screen.query_one("#account", Label).update("keyring: vestige-tui, me@localhost:5432/me")
         await settle(pilot)
 
-    assert snap_compare(wizard(), terminal_size=size, run_before=prepare)
+    assert snap_compare(at_destination(), terminal_size=size, run_before=prepare)
 
 
 @both_sizes
 @pytest.mark.parametrize("stored", [False, True], ids=["typed", "stored"])
 def test_destination_tested(snap_compare: Compare, size: tuple[int, int], stored: bool) -> None:
-    keyring = MemoryKeyring({"memory@db.example:5432/vestige": Secret("x")} if stored else {})
+    passwords = {"memory@db.example:5432/vestige": Secret("x")} if stored else {}
+    target = Target(Dsn.parse(URL), probed(registered=MODEL, rows={"knowledge_nodes": 250}))
 
     async def prepare(pilot: Pilot[None]) -> None:
-        screen = await at_destination(pilot)
-        await pilot.press("ctrl+n")
-        await until(pilot, lambda: screen.state.target is not None)
+        await destination_screen(pilot)
         await settle(pilot)
 
-    app = wizard(keyring=keyring, state=WizardState(prefill=Prefill(postgres_url=URL)))
+    app = at_destination(target=target, keyring=MemoryKeyring(passwords))
     assert snap_compare(app, terminal_size=size, run_before=prepare)
 
 
@@ -231,13 +236,12 @@ def test_destination_without_its_database(
     monkeypatch.setattr(connecting, "probe", missing)
 
     async def prepare(pilot: Pilot[None]) -> None:
-        screen = await at_destination(pilot)
+        screen = await destination_screen(pilot)
         await pilot.press("ctrl+n")
         await until(pilot, lambda: screen.focused is screen.query_one("#create"))
         await settle(pilot)
 
-    keyring = MemoryKeyring(missing="This machine has no keyring.")
-    app = wizard(keyring=keyring, state=WizardState(prefill=Prefill(postgres_url=URL)))
+    app = at_destination(url=URL, keyring=MemoryKeyring(missing="This machine has no keyring."))
     assert snap_compare(app, terminal_size=size, run_before=prepare)
 
 
@@ -247,32 +251,30 @@ def test_destination_embedded(snap_compare: Compare, size: tuple[int, int], inst
     host = FakeHost(HOME / ".local/share/vestige-tui/postgres", Dsn({}) if installed else None)
 
     async def prepare(pilot: Pilot[None]) -> None:
-        screen = await at_destination(pilot)
+        screen = await destination_screen(pilot)
         screen.query_one("#kind").focus()
         await pilot.press("down")
         await settle(pilot)
 
-    assert snap_compare(wizard(host=host), terminal_size=size, run_before=prepare)
+    assert snap_compare(at_destination(host=host), terminal_size=size, run_before=prepare)
 
 
 def test_help(snap_compare: Compare) -> None:
     async def prepare(pilot: Pilot[None]) -> None:
-        screen = await on_screen(pilot, "SourceScreen")
-        await until(pilot, lambda: screen.primary_ready)
+        await source_screen(pilot)
         await pilot.press("f1")
         await settle(pilot)
 
-    assert snap_compare(wizard(), terminal_size=SMALL, run_before=prepare)
+    assert snap_compare(at_source(chosen=NEW), terminal_size=SMALL, run_before=prepare)
 
 
 def test_light_theme(snap_compare: Compare) -> None:
     async def prepare(pilot: Pilot[None]) -> None:
-        screen = await on_screen(pilot, "SourceScreen")
-        await until(pilot, lambda: screen.primary_ready)
+        await source_screen(pilot)
         await pilot.press("ctrl+t")
         await settle(pilot)
 
-    assert snap_compare(wizard(), terminal_size=LARGE, run_before=prepare)
+    assert snap_compare(at_source(chosen=NEW), terminal_size=LARGE, run_before=prepare)
 
 
 def test_too_small(snap_compare: Compare) -> None:
@@ -280,4 +282,4 @@ def test_too_small(snap_compare: Compare) -> None:
         await on_screen(pilot, "SourceScreen")
         await settle(pilot)
 
-    assert snap_compare(wizard(), terminal_size=(60, 15), run_before=prepare)
+    assert snap_compare(at_source(chosen=NEW), terminal_size=(60, 15), run_before=prepare)

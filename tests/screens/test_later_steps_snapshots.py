@@ -14,7 +14,7 @@ from textual.widgets import Input, TabbedContent
 
 from tests.support import scenes
 from tests.support.scenes import StillWizard, settle
-from tests.support.wizard import LARGE, SMALL, on_screen, shown
+from tests.support.wizard import LARGE, SMALL, machine, on_screen, shown
 from vestige_tui.core.errors import DestinationError, SourceError
 from vestige_tui.core.events import IndexProgress, Phase
 from vestige_tui.core.missing import MissingPart
@@ -69,7 +69,7 @@ def _at(
             await prepare(pilot)
         await settle(pilot)
 
-    return compare(StillWizard(state, step), terminal_size=size, run_before=ready)
+    return compare(StillWizard(machine(scenes.HOME), state, step), terminal_size=size, run_before=ready)
 
 
 @both_sizes

@@ -9,8 +9,7 @@ from textual.pilot import Pilot
 from textual.widgets import Input
 
 from tests.support.states import target
-from tests.support.wizard import NOW, machine
-from vestige_tui.app import VestigeApp
+from tests.support.wizard import NOW, WizardAt
 from vestige_tui.core.events import IndexProgress, Phase
 from vestige_tui.core.kinds import Kind
 from vestige_tui.core.left_behind import MEANINGS
@@ -28,10 +27,8 @@ from vestige_tui.core.report import (
 from vestige_tui.core.source.describe import Layout, SourceDescription
 from vestige_tui.core.tables import TABLES
 from vestige_tui.core.vectors import Fate, VectorGroup
-from vestige_tui.screens.base import StepScreen
 from vestige_tui.screens.progress import Pace, Progress
 from vestige_tui.screens.state import WizardState
-from vestige_tui.screens.steps import Step
 from vestige_tui.screens.work import WorkWanted
 
 HOME = Path("/home/operator")
@@ -49,17 +46,8 @@ ROWS = {
 }
 
 
-class StillWizard(VestigeApp):
+class StillWizard(WizardAt):
     """A wizard that opens at a step and carries no work out."""
-
-    def __init__(self, state: WizardState, first: Step) -> None:
-        super().__init__(machine(HOME), state)
-        self.animation_level = "none"
-        self._first: Step | None = first
-
-    def make_screen(self, step: Step) -> StepScreen:
-        first, self._first = self._first, None
-        return super().make_screen(first or step)
 
     def on_work_wanted(self, event: WorkWanted) -> None:
         """Called instead of the application's own handler, which would start it."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -14,7 +13,7 @@ from textual.pilot import Pilot
 
 from tests.support.servers import Database
 from tests.support.sources import SMALL_SPEC
-from tests.support.wizard import SMALL, FakeHost, Scenario, machine, on_screen, until
+from tests.support.wizard import SMALL, FakeHost, Scenario, machine, on_screen, play, until
 from vestige_tui.app import VestigeApp
 from vestige_tui.core.destination.probe import probe
 from vestige_tui.core.events import Event, TableProgress
@@ -36,31 +35,11 @@ LONG_SPEC = replace(SMALL_SPEC, memories=600)
 """Sixty batches, where a batch is ten rows: more than four connections have under way at once."""
 
 
-class _StartingAt(VestigeApp):
-    """A wizard that opens at another step than the first."""
-
-    def __init__(self, on: Machine, state: WizardState, first: Step) -> None:
-        super().__init__(on, state)
-        self.animation_level = "none"
-        self._first: Step | None = first
-
-    def make_screen(self, step: Step) -> StepScreen:
-        first, self._first = self._first, None
-        return super().make_screen(first or step)
-
-
 def walk(
     scenario: Scenario, home: Path, state: WizardState, *, first: Step, size: tuple[int, int] = SMALL
 ) -> VestigeApp:
     """Run a wizard from a step on and do with it what ``scenario`` says; returns it as it was left."""
-    app = _StartingAt(walking_machine(home), state, first)
-
-    async def run() -> None:
-        async with app.run_test(size=size) as pilot:
-            await scenario(app, pilot)
-
-    asyncio.run(run())
-    return app
+    return play(scenario, walking_machine(home), state=state, first=first, size=size)
 
 
 def walking_machine(home: Path) -> Machine:

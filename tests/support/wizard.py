@@ -18,6 +18,7 @@ from vestige_tui.recent import Recent
 from vestige_tui.screens.base import StepScreen
 from vestige_tui.screens.machine import Machine, Secret
 from vestige_tui.screens.state import WizardState
+from vestige_tui.screens.steps import Step
 from vestige_tui.screens.widgets.key_bar import KeyBar
 
 NOW = datetime(2026, 11, 22, 13, 5, tzinfo=UTC)
@@ -86,12 +87,29 @@ def machine(home: Path, **changes: object) -> Machine:
     return Machine(**(parts | changes))  # type: ignore[arg-type]
 
 
+class WizardAt(VestigeApp):
+    """A wizard that opens at a step, without animations."""
+
+    def __init__(self, on: Machine, state: WizardState | None = None, first: Step = Step.SOURCE) -> None:
+        super().__init__(on, state)
+        self.animation_level = "none"
+        self._first: Step | None = first
+
+    def make_screen(self, step: Step) -> StepScreen:
+        first, self._first = self._first, None
+        return super().make_screen(first or step)
+
+
 def play(
-    scenario: Scenario, on: Machine, *, state: WizardState | None = None, size: tuple[int, int] = SMALL
+    scenario: Scenario,
+    on: Machine,
+    *,
+    state: WizardState | None = None,
+    first: Step = Step.SOURCE,
+    size: tuple[int, int] = SMALL,
 ) -> VestigeApp:
-    """Run a wizard and do with it what ``scenario`` says; returns it as it was left."""
-    app = VestigeApp(on, state)
-    app.animation_level = "none"
+    """Open a wizard at a step and do with it what ``scenario`` says; returns it as it was left."""
+    app = WizardAt(on, state, first)
 
     async def run() -> None:
         async with app.run_test(size=size) as pilot:
