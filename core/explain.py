@@ -173,6 +173,9 @@ def _statement(part: MissingPart) -> str:
             return f'{alter} VALIDATE CONSTRAINT "{part.name}";'
         case Reason.NOT_ENFORCED:
             return f'{alter} ALTER CONSTRAINT "{part.name}" ENFORCED;'
+        case Reason.SWITCHED_OFF:
+            tables = dict.fromkeys((part.table, *(reference.table for reference in BY_NAME[part.table].references)))
+            return " ".join(f"ALTER TABLE {table} ENABLE TRIGGER ALL;" for table in tables)
         case _:
             return ""
 
@@ -214,6 +217,10 @@ _MISSING = {
     ),
     Reason.NOT_VALID: ("it was added as NOT VALID, and not by a copy", _IN_SQL),
     Reason.NOT_ENFORCED: ("it was set to NOT ENFORCED, and not by a copy", _IN_SQL),
+    Reason.SWITCHED_OFF: (
+        "the triggers that check it are disabled, and not by a copy",
+        "Let a superuser enable them.",
+    ),
 }
 """Why it is so, and what to do."""
 

@@ -38,6 +38,9 @@ class Reason(StrEnum):
     NOT_ENFORCED = "not_enforced"
     """The foreign key is there as NOT VALID or NOT ENFORCED, and not by a copy."""
 
+    SWITCHED_OFF = "switched_off"
+    """The triggers that check it are disabled, as DISABLE TRIGGER ALL leaves them."""
+
 
 @dataclass(frozen=True, slots=True)
 class MissingPart:

@@ -19,13 +19,23 @@ Reasons = Mapping[str, Reason]
 
 @dataclass(frozen=True, slots=True)
 class _ForeignKey:
-    """A foreign key as the catalog has it."""
+    """A foreign key as the catalog has it. ``switched_off``: triggers that check it are disabled, on either side."""
 
     name: str
     columns: tuple[str, ...]
     table: str
     valid: bool
     enforced: bool
+    switched_off: bool
+
+    @property
+    def fault(self) -> Reason | None:
+        """Why the server does not hold rows to it."""
+        if self.switched_off:
+            return Reason.SWITCHED_OFF
+        if self.valid:
+            return None
+        return Reason.NOT_VALID if self.enforced else Reason.NOT_ENFORCED
 
 
 def missing_after(connection: Connection, destination: Destination, reasons: Reasons) -> tuple[MissingPart, ...]:
@@ -76,8 +86,7 @@ def _missing_foreign_keys(connection: Connection, destination: Destination) -> I
             alike = [one for one in found.get(table, ()) if _is_over(one, reference)]
             if not alike:
                 yield MissingPart(PartKind.FOREIGN_KEY, reference.constraint(table), table, Reason.ABSENT)
-            elif not any(one.valid for one in alike):
-                reason = Reason.NOT_VALID if alike[0].enforced else Reason.NOT_ENFORCED
+            elif all(one.fault for one in alike) and (reason := alike[0].fault):
                 yield MissingPart(PartKind.FOREIGN_KEY, alike[0].name, table, reason)
 
 
@@ -90,6 +99,7 @@ def _foreign_keys(connection: Connection, schema: str) -> dict[str, list[_Foreig
     rows = connection.execute(
         """SELECT t.relname::text, c.conname::text, p.relname::text, c.convalidated,
                   coalesce((to_jsonb(c) ->> 'conenforced')::boolean, true),
+                  EXISTS (SELECT FROM pg_trigger WHERE tgconstraint = c.oid AND tgenabled IN ('D', 'R')),
                   ARRAY(SELECT a.attname::text FROM unnest(c.conkey) WITH ORDINALITY k(attnum, position)
                         JOIN pg_attribute a ON a.attrelid = t.oid AND a.attnum = k.attnum ORDER BY k.position)
            FROM pg_constraint c JOIN pg_class t ON t.oid = c.conrelid JOIN pg_class p ON p.oid = c.confrelid
@@ -98,8 +108,8 @@ def _foreign_keys(connection: Connection, schema: str) -> dict[str, list[_Foreig
         (schema,),
     ).fetchall()
     found: dict[str, list[_ForeignKey]] = {}
-    for table, name, parent, valid, enforced, columns in rows:
-        found.setdefault(table, []).append(_ForeignKey(name, tuple(columns), parent, valid, enforced))
+    for table, name, parent, *state, columns in rows:
+        found.setdefault(table, []).append(_ForeignKey(name, tuple(columns), parent, *state))
     return found
 
 

@@ -147,7 +147,8 @@ _CONSTRAINTS: LiteralString = """
                  WHERE a.attrelid = c.conrelid AND a.attnum = ANY (c.conkey) ORDER BY a.attnum),
            coalesce(obj_description(c.oid, 'pg_constraint') = %s AND c.contype = 'f', false),
            CASE WHEN p.relnamespace = c.connamespace THEN p.relname::text ELSE p.oid::regclass::text END,
-           coalesce((to_jsonb(c) ->> 'conenforced')::boolean, true), -- PostgreSQL 18 and newer have that column
+           coalesce((to_jsonb(c) ->> 'conenforced')::boolean, true) -- PostgreSQL 18 and newer have that column
+               AND NOT EXISTS (SELECT FROM pg_trigger WHERE tgconstraint = c.oid AND tgenabled IN ('D', 'R')),
            CASE WHEN c.contype = 'c' THEN
                ARRAY(SELECT word[1] FROM regexp_matches(pg_get_constraintdef(c.oid), '''([^'']*)''', 'g') word) END
     FROM pg_constraint c LEFT JOIN pg_class p ON p.oid = c.confrelid

@@ -140,6 +140,10 @@ def test_every_reason_has_a_cause_and_a_remedy(kind: PartKind, reason: Reason, t
         (Reason.ABSENT, "ALTER TABLE edges ADD FOREIGN KEY (target_id) REFERENCES knowledge_nodes ON DELETE CASCADE;"),
         (Reason.NOT_VALID, 'ALTER TABLE edges VALIDATE CONSTRAINT "edges_target_id_fkey";'),
         (Reason.NOT_ENFORCED, 'ALTER TABLE edges ALTER CONSTRAINT "edges_target_id_fkey" ENFORCED;'),
+        (
+            Reason.SWITCHED_OFF,
+            "ALTER TABLE edges ENABLE TRIGGER ALL; ALTER TABLE knowledge_nodes ENABLE TRIGGER ALL;",
+        ),
     ],
 )
 def test_the_statement_that_mends_a_foreign_key(reason: Reason, statement: str) -> None:

@@ -19,6 +19,8 @@ from tests.support.sources import edit, memory_ids
 from vestige_tui.core import loading
 from vestige_tui.core.destination.dsn import Dsn
 from vestige_tui.core.events import Phase
+from vestige_tui.core.explain import Tense, shortfalls
+from vestige_tui.core.kinds import Kind
 from vestige_tui.core.missing import MissingPart, PartKind, Reason
 from vestige_tui.core.report import MigrationReport, Outcome
 
@@ -164,6 +166,26 @@ def test_a_foreign_key_that_others_suspended(small_source: Path, copied_database
     copied_database.execute("ALTER TABLE edges ALTER CONSTRAINT edges_source_id_fkey NOT ENFORCED")
     report = foretold_and_done(small_source, copied_database)
     assert report.incomplete == (foreign_key("edges_source_id_fkey", Reason.NOT_ENFORCED),)
+
+
+@pytest.mark.parametrize("table", ["edges", "knowledge_nodes"])
+def test_foreign_keys_whose_triggers_are_disabled(small_source: Path, copied_database: Database, table: str) -> None:
+    """They are valid in the catalog, and the server checks nothing: on the side of the rows, or of what they refer to."""
+    copied_database.execute("DELETE FROM edges", f"ALTER TABLE {table} DISABLE TRIGGER ALL")
+    edit(small_source, "UPDATE edges SET target_id = '00000000-0000-4000-8000-000000000000' WHERE rowid = 1")
+    with_errors = foretold_and_done(small_source, copied_database)
+    assert [error.kind for error in with_errors.errors] == [Kind.MISSING_REFERENCE]
+    edit(small_source, "DELETE FROM edges WHERE rowid = 1")
+    report = foretold_and_done(small_source, copied_database)
+    assert report.outcome is Outcome.INCOMPLETE
+    names = {part.name for part in report.incomplete}
+    assert {part.reason for part in report.incomplete} == {Reason.SWITCHED_OFF}
+    assert {"edges_source_id_fkey", "edges_target_id_fkey"} <= names
+    assert ("scheduling_memory_id_fkey" in names) == (table == "knowledge_nodes")
+    copied_database.execute(
+        *(statement for said in shortfalls(report.incomplete, Tense.DONE) for statement in said.sql)
+    )
+    assert foretold_and_done(small_source, copied_database).outcome is Outcome.CLEAN
 
 
 def test_rows_with_errors_count_for_more(small_source: Path, copied_database: Database) -> None:
