@@ -259,9 +259,11 @@ def _objects(values: Values) -> Sequence[Any] | None:
 
 def _may_repeat_key(texts: Values, parsed: Sequence[Any]) -> bool:
     """Whether a key may come twice in an object of these documents. What was parsed has one of the two, and so fewer
-    colons than the text, unless that has one in disguise.
+    colons than the text, unless that has one in disguise. Flat objects need no second text: their keys are counted.
     """
     joined = "".join(texts)
+    if joined.count(":") == sum(len(value) for value in parsed if type(value) is dict):
+        return False
     try:
         return joined.count(":") != orjson.dumps(parsed).count(b":") or "\\u003a" in joined or "\\u003A" in joined
     except TypeError:  # nests deeper than orjson writes

@@ -20,6 +20,7 @@ from tests.support.sources import Sources, edit, memory_ids
 from vestige_tui.core import wire
 from vestige_tui.core.bulk import Bulk, listed_uuids
 from vestige_tui.core.convert import BrokenText, SqliteValue, ValueProblem, uuid
+from vestige_tui.core.documents import json_document
 from vestige_tui.core.kinds import Kind
 from vestige_tui.core.source import reader
 from vestige_tui.core.source.describe import describe_open
@@ -240,3 +241,19 @@ def test_rows_that_a_fresh_server_refuses_are_made_one_by_one(sources: Sources, 
         (ids[3], Kind.VALUE_NOT_ALLOWED), (ids[17], Kind.VALUE_NOT_ALLOWED),
     ]  # fmt: skip
     assert {str(row[0]) for row in database.rows("SELECT id FROM knowledge_nodes")} == {*ids} - {ids[3], ids[17]}
+
+
+@pytest.mark.parametrize(
+    ("documents", "may_repeat"),
+    [
+        (['{"a": 1, "b": 2}', '"x"', '[{"a": 1}]', '{"a:": ":"}'], False),
+        (['{"a": {"b": 1, "c": {}}}'], False),
+        (['{"a": 1, "a": 2}'], True),
+        (['{"a": 1, "a": 2}', '{":": 1}'], True),
+        (['{"a": 1, "a": 2, "\\u003a": 3}'], True),
+        (['{"a": {"b": 1, "b": 2}}'], True),
+    ],
+)
+def test_whether_a_key_may_come_twice(documents: list[str], may_repeat: bool) -> None:
+    column = Column("metadata", PgType.JSONB, json_document)
+    assert (Bulk(column, None, missing=False).fields(documents) is None) is may_repeat
