@@ -1,7 +1,8 @@
 """Which SQL yields each column of each table, for every layout that a source can have.
 
 Layout is data: a table of the destination has one or more ``TableSource`` descriptions; the first whose table and
-columns exist in a file is the one that is read. The names come from Vestige's public history of schemas.
+columns exist in a file, and whose table has rows, is the one that is read. The names come from Vestige's public history
+of schemas.
 """
 
 from __future__ import annotations
@@ -132,13 +133,16 @@ def has(shape: Shape, needs: tuple[str, ...]) -> bool:
 
 
 def resolve(shape: Shape) -> dict[str, ResolvedSource]:
-    """Where each destination table's rows are in a file of this shape; tables without a source are left out."""
+    """Where each destination table's rows are in a file of this shape; tables without a source are left out.
+
+    An empty table does not hide a later description that fits: the rows may be there.
+    """
     resolved = {}
     for table in TABLES:
-        for source in SOURCES[table.name]:
-            if shape.has(source.table, *source.needs):
-                resolved[table.name] = _resolve_columns(table, source, shape)
-                break
+        fitting = [source for source in SOURCES[table.name] if shape.has(source.table, *source.needs)]
+        if fitting:
+            source = next((source for source in fitting if not shape.is_empty(source.table)), fitting[0])
+            resolved[table.name] = _resolve_columns(table, source, shape)
     used = frozenset().union(*(entry.used for entry in resolved.values()))
     return {
         name: ResolvedSource(entry.table, entry.source, entry.expressions, entry.used, _rest(entry, shape, used))

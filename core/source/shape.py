@@ -37,13 +37,14 @@ class FileTable:
 
     There are no columns where SQLite cannot tell them: a view of a table that is gone, a virtual table that is damaged,
     or whose module this SQLite does not have. ``failing`` are generated columns left out of ``columns``: computing them
-    fails for some row, which would end the reading of all.
+    fails for some row, which would end the reading of all. ``empty``: it is a table without rows.
     """
 
     name: str
     kind: TableKind
     columns: tuple[str, ...]
     failing: tuple[str, ...] = ()
+    empty: bool = False
 
 
 class Shape:
@@ -71,6 +72,11 @@ class Shape:
     def has(self, table: str, *columns: str) -> bool:
         """Whether there is such a table with these columns, in any case."""
         return table in self and {*map(folded, columns)} <= self._columns[folded(table)]
+
+    def is_empty(self, table: str) -> bool:
+        """Whether this is a table without rows."""
+        found = self.find(table)
+        return found is not None and found.empty
 
     def exists(self, table: str, column: str) -> bool:
         """Whether there is such a column, be it one that fails."""
@@ -129,7 +135,13 @@ def _file_table(
     connection: sqlite3.Connection, name: str, kind: TableKind, listed: Sequence[tuple[str, int]]
 ) -> FileTable:
     failing = [column for column, hidden in listed if hidden == _COMPUTED and _fails(connection, name, column)]
-    return FileTable(name, kind, tuple(column for column, _ in listed if column not in failing), tuple(failing))
+    columns = tuple(column for column, _ in listed if column not in failing)
+    return FileTable(name, kind, columns, tuple(failing), kind is TableKind.TABLE and _is_empty(connection, name))
+
+
+def _is_empty(connection: sqlite3.Connection, table: str) -> bool:
+    (found,) = connection.execute(f"SELECT EXISTS (SELECT 1 FROM {quoted(table)} NOT INDEXED)").fetchone()
+    return not found
 
 
 def _fails(connection: sqlite3.Connection, table: str, column: str) -> bool:

@@ -96,6 +96,21 @@ def test_published_vestige(sources: Sources, database: Database, version: int) -
     assert bool(report.left_behind) == (version >= HAVE_EDGES)
 
 
+def test_an_empty_table_hides_no_full_one(sources: Sources, database: Database) -> None:
+    """Tables of the seed's layout without rows, in a file of published Vestige: its own tables are read."""
+    source = sources.published(35, SPEC)
+    edges = "source_id TEXT, target_id TEXT, edge_type TEXT, weight REAL, created_at TEXT"
+    edit(source, f"CREATE TABLE edges ({edges})")
+    edit(source, "CREATE TABLE Scheduling (memory_id TEXT PRIMARY KEY, stability REAL, difficulty REAL)")
+
+    report = copy(source, database)
+
+    assert report.outcome is Outcome.CLEAN
+    assert (report.edges_copied, report.scheduling_rows) == (20, 24)
+    assert read_tables(database)["scheduling"] == expected_tables(source)["scheduling"]
+    assert {"memory_connections", "edges", "Scheduling"}.isdisjoint(report.left_behind)
+
+
 def left_behind(source: Path) -> dict[str, int]:
     """The rows of every table whose rows, or whose vectors, do not come along."""
     taken = {"knowledge_nodes", "node_embeddings", "memory_connections", "schema_version", "domains",

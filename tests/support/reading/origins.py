@@ -45,7 +45,7 @@ ORIGINS: dict[str, tuple[Origin, ...]] = {
     "review_events": (Origin("review_events", ("id", "memory_id")),),
     "domains": (Origin("domains", ("id",)),),
 }
-"""By table the places where its rows can be; the first that a file has counts."""
+"""By table the places where its rows can be; the first that has rows counts, or else the first that a file has."""
 
 
 @dataclass
@@ -74,11 +74,10 @@ def find(file: File, shapes: dict[str, Shape]) -> dict[str, Found]:
     """The place of every table that the file has."""
     found = {}
     for table, shape in shapes.items():
-        for origin in ORIGINS[table]:
-            if file.has(origin.table, *origin.needs):
-                names = {column: file.spelled(origin.table, origin.source(column)) for column in shape.fields}
-                found[table] = Found(origin, {column: name for column, name in names.items() if name is not None})
-                break
+        there = [origin for origin in ORIGINS[table] if file.has(origin.table, *origin.needs)]
+        for origin in [*(one for one in there if file.count(one.table)), *there][:1]:
+            names = {column: file.spelled(origin.table, origin.source(column)) for column in shape.fields}
+            found[table] = Found(origin, {column: name for column, name in names.items() if name is not None})
     return found
 
 
