@@ -15,6 +15,7 @@ import pytest
 
 from tests.support.destination import read_tables
 from tests.support.hostile import assert_foretold
+from tests.support.reading.vectors import cut
 from tests.support.runs import copy
 from tests.support.servers import Database
 from tests.support.sources import MODEL_NAME, RELEASE, Sources, edit, memory_ids, query
@@ -258,22 +259,6 @@ def test_a_registry_with_the_false_label(sources: Sources, database: Database) -
 
 
 # 768 elements and 256
-
-
-def single(value: float) -> float:
-    """A number rounded to float32, as one operation of Vestige's would give it."""
-    rounded: float = struct.unpack("<f", struct.pack("<f", value))[0]
-    return rounded
-
-
-def cut(vector: bytes) -> bytes:
-    """Vestige's rule, one operation after the other."""
-    values = struct.unpack("<256f", vector[:1024])
-    total = 0.0
-    for value in values:
-        total = single(total + single(value * value))
-    norm = single(total**0.5)
-    return struct.pack("<256f", *(single(value / norm) for value in values)) if norm > 0 else vector[:1024]
 
 
 @pytest.mark.parametrize("batch_size", [5, 500])
