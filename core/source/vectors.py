@@ -102,7 +102,7 @@ class _Indexes:
             try:
                 way = _way(place, rowid, index)
                 found = self._groups(place, way, ways)
-            except sqlite3.DatabaseError:  # SQLite cannot use the index for this, or it is damaged
+            except sqlite3.OperationalError:  # SQLite cannot use the index for this
                 return None
             if found is None:
                 return None

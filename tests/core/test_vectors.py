@@ -144,20 +144,27 @@ def test_what_is_no_spelling_of_an_id(sources: Sources, database: Database, odd:
     assert fates(report.vectors)["node_embeddings", None, MODEL_NAME, 256, Fate.NO_MEMORY] == 1
 
 
-def test_a_damaged_index_hides_no_vector(sources: Sources, database: Database) -> None:
-    """The index has other ids than the table: the table counts."""
+@pytest.mark.parametrize("turned", [False, True])
+def test_an_index_that_is_wrong_hides_no_vector(sources: Sources, database: Database, turned: bool) -> None:
+    """The index knows no memory, or finds for each one the vector of the next: the table counts."""
     source = sources.published(13, SPEC)
     wanted = embedded(source)
     with closing(sqlite3.connect(source)) as connection, connection:
         connection.execute("CREATE TABLE aside AS SELECT rowid AS number, node_id FROM node_embeddings")
-        connection.execute("UPDATE node_embeddings SET node_id = 'x' || node_id")
+        connection.execute(
+            "UPDATE node_embeddings SET node_id = 'x' || coalesce("
+            "(SELECT a.node_id FROM aside a WHERE a.number > node_embeddings.rowid ORDER BY a.number LIMIT 1),"
+            " (SELECT a.node_id FROM aside a ORDER BY a.number LIMIT 1))"
+        )
+        if turned:
+            connection.execute("UPDATE node_embeddings SET node_id = substr(node_id, 2)")
         connection.execute("PRAGMA writable_schema = ON")
         ((root,),) = connection.execute(
-            "SELECT rootpage FROM sqlite_schema WHERE name LIKE 'sqlite_autoindex_node_emb%'"
+            "SELECT rootpage FROM sqlite_schema WHERE name = 'sqlite_autoindex_node_embeddings_1'"
         )
         connection.execute("UPDATE sqlite_schema SET sql = replace(sql, 'node_id TEXT PRIMARY KEY', 'node_id TEXT')"
                            " WHERE name = 'node_embeddings'")  # fmt: skip
-        connection.execute("DELETE FROM sqlite_schema WHERE name LIKE 'sqlite_autoindex_node_emb%'")
+        connection.execute("DELETE FROM sqlite_schema WHERE name = 'sqlite_autoindex_node_embeddings_1'")
     with closing(sqlite3.connect(source)) as connection, connection:
         connection.execute("UPDATE node_embeddings SET node_id ="
                            " (SELECT node_id FROM aside WHERE number = node_embeddings.rowid)")  # fmt: skip
@@ -166,11 +173,46 @@ def test_a_damaged_index_hides_no_vector(sources: Sources, database: Database) -
         connection.execute("UPDATE sqlite_schema SET sql = replace(sql, 'node_id TEXT', 'node_id TEXT PRIMARY KEY')"
                            " WHERE name = 'node_embeddings'")  # fmt: skip
         connection.execute(
-            "INSERT INTO sqlite_schema VALUES ('index', 'sqlite_autoindex_node_embeddings_1', 'node_embeddings', ?, NULL)",
+            "INSERT INTO sqlite_schema"
+            " VALUES ('index', 'sqlite_autoindex_node_embeddings_1', 'node_embeddings', ?, NULL)",
             (root,),
         )
-    assert query(source, "SELECT count(*) FROM node_embeddings WHERE node_id = ?", (next(iter(wanted)),)) == [(0,)]
+    memory, vector = next(iter(wanted.items()))
+    assert query(source, "SELECT embedding FROM node_embeddings WHERE node_id = ?", (memory,)) != [(vector,)]
+    assert len(embedded(source)) == len(wanted)
     assert copied(source, database).outcome is Outcome.CLEAN
+    assert arrived(database) == wanted
+
+
+def test_names_in_another_case(sources: Sources, database: Database) -> None:
+    source = sources.published(38, SPEC)
+    wanted = embedded(source)
+    for table in ("node_embeddings", "embedding_profile_vectors", "embedding_profiles", "embedding_profile_state"):
+        for (column,) in query(source, f"SELECT name FROM pragma_table_info('{table}')"):
+            edit(source, f"ALTER TABLE {table} RENAME COLUMN {column} TO {column.upper()}")
+        edit(source, f"ALTER TABLE {table} RENAME TO {table.title()}x")
+        edit(source, f"ALTER TABLE {table.title()}x RENAME TO {table.title()}")
+    before = describe(source)
+    assert (before.model, before.profile) == (ModelSignature(MODEL_NAME, 256), LEGACY)
+    report = copied(source, database)
+    assert (report.outcome, arrived(database)) == (Outcome.CLEAN, wanted)
+    assert not {name.lower() for name in report.left_behind} & {"node_embeddings", "embedding_profile_vectors"}
+
+
+def test_two_memories_with_one_id(sources: Sources, database: Database) -> None:
+    """The first is kept, and its vector is the one that the second's spelling names."""
+    source = sources.published(13, SPEC)
+    wanted = embedded(source)
+    chosen = next(iter(wanted))
+    columns = ", ".join(name for (name,) in query(source, "SELECT name FROM pragma_table_info('knowledge_nodes')"))
+    values = columns.replace("id,", "upper(id),", 1).replace("created_at", "'2001-01-01T00:00:00Z'")
+    edit(
+        source, f"INSERT INTO knowledge_nodes ({columns}) SELECT {values} FROM knowledge_nodes WHERE id = ?", (chosen,)
+    )
+    report = copied(source, database)
+    assert [(error.row, error.kind) for error in report.errors if error.table == "knowledge_nodes"] == [
+        (chosen, Kind.DUPLICATE_ID)
+    ]
     assert arrived(database) == wanted
 
 
