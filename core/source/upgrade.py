@@ -211,7 +211,9 @@ def _add_v15(connection: sqlite3.Connection) -> None:
 def _add_bootstrap_user(connection: sqlite3.Connection, shape: Shape) -> None:
     """Make the default owner of memories, where there is a table that can hold it, and no other user has its handle."""
     users = shape.find("users")
-    if users is None or users.kind is not TableKind.TABLE or not set(_BOOTSTRAP_USER) <= _plain_columns(connection):
+    if users is None or users.kind is not TableKind.TABLE or users.failing:
+        return
+    if not set(_BOOTSTRAP_USER) <= _plain_columns(connection):
         return
     names, values = ", ".join(_BOOTSTRAP_USER), ", ".join(_BOOTSTRAP_USER.values())
     same = f"{_DIGITS} = '{BOOTSTRAP_USER_ID.replace('-', '')}' OR handle = {_BOOTSTRAP_USER['handle']} COLLATE BINARY"

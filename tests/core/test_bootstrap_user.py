@@ -239,3 +239,15 @@ def test_an_upgrade_trusts_no_index(sources: Sources, database: Database) -> Non
         connection.execute("UPDATE sqlite_master SET sql = replace(sql, ' WHERE id < ''8''', '') WHERE name = 'by_id'")
     report = foretold_and_copied(source, database, upgrade_copy=True)
     assert (report.outcome, report.tables["users"].inserted) == (Outcome.CLEAN, 1)
+
+
+def test_an_upgrade_of_users_that_cannot_be_computed(sources: Sources, database: Database) -> None:
+    """A strict table computes its generated columns for a new row: where that fails, the copy makes the user."""
+    source = sources.seed(version=14)
+    edit(source, "CREATE TABLE users (id TEXT PRIMARY KEY, handle TEXT, display_name TEXT, created_at TEXT,"
+                 " metadata TEXT) STRICT, WITHOUT ROWID")  # fmt: skip
+    edit(source, "INSERT INTO users VALUES (?, 'ada', NULL, '2020-02-02T02:02:02Z', '{}')", (OTHER,))
+    edit(source, "ALTER TABLE users ADD COLUMN failing ANY GENERATED ALWAYS AS (abs(-9223372036854775807 - 1)) VIRTUAL")
+    report = foretold_and_copied(source, database, upgrade_copy=True)
+    assert (report.outcome, report.tables["users"].inserted) == (Outcome.CLEAN, 1)
+    assert {row["handle"] for row in read_tables(database)["users"].values()} == {"ada", "local"}

@@ -30,7 +30,13 @@ def add_bootstrap_user(file: File, users: list[Raw]) -> bool:
     """
     there = BOOTSTRAP_USER in {canonical(user.values["id"]) for user in users}
     there |= _USER["handle"] in [user.values["handle"] for user in users]
-    if there or not (file.called("users") is None or file.can_insert("users", *_USER)):
+    if there or not (file.called("users") is None or _takes_rows(file)):
         return False
     users.append(Raw(dict(_USER), {}))
     return True
+
+
+def _takes_rows(file: File) -> bool:
+    """Whether users can be put in: not into a view, a generated column, or where one cannot be computed."""
+    plain = file.tables()[file.called("users") or ""] == "table"
+    return plain and not file.failing("users") and file.can_insert("users", *_USER)
