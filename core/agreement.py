@@ -39,6 +39,13 @@ def agree(
     return own
 
 
+def expected(model: ModelSignature | None, stamped: int | None) -> ModelSignature | None:
+    """What vectors have to be like: those of the agreed model, or where there is none at least of the dimension that
+    the destination's column is ``stamped`` with.
+    """
+    return model if model is not None or stamped is None else ModelSignature(UNNAMED, stamped)
+
+
 def source_signature(source: SourceDescription) -> ModelSignature | None:
     """What the source says of its vectors; where it does not name the model, at least their dimension."""
     if source.model is not None or not source.dimension:

@@ -16,7 +16,7 @@ from psycopg_pool import ConnectionPool
 
 from vestige_tui.core import events
 from vestige_tui.core.account import Account
-from vestige_tui.core.agreement import agree, check_presented
+from vestige_tui.core.agreement import agree, check_presented, expected
 from vestige_tui.core.destination import catalog
 from vestige_tui.core.destination.catalog import Destination
 from vestige_tui.core.destination.completeness import enforceable, missing_beforehand
@@ -172,6 +172,7 @@ class _Run:
                     reading,
                     source,
                     model,
+                    model.dimension if model else destination.dimension,
                     plan.batch_size,
                     destination.key_of,
                     destination.populated,
@@ -316,7 +317,7 @@ class _Run:
             report.server_version = destination.server_version
             report.pgvector_version = destination.pgvector_version
             model = report.model = agree(source, self.presented, destination.registered)
-            self.account.report.vectors = settled(source.vectors, model)
+            self.account.report.vectors = settled(source.vectors, expected(model, destination.dimension))
             catalog.check_fit(destination, model)
             catalog.check_stamp(control.connection, destination, model)
             if (rules := catalog.own_rules(destination)) is not None:

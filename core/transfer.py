@@ -52,8 +52,9 @@ def stages(tables: Sequence[Table] = TABLES) -> Iterator[tuple[Table, ...]]:
 
 @dataclass(frozen=True, slots=True)
 class Transfer:
-    """One pass over the tables of a source. ``key_of`` gives the columns by which the destination tells rows apart,
-    ``populated`` names the tables that have rows there, ``pending`` those with references that it does not enforce.
+    """One pass over the tables of a source. Vectors must have ``dimension`` elements (None: any). ``key_of`` gives the
+    columns by which the destination tells rows apart, ``populated`` names the tables that have rows there, ``pending``
+    those with references that it does not enforce.
 
     ``only`` restricts it to rows with these labels, by table. ``ledger`` remembers keys that may repeat. ``packing``
     tells that those who take the batches look at records only where something is wrong. ``keys_first``: what the
@@ -64,6 +65,7 @@ class Transfer:
     reading: sqlite3.Connection
     source: SourceDescription
     model: ModelSignature | None
+    dimension: int | None
     batch_size: int
     key_of: Callable[[Table], tuple[str, ...]]
     populated: Collection[str]
@@ -108,7 +110,7 @@ class Transfer:
         reader = TableReader(
             self.reading,
             self.source.sources[table.name],
-            dimension=self.model.dimension if self.model else None,
+            dimension=self.dimension,
             model=self.model.name if self.model else None,
         )
         keys = KeyReader(self.reading, self.source.sources[table.name], self.key_of(table))

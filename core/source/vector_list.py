@@ -143,17 +143,18 @@ def _expression(places: Sequence[Place], rowids: Sequence[str | None], stale: st
         for number, (place, rowid) in enumerate(zip(places, rowids, strict=True))
     )
     return (
-        f"(SELECT CASE WHEN {stale} THEN {STALE_VECTOR} WHEN v.size < 0 THEN '' ELSE CASE v.place {values} END END"
+        f"(SELECT CASE WHEN {stale} THEN {STALE_VECTOR} ELSE CASE v.place {values} END END"
         " FROM temp.vestige_chosen c CROSS JOIN temp.vestige_vector v ON v.number = c.number"
         f" WHERE c.memory = {_canonical('n.id')})"
     )
 
 
 def _value(place: Place, rowid: str | None) -> str:
-    """SQL for the vector that the line ``v`` of the list stands for."""
+    """SQL for the vector that the line ``v`` of the list stands for. Of rows with one id, each has its own."""
     if place.own:
-        return "n.embedding"
-    return f"(SELECT e.embedding FROM {quoted(place.table)} e WHERE e.{rowid} = v.row)" if rowid else "v.kept"
+        return "iif(typeof(n.embedding) IN ('blob', 'null'), n.embedding, '')"
+    value = f"(SELECT e.embedding FROM {quoted(place.table)} e WHERE e.{rowid} = v.row)" if rowid else "v.kept"
+    return f"iif(v.size < 0, '', {value})"
 
 
 def _canonical(value: str) -> str:

@@ -13,12 +13,12 @@ from hypothesis import HealthCheck, Phase, given, settings
 
 from tests.support.destination import differences, read_table
 from tests.support.hostile import assert_foretold, complaints
-from tests.support.odd_vectors import VectorFacts, vector_facts
+from tests.support.odd_vectors import VectorFact, VectorFacts, vector_facts
 from tests.support.reading import read_source
 from tests.support.reading.vectors import Model
 from tests.support.runs import assert_nothing_new, copy
 from tests.support.servers import Database, Server
-from tests.support.sources import SMALL_SPEC, Sources
+from tests.support.sources import SMALL_SPEC, Sources, edit
 from vestige_tui.core.errors import RefusedError
 from vestige_tui.core.report import MigrationReport
 
@@ -56,6 +56,23 @@ def test_every_state_of_vectors(prepared: Database, sources: Sources) -> None:
         check_vectors(source, prepared)
 
     check()
+
+
+def test_a_destination_that_knows_nothing_but_the_dimension(prepared: Database, sources: Sources) -> None:
+    """A vector of another length, by a model that no one names: the memory arrives without it."""
+    source = sources.published(38, SPEC)
+    VectorFacts(38, "", False, (VectorFact(7, "own", 384, "", 0), VectorFact(6, "own", 256, "", 0)), ()).apply(source)
+    check_vectors(source, prepared)
+
+
+def test_two_rows_of_one_id(prepared: Database, sources: Sources) -> None:
+    """Each has its own vector: that of the row which arrives is sound, whatever the other one has."""
+    source = sources.seed(SPEC)
+    columns = "content, node_type, tags, updated_at, metadata, domains, domain_scores"
+    edit(source, f"INSERT INTO knowledge_nodes (rowid, id, created_at, embedding, {columns})"
+                 f" SELECT -rowid, upper(id), '9999-01-01 00:00:00', 'no vector', {columns} FROM knowledge_nodes"
+                 " WHERE embedding IS NOT NULL AND id GLOB '*[a-f]*'")  # fmt: skip
+    check_vectors(source, prepared)
 
 
 def check_vectors(source: Path, prepared: Database) -> None:

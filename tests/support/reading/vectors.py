@@ -39,18 +39,13 @@ class Model(NamedTuple):
 
 
 class Group(NamedTuple):
-    """Vectors of which the same is to be said; ``size`` is in bytes, None for a value that has none."""
+    """Vectors of which the same is to be said; ``dimension`` is None for what is no vector."""
 
     table: str
     profile: str | None
     model: str | None
-    size: int | None
+    dimension: int | None
     fate: str
-
-    @property
-    def dimension(self) -> int | None:
-        """Elements of a vector, None for what is none."""
-        return self.size // 4 if self.size and self.size % 4 == 0 else None
 
 
 class Vector(NamedTuple):
@@ -65,12 +60,12 @@ class Vector(NamedTuple):
     @property
     def dimension(self) -> int | None:
         """Its elements, None where the value is no vector."""
-        return self.group("").dimension
+        size = len(self.value) if type(self.value) is bytes else 0
+        return size // 4 if size and size % 4 == 0 else None
 
     def group(self, fate: str) -> Group:
         """What it counts among."""
-        size = len(self.value) if type(self.value) is bytes else None
-        return Group(self.table, self.profile, self.model, size, fate)
+        return Group(self.table, self.profile, self.model, self.dimension, fate)
 
 
 @dataclass
