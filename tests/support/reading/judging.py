@@ -22,7 +22,7 @@ from tests.support.reading.names import File
 from tests.support.reading.origins import Raw, find, place_codebase, read
 from tests.support.reading.shapes import Shape, shapes
 from tests.support.reading.upgrade import add_bootstrap_user, is_old
-from tests.support.reading.values import MISSING, Broken, Lost, Text, any_json, indexable, number, storable
+from tests.support.reading.values import MISSING, Broken, Lost, Text, any_json, document, indexable, number, storable
 from tests.support.reading.vectors import Group, Model, model_of, place_vectors
 
 NIL = str(UUID(int=0))
@@ -80,9 +80,10 @@ def _take(reading: Reading, table: str, shape: Shape, rows: Sequence[Raw]) -> No
     taken: dict[str, dict[Any, Key]] = {name: {} for name in shape.unique}
     for raw in rows:
         reading.read[table] += 1
+        reading.renamed.update((table, name) for name in _shared(raw))
         label = _label([raw.values[name] for name in shape.key])
         try:
-            row, complaints = _convert(reading, table, shape, raw, label)
+            row, complaints = _convert(table, shape, raw, label)
             key = tuple(row[name] for name in shape.key)
             if key in keys:
                 raise _refusal(table, label, shape.key[0], "duplicate_id")
@@ -110,7 +111,7 @@ def _make_user(reading: Reading, added: bool) -> None:
         reading.made_user = {"id": BOOTSTRAP_USER, "handle": handle, "display_name": "Local User", "metadata": {}}
 
 
-def _convert(reading: Reading, table: str, shape: Shape, raw: Raw, label: str) -> tuple[Row, list[Complaint]]:
+def _convert(table: str, shape: Shape, raw: Raw, label: str) -> tuple[Row, list[Complaint]]:
     """A row as the destination has it, and what there is to say of it."""
     row: Row = {}
     complaints: list[Complaint] = [(table, label, name, kind, True) for name, kind in raw.problems.items()]
@@ -134,7 +135,9 @@ def _convert(reading: Reading, table: str, shape: Shape, raw: Raw, label: str) -
             too_long[name], row[name] = row[name], short
             complaints.append((table, label, name, "too_long_for_index", True))
     if "metadata" in shape.fields:
-        _enrich(reading, table, row, raw.extra, too_long, label, complaints)
+        _enrich(row, raw.extra, too_long)
+        if any(isinstance(value, Text) and storable(value).encode() != value for value in raw.extra.values()):
+            complaints.append((table, label, "metadata", "unstorable_text", True))
     return row, complaints
 
 
@@ -145,24 +148,28 @@ def _short(value: Any) -> Any:
     return value if value is None else indexable(value)
 
 
-def _enrich(
-    reading: Reading, table: str, row: Row, extra: Row, too_long: Row, label: str, complaints: list[Complaint]
-) -> None:
+def _shared(raw: Raw) -> list[str]:
+    """The extra columns with a value in the row whose name is also a key of its metadata."""
+    try:
+        base, _ = document(raw.values.get("metadata", MISSING))
+    except Broken:
+        return []
+    keys = base if isinstance(base, dict) else {"metadata"}
+    return [name for name, value in raw.extra.items() if value is not None and name in keys]
+
+
+def _enrich(row: Row, extra: Row, too_long: Row) -> None:
     """Put into the metadata what has no column of its own: extra columns, and the full form of what was cut."""
+    if not extra and not too_long:
+        return
     base = row["metadata"]
-    if (extra or too_long) and not isinstance(base, dict):
-        base = {"metadata": base}
-    document = dict(base) if isinstance(base, dict) else base
+    enriched = dict(base) if isinstance(base, dict) else {"metadata": base}
     for name, value in extra.items():
         if value is not None:
-            if name in base:
-                reading.renamed[(table, name)] += 1
-            document[_free(name, document)] = _shown(value)
+            enriched[_free(name, enriched)] = _shown(value)
     for name, value in too_long.items():
-        document[_free(name, document)] = value
-    row["metadata"] = document
-    if any(isinstance(value, Text) and storable(value).encode() != value for value in extra.values()):
-        complaints.append((table, label, "metadata", "unstorable_text", True))
+        enriched[_free(name, enriched)] = value
+    row["metadata"] = enriched
 
 
 def _shown(value: Any) -> Any:
