@@ -4,7 +4,6 @@ import os
 import signal
 import subprocess
 import sys
-import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -12,6 +11,7 @@ from pathlib import Path
 import psycopg
 import pytest
 
+from tests.support.disturbances import wait_until
 from vestige_tui.core.destination import programs
 from vestige_tui.core.destination.dsn import Dsn
 from vestige_tui.core.destination.embedded import EmbeddedServer
@@ -120,7 +120,7 @@ def test_one_that_was_killed_starts_again(folder: Path) -> None:
     with EmbeddedServer(folder) as server:
         pid = int((folder / "postmaster.pid").read_text().splitlines()[0])
         os.kill(pid, signal.SIGKILL)
-        time.sleep(0.5)
+        wait_until(lambda: not answers(server.dsn))
     with EmbeddedServer(folder) as server:
         assert answers(server.dsn)
 

@@ -4,7 +4,6 @@ import os
 import re
 import subprocess
 import sys
-import time
 from collections.abc import Callable
 from pathlib import Path
 from urllib.parse import quote
@@ -14,6 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.cli.commands import VestigeTui
+from tests.support.disturbances import wait_until
 from vestige_tui.core.destination.dsn import SECRET_PARAMETERS, Dsn
 from vestige_tui.core.errors import UsageError
 from vestige_tui.masking import ArgumentMask, Mask, mask_argument, mask_by_form
@@ -193,13 +193,14 @@ def test_the_process_title_holds_none(home: Path) -> None:
     url = rf"host=127.0.0.1 port=9 password=a\ {PASSWORD} dbname=db"
     command = [sys.executable, "-m", "vestige_tui", *arguments, "--postgres-url", url, "--log-file", str(fifo)]
     with subprocess.Popen(command, stderr=subprocess.PIPE) as process:
-        seen = ""
-        for _ in range(100):
-            seen = Path(f"/proc/{process.pid}/cmdline").read_bytes().replace(b"\0", b" ").decode()
-            if "vestige-tui migrate" in seen:
-                break
-            time.sleep(0.05)
-        process.kill()
-    assert "vestige-tui migrate copy" in seen
+
+        def title() -> str:
+            return Path(f"/proc/{process.pid}/cmdline").read_bytes().replace(b"\0", b" ").decode()
+
+        try:
+            wait_until(lambda: "vestige-tui migrate copy" in title())
+            seen = title()
+        finally:
+            process.kill()
     assert "'host=127.0.0.1 port=9 password=*** dbname=db'" in seen
     assert PASSWORD not in seen

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import random
 import sqlite3
-import time
 from collections.abc import Iterator, Sequence
 from contextlib import closing
 from dataclasses import replace
@@ -16,6 +15,7 @@ from uuid import UUID, uuid5
 import pytest
 
 from tests.support.destination import Row, read_tables
+from tests.support.disturbances import outlast
 from tests.support.expected import BOOTSTRAP_USER, expected_tables
 from tests.support.hostile import assert_foretold, loosen
 from tests.support.runs import TABLES, copy, counts, only_error
@@ -561,7 +561,7 @@ def test_the_first_of_two_users_is_kept_whatever_the_writers_do(
 
     def slowly(self: TableWriter, batches: Sequence[Sequence[Record]]) -> Iterator[Written]:
         if any(record.key == (ids[0],) for records in batches for record in records):
-            time.sleep(0.5)
+            outlast(0.5)
         return write(self, batches)
 
     monkeypatch.setattr(TableWriter, "write", slowly)

@@ -7,7 +7,6 @@ import random
 import string
 import struct
 import threading
-import time
 from collections.abc import Callable
 from contextlib import closing
 from dataclasses import replace
@@ -18,6 +17,7 @@ import psycopg
 import pytest
 
 from tests.support.destination import read_tables
+from tests.support.disturbances import wait_until
 from tests.support.expected import expected_tables
 from tests.support.runs import copy
 from tests.support.servers import Database, Server
@@ -164,6 +164,12 @@ def test_a_table_that_was_put_aside_keeps_its_indexes(small_source: Path, copied
     assert names == []
 
 
+WAITS_LONG = (
+    "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'"
+    " AND clock_timestamp() - query_start > interval '300 milliseconds'"
+)
+
+
 def test_a_limit_on_statements_does_not_count_for_a_build(copied_database: Database) -> None:
     """Nor for counting the rows before it: both may take long."""
     with copied_database.connect() as connection, copied_database.connect() as other:
@@ -174,7 +180,7 @@ def test_a_limit_on_statements_does_not_count_for_a_build(copied_database: Datab
             other.execute("LOCK TABLE knowledge_nodes IN ACCESS EXCLUSIVE MODE")
             build = threading.Thread(target=builds.build, args=(connection, destination, builds.HNSW))
             build.start()
-            time.sleep(0.6)
+            wait_until(lambda: copied_database.value(WAITS_LONG) == 1)
         build.join()
     assert HNSW in indexes(copied_database)
 

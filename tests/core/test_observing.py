@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import socket
 import threading
-import time
 from contextlib import closing
 from pathlib import Path
 from typing import Any
@@ -12,7 +11,7 @@ from typing import Any
 import psycopg
 import pytest
 
-from tests.support.disturbances import wait_until
+from tests.support.disturbances import outlast, wait_until
 from tests.support.runs import copy
 from tests.support.servers import Database, Server
 from vestige_tui.core import events, loading
@@ -71,7 +70,7 @@ def test_a_build_outlives_the_connection_that_observes_it(
             with server.administer() as connection:
                 connection.execute(f"ALTER DATABASE {copied_database.name} ALLOW_CONNECTIONS false".encode())
                 connection.execute("SELECT pg_terminate_backend(%s, 5000)", (observers[-1],))
-                time.sleep(0.2)
+                outlast(0.2)
                 connection.execute(f"ALTER DATABASE {copied_database.name} ALLOW_CONNECTIONS true".encode())
         wait_for(3)
         build(*arguments)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import shutil
 import subprocess
 import threading
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
@@ -15,7 +14,7 @@ import pytest
 
 from tests.support.clusters import Cluster, free_port, programs
 from tests.support.destination import fingerprint
-from tests.support.disturbances import completed, interrupted
+from tests.support.disturbances import completed, interrupted, outlast, wait_until
 from tests.support.folders import data_folder, give_away
 from tests.support.hostile import foretold_and_copied
 from tests.support.runs import TABLES, assert_equal_everywhere, copy, counts
@@ -105,22 +104,19 @@ logfile = {cluster.folder}/pgbouncer-{port}.log
     with subprocess.Popen([program, "-q", str(settings)], cwd=cluster.folder, **identity(account)) as process:
         try:
             dsn = cluster.dsn.with_parameters(port=str(port))
-            wait_for(dsn)
+            wait_until(lambda: answers(dsn))
             yield dsn
         finally:
             process.terminate()
 
 
-def wait_for(dsn: Dsn) -> None:
-    """Wait until somebody answers."""
-    for _ in range(100):
-        try:
-            psycopg.connect(dsn.conninfo(connect_timeout=2)).close()
-        except psycopg.OperationalError:
-            time.sleep(0.1)
-            continue
-        return
-    raise AssertionError("PgBouncer does not answer")
+def answers(dsn: Dsn) -> bool:
+    """Whether PgBouncer is up."""
+    try:
+        psycopg.connect(dsn.conninfo(connect_timeout=2)).close()
+    except psycopg.OperationalError:
+        return False
+    return True
 
 
 @pytest.fixture
@@ -293,7 +289,7 @@ def test_limits_of_the_role_through_a_pooler(
 
     def dawdle(event: events.Event) -> None:
         if isinstance(event, events.TableFinished) and event.table == "users":
-            time.sleep(1)
+            outlast(1)
 
     preview = copy(source, pooled, dry_run=True, on_event=dawdle)
     report = copy(source, pooled, batch_size=5, on_event=dawdle)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 import threading
-import time
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import replace
@@ -14,6 +13,7 @@ import psycopg
 import pytest
 from psycopg import sql
 
+from tests.support.disturbances import outlast
 from tests.support.runs import assert_equal_everywhere, copy
 from tests.support.servers import Database
 from tests.support.sources import Sources, edit, memory_ids
@@ -229,7 +229,7 @@ def test_a_dry_run_outlives_a_limit_on_transactions(small_source: Path, copied_d
 
     def dawdle(event: events.Event) -> None:
         if isinstance(event, events.TableFinished) and event.table in ("users", "knowledge_nodes"):
-            time.sleep(0.5)
+            outlast(0.5)
 
     report = copy(small_source, copied_database, dry_run=True, on_event=dawdle)
     assert report.tables["knowledge_nodes"].already_present == 30

@@ -10,14 +10,14 @@ import sys
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from itertools import count
 from pathlib import Path
 
 import psycopg
 import pytest
 
-from tests.support.disturbances import PATIENCE, wait_until
+from tests.support.disturbances import PATIENCE, outlast, wait_until
 from tests.support.hostile import ROOT
 from tests.support.runs import assert_equal_everywhere, copy, counts
 from tests.support.servers import Database
@@ -117,7 +117,7 @@ def test_a_copy_that_was_suspended_goes_on(sources: Sources, copied_database: Da
     with copying(source, copied_database) as process, locking(copied_database, "edges", "SHARE") as other:
         wait_until(lambda: sessions(copied_database, WAITING) > 0)
         process.send_signal(signal.SIGSTOP)
-        time.sleep(3)
+        outlast(3)
         other.execute("COMMIT")
         wait_until(lambda: sessions(copied_database, WAITING) == 0)
         process.send_signal(signal.SIGCONT)
@@ -200,13 +200,20 @@ def test_a_session_at_work_whose_client_has_no_other(
         pid = connection.info.backend_pid
         if not has_company:
             other.close()
-        time.sleep(1.1)
-        sleeper = threading.Thread(target=lambda: connection.execute("SELECT pg_sleep(3)"), daemon=True)
+        old_enough = "clock_timestamp() - backend_start > interval '1.1 seconds'"
+        wait_until(lambda: sessions(database, old_enough) == 1 + has_company)
+
+        def work() -> None:
+            with suppress(psycopg.errors.QueryCanceled):
+                connection.execute("SELECT pg_sleep(60)")
+
+        sleeper = threading.Thread(target=work)
         sleeper.start()
         wait_until(lambda: sessions(database, "state = 'active' AND query LIKE '%%pg_sleep%%'") == 1)
         started = time.monotonic()
         error = refused_copy(source, database)
         took = time.monotonic() - started
+        connection.cancel_safe()
         sleeper.join()
     assert error.holder is not None
     assert (error.holder.activity, error.holder.abandoned) == (Activity.WORKING, not has_company)

@@ -236,7 +236,7 @@ def test_waiting_can_be_stopped_and_a_late_answer_is_ignored(
         await pilot.press("escape")
         await until(pilot, lambda: "Connecting" not in "\n".join(screen_lines(app)))
         let_go.set()
-        await pilot.pause(0.2)
+        await until(pilot, lambda: all(thread.name != "connect" for thread in threading.enumerate()))
         assert app.state.target is None
 
     play(scenario, machine(home))

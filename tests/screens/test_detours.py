@@ -164,7 +164,8 @@ def test_a_copy_that_ends_under_a_dialog_waits_for_it_to_close(
             await until(pilot, lambda: isinstance(app.screen, ConfirmDialog))
             gate.open()
             await until(pilot, lambda: app.work is not None and not app.work.running)
-            await pilot.pause(0.2)
+            await app.workers.wait_for_complete()
+            await pilot.pause()
             assert isinstance(app.screen, ConfirmDialog), "a question does not vanish under its reader"
             await pilot.press("escape")
             await on_screen(pilot, "ReportScreen")

@@ -94,7 +94,7 @@ def test_nothing_of_a_path_reaches_the_terminal(home: Path, small_source: Path) 
         await pilot.press("escape")
         screen.query_one(PathInput).focus()
         screen.query_one(PathInput).value = "a"
-        await pilot.pause(0.2)
+        await until(pilot, lambda: bool(screen.query_one(PathInput)._suggestion))
         _harmless(app)
 
     play(scenario, machine(home), state=WizardState(prefill=Prefill(str(source))))

@@ -63,13 +63,19 @@ def test_by_keyboard(home: Path, small_source: Path, database: Database) -> None
     assert app.state.saved.exists()
 
 
+async def click_primary(pilot: Pilot[None]) -> None:
+    """Take the main action by mouse, and wait until the screen, or its main action, is another one."""
+    screen = await ready(pilot)
+    label = screen.primary_label
+    await pilot.click("#primary")
+    await until(pilot, lambda: pilot.app.screen is not screen or screen.primary_label != label)
+
+
 def test_by_mouse_and_back_from_the_report_and_once_more(home: Path, small_source: Path, database: Database) -> None:
     async def scenario(app: VestigeApp, pilot: Pilot[None]) -> None:
         for screen in ("SourceScreen", "DestinationScreen", "DestinationScreen", "PreviewScreen"):
             await on_screen(pilot, screen)
-            await ready(pilot)
-            await pilot.click("#primary")
-            await pilot.pause(0.1)
+            await click_primary(pilot)
         await on_screen(pilot, "ReportScreen")
         await pilot.click("#--content-tab-counts")
         await shown(pilot, "in source")

@@ -101,6 +101,11 @@ def assert_equal(source: Path, database: Database) -> None:
         assert arrived(database, table) == len(wanted[table]), table
 
 
+def outlast(seconds: float) -> None:
+    """Take longer than some limit. What is slow on purpose calls this; what waits for something calls ``wait_until``."""
+    time.sleep(seconds)
+
+
 def wait_until(condition: Callable[[], bool]) -> None:
     """Look until something holds."""
     end = time.monotonic() + PATIENCE

@@ -60,7 +60,7 @@ async def settle(pilot: Pilot[None]) -> None:
         field.cursor_blink = False
         field._cursor_visible = True
     await pilot.wait_for_scheduled_animations()
-    await pilot.pause(0.2)
+    await pilot.pause()
 
 
 def vectors(*, named: bool = True) -> tuple[VectorGroup, ...]:
