@@ -6,12 +6,12 @@ import sqlite3
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from vestige_tui.core import wire
+from vestige_tui.core.rows import copy_format
+from vestige_tui.core.rows.records import Record
+from vestige_tui.core.rows.tables import TABLES, Table
 from vestige_tui.core.source.describe import SourceDescription, describe_open
 from vestige_tui.core.source.opening import open_source
 from vestige_tui.core.source.reader import TableReader
-from vestige_tui.core.source.records import Record
-from vestige_tui.core.tables import TABLES, Table
 
 _BATCH = 500
 
@@ -28,10 +28,10 @@ def write_copy_files(source: Path, folder: Path) -> None:
         description = describe_open(reading, source)
         for table in TABLES:
             with copy_file(folder, table).open("wb") as file:
-                file.write(wire.HEADER)
+                file.write(copy_format.HEADER)
                 for records in sound_batches(reading, description, table, _BATCH):
-                    file.write(wire.rows([record.fields for record in records], len(table.columns)))
-                file.write(wire.TRAILER)
+                    file.write(copy_format.rows([record.fields for record in records], len(table.columns)))
+                file.write(copy_format.TRAILER)
 
 
 def sound_batches(

@@ -10,7 +10,7 @@ from contextlib import suppress
 from types import TracebackType
 from typing import Self
 
-from vestige_tui.core.destination.dsn import Dsn
+from vestige_tui.core.dsn import Dsn
 
 _CHUNK = 1 << 18  # bytes
 _IN_FLIGHT = 256  # chunks under way in one direction

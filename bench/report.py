@@ -15,7 +15,7 @@ from rich.text import Text
 from bench.bounds import MEGABYTE, Bound, Verdict, bounds
 from bench.races import REFERENCES, Race
 from bench.results import Figure, Results, Run, cpu, peak, seconds
-from vestige_tui.core.tables import TABLES
+from vestige_tui.core.rows.tables import TABLES
 
 FORMAT = "vestige-tui/bench/1"
 _WIDTH = 120  # columns that the widest table needs

@@ -18,7 +18,7 @@ from bench.server import Database, Server
 from bench.sources import Source, source_for
 from bench.stopwatch import COPY
 from bench.tasks import Task
-from vestige_tui.core.tables import TABLES
+from vestige_tui.core.rows.tables import TABLES
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,9 +15,9 @@ from pathlib import Path
 import psycopg
 from psycopg import sql
 
-from vestige_tui.core.destination.connect import Connection
-from vestige_tui.core.destination.dsn import Dsn
+from vestige_tui.core.destination.connection import Connection
 from vestige_tui.core.destination.embedded import EmbeddedServer
+from vestige_tui.core.dsn import Dsn
 
 _COUNT = sql.SQL("SELECT count(*) FROM {}")
 

@@ -4,7 +4,7 @@ Follow the data: a source file is opened and understood (``source``), its rows b
 ``convert``, ``wire``), records become batches in PostgreSQL's own format (``destination``), and what happened
 becomes events and a report (``events``, ``report``). ``copier`` holds the steps, readable from top to bottom.
 
->>> from vestige_tui.core.copier import run_sqlite_to_postgres
+>>> from vestige_tui.core.run.copier import run_sqlite_to_postgres
 >>> from vestige_tui.core.plan import CopyPlan
 """
 

@@ -9,7 +9,7 @@ from enum import StrEnum
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from vestige_tui.core.destination.holder import LockHolder
+    from vestige_tui.core.destination.lock_holder import LockHolder
     from vestige_tui.core.model import ModelSignature
     from vestige_tui.core.report import MigrationReport
     from vestige_tui.core.source.stale import Staleness

@@ -7,11 +7,11 @@ from dataclasses import dataclass
 from enum import Enum
 from typing import TYPE_CHECKING, TypeVar
 
-from vestige_tui.core.kinds import EMBEDDING_KINDS, EXPLANATIONS, OF_MANY, Kind
 from vestige_tui.core.missing import MissingPart, PartKind, Reason
 from vestige_tui.core.model import UNKNOWN_HASH, ModelSignature
-from vestige_tui.core.tables import BY_NAME, Reference
-from vestige_tui.core.vectors import SHORT, Fate, VectorGroup
+from vestige_tui.core.rows.problems import EMBEDDING_KINDS, EXPLANATIONS, OF_MANY, Kind
+from vestige_tui.core.rows.tables import BY_NAME, Reference
+from vestige_tui.core.rows.vectors import SHORT, Fate, VectorGroup
 
 if TYPE_CHECKING:  # the first step of the wizard needs these words, and none of libpq
     from datetime import datetime

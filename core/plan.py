@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-from vestige_tui.core.destination.dsn import Dsn
+from vestige_tui.core.dsn import Dsn
 
 DEFAULT_BATCH_SIZE = 500
 DEFAULT_MAX_CONNECTIONS = 4

@@ -8,12 +8,12 @@ from datetime import UTC, datetime
 from enum import StrEnum
 from typing import Any
 
-from vestige_tui.core.kinds import Kind
 from vestige_tui.core.missing import MissingPart
 from vestige_tui.core.model import ModelSignature
 from vestige_tui.core.plan import CopyPlan
+from vestige_tui.core.rows.problems import Kind
+from vestige_tui.core.rows.vectors import VectorGroup
 from vestige_tui.core.source.stale import Staleness, stale_as_dict
-from vestige_tui.core.vectors import VectorGroup
 
 FORMAT = "vestige-tui/report/1"
 NIL_UUID = "00000000-0000-0000-0000-000000000000"

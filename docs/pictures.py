@@ -19,17 +19,17 @@ from pathlib import Path
 from textual.pilot import Pilot
 
 from vestige_tui.app import VestigeApp
-from vestige_tui.copying import EMBEDDED
+from vestige_tui.cli.copy import EMBEDDED
+from vestige_tui.cli.demo import MODEL
 from vestige_tui.core.model import ModelSignature
-from vestige_tui.demo import MODEL
-from vestige_tui.embedded_host import EmbeddedHost
-from vestige_tui.recent import Recent
 from vestige_tui.sample import SampleSpec, create_seed_sample
-from vestige_tui.saving import save
 from vestige_tui.screens.base import StepScreen
 from vestige_tui.screens.state import Prefill, WizardState
 from vestige_tui.screens.steps import Step
 from vestige_tui.screens.widgets.progress_bars import ProgressBars
+from vestige_tui.user.embedded_host import EmbeddedHost
+from vestige_tui.user.recent import Recent
+from vestige_tui.user.saving import save
 from vestige_tui.wizard import this_machine
 
 IMAGES = Path(__file__).parent / "images"

@@ -25,7 +25,7 @@ from vestige_tui.screens.widgets.sidebar import Sidebar, StepLine
 from vestige_tui.screens.widgets.text import plain
 
 if TYPE_CHECKING:
-    from vestige_tui.core.destination.dsn import Dsn
+    from vestige_tui.core.dsn import Dsn
 
 SMALLEST = (80, 24)
 """Columns and rows that a step needs."""

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
-from vestige_tui.core.destination.dsn import Dsn
 from vestige_tui.core.destination.probe import create_database, probe
+from vestige_tui.core.dsn import Dsn
 from vestige_tui.core.errors import DestinationError, Obstacle
 from vestige_tui.screens.dsn_fields import with_password
 from vestige_tui.screens.machine import EmbeddedHost, PasswordStore, Secret

@@ -13,8 +13,8 @@ from textual.containers import VerticalGroup
 from textual.message import Message
 from textual.widgets import Button, Static
 
-from vestige_tui.core.destination.dsn import Dsn
 from vestige_tui.core.destination.probe import database_name
+from vestige_tui.core.dsn import Dsn
 from vestige_tui.core.errors import DestinationError, MigrationError, Obstacle, UsageError
 from vestige_tui.screens.background import ask
 from vestige_tui.screens.base import StepScreen

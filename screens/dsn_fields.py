@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from urllib.parse import quote, urlencode
 
-from vestige_tui.core.destination.dsn import SECRET_PARAMETERS, Dsn
+from vestige_tui.core.dsn import SECRET_PARAMETERS, Dsn
 from vestige_tui.screens.machine import Machine
 from vestige_tui.screens.state import WizardState
 

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
-    from vestige_tui.core.destination.dsn import Dsn
+    from vestige_tui.core.dsn import Dsn
     from vestige_tui.core.report import MigrationReport
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from textual.content import Content
 
-from vestige_tui.core.destination.dsn import MASK, Dsn
+from vestige_tui.core.dsn import MASK, Dsn
 from vestige_tui.core.explain import Tense, shortfalls
 from vestige_tui.core.report import MigrationReport, Outcome
 from vestige_tui.screens.left_behind import left_behind_counted

@@ -8,8 +8,8 @@ from datetime import timedelta
 
 from vestige_tui.core.errors import MigrationError
 from vestige_tui.core.explain import Tense, shortfalls, what_is_missing
-from vestige_tui.core.kinds import Kind
 from vestige_tui.core.report import MigrationReport, Outcome, TableReport
+from vestige_tui.core.rows.problems import Kind
 from vestige_tui.screens.left_behind import left_behind_counted
 from vestige_tui.screens.widgets.notice import Tone
 from vestige_tui.screens.widgets.text import count

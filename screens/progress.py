@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, replace
 
 from vestige_tui.core import events
 from vestige_tui.core.events import Event, IndexProgress, Phase
-from vestige_tui.core.preview import SECONDS_PER_MEMORY, SECONDS_PER_OTHER_ROW, SECONDS_PER_VECTOR_ELEMENT
+from vestige_tui.core.run.preview import SECONDS_PER_MEMORY, SECONDS_PER_OTHER_ROW, SECONDS_PER_VECTOR_ELEMENT
 
 _TELLING = 2.0
 """Seconds of copying before a pace is worth telling the time left by."""

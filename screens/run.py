@@ -124,7 +124,7 @@ class Run:
             self._post(self.Ended(self))
 
     def _run(self) -> None:
-        from vestige_tui.core.copier import run_sqlite_to_postgres
+        from vestige_tui.core.run.copier import run_sqlite_to_postgres
 
         try:
             self.report = run_sqlite_to_postgres(

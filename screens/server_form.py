@@ -10,7 +10,7 @@ from textual.containers import Horizontal, VerticalGroup
 from textual.message import Message
 from textual.widgets import Button, Input, Label, Select
 
-from vestige_tui.core.destination.dsn import Dsn
+from vestige_tui.core.dsn import Dsn
 from vestige_tui.core.errors import UsageError
 from vestige_tui.screens.dsn_fields import (
     FIELDS,

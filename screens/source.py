@@ -18,8 +18,8 @@ from textual.widgets import Button, Input, Label, OptionList, Static
 from vestige_tui.core.errors import MigrationError, SourceError
 from vestige_tui.core.explain import STALE_MEANS, stale_source
 from vestige_tui.core.source.describe import SourceDescription, describe
-from vestige_tui.core.source.glance import Usage, glance, usage
 from vestige_tui.core.source.locate import candidates, locate
+from vestige_tui.core.source.overview import Usage, glance, usage
 from vestige_tui.screens.background import ask
 from vestige_tui.screens.base import StepScreen
 from vestige_tui.screens.browse import BrowseDialog

@@ -8,7 +8,7 @@ from datetime import datetime
 from textual.content import Content
 
 from vestige_tui.core.source.describe import Layout, SourceDescription
-from vestige_tui.core.source.glance import Usage
+from vestige_tui.core.source.overview import Usage
 from vestige_tui.screens.tables import SHOWN
 from vestige_tui.screens.vector_groups import extraordinary
 from vestige_tui.screens.widgets.text import ago, plain, size

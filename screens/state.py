@@ -11,12 +11,12 @@ from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from vestige_tui.core.agreement import agree
 from vestige_tui.core.errors import MigrationError, ModelMismatchError
+from vestige_tui.core.run.model_check import agree
 
 if TYPE_CHECKING:
-    from vestige_tui.core.destination.dsn import Dsn
     from vestige_tui.core.destination.probe import Probe
+    from vestige_tui.core.dsn import Dsn
     from vestige_tui.core.model import ModelSignature
     from vestige_tui.core.plan import CopyPlan
     from vestige_tui.core.report import MigrationReport

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from vestige_tui.core.tables import BY_NAME
+from vestige_tui.core.rows.tables import BY_NAME
 
 SHOWN = tuple(
     BY_NAME[name]

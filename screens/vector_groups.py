@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from textual.content import Content
 
 from vestige_tui.core.explain import VECTOR_FATES, vector_group
-from vestige_tui.core.vectors import Fate, VectorGroup
+from vestige_tui.core.rows.vectors import Fate, VectorGroup
 from vestige_tui.screens.widgets.text import count, plain
 
 _ORDINARY = (Fate.COPIED, Fate.SUPERSEDED)

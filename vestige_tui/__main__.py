@@ -9,8 +9,8 @@ from typing import NoReturn
 
 from setproctitle import setproctitle
 
-from vestige_tui.masking import ArgumentMask, mask_argument
-from vestige_tui.streams import failure_of, guarded, occupy_standard_descriptors
+from vestige_tui.terminal.streams import failure_of, guarded, occupy_standard_descriptors
+from vestige_tui.user.masking import ArgumentMask, mask_argument
 
 PROGRAM = "vestige-tui"
 
@@ -29,9 +29,9 @@ def _code_after_output(code: int) -> int:
     failure = failure_of(sys.stdout)
     if failure is None:
         return code
-    from vestige_tui.exit_codes import ExitCode
-    from vestige_tui.outputs import Unwritten
-    from vestige_tui.terminal import standard_error
+    from vestige_tui.cli.exit_codes import ExitCode
+    from vestige_tui.terminal.output import standard_error
+    from vestige_tui.user.outputs import Unwritten
 
     unwritten = Unwritten(standard_error())
     unwritten.say("standard output is not complete", failure)
@@ -42,10 +42,10 @@ def run(arguments: Sequence[str]) -> int:
     """Run a command line and return its exit code; errors end up on standard error, in plain words."""
     import click
 
-    from vestige_tui.cli import cli
+    from vestige_tui.cli.commands import cli
+    from vestige_tui.cli.exit_codes import ExitCode, code_of_error
     from vestige_tui.core.errors import MigrationError
-    from vestige_tui.exit_codes import ExitCode, code_of_error
-    from vestige_tui.logs import frames
+    from vestige_tui.user.logs import frames
 
     mask = ArgumentMask.of(arguments)
     try:
@@ -67,7 +67,7 @@ def run(arguments: Sequence[str]) -> int:
 
 
 def _show(mask: ArgumentMask, what: str, *more: str) -> None:
-    from vestige_tui.terminal import safe, standard_error
+    from vestige_tui.terminal.output import safe, standard_error
 
     console = standard_error()
     first, *rest = mask(what).splitlines() or [""]

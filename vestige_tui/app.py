@@ -21,16 +21,16 @@ from textual.driver import Driver
 from textual.filter import LineFilter
 from textual.worker import Worker
 
-from vestige_tui.harmless import Harmless
-from vestige_tui.logs import frames
-from vestige_tui.lost_terminal import enduring
 from vestige_tui.screens.base import StepScreen
 from vestige_tui.screens.dialogs import ConfirmDialog, HelpDialog, QuitDialog, WaitDialog
 from vestige_tui.screens.machine import Machine
 from vestige_tui.screens.state import WizardState
 from vestige_tui.screens.steps import Step, next_step
 from vestige_tui.screens.work import IDLE, Farewell, Work, WorkWanted
-from vestige_tui.themes import DARK, LIGHT
+from vestige_tui.terminal.lost_terminal import enduring
+from vestige_tui.terminal.safe_lines import Harmless
+from vestige_tui.terminal.themes import DARK, LIGHT
+from vestige_tui.user.logs import frames
 
 _SCREENS = {
     Step.SOURCE: ("source", "SourceScreen"),

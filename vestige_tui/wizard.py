@@ -10,14 +10,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from vestige_tui.app import VestigeApp
-from vestige_tui.credentials import Keyring
-from vestige_tui.embedded_host import EmbeddedHost
-from vestige_tui.logs import logging_to
-from vestige_tui.masking import mask_by_form
-from vestige_tui.recent import Recent
 from vestige_tui.screens.machine import Machine
 from vestige_tui.screens.state import Prefill, WizardState
-from vestige_tui.settings import embedded_folder, reports_folder
+from vestige_tui.user.credentials import Keyring
+from vestige_tui.user.embedded_host import EmbeddedHost
+from vestige_tui.user.logs import logging_to
+from vestige_tui.user.masking import mask_by_form
+from vestige_tui.user.recent import Recent
+from vestige_tui.user.settings import embedded_folder, reports_folder
 
 if TYPE_CHECKING:
     from vestige_tui.core.report import MigrationReport
@@ -52,7 +52,7 @@ def open_wizard(
 
 def _code_of(app: VestigeApp) -> int:
     """What the shell is told: how the last copy ended, or that somebody ended the program."""
-    from vestige_tui.exit_codes import ExitCode, code_of_error, code_of_outcome  # brings libpq, which loads slowly
+    from vestige_tui.cli.exit_codes import ExitCode, code_of_error, code_of_outcome  # brings libpq, which loads slowly
     from vestige_tui.screens.run import Run
 
     if app.return_code:
@@ -83,6 +83,6 @@ def this_machine(host: EmbeddedHost, memory: Path | None = None) -> Machine:
 
 
 def _keep(report: MigrationReport) -> Path:
-    from vestige_tui.saving import kept_report, save
+    from vestige_tui.user.saving import kept_report, save
 
     return save(report, kept_report(report))

@@ -8,9 +8,9 @@ import psycopg
 from psycopg import errors
 
 from bench.tasks import Task
-from vestige_tui.core.destination import indexes, references
-from vestige_tui.core.destination.catalog import Destination, inspect
-from vestige_tui.core.destination.connect import Connection, conninfo
+from vestige_tui.core.destination import foreign_keys, indexes
+from vestige_tui.core.destination.connection import Connection, conninfo
+from vestige_tui.core.destination.inspection import Destination, inspect
 from vestige_tui.core.destination.prepare import prepare
 from vestige_tui.core.model import ModelSignature
 
@@ -30,10 +30,10 @@ def prepared(connection: Connection, model: ModelSignature | None, *, references
 
 def enforce_references(connection: Connection, destination: Destination) -> None:
     """Have the server enforce the references that the tool leaves for the end, as soon as autovacuum lets it."""
-    for reference in references.pending(destination):
+    for reference in foreign_keys.pending(destination):
         while True:
             with suppress(errors.LockNotAvailable):
-                references.enforce(connection, destination, reference)
+                foreign_keys.enforce(connection, destination, reference)
                 break
 
 

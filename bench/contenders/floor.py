@@ -14,10 +14,10 @@ from bench.contenders.destination import build_indexes, connect, enforce_referen
 from bench.files import copy_file
 from bench.stopwatch import COPY, INDEXES, Stopwatch
 from bench.tasks import Measured, Task
-from vestige_tui.core.destination.connect import Connection
+from vestige_tui.core.destination.connection import Connection
 from vestige_tui.core.destination.schema import identifiers
+from vestige_tui.core.rows.tables import TABLES, Table
 from vestige_tui.core.source.describe import describe
-from vestige_tui.core.tables import TABLES, Table
 
 _CHUNK = 1 << 20  # bytes
 

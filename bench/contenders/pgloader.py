@@ -13,7 +13,7 @@ from urllib.parse import quote
 
 from bench.stopwatch import COPY, Stopwatch
 from bench.tasks import Measured, Task
-from vestige_tui.core.destination.dsn import Dsn
+from vestige_tui.core.dsn import Dsn
 from vestige_tui.core.source.describe import describe
 
 _OPTIONS = ("--dynamic-space-size", "4096", "--on-error-stop")  # MB: at its default it runs out of heap

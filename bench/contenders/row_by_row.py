@@ -12,13 +12,13 @@ from bench.contenders.destination import build_indexes, connect, prepared
 from bench.files import sound_batches
 from bench.stopwatch import COPY, Stopwatch
 from bench.tasks import Measured, Task
-from vestige_tui.core.destination.catalog import Destination
-from vestige_tui.core.destination.connect import Connection
+from vestige_tui.core.destination.connection import Connection
+from vestige_tui.core.destination.inspection import Destination
 from vestige_tui.core.destination.schema import identifiers
+from vestige_tui.core.rows.records import Record
+from vestige_tui.core.rows.tables import TABLES, Table
 from vestige_tui.core.source.describe import describe_open
 from vestige_tui.core.source.opening import open_source
-from vestige_tui.core.source.records import Record
-from vestige_tui.core.tables import TABLES, Table
 
 
 class RowWriter(Protocol):

@@ -16,11 +16,11 @@ from psycopg.types.json import Jsonb
 
 from bench.contenders.row_by_row import copy, insertion
 from bench.tasks import Measured, Task
-from vestige_tui.core import wire
-from vestige_tui.core.destination.catalog import Destination
-from vestige_tui.core.destination.connect import Connection
-from vestige_tui.core.source.records import Record
-from vestige_tui.core.tables import PgType, Table
+from vestige_tui.core.destination.connection import Connection
+from vestige_tui.core.destination.inspection import Destination
+from vestige_tui.core.rows import copy_format
+from vestige_tui.core.rows.records import Record
+from vestige_tui.core.rows.tables import PgType, Table
 
 
 def run(task: Task) -> Measured:
@@ -42,7 +42,7 @@ class PsycopgWriter:
         with self._connection.transaction(), self._connection.cursor() as cursor:
             for record in records:
                 values = [
-                    None if field == wire.NULL else load(field[4:])
+                    None if field == copy_format.NULL else load(field[4:])
                     for load, field in zip(self._loaders, record.fields, strict=True)
                 ]
                 with self._connection.transaction():

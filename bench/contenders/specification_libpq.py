@@ -12,11 +12,11 @@ from psycopg import pq, sql
 
 from bench.contenders.row_by_row import copy, insertion
 from bench.tasks import Measured, Task
-from vestige_tui.core import wire
-from vestige_tui.core.destination.catalog import Destination
-from vestige_tui.core.destination.connect import Connection
-from vestige_tui.core.source.records import Record
-from vestige_tui.core.tables import Table
+from vestige_tui.core.destination.connection import Connection
+from vestige_tui.core.destination.inspection import Destination
+from vestige_tui.core.rows import copy_format
+from vestige_tui.core.rows.records import Record
+from vestige_tui.core.rows.tables import Table
 
 _PREPARED = b"bench_insert"
 
@@ -40,7 +40,7 @@ class LibpqWriter:
         """One transaction."""
         self._done(self._link.exec_(b"BEGIN"))
         for record in records:
-            values = cast(list[bytes], [None if field == wire.NULL else field[4:] for field in record.fields])
+            values = cast(list[bytes], [None if field == copy_format.NULL else field[4:] for field in record.fields])
             self._done(self._link.exec_(b"SAVEPOINT one_row"))
             self._done(self._link.exec_prepared(_PREPARED, values, self._formats))
             self._done(self._link.exec_(b"RELEASE SAVEPOINT one_row"))

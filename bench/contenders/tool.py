@@ -9,10 +9,10 @@ from unittest import mock
 from bench.stopwatch import Stopwatch
 from bench.tasks import Measured, Task
 from vestige_tui.core import events
-from vestige_tui.core.copier import run_sqlite_to_postgres
 from vestige_tui.core.destination import indexes
 from vestige_tui.core.plan import CopyPlan
 from vestige_tui.core.report import MigrationReport, Outcome
+from vestige_tui.core.run.copier import run_sqlite_to_postgres
 
 
 def run(task: Task) -> Measured:

@@ -21,9 +21,9 @@ from bench.tasks import Measured, Task
 from vestige_tui.app import VestigeApp
 from vestige_tui.core.destination.probe import probe
 from vestige_tui.core.source.describe import describe
-from vestige_tui.embedded_host import EmbeddedHost
 from vestige_tui.screens.state import Target, WizardState
 from vestige_tui.screens.steps import Step
+from vestige_tui.user.embedded_host import EmbeddedHost
 from vestige_tui.wizard import this_machine
 
 _SIZE = (120, 40)

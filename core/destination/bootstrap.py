@@ -10,9 +10,9 @@ from itertools import chain, count
 
 from psycopg import sql
 
-from vestige_tui.core.destination.catalog import Destination
-from vestige_tui.core.destination.connect import Connection
-from vestige_tui.core.tables import BOOTSTRAP_USER_ID, USERS
+from vestige_tui.core.destination.connection import Connection
+from vestige_tui.core.destination.inspection import Destination
+from vestige_tui.core.rows.tables import BOOTSTRAP_USER_ID, USERS
 
 HANDLE = "local"
 

@@ -1,315 +1,239 @@
-"""What a destination is: its server, pgvector, schema, tables, keys and registered model; and whether they fit."""
+"""Tables as the server's catalogs have them: all of them with a few questions, since each costs a round trip."""
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from typing import LiteralString
+from typing import Any, LiteralString
 
-from vestige_tui.core import convert
-from vestige_tui.core.destination import fit
-from vestige_tui.core.destination.connect import Connection, behind_pooler, has_limits
-from vestige_tui.core.destination.registry import read_registered, stamp_obstacles, stamped_dimension
-from vestige_tui.core.destination.relations import FoundTable, read_tables, with_rows
-from vestige_tui.core.errors import RefusedError, SchemaMismatchError
-from vestige_tui.core.model import ModelSignature
-from vestige_tui.core.tables import BY_NAME, Column, PgType, Table
+from psycopg import sql
 
-MIN_SERVER_VERSION = 16_00_00
-MIN_PGVECTOR = (0, 5)
+from vestige_tui.core.destination.connection import Connection
+from vestige_tui.core.rows.tables import Reference, Table
 
-REGISTRY = "embedding_model"
-
-_REGISTERED = Table(
-    REGISTRY,
-    "Models",
-    columns=(
-        Column("id", PgType.INT2, convert.int2, nullable=False),
-        Column("name", PgType.TEXT, convert.text, nullable=False),
-        Column("dimension", PgType.INT4, convert.int4, nullable=False),
-        Column("hash", PgType.TEXT, convert.text, nullable=False),
-    ),
-    key=("id",),
-)
-"""What a copy reads and writes of the registry."""
+PENDING = "vestige-tui: enforced when the copy is complete"
+"""The comment on a reference that the server does not enforce yet: see ``references``."""
 
 
 @dataclass(frozen=True, slots=True)
-class Destination:
-    """A PostgreSQL database seen by a copy. ``vector_schema`` is None where pgvector is only available yet;
-    ``registry`` is the table that names the model; ``pooled`` tells that a session does not outlast a transaction, and
-    ``limited`` that its time limits then have to be lifted in each; ``populated`` names the tables that have rows.
+class FoundColumn:
+    """A column as the catalog has it; ``filled`` means that an INSERT may leave it out, ``generated`` that it must.
+
+    ``type`` is the bare type, without a length or precision, and that of the base where the column's is a domain;
+    ``shown`` is that type with its length, ``domain`` the domain's name. ``modifier`` is the length or precision as the
+    catalog has it, -1 where there is none. ``checked``: the domain has checks. ``exact``: it takes no two values for
+    equal that differ in their bytes.
     """
 
-    schema: str
-    server_version: str
-    pgvector_version: str
-    vector_schema: str | None
-    tables: Mapping[str, FoundTable]
-    registry: FoundTable | None
-    registered: ModelSignature | None
-    dimension: int | None
-    pooled: bool
-    limited: bool
-    populated: frozenset[str]
-
-    def key_of(self, table: Table) -> tuple[str, ...]:
-        """The columns of a table's primary key here; the described ones where the table is yet to be made."""
-        found = self.tables.get(table.name)
-        return found.key if found else table.key
-
-    @property
-    def pending(self) -> frozenset[str]:
-        """The names of the tables with references that the server does not enforce yet."""
-        return frozenset(name for name, found in self.tables.items() if found.pending)
-
-    @property
-    def unchecked(self) -> frozenset[str]:
-        """The names of the tables with references that the server does not check for each row."""
-        return frozenset(
-            name
-            for name, found in self.tables.items()
-            if not all(found.enforces(reference) for reference in BY_NAME[name].references)
-        )
-
-    @property
-    def present(self) -> frozenset[str]:
-        """The names of the tables that are there."""
-        return frozenset(self.tables)
+    type: str
+    shown: str
+    modifier: int
+    domain: str | None
+    checked: bool
+    not_null: bool
+    filled: bool
+    generated: bool
+    exact: bool
 
 
-def inspect(connection: Connection) -> Destination:
-    """Look at a destination without changing it. Raises ``RefusedError`` where no copy could work."""
-    server_version = _check_server(connection)
-    pgvector_version, vector_schema = _check_pgvector(connection)
-    schema = _find_schema(connection)
-    tables = read_tables(connection, schema, (*BY_NAME, REGISTRY))
-    registry = tables.pop(REGISTRY, None)
-    if registry is not None and (differences := tuple(fit.column_by_column(_REGISTERED, registry))):
-        raise SchemaMismatchError(differences, schema=schema)
-    if registry is not None and not registry.may_read:
-        raise RefusedError(
-            "The role may not read the table embedding_model, which names the model of the vectors there.",
-            remedy=f"Let its owner run: GRANT SELECT ON {schema}.embedding_model TO the role; where no model is "
-            "registered in it yet, the role needs INSERT too.",
-        )
-    pooled = behind_pooler(connection)
-    return Destination(
-        schema=schema,
-        server_version=server_version,
-        pgvector_version=pgvector_version,
-        vector_schema=vector_schema,
-        tables=tables,
-        registry=registry,
-        registered=read_registered(connection, schema) if registry is not None else None,
-        dimension=stamped_dimension(connection, schema) if "knowledge_nodes" in tables else None,
-        pooled=pooled,
-        limited=pooled and has_limits(connection),
-        populated=with_rows(connection, schema, tables),
-    )
+@dataclass(frozen=True, slots=True)
+class FoundReference:
+    """A foreign key as the catalog has it; ``table`` has its schema in front where that is another one."""
+
+    columns: tuple[str, ...]
+    table: str
+    enforced: bool
 
 
-def check_fit(destination: Destination, model: ModelSignature | None) -> None:
-    """Compare the tables that are there with what a copy needs. Raises ``SchemaMismatchError`` with all differences."""
-    differences = [text for name, found in destination.tables.items() for text in fit.differences(BY_NAME[name], found)]
-    if destination.registry is not None and destination.registered is None:
-        differences += fit.extra_columns(_REGISTERED, destination.registry)
-        if ("id",) not in destination.registry.unique.values():
-            differences.append(f"{REGISTRY}.id is not unique")
-    differences += _cannot_be_referred_to(destination)
-    if model and destination.dimension not in (None, model.dimension):
-        differences.append(
-            f"knowledge_nodes.embedding is vector({destination.dimension}), the source needs vector({model.dimension})"
-        )
-    if differences:
-        raise SchemaMismatchError(tuple(differences), schema=destination.schema)
+@dataclass(frozen=True, slots=True)
+class FoundCheck:
+    """A CHECK as the catalog has it; ``words`` are the texts in it."""
+
+    columns: tuple[str, ...]
+    words: frozenset[str]
 
 
-def check_stamp(connection: Connection, destination: Destination, model: ModelSignature | None) -> None:
-    """See whether vectors that are there can be given the model's dimension. Raises ``SchemaMismatchError``."""
-    memories = destination.tables.get("knowledge_nodes")
-    if model is None or destination.dimension is not None or destination.vector_schema is None:
-        return
-    if memories is not None and memories.may_read:
-        found = tuple(stamp_obstacles(connection, destination.schema, destination.vector_schema, model.dimension))
-        if found:
-            raise SchemaMismatchError(found, schema=destination.schema)
+@dataclass(frozen=True, slots=True)
+class FoundTable:
+    """A table as the catalog has it; ``constraints`` maps a constraint's name to its columns, ``unique`` the name of a
+    unique index that holds for every row at once. ``references`` and ``checks`` are by name too. ``others`` names what
+    else may refuse or change a row: triggers, exclusion constraints, unique indexes of expressions or of some rows.
 
-
-def check_writable(connection: Connection, destination: Destination, model: ModelSignature | None) -> None:
-    """See whether the role may do what a copy does. Raises ``RefusedError`` with everything that it may not."""
-    lacking = []
-    if destination.vector_schema is None and not may_create_extension(connection):
-        lacking.append("add pgvector to this database (its administrator may, with CREATE EXTENSION vector)")
-    if destination.vector_schema is not None and not _flag(
-        connection, "SELECT has_schema_privilege(%s, 'USAGE')", destination.vector_schema
-    ):
-        lacking.append(f"use pgvector, which is in schema {destination.vector_schema} (GRANT USAGE ON SCHEMA)")
-    # what a session begins with: a dry run's own has been told to write nothing
-    if _flag(
-        connection,
-        "SELECT pg_is_in_recovery() OR reset_val = 'on' FROM pg_settings WHERE name = 'default_transaction_read_only'",
-    ):
-        lacking.append("write at all: default_transaction_read_only is on for it")
-    if not _flag(connection, "SELECT has_database_privilege(current_database(), 'TEMPORARY')"):
-        lacking.append("create temporary tables (GRANT TEMPORARY ON DATABASE)")
-    complete = len(destination.tables) == len(BY_NAME) and destination.registry is not None
-    if not complete and not _flag(
-        connection,
-        "SELECT has_schema_privilege(%s, 'USAGE') AND has_schema_privilege(%s, 'CREATE')",  # a list means any of them
-        destination.schema,
-        destination.schema,
-    ):
-        lacking.append(f"create tables in schema {destination.schema} (GRANT USAGE, CREATE ON SCHEMA)")
-    lacking += [
-        f"read and insert into {name} (GRANT SELECT, INSERT)"
-        for name, found in destination.tables.items()
-        if not (found.may_read and found.may_insert)
-    ]
-    lacking += [f"make tables that refer to {name} (GRANT REFERENCES)" for name in _parents_without_right(destination)]
-    if _flag(connection, "SELECT current_setting('session_replication_role') = 'replica'"):
-        lacking.append("have references checked: session_replication_role is replica for it (ALTER ROLE … RESET)")
-    closed = [name for name, found in destination.tables.items() if found.closed]
-    if destination.registered is None and destination.registry is not None and destination.registry.closed:
-        closed.append(REGISTRY)  # there may be a model that this role does not see
-    lacking += [
-        f"read and insert into {name}: row-level security has no policies for it (CREATE POLICY, or BYPASSRLS)"
-        for name in closed
-    ]
-    if model is not None:
-        lacking += _lacking_for_model(connection, destination)
-    if lacking:
-        raise RefusedError(
-            "The role may not do what a copy needs. It may not:\n" + "\n".join(f"  - {item}" for item in lacking),
-            remedy="Connect as the owner of the database, or let its administrator grant what is named above.",
-        )
-
-
-def _lacking_for_model(connection: Connection, destination: Destination) -> Iterable[str]:
-    """What the role may not do of what registering a model needs."""
-    if destination.registered is None and destination.registry is not None and not destination.registry.may_insert:
-        yield f"register the model in {REGISTRY} (GRANT INSERT)"
-    if destination.dimension is None and "knowledge_nodes" in destination.tables:
-        owns: LiteralString = (
-            "SELECT pg_has_role(relowner, 'MEMBER') FROM pg_class"
-            " WHERE oid = format('%%I.knowledge_nodes', %s::text)::regclass"
-        )
-        if not _flag(connection, owns, destination.schema):
-            yield "give the vectors in knowledge_nodes their dimension (only members of the table's owner may)"
-
-
-def may_create_extension(connection: Connection) -> bool:
-    """Whether the role may add pgvector to this database."""
-    return _flag(
-        connection,
-        """SELECT rolsuper OR (has_database_privilege(current_database(), 'CREATE') AND EXISTS (
-               SELECT 1 FROM pg_available_extension_versions WHERE name = 'vector' AND (trusted OR NOT superuser)))
-           FROM pg_roles WHERE rolname = current_user""",
-    )
-
-
-def _check_server(connection: Connection) -> str:
-    version = connection.info.server_version
-    shown = connection.info.parameter_status("server_version") or str(version)
-    if _flag(connection, "SELECT pg_is_in_recovery()"):
-        raise RefusedError(
-            "The server is a standby: it follows another server and accepts no writes.",
-            remedy="Connect to the primary server.",
-        )
-    if version < MIN_SERVER_VERSION:
-        raise RefusedError(
-            f"The server is PostgreSQL {shown}; version 16 or newer is needed.",
-            remedy="Upgrade the server, or choose another one.",
-        )
-    encoding = connection.info.parameter_status("server_encoding")
-    if encoding != "UTF8":
-        raise RefusedError(
-            f"The database stores text as {encoding}, which cannot hold every memory.",
-            remedy="Create a database with ENCODING 'UTF8' TEMPLATE template0, and name that one.",
-        )
-    return shown.split()[0]
-
-
-def _check_pgvector(connection: Connection) -> tuple[str, str | None]:
-    """Version of pgvector, and the schema it is installed in (None: it can be, and is not yet)."""
-    major = connection.info.server_version // 10_000
-    row = connection.execute(
-        "SELECT e.extversion, n.nspname FROM pg_extension e JOIN pg_namespace n ON n.oid = e.extnamespace"
-        " WHERE e.extname = 'vector'"
-    ).fetchone()
-    if row is None:
-        row = connection.execute(
-            "SELECT default_version, NULL FROM pg_available_extensions WHERE name = 'vector'"
-        ).fetchone()
-    if row is None:
-        raise RefusedError(
-            "The server does not have pgvector, the extension that stores embeddings.",
-            remedy=f"On Debian or Ubuntu: apt install postgresql-{major}-pgvector. "
-            "With Docker: use the image pgvector/pgvector. Then run this again.",
-        )
-    version, schema = row
-    if tuple(int(part) for part in version.split(".")[:2]) < MIN_PGVECTOR:
-        raise RefusedError(
-            f"The server has pgvector {version}; version {'.'.join(map(str, MIN_PGVECTOR))} or newer is needed.",
-            remedy=f"Install a newer postgresql-{major}-pgvector, then run ALTER EXTENSION vector UPDATE.",
-        )
-    return version, schema
-
-
-def _find_schema(connection: Connection) -> str:
-    """The schema of the memories that are visible, or else the one in which new tables would be made."""
-    row = connection.execute(
-        """SELECT coalesce(
-               (SELECT n.nspname FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
-                WHERE c.relname = 'knowledge_nodes' AND pg_table_is_visible(c.oid)),
-               current_schema())"""
-    ).fetchone()
-    if row is None or row[0] is None:
-        raise RefusedError(
-            "No schema of this role's search_path exists in the database.",
-            remedy="Create the schema, or set search_path for this role.",
-        )
-    return str(row[0])
-
-
-def _flag(connection: Connection, query: LiteralString, *parameters: object) -> bool:
-    """The answer to a query that asks one yes-or-no question."""
-    row = connection.execute(query, parameters).fetchone()
-    return bool(row and row[0])
-
-
-def own_rules(destination: Destination) -> str | None:
-    """A sentence that names what the owner of the destination has added, and what may refuse or change rows as they
-    arrive; None where there is nothing. No preview can foretell what those do.
+    ``plain`` tells that it is a table without row-level security for this role, so that a ``COPY`` into it does what an
+    ``INSERT`` would. ``ON CONFLICT`` does not work with it where it has rules (``has_rules``) or a DEFERRABLE primary
+    key (``key_can_wait``). ``may_read`` and ``may_insert`` are what this role may do; a table is ``closed`` to it where
+    the policies of row-level security do not let it both read and insert, as ``ON CONFLICT`` needs it, and ``secured``
+    where there are any for it. ``may_refer``: this role may make tables that refer to it. ``pending`` names the
+    constraints that are references which the server does not enforce yet.
     """
-    by_table = ((name, fit.own_rules(BY_NAME[name], found)) for name, found in destination.tables.items())
-    named = [f"{name}: {', '.join(rules)}" for name, rules in by_table if rules]
-    if not named:
-        return None
-    return (
-        "The destination has rules of its own, which may refuse or change rows as they arrive; a preview cannot "
-        f"foretell that. {'; '.join(named)}."
-    )
+
+    columns: Mapping[str, FoundColumn]
+    key: tuple[str, ...]
+    key_can_wait: bool
+    constraints: Mapping[str, tuple[str, ...]]
+    unique: Mapping[str, tuple[str, ...]]
+    references: Mapping[str, FoundReference]
+    checks: Mapping[str, FoundCheck]
+    others: tuple[str, ...]
+    plain: bool
+    has_rules: bool
+    may_read: bool
+    may_insert: bool
+    may_refer: bool
+    closed: bool
+    secured: bool
+    pending: frozenset[str]
+
+    def enforces(self, reference: Reference) -> bool:
+        """Whether the server looks up what the rows refer to."""
+        return any(
+            found.enforced and (found.columns, found.table) == (reference.columns, reference.table)
+            for found in self.references.values()
+        )
+
+    def takes_copy(self, table: Table) -> bool:
+        """Whether fields in binary form can be copied straight into it: the types have to be the very same."""
+        return self.plain and all(self.columns[column.name].type == column.type.sql for column in table.columns)
 
 
-def _parents_without_right(destination: Destination) -> list[str]:
-    """The tables to which this role cannot have new ones refer."""
-    return [name for name in _needed_parents(destination) if not destination.tables[name].may_refer]
+_RELATIONS: LiteralString = """
+    SELECT c.oid, c.relname::text, c.relkind IN ('r', 'p') AND NOT row_security_active(c.oid),
+           EXISTS (SELECT FROM pg_rewrite WHERE ev_class = c.oid AND ev_type IN ('2', '3')),
+           c.relkind IN ('r', 'p', 'v', 'm', 'f') AND has_table_privilege(c.oid, 'SELECT'),
+           has_table_privilege(c.oid, 'INSERT'), has_table_privilege(c.oid, 'REFERENCES'),
+           row_security_active(c.oid) AND NOT (
+               SELECT coalesce(bool_or(p.polcmd IN ('*', 'r')) AND bool_or(p.polcmd IN ('*', 'a')), false)
+               FROM pg_policy p, unnest(p.polroles) role
+               WHERE p.polrelid = c.oid AND p.polpermissive AND (role = 0 OR pg_has_role(role, 'USAGE'))),
+           row_security_active(c.oid),
+           ARRAY(SELECT 'trigger ' || tgname FROM pg_trigger
+                 WHERE tgrelid = c.oid AND NOT tgisinternal AND tgtype & 4 = 4 AND tgenabled IN ('O', 'A')
+                 ORDER BY tgname)
+    FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
+    WHERE n.nspname = %s AND c.relname = ANY (%s)"""
+_COLUMNS: LiteralString = """
+    SELECT a.attrelid, a.attname::text,
+           CASE WHEN base.type = vector.oid THEN 'vector' ELSE replace(format_type(base.type, NULL), '"', '') END,
+           replace(format_type(base.type, base.modifier), '"', ''), base.modifier,
+           CASE WHEN t.typtype = 'd' THEN t.typname::text END, base.checked, a.attnotnull OR base.not_null,
+           a.atthasdef OR a.attidentity <> '' OR a.attgenerated <> '' OR t.typdefault IS NOT NULL,
+           a.attidentity = 'a' OR a.attgenerated <> '',
+           coalesce((SELECT collisdeterministic FROM pg_collation WHERE oid = a.attcollation), true)
+    FROM pg_attribute a JOIN pg_type t ON t.oid = a.atttypid
+    LEFT JOIN (SELECT t.oid FROM pg_type t JOIN pg_extension e ON e.extnamespace = t.typnamespace
+               WHERE e.extname = 'vector' AND t.typname = 'vector') vector ON true
+    CROSS JOIN LATERAL (
+        WITH RECURSIVE chain(depth, type, modifier, checked, not_null) AS (
+            SELECT 0, a.atttypid, a.atttypmod, false, false
+            UNION ALL
+            SELECT depth + 1, d.typbasetype, d.typtypmod,
+                   checked OR EXISTS (SELECT FROM pg_constraint WHERE contypid = d.oid AND contype = 'c'),
+                   not_null OR d.typnotnull
+            FROM chain JOIN pg_type d ON d.oid = chain.type WHERE d.typtype = 'd')
+        SELECT * FROM chain ORDER BY depth DESC LIMIT 1) base
+    WHERE a.attrelid = ANY (%s) AND a.attnum > 0 AND NOT a.attisdropped ORDER BY a.attnum"""
+_UNIQUE: LiteralString = """
+    SELECT i.indrelid, c.relname::text, i.indisprimary, i.indimmediate,
+           i.indisvalid AND i.indpred IS NULL AND i.indexprs IS NULL,
+           ARRAY(SELECT a.attname::text FROM unnest(i.indkey) WITH ORDINALITY AS k(attnum, position)
+                 JOIN pg_attribute a ON a.attrelid = i.indrelid AND a.attnum = k.attnum
+                 WHERE k.position <= i.indnkeyatts ORDER BY k.position)
+    FROM pg_index i JOIN pg_class c ON c.oid = i.indexrelid
+    WHERE i.indrelid = ANY (%s) AND (i.indisunique OR i.indisexclusion) ORDER BY c.relname"""
+_CONSTRAINTS: LiteralString = """
+    SELECT c.conrelid, c.conname::text, c.contype::text,
+           ARRAY(SELECT a.attname::text FROM pg_attribute a
+                 WHERE a.attrelid = c.conrelid AND a.attnum = ANY (c.conkey) ORDER BY a.attnum),
+           coalesce(obj_description(c.oid, 'pg_constraint') = %s AND c.contype = 'f', false),
+           CASE WHEN p.relnamespace = c.connamespace THEN p.relname::text ELSE p.oid::regclass::text END,
+           coalesce((to_jsonb(c) ->> 'conenforced')::boolean, true) -- PostgreSQL 18 and newer have that column
+               AND NOT EXISTS (SELECT FROM pg_trigger WHERE tgconstraint = c.oid AND tgenabled IN ('D', 'R')),
+           CASE WHEN c.contype = 'c' THEN
+               ARRAY(SELECT word[1] FROM regexp_matches(pg_get_constraintdef(c.oid), '''([^'']*)''', 'g') word) END
+    FROM pg_constraint c LEFT JOIN pg_class p ON p.oid = c.confrelid
+    WHERE c.conrelid = ANY (%s) ORDER BY c.conname"""
 
 
-def _cannot_be_referred_to(destination: Destination) -> Iterable[str]:
-    for name in _needed_parents(destination):
-        if BY_NAME[name].key not in destination.tables[name].unique.values():
-            key = ", ".join(BY_NAME[name].key)
-            yield f"{name} is not unique by ({key}), and the tables that are missing have to refer to it by that"
-
-
-def _needed_parents(destination: Destination) -> list[str]:
-    """The tables that are there and to which those that are missing will refer."""
-    parents = {
-        reference.table
-        for name, table in BY_NAME.items()
-        if name not in destination.tables
-        for reference in table.references
+def read_tables(connection: Connection, schema: str, names: Iterable[str]) -> dict[str, FoundTable]:
+    """Those of the named tables that are there, in the order of the names. Raises ``psycopg.Error``."""
+    names = list(names)
+    relations = connection.execute(_RELATIONS, (schema, names)).fetchall()
+    oids = [oid for oid, *_ in relations]
+    columns = _by_relation(connection.execute(_COLUMNS, (oids,)))
+    unique = _by_relation(connection.execute(_UNIQUE, (oids,)))
+    constraints = _by_relation(connection.execute(_CONSTRAINTS, (PENDING, oids)))
+    found = {
+        name: FoundTable(
+            columns={column: FoundColumn(*rest) for column, *rest in columns[oid]},
+            **_uniqueness(unique[oid], triggers),
+            **_constraints(constraints[oid], unique[oid]),
+            plain=plain,
+            has_rules=has_rules,
+            may_read=may_read,
+            may_insert=may_insert,
+            may_refer=may_refer,
+            closed=closed,
+            secured=secured,
+        )
+        for oid, name, plain, has_rules, may_read, may_insert, may_refer, closed, secured, triggers in relations
     }
-    return [name for name in destination.tables if name in parents]
+    return {name: found[name] for name in names if name in found}
+
+
+def _uniqueness(indexes: Iterable[list[Any]], triggers: Iterable[str]) -> dict[str, Any]:
+    """What a table's indexes make unique, and the names of what may refuse its rows otherwise."""
+    key: tuple[str, ...] = ()
+    can_wait = False
+    unique: dict[str, tuple[str, ...]] = {}
+    others: list[str] = []
+    for name, is_primary, is_immediate, is_plain, columns in indexes:
+        if is_primary:
+            key, can_wait = tuple(columns), not is_immediate
+        if is_plain and is_immediate:
+            unique[name] = tuple(columns)
+        elif not is_primary:
+            others.append(f"unique index {name}")
+    return {"key": key, "key_can_wait": can_wait, "unique": unique, "others": (*others, *triggers)}
+
+
+def _constraints(rows: Iterable[list[Any]], indexes: Iterable[list[Any]]) -> dict[str, Any]:
+    """A table's constraints by name; the server names an index where one that is no constraint refuses a row."""
+    columns = {name: tuple(covered) for name, *_, covered in indexes}
+    references: dict[str, FoundReference] = {}
+    checks: dict[str, FoundCheck] = {}
+    pending = set()
+    for name, kind, covered, is_pending, parent, enforced, words in rows:
+        columns[name] = tuple(covered)
+        if kind == "f":
+            references[name] = FoundReference(columns[name], parent, enforced)
+        elif kind == "c":
+            checks[name] = FoundCheck(columns[name], frozenset(words))
+        if is_pending:
+            pending.add(name)
+    return {"constraints": columns, "references": references, "checks": checks, "pending": frozenset(pending)}
+
+
+def _by_relation(rows: Iterable[tuple[Any, ...]]) -> defaultdict[int, list[list[Any]]]:
+    """Rows by their first value, the relation's OID, without it."""
+    grouped = defaultdict(list)
+    for oid, *rest in rows:
+        grouped[oid].append(rest)
+    return grouped
+
+
+def with_rows(connection: Connection, schema: str, tables: Mapping[str, FoundTable]) -> frozenset[str]:
+    """The names of the tables that have rows; one that may not be read counts as having some."""
+    readable = [name for name, found in tables.items() if found.may_read]
+    if not readable:
+        return frozenset(tables)
+    questions = [sql.SQL("EXISTS (SELECT FROM {})").format(sql.Identifier(schema, name)) for name in readable]
+    answers = connection.execute(sql.SQL("SELECT {}").format(sql.SQL(", ").join(questions))).fetchone() or ()
+    empty = {name for name, has_rows in zip(readable, answers, strict=True) if not has_rows}
+    return frozenset(tables.keys() - empty)
+
+
+def count_rows(connection: Connection, schema: str, table: str) -> int:
+    """How many rows a table of the destination has."""
+    row = connection.execute(sql.SQL("SELECT count(*) FROM {}").format(sql.Identifier(schema, table))).fetchone()
+    return int(row[0]) if row else 0

@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
-from vestige_tui.core.destination import references
-from vestige_tui.core.destination.catalog import Destination
-from vestige_tui.core.destination.connect import Connection
+from vestige_tui.core.destination import foreign_keys
+from vestige_tui.core.destination.connection import Connection
+from vestige_tui.core.destination.foreign_keys import PendingReference
 from vestige_tui.core.destination.indexes import missing_indexes
-from vestige_tui.core.destination.references import PendingReference
+from vestige_tui.core.destination.inspection import Destination
 from vestige_tui.core.missing import MissingPart, PartKind, Reason
-from vestige_tui.core.tables import BY_NAME, Reference
+from vestige_tui.core.rows.tables import BY_NAME, Reference
 
 Reasons = Mapping[str, Reason]
 """By the name of an index or constraint, why a run could not add it."""
@@ -58,20 +58,20 @@ def missing_beforehand(connection: Connection, destination: Destination, reasons
         for index in missing_indexes(connection, destination)
         if index.table in destination.tables and not (may_create and index.table in owned)
     ]
-    pending = {marked.name: marked.table for marked in references.pending(destination)}
+    pending = {marked.name: marked.table for marked in foreign_keys.pending(destination)}
     reasons = {name: Reason.NOT_OWNER for name, table in pending.items() if table not in owned} | {**reasons}
-    foreign_keys = [
+    absent = [
         _with_reason(part, reasons)
         for part in _missing_foreign_keys(connection, destination)
         if part.name not in pending or part.name in reasons
     ]
-    return (*indexes, *foreign_keys)
+    return (*indexes, *absent)
 
 
 def enforceable(connection: Connection, destination: Destination) -> list[PendingReference]:
     """The references that a copy would have enforced: the role may. Raises ``psycopg.Error``."""
     owned, _ = _owned_tables(connection, destination)
-    return [marked for marked in references.pending(destination) if marked.table in owned]
+    return [marked for marked in foreign_keys.pending(destination) if marked.table in owned]
 
 
 def _with_reason(part: MissingPart, reasons: Reasons) -> MissingPart:

@@ -23,9 +23,9 @@ from typing import Self
 
 import psycopg
 
-from vestige_tui.core.destination.connect import Connection, connect
-from vestige_tui.core.destination.dsn import Dsn
+from vestige_tui.core.destination.connection import Connection, connect
 from vestige_tui.core.destination.programs import Programs, account_for, last_words, let_pass
+from vestige_tui.core.dsn import Dsn
 from vestige_tui.core.errors import NOTHING_CHANGED, DestinationError
 
 _log = logging.getLogger(__name__)

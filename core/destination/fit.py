@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from vestige_tui.core.destination.relations import FoundCheck, FoundColumn, FoundTable
-from vestige_tui.core.tables import Column, PgType, Table
+from vestige_tui.core.destination.catalog import FoundCheck, FoundColumn, FoundTable
+from vestige_tui.core.rows.tables import Column, PgType, Table
 
 FULL_PRECISION = 6
 """Digits of a second that PostgreSQL keeps; a column may name that number."""

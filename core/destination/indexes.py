@@ -12,10 +12,10 @@ from typing import NamedTuple
 import psycopg
 from psycopg import sql
 
-from vestige_tui.core.destination.catalog import Destination
-from vestige_tui.core.destination.connect import Connection, unlimited
-from vestige_tui.core.destination.relations import count_rows
-from vestige_tui.core.tables import TABLES, Index
+from vestige_tui.core.destination.catalog import count_rows
+from vestige_tui.core.destination.connection import Connection, unlimited
+from vestige_tui.core.destination.inspection import Destination
+from vestige_tui.core.rows.tables import TABLES, Index
 
 HNSW_NAME = "idx_knowledge_nodes_embedding_hnsw"
 HNSW_MAX_VECTOR = 2_000

@@ -11,14 +11,14 @@ from psycopg import sql
 from psycopg.adapt import Buffer, Dumper
 from psycopg.pq import Format
 
-from vestige_tui.core import wire
-from vestige_tui.core.convert import ValueProblem
-from vestige_tui.core.destination.catalog import Destination
-from vestige_tui.core.destination.connect import Connection
+from vestige_tui.core.destination.connection import Connection
+from vestige_tui.core.destination.inspection import Destination
 from vestige_tui.core.report import RowError
+from vestige_tui.core.rows import copy_format
+from vestige_tui.core.rows.convert import ValueProblem
+from vestige_tui.core.rows.tables import PgType, Table
 from vestige_tui.core.source.query import ARROW
 from vestige_tui.core.source.reader import Batch
-from vestige_tui.core.tables import PgType, Table
 
 
 class _Array:
@@ -27,7 +27,7 @@ class _Array:
     def __init__(self, kind: PgType, count: int, fields: bytes) -> None:
         if kind.oid is None:
             raise TypeError(f"no key can be of type {kind.sql}")
-        self.value = wire.joined_array(kind.oid, count, fields)[4:]  # a parameter brings its length itself
+        self.value = copy_format.joined_array(kind.oid, count, fields)[4:]  # a parameter brings its length itself
 
 
 class _ArrayDumper(Dumper):

@@ -9,11 +9,11 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import replace
 from typing import LiteralString
 
-from vestige_tui.core.destination.catalog import Destination
-from vestige_tui.core.destination.connect import CLIENT_CHECK_MS, Connection, connect, unlimited
-from vestige_tui.core.destination.dsn import Dsn
-from vestige_tui.core.destination.holder import LOCK_CLASS, LockHolder, find_holder
+from vestige_tui.core.destination.connection import CLIENT_CHECK_MS, Connection, connect, unlimited
+from vestige_tui.core.destination.inspection import Destination
+from vestige_tui.core.destination.lock_holder import LOCK_CLASS, LockHolder, find_holder
 from vestige_tui.core.destination.watchdog import Link, Watchdog
+from vestige_tui.core.dsn import Dsn
 from vestige_tui.core.errors import Cancelled, DestinationBusyError
 
 ABANDONED_WAIT = 3 * CLIENT_CHECK_MS / 1_000

@@ -7,15 +7,15 @@ from collections.abc import Iterator
 import psycopg
 from psycopg import sql
 
-from vestige_tui.core.destination.catalog import REGISTRY, Destination, inspect
-from vestige_tui.core.destination.connect import Connection, unlimited
+from vestige_tui.core.destination.connection import Connection, unlimited
+from vestige_tui.core.destination.foreign_keys import suspensions
 from vestige_tui.core.destination.indexes import drop_premature
-from vestige_tui.core.destination.references import suspensions
+from vestige_tui.core.destination.inspection import REGISTRY, Destination, inspect
 from vestige_tui.core.destination.registry import registration
 from vestige_tui.core.destination.schema import missing_tables
 from vestige_tui.core.errors import RefusedError
 from vestige_tui.core.model import ModelSignature
-from vestige_tui.core.tables import BY_NAME, TABLES
+from vestige_tui.core.rows.tables import BY_NAME, TABLES
 
 
 def prepare(connection: Connection, destination: Destination, model: ModelSignature | None) -> Destination:

@@ -13,11 +13,11 @@ from ipaddress import ip_address
 import psycopg
 from psycopg import sql
 
-from vestige_tui.core.destination import catalog
-from vestige_tui.core.destination.connect import Connection, behind_pooler, connect
-from vestige_tui.core.destination.dsn import Dsn
-from vestige_tui.core.destination.failures import explain_connecting, explained, first_line
-from vestige_tui.core.destination.relations import count_rows
+from vestige_tui.core.destination import inspection
+from vestige_tui.core.destination.catalog import count_rows
+from vestige_tui.core.destination.connection import Connection, behind_pooler, connect
+from vestige_tui.core.destination.server_errors import explain_connecting, explained, first_line
+from vestige_tui.core.dsn import Dsn
 from vestige_tui.core.errors import NOTHING_CHANGED, DestinationError, RefusedError
 from vestige_tui.core.model import ModelSignature
 
@@ -180,14 +180,14 @@ def _careful(connection: Connection) -> Iterator[None]:
         yield
 
 
-def _inspect(connection: Connection, refusals: list[RefusedError]) -> catalog.Destination | None:
+def _inspect(connection: Connection, refusals: list[RefusedError]) -> inspection.Destination | None:
     """The destination as a copy sees it; what a copy would refuse is added to ``refusals``."""
     destination = None
     try:
-        destination = catalog.inspect(connection)
-        catalog.check_fit(destination, destination.registered)
-        catalog.check_stamp(connection, destination, destination.registered)
-        catalog.check_writable(connection, destination, destination.registered)
+        destination = inspection.inspect(connection)
+        inspection.check_fit(destination, destination.registered)
+        inspection.check_stamp(connection, destination, destination.registered)
+        inspection.check_writable(connection, destination, destination.registered)
     except RefusedError as refusal:
         refusals.append(refusal)
     return destination
@@ -208,10 +208,10 @@ def _privileges(connection: Connection, schema: str | None) -> Privileges:
         {"schema": schema},
     ).fetchone()
     create, temporary = row or (False, False)
-    return Privileges(create, temporary, catalog.may_create_extension(connection))
+    return Privileges(create, temporary, inspection.may_create_extension(connection))
 
 
-def _count_rows(connection: Connection, destination: catalog.Destination) -> dict[str, int | None]:
+def _count_rows(connection: Connection, destination: inspection.Destination) -> dict[str, int | None]:
     counts: dict[str, int | None] = {}
     for name in destination.tables:
         try:

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from psycopg import sql
 
-from vestige_tui.core.destination.connect import Connection
+from vestige_tui.core.destination.connection import Connection
 from vestige_tui.core.model import ModelSignature
 
 

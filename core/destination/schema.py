@@ -10,7 +10,7 @@ from collections.abc import Collection, Iterator
 
 from psycopg import sql
 
-from vestige_tui.core.tables import TABLES, Column, PgType, Table
+from vestige_tui.core.rows.tables import TABLES, Column, PgType, Table
 
 SEARCHED_CHARACTERS = 100_000
 """How much of a memory's content is indexed: a tsvector of 1 MB or more is an error."""

@@ -22,7 +22,7 @@ import psycopg
 from vestige_tui.core.errors import LAST_BATCH_UNKNOWN, Cancelled, DestinationError
 
 if TYPE_CHECKING:
-    from vestige_tui.core.destination.connect import Connection
+    from vestige_tui.core.destination.connection import Connection
 
 ANSWER_TIMEOUT = 120.0
 """Seconds to wait for the answer to one step of a run, index builds aside."""

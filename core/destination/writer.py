@@ -19,16 +19,16 @@ import psycopg
 from psycopg import sql
 from psycopg.pq import ExecStatus
 
-from vestige_tui.core import wire
-from vestige_tui.core.destination.catalog import Destination
-from vestige_tui.core.destination.connect import Connection, unlimited
-from vestige_tui.core.destination.failures import is_row_fault, may_have_committed
-from vestige_tui.core.destination.faults import dropped_row, refused_row
+from vestige_tui.core.destination.connection import Connection, unlimited
+from vestige_tui.core.destination.inspection import Destination
 from vestige_tui.core.destination.keys import KeyLookup
+from vestige_tui.core.destination.row_errors import dropped_row, refused_row
 from vestige_tui.core.destination.schema import column_type, identifiers
+from vestige_tui.core.destination.server_errors import is_row_fault, may_have_committed
 from vestige_tui.core.report import RowError
-from vestige_tui.core.source.records import Packed, Record
-from vestige_tui.core.tables import Table
+from vestige_tui.core.rows import copy_format
+from vestige_tui.core.rows.records import Packed, Record
+from vestige_tui.core.rows.tables import Table
 
 Records = Sequence[Record]
 CHECK_NOW = "SET CONSTRAINTS ALL IMMEDIATE"
@@ -167,20 +167,20 @@ class TableWriter:
         return unlimited(self._connection) if self._limited else otherwise
 
     def _send(self, records: Records) -> None:
-        rows = [(wire.int4(ord_), *record.fields) for ord_, record in enumerate(records)]
-        self._copy_rows(self._copy, wire.rows(rows, 1 + self._width))
+        rows = [(copy_format.int4(ord_), *record.fields) for ord_, record in enumerate(records)]
+        self._copy_rows(self._copy, copy_format.rows(rows, 1 + self._width))
 
     def _packed(self, records: Records) -> bytes:
         if isinstance(records, Packed):
             return records.packed
-        return wire.rows([record.fields for record in records], self._width)
+        return copy_format.rows([record.fields for record in records], self._width)
 
     def _copy_rows(self, statement: sql.Composed, packed: bytes) -> int:
         """Carry a COPY out; how many rows the server took."""
         with self._connection.cursor() as cursor:
             try:
                 with cursor.copy(statement) as copy:
-                    copy.write(wire.stream(packed))
+                    copy.write(copy_format.stream(packed))
             except ValueError:  # psycopg expects one answer, and a server that ends the session gives two
                 if not self._connection.broken:
                     raise

@@ -10,6 +10,7 @@ from pathlib import Path
 
 from vestige_tui.core.errors import SourceError
 from vestige_tui.core.model import MAX_DIMENSION, ModelSignature
+from vestige_tui.core.rows.vectors import VectorGroup, most_used, true_name, usual_dimension
 from vestige_tui.core.source import vectors
 from vestige_tui.core.source.file_names import wal_size
 from vestige_tui.core.source.layouts import ResolvedSource, resolve, unused, with_expression
@@ -18,7 +19,6 @@ from vestige_tui.core.source.shape import FileTable, Shape, TableKind, folded, q
 from vestige_tui.core.source.shared_names import SharedName, shared_names
 from vestige_tui.core.source.stale import Staleness, staleness
 from vestige_tui.core.source.vector_places import vector_tables
-from vestige_tui.core.vectors import VectorGroup, most_used, true_name, usual_dimension
 
 V15_COLUMNS = ("owner_user_id", "visibility", "shared_with_groups", "codebase")
 V15_TABLES = ("users", "groups", "group_memberships")

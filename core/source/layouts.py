@@ -10,8 +10,8 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field, replace
 
+from vestige_tui.core.rows.tables import TABLES, Table
 from vestige_tui.core.source.shape import Shape, folded
-from vestige_tui.core.tables import TABLES, Table
 
 
 @dataclass(frozen=True, slots=True)

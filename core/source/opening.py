@@ -16,8 +16,8 @@ from collections.abc import Iterator
 from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 
-from vestige_tui.core.convert import decode_text
 from vestige_tui.core.errors import NOTHING_CHANGED, SourceError
+from vestige_tui.core.rows.convert import decode_text
 from vestige_tui.core.source.file_names import name_to_read, side_files, wal_size
 from vestige_tui.core.source.scratch import private_folder
 

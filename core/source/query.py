@@ -5,9 +5,9 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Mapping, Sequence
 
+from vestige_tui.core.rows.tables import PgType
 from vestige_tui.core.source.layouts import ResolvedSource
 from vestige_tui.core.source.shape import TableKind, folded, quoted
-from vestige_tui.core.tables import PgType
 
 _LONG_TYPES = frozenset({PgType.TEXT, PgType.JSONB, PgType.TEXT_ARRAY, PgType.UUID_ARRAY, PgType.VECTOR})
 """What can be of any length."""

@@ -14,11 +14,9 @@ from dataclasses import dataclass, field
 from itertools import chain, count, islice, repeat
 from typing import Any
 
-from vestige_tui.core import convert, vectors, wire
 from vestige_tui.core.report import RowError
-from vestige_tui.core.source.layouts import ResolvedSource
-from vestige_tui.core.source.query import label, largest_row, long_values, rowid_name, select
-from vestige_tui.core.source.records import (
+from vestige_tui.core.rows import convert, copy_format, vectors
+from vestige_tui.core.rows.records import (
     Folded,
     Packed,
     Record,
@@ -29,6 +27,8 @@ from vestige_tui.core.source.records import (
     record_maker,
     sound_records,
 )
+from vestige_tui.core.source.layouts import ResolvedSource
+from vestige_tui.core.source.query import label, largest_row, long_values, rowid_name, select
 
 BATCH_BYTES = 4_000_000
 """A batch is closed early at this size, so that large memories do not multiply by the rows of a batch."""
@@ -146,7 +146,7 @@ class TableReader:
             fields.append(found)
         table = self._source.table
         if packed:
-            return Packed(rows, wire.rows(zip(*fields, strict=True), len(fields)), self._make)
+            return Packed(rows, copy_format.rows(zip(*fields, strict=True), len(fields)), self._make)
         keys = zip(*(columns[table.position(name)] for name in table.key), strict=True)
         return [*sound_records(keys, zip(*fields, strict=True))]
 

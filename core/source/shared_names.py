@@ -8,7 +8,7 @@ from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from vestige_tui.core.metadata import free_key, metadata_object
+from vestige_tui.core.rows.metadata import free_key, metadata_object
 from vestige_tui.core.source.layouts import ResolvedSource
 from vestige_tui.core.source.shape import quoted
 

@@ -15,12 +15,12 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from vestige_tui.core.errors import NOTHING_CHANGED, RefusedError, SourceError
+from vestige_tui.core.rows.tables import BOOTSTRAP_USER_ID
 from vestige_tui.core.source import opening
 from vestige_tui.core.source.describe import V15_TABLES, missing_v15
 from vestige_tui.core.source.file_names import has_several_names, name_to_read, wal_size
 from vestige_tui.core.source.layouts import CODEBASE_METADATA, CODEBASE_TAG
 from vestige_tui.core.source.shape import Shape, TableKind, quoted, read_shape
-from vestige_tui.core.tables import BOOTSTRAP_USER_ID
 
 VERSION = 15
 LOCK_WAIT = 5.0

@@ -12,11 +12,11 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from uuid import UUID
 
-from vestige_tui.core.convert import STALE_VECTOR, SqliteValue, shortened
+from vestige_tui.core.rows.convert import STALE_VECTOR, SqliteValue, shortened
+from vestige_tui.core.rows.vectors import Fate, VectorGroup, most_used
 from vestige_tui.core.source.query import rowid_name
 from vestige_tui.core.source.shape import quoted
 from vestige_tui.core.source.vector_places import Place, literal, readable, size_of
-from vestige_tui.core.vectors import Fate, VectorGroup, most_used
 
 NAMED = 10
 """So many memories that do not exist are named for each group of vectors."""

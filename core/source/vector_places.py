@@ -7,11 +7,9 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from vestige_tui.core.convert import SqliteValue
 from vestige_tui.core.model import MAX_DIMENSION
-from vestige_tui.core.source.layouts import has
-from vestige_tui.core.source.shape import Shape, quoted
-from vestige_tui.core.vectors import (
+from vestige_tui.core.rows.convert import SqliteValue
+from vestige_tui.core.rows.vectors import (
     CATALOGUE,
     FALSE_LABEL,
     FULL,
@@ -23,6 +21,8 @@ from vestige_tui.core.vectors import (
     VectorGroup,
     true_name,
 )
+from vestige_tui.core.source.layouts import has
+from vestige_tui.core.source.shape import Shape, quoted
 
 _OWN = ("knowledge_nodes.id", "knowledge_nodes.embedding")
 _PROFILES = tuple(f"embedding_profile_vectors.{name}" for name in ("profile_id", "node_id", "embedding"))

@@ -16,6 +16,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from vestige_tui.core.model import ModelSignature
+from vestige_tui.core.rows.vectors import Fate, VectorGroup, most_used, settled
 from vestige_tui.core.source import vector_list
 from vestige_tui.core.source.layouts import has
 from vestige_tui.core.source.query import rowid_name, spelled_otherwise
@@ -29,7 +30,6 @@ from vestige_tui.core.source.vector_places import (
     profiles_of,
     size_of,
 )
-from vestige_tui.core.vectors import Fate, VectorGroup, most_used, settled
 
 
 @dataclass(frozen=True, slots=True)

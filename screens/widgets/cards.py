@@ -14,7 +14,7 @@ from textual.content import Content
 from textual.widgets import OptionList
 from textual.widgets.option_list import Option
 
-from vestige_tui.core.source.glance import Glance
+from vestige_tui.core.source.overview import Glance
 from vestige_tui.screens.widgets.text import ago, count, plain, short_path, shortened, size
 
 _MARGIN = 4  # columns of padding and scroll bar

@@ -9,9 +9,9 @@ from pathlib import Path
 import click
 import pytest
 
-from vestige_tui.cli import cli
-from vestige_tui.core.destination.dsn import Dsn
-from vestige_tui.core.kinds import Kind
+from vestige_tui.cli.commands import cli
+from vestige_tui.cli.exit_codes import ExitCode
+from vestige_tui.core.dsn import Dsn
 from vestige_tui.core.missing import MissingPart, PartKind, Reason
 from vestige_tui.core.model import ModelSignature
 from vestige_tui.core.plan import CopyPlan
@@ -25,9 +25,9 @@ from vestige_tui.core.report import (
     SourceReport,
     TableReport,
 )
+from vestige_tui.core.rows.problems import Kind
+from vestige_tui.core.rows.vectors import Fate, VectorGroup
 from vestige_tui.core.source.stale import Sign, Staleness
-from vestige_tui.core.vectors import Fate, VectorGroup
-from vestige_tui.exit_codes import ExitCode
 
 PAGE = next(
     folder / "docs" / "commands.md"

@@ -14,13 +14,13 @@ from tests.cli.commands import VestigeTui
 from tests.support.servers import Database
 from tests.support.sources import Sources
 from tests.support.stale import upgraded
-from vestige_tui import copying
-from vestige_tui.core.copier import run_sqlite_to_postgres
+from vestige_tui.cli import copy
 from vestige_tui.core.events import Watcher
 from vestige_tui.core.model import Embedder
 from vestige_tui.core.plan import CopyPlan
 from vestige_tui.core.report import MigrationReport
-from vestige_tui.settings import embedded_folder, reports_folder
+from vestige_tui.core.run.copier import run_sqlite_to_postgres
+from vestige_tui.user.settings import embedded_folder, reports_folder
 
 
 def test_a_clean_copy_and_again(
@@ -150,7 +150,7 @@ def test_a_signal_ends_the_run_with_a_report(
         assert cancel.wait(10)
         return run_sqlite_to_postgres(plan, embedder, on_event=on_event, cancel=cancel)
 
-    monkeypatch.setattr(copying, "run_sqlite_to_postgres", signalled)
+    monkeypatch.setattr(copy, "run_sqlite_to_postgres", signalled)
     inherited = signal.signal(number, signal.default_int_handler)  # a shell has Ctrl-C ignored behind an &
     try:
         result = vestige_tui.copy(small_source, database)

@@ -1,8 +1,8 @@
 from __future__ import annotations
 
 from tests.cli.commands import VestigeTui
-from vestige_tui import demo
-from vestige_tui.settings import demo_folder, embedded_folder
+from vestige_tui.cli import demo
+from vestige_tui.user.settings import demo_folder, embedded_folder
 
 
 def test_it_copies_and_queries_as_often_as_one_likes(vestige_tui: VestigeTui) -> None:

@@ -13,9 +13,9 @@ import pytest
 
 from tests.support.disturbances import wait_until
 from vestige_tui.core.destination import programs
-from vestige_tui.core.destination.dsn import Dsn
 from vestige_tui.core.destination.embedded import EmbeddedServer
 from vestige_tui.core.destination.programs import Programs
+from vestige_tui.core.dsn import Dsn
 from vestige_tui.core.errors import DestinationError, UsageError
 
 OTHER_PROCESS = """

@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from vestige_tui.core.errors import UsageError
-from vestige_tui.logs import frames, logging_to
-from vestige_tui.masking import Mask
+from vestige_tui.user.logs import frames, logging_to
+from vestige_tui.user.masking import Mask
 
 LINE = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z (INFO|WARNING|ERROR|CRITICAL) +vestige_tui\.\S+: .+")
 
@@ -17,7 +17,7 @@ LINE = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z (INFO|WARNING|ERROR|C
 def test_one_masked_line_a_message(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(logging.getLogger(), "handlers", [])  # pytest's own cannot pass half a letter on
     path = tmp_path / "run.log"
-    log = logging.getLogger("vestige_tui.core.copier")
+    log = logging.getLogger("vestige_tui.core.run.copier")
     with logging_to(path, Mask.of(["host=h password=s3cr3t"])):
         log.info("to %s", "postgresql://u:other@h/db")
         log.warning("row\n\x1b[2J %s \udc80", "s3cr3t")

@@ -14,9 +14,9 @@ from hypothesis import strategies as st
 
 from tests.cli.commands import VestigeTui
 from tests.support.disturbances import wait_until
-from vestige_tui.core.destination.dsn import SECRET_PARAMETERS, Dsn
+from vestige_tui.core.dsn import SECRET_PARAMETERS, Dsn
 from vestige_tui.core.errors import UsageError
-from vestige_tui.masking import ArgumentMask, Mask, mask_argument, mask_by_form
+from vestige_tui.user.masking import ArgumentMask, Mask, mask_argument, mask_by_form
 
 PASSWORD = "s3cr3tPW"
 

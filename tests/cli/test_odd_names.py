@@ -14,7 +14,7 @@ import pytest
 from tests.cli.commands import VestigeTui
 from tests.support.servers import Database
 from tests.support.sources import Sources
-from vestige_tui.settings import reports_folder
+from vestige_tui.user.settings import reports_folder
 
 NAME = os.fsdecode(b"caf\xe9 \xff.db")
 SHOWN = "caf\\udce9 \\udcff.db"

@@ -13,11 +13,11 @@ import pytest
 from tests.cli.commands import VestigeTui
 from tests.cli.test_saving import report as report  # noqa: PLC0414  (a fixture)
 from tests.support.servers import Database
-from vestige_tui import logs
 from vestige_tui.core.errors import UsageError
 from vestige_tui.core.report import MigrationReport
-from vestige_tui.saving import save
-from vestige_tui.settings import reports_folder
+from vestige_tui.user import logs
+from vestige_tui.user.saving import save
+from vestige_tui.user.settings import reports_folder
 
 PROGRAM = (sys.executable, "-m", "vestige_tui")
 
@@ -233,7 +233,7 @@ def test_streams_that_are_full_closed_or_not_read(
 
 OPENING = """
 import os, sys
-from vestige_tui.streams import occupy_standard_descriptors
+from vestige_tui.terminal.streams import occupy_standard_descriptors
 occupy_standard_descriptors()
 sys.exit(os.open(sys.argv[1], os.O_RDONLY))
 """

@@ -16,8 +16,8 @@ import pytest
 from tests.support.disturbances import wait_until
 from vestige_tui import priority
 from vestige_tui.core.destination.embedded import EmbeddedServer
-from vestige_tui.embedded_host import EmbeddedHost
 from vestige_tui.priority import GROUP_PRIORITY, PROCESS_PRIORITY, stepping_back
+from vestige_tui.user.embedded_host import EmbeddedHost
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="only Linux shares processors by session")
 

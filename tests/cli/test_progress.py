@@ -5,6 +5,7 @@ import io
 import pytest
 from rich.console import Console
 
+from vestige_tui.cli.progress import Lines, watching
 from vestige_tui.core.events import (
     Event,
     IndexProgress,
@@ -16,9 +17,8 @@ from vestige_tui.core.events import (
     TableProgress,
     TablesPlanned,
 )
-from vestige_tui.core.kinds import Kind
 from vestige_tui.core.report import RowError
-from vestige_tui.progress import Lines, watching
+from vestige_tui.core.rows.problems import Kind
 
 RUN: tuple[Event, ...] = (
     PhaseStarted(Phase.SOURCE),

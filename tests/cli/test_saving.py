@@ -9,12 +9,12 @@ from pathlib import Path
 
 import pytest
 
-from vestige_tui.core.destination.dsn import Dsn
+from vestige_tui.core.dsn import Dsn
 from vestige_tui.core.errors import UsageError
 from vestige_tui.core.plan import CopyPlan
 from vestige_tui.core.report import DestinationReport, MigrationReport, SourceReport
-from vestige_tui.saving import check_writable, kept_report, save
-from vestige_tui.settings import demo_folder, embedded_folder, reports_folder
+from vestige_tui.user.saving import check_writable, kept_report, save
+from vestige_tui.user.settings import demo_folder, embedded_folder, reports_folder
 
 
 @pytest.fixture

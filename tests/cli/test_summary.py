@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 from rich.console import Console
 
-from vestige_tui.core.destination.dsn import Dsn
-from vestige_tui.core.kinds import Kind
+from vestige_tui.cli.summary import print_summary
+from vestige_tui.core.dsn import Dsn
 from vestige_tui.core.plan import CopyPlan
 from vestige_tui.core.report import (
     NIL_UUID,
@@ -20,8 +20,8 @@ from vestige_tui.core.report import (
     SourceReport,
     TableReport,
 )
-from vestige_tui.core.tables import TABLES
-from vestige_tui.summary import print_summary
+from vestige_tui.core.rows.problems import Kind
+from vestige_tui.core.rows.tables import TABLES
 
 DSN = Dsn.parse("postgresql://bob:s3cr3t@host/db")
 

@@ -6,10 +6,10 @@ import pytest
 
 from tests.cli.commands import VestigeTui
 from vestige_tui import __main__ as program
-from vestige_tui.cli import cli
+from vestige_tui.cli.commands import cli
+from vestige_tui.cli.exit_codes import code_of_error, code_of_outcome
 from vestige_tui.core.errors import DestinationError, MigrationError, SchemaMismatchError, SourceError, UsageError
 from vestige_tui.core.report import Outcome
-from vestige_tui.exit_codes import code_of_error, code_of_outcome
 
 URL = "postgresql://bob:s3cr3tPW@127.0.0.1:1/db"
 ENDS = ("--from", "sqlite", "--to", "postgres", "--sqlite-path", "x.db")

@@ -22,10 +22,10 @@ from tests.support.runs import TABLES, copy, counts, only_error
 from tests.support.servers import Database
 from tests.support.sources import SMALL_SPEC, Sources, edit, memory_ids, query
 from vestige_tui.core.destination.writer import TableWriter, Written
-from vestige_tui.core.kinds import Kind
 from vestige_tui.core.model import ModelSignature
 from vestige_tui.core.report import NIL_UUID, MigrationReport, Outcome, RowError
-from vestige_tui.core.source.records import Record
+from vestige_tui.core.rows.problems import Kind
+from vestige_tui.core.rows.records import Record
 
 NOBODY = "99999999-9999-4999-8999-999999999999"
 CANARY = "canary-7f3a the content of a memory"

@@ -19,9 +19,9 @@ from tests.support.runs import assert_adds_up, assert_equal_everywhere, copy, co
 from tests.support.servers import Database
 from tests.support.sources import SMALL_SPEC, Sources, edit, query
 from vestige_tui.core import events
-from vestige_tui.core.copier import run_sqlite_to_postgres
 from vestige_tui.core.plan import CopyPlan
 from vestige_tui.core.report import MigrationReport, Outcome
+from vestige_tui.core.run.copier import run_sqlite_to_postgres
 
 BOOTSTRAP = str(BOOTSTRAP_USER)
 OTHER = "99999999-9999-4999-8999-999999999999"

@@ -17,17 +17,17 @@ from hypothesis import strategies as st
 from tests.support.runs import copy
 from tests.support.servers import Database
 from tests.support.sources import Sources, edit, memory_ids
-from vestige_tui.core import wire
-from vestige_tui.core.bulk import Bulk, listed_uuids
-from vestige_tui.core.convert import BrokenText, SqliteValue, ValueProblem, uuid
-from vestige_tui.core.documents import json_document
-from vestige_tui.core.kinds import Kind
+from vestige_tui.core.rows import copy_format
+from vestige_tui.core.rows.bulk import Bulk, listed_uuids
+from vestige_tui.core.rows.convert import BrokenText, SqliteValue, ValueProblem, uuid
+from vestige_tui.core.rows.documents import json_document
+from vestige_tui.core.rows.problems import Kind
+from vestige_tui.core.rows.records import Packed, Record
+from vestige_tui.core.rows.tables import BY_NAME, Column, PgType
 from vestige_tui.core.source import reader
 from vestige_tui.core.source.describe import describe_open
 from vestige_tui.core.source.opening import open_source
 from vestige_tui.core.source.reader import TableReader
-from vestige_tui.core.source.records import Packed, Record
-from vestige_tui.core.tables import BY_NAME, Column, PgType
 
 DIMENSION = 3
 COLUMNS = [column for table in BY_NAME.values() for column in table.columns]
@@ -105,7 +105,7 @@ def one_by_one(column: Column, values: Sequence[SqliteValue]) -> list[bytes] | N
         fields = [how(value) for value in values]
     except ValueProblem:
         return None
-    return None if not column.nullable and wire.NULL in fields else fields
+    return None if not column.nullable and copy_format.NULL in fields else fields
 
 
 @given(st.data())
@@ -227,7 +227,7 @@ def test_packed_records_are_those_that_would_have_been_made(small_source: Path, 
     assert [len(records) for records in packed] == [len(records) for records in made]
     for records, expected in zip(packed, made, strict=True):
         assert isinstance(records, Packed)
-        assert records.packed == wire.rows([record.fields for record in expected], len(BY_NAME[table].columns))
+        assert records.packed == copy_format.rows([record.fields for record in expected], len(BY_NAME[table].columns))
         assert as_sent(records[-1]) == as_sent(expected[-1])
 
 

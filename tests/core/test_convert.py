@@ -17,9 +17,9 @@ from hypothesis import strategies as st
 from pgvector import Vector
 
 from tests.support.fields import NULL, Fields, payload
-from vestige_tui.core import convert, documents, metadata
-from vestige_tui.core.convert import BrokenText, Convert, SqliteValue, ValueProblem
-from vestige_tui.core.kinds import EXPLANATIONS, Kind
+from vestige_tui.core.rows import convert, documents, metadata
+from vestige_tui.core.rows.convert import BrokenText, Convert, SqliteValue, ValueProblem
+from vestige_tui.core.rows.problems import EXPLANATIONS, Kind
 
 TEXT = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0"))
 ANY_TEXT = st.text(st.characters(exclude_categories=["Cs"]))

@@ -16,9 +16,9 @@ from tests.support.expected import expected_tables, floats
 from tests.support.runs import COUNTER_OF, TABLES, assert_equal_everywhere, copy, counts, only_error
 from tests.support.servers import Database, Server
 from tests.support.sources import Sources, edit, memory_ids, query, signature
-from vestige_tui.core.destination.connect import open_pool
-from vestige_tui.core.kinds import Kind
+from vestige_tui.core.destination.connection import open_pool
 from vestige_tui.core.report import Outcome
+from vestige_tui.core.rows.problems import Kind
 from vestige_tui.sample import SampleSpec
 
 SEED_COUNTS = {

@@ -18,8 +18,8 @@ from vestige_tui.core.errors import (
     DestinationError,
     SchemaMismatchError,
 )
-from vestige_tui.core.kinds import Kind
 from vestige_tui.core.report import Outcome
+from vestige_tui.core.rows.problems import Kind
 
 # Schemas
 

@@ -18,8 +18,8 @@ from psycopg.conninfo import conninfo_to_dict
 
 from tests.support.runs import copy
 from tests.support.servers import Database
-from vestige_tui.core.destination.connect import conninfo
-from vestige_tui.core.destination.dsn import Dsn
+from vestige_tui.core.destination.connection import conninfo
+from vestige_tui.core.dsn import Dsn
 from vestige_tui.core.errors import DestinationError, MigrationError, UsageError
 from vestige_tui.core.plan import CopyPlan
 

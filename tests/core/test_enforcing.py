@@ -16,12 +16,13 @@ from tests.support.hostile import overwrite_page
 from tests.support.runs import copy, found_by_keys
 from tests.support.servers import Database
 from tests.support.sources import Sources, edit, memory_ids
-from vestige_tui.core import events, loading
+from vestige_tui.core import events
 from vestige_tui.core.errors import REFERENCES_PENDING, DestinationError
 from vestige_tui.core.events import Phase
-from vestige_tui.core.kinds import Kind
 from vestige_tui.core.missing import Reason
 from vestige_tui.core.report import NIL_UUID, MigrationReport, Outcome
+from vestige_tui.core.rows.problems import Kind
+from vestige_tui.core.run import index_builder
 
 pytestmark = pytest.mark.usefixtures("can_enforce_later")
 
@@ -57,7 +58,7 @@ def test_an_open_transaction_that_has_read(
     small_source: Path, database: Database, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """It could stay open for ever: the run says what is left, and others are not kept waiting."""
-    monkeypatch.setattr(loading, "LOCK_PATIENCE", 0.8)
+    monkeypatch.setattr(index_builder, "LOCK_PATIENCE", 0.8)
     with beside(database) as reader:
         look = at(Phase.INDEXES, lambda: reader.execute("SELECT count(*) FROM scheduling"))
         report = copy(small_source, database, on_event=look)

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from vestige_tui.core.explain import Tense, meaning
-from vestige_tui.core.kinds import EXPLANATIONS, Kind
+from vestige_tui.core.rows.problems import EXPLANATIONS, Kind
 
 PAGE = next(
     folder / "docs" / "errors.md"

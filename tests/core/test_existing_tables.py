@@ -19,9 +19,9 @@ from vestige_tui.core.errors import (
     RefusedError,
     SchemaMismatchError,
 )
-from vestige_tui.core.kinds import Kind
 from vestige_tui.core.missing import Reason
 from vestige_tui.core.report import Outcome
+from vestige_tui.core.rows.problems import Kind
 from vestige_tui.sample import SampleSpec
 
 # Tables that are there already and do not fit

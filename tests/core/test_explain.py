@@ -18,10 +18,10 @@ from vestige_tui.core.explain import (
     tense_of,
     what_is_missing,
 )
-from vestige_tui.core.kinds import Kind
 from vestige_tui.core.missing import MissingPart, PartKind, Reason
 from vestige_tui.core.report import NIL_UUID, RowError
-from vestige_tui.core.tables import BY_NAME
+from vestige_tui.core.rows.problems import Kind
+from vestige_tui.core.rows.tables import BY_NAME
 
 JSON = RowError("knowledge_nodes", "a", "metadata", Kind.MALFORMED_JSON, "metadata is not valid JSON", copied=True)
 BAD_ID = RowError("knowledge_nodes", "note-7", "id", Kind.BAD_UUID, "id is not a UUID: 'note-7'", copied=False)

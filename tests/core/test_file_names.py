@@ -13,14 +13,14 @@ import pytest
 from tests.support.runs import copy
 from tests.support.servers import Database
 from tests.support.sources import Sources, query
-from vestige_tui.core.copier import run_sqlite_to_postgres
 from vestige_tui.core.errors import RefusedError, SourceError
 from vestige_tui.core.plan import CopyPlan
+from vestige_tui.core.run.copier import run_sqlite_to_postgres
 from vestige_tui.core.source import file_names
 from vestige_tui.core.source.describe import describe
 from vestige_tui.core.source.file_names import has_several_names, name_to_read, names_of, wal_size
-from vestige_tui.core.source.glance import glance, usage
 from vestige_tui.core.source.opening import open_source
+from vestige_tui.core.source.overview import glance, usage
 from vestige_tui.core.source.upgrade import backup_path, upgrade_in_place, upgraded_copy
 
 NEW = "11111111-2222-4333-8444-555555555555"

@@ -34,14 +34,14 @@ from tests.support.runs import copy
 from tests.support.servers import Database, Server
 from tests.support.sources import SMALL_SPEC, Sources, edit, memory_ids, query
 from vestige_tui.core import events
-from vestige_tui.core.destination.dsn import Dsn
+from vestige_tui.core.dsn import Dsn
 from vestige_tui.core.errors import NOTHING_CHANGED, SourceError
 from vestige_tui.core.report import MigrationReport, Outcome
 from vestige_tui.core.source import describe as describing
 from vestige_tui.core.source import opening
 from vestige_tui.core.source.describe import describe
-from vestige_tui.core.source.glance import glance
-from vestige_tui.core.source.lookup import find_row
+from vestige_tui.core.source.overview import glance
+from vestige_tui.core.source.row_lookup import find_row
 
 NOWHERE = Dsn.parse("postgresql://nobody@127.0.0.1:1/none")
 """A source that cannot be read is told before the destination is asked."""

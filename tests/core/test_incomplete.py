@@ -16,13 +16,13 @@ from tests.support.roles import DML, role
 from tests.support.runs import copy
 from tests.support.servers import Database, Server
 from tests.support.sources import edit, memory_ids
-from vestige_tui.core import loading
-from vestige_tui.core.destination.dsn import Dsn
+from vestige_tui.core.dsn import Dsn
 from vestige_tui.core.events import Phase
 from vestige_tui.core.explain import Tense, shortfalls
-from vestige_tui.core.kinds import Kind
 from vestige_tui.core.missing import MissingPart, PartKind, Reason
 from vestige_tui.core.report import MigrationReport, Outcome
+from vestige_tui.core.rows.problems import Kind
+from vestige_tui.core.run import index_builder
 
 HNSW = "idx_knowledge_nodes_embedding_hnsw"
 
@@ -59,7 +59,7 @@ def test_a_session_that_is_idle_in_a_transaction(
     small_source: Path, database: Database, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """It has looked at every table, and goes home for the night: no foreign key can be enforced."""
-    monkeypatch.setattr(loading, "LOCK_PATIENCE", 0.5)
+    monkeypatch.setattr(index_builder, "LOCK_PATIENCE", 0.5)
     tables = sorted({*FOREIGN_KEYS.values(), "users", "groups"})
     with psycopg.connect(database.dsn.conninfo()) as idle:
         look = at(Phase.INDEXES, lambda: idle.execute("; ".join(f"SELECT FROM {table}" for table in tables)))

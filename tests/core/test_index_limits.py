@@ -17,8 +17,8 @@ from tests.support.hostile import dump, foretold_and_copied
 from tests.support.runs import TABLES, copy
 from tests.support.servers import Database
 from tests.support.sources import SMALL_SPEC, Sources, edit, memory_ids
-from vestige_tui.core.kinds import Kind
 from vestige_tui.core.report import Outcome
+from vestige_tui.core.rows.problems import Kind
 from vestige_tui.sample import SampleSpec
 
 NOISE = random.Random(9).randbytes(9_000).hex()[:9_000]

@@ -22,13 +22,14 @@ from tests.support.expected import expected_tables
 from tests.support.runs import copy
 from tests.support.servers import Database, Server
 from tests.support.sources import SMALL_SPEC, Sources, edit, memory_ids, signature
-from vestige_tui.core import events, loading
-from vestige_tui.core.account import Account
-from vestige_tui.core.destination import catalog
+from vestige_tui.core import events
 from vestige_tui.core.destination import indexes as builds
+from vestige_tui.core.destination import inspection
 from vestige_tui.core.destination.watchdog import Link, Watchdog
 from vestige_tui.core.missing import MissingPart, PartKind, Reason
 from vestige_tui.core.report import Outcome
+from vestige_tui.core.run import index_builder
+from vestige_tui.core.run.recorder import Account
 from vestige_tui.sample import SampleSpec
 
 HNSW = "idx_knowledge_nodes_embedding_hnsw"
@@ -173,7 +174,7 @@ WAITS_LONG = (
 def test_a_limit_on_statements_does_not_count_for_a_build(copied_database: Database) -> None:
     """Nor for counting the rows before it: both may take long."""
     with copied_database.connect() as connection, copied_database.connect() as other:
-        destination = catalog.inspect(connection)
+        destination = inspection.inspect(connection)
         connection.execute(f"DROP INDEX {HNSW}")
         connection.execute("SET statement_timeout = '200ms'")
         with other.transaction():
@@ -195,8 +196,8 @@ def test_what_ended_a_build_is_told_before_what_was_found_out_later(
     copied_database.execute(f"DROP INDEX {HNSW}")
     monkeypatch.setattr(builds, "build", shut_down)
     with copied_database.connect() as connection, Watchdog(connection, account.cancel) as watchdog:
-        builder = loading.Builder(Link(connection, watchdog), catalog.inspect(connection), account)
-        observer = loading.Observer([], copied_database.dsn, account)
+        builder = index_builder.Builder(Link(connection, watchdog), inspection.inspect(connection), account)
+        observer = index_builder.Observer([], copied_database.dsn, account)
         with pytest.raises(psycopg.errors.AdminShutdown), closing(observer), builder.in_background(set()):
             builder.watch(observer)
             raise psycopg.OperationalError
@@ -392,10 +393,10 @@ def test_a_build_asks_for_what_it_needs_and_the_server_may_have(
     with copied_database.connect() as connection:
         connection.execute(f"SET effective_cache_size = '{cache}'")
         connection.execute("SET maintenance_work_mem = '292969kB'")
-        assert builds.build_memory(connection, catalog.inspect(connection), builds.HNSW) == wanted
-        assert builds.build_memory(connection, catalog.inspect(connection), builds.INDEXES[0]) == 300
+        assert builds.build_memory(connection, inspection.inspect(connection), builds.HNSW) == wanted
+        assert builds.build_memory(connection, inspection.inspect(connection), builds.INDEXES[0]) == 300
         connection.execute("RESET maintenance_work_mem")
-        assert builds.build_memory(connection, catalog.inspect(connection), builds.INDEXES[0]) == 256
+        assert builds.build_memory(connection, inspection.inspect(connection), builds.INDEXES[0]) == 256
 
 
 NOTE_WORKERS = (
@@ -426,7 +427,7 @@ def test_the_vector_index_may_use_all_processors_of_this_machine(
         dsn = dsn.with_parameters(options=f"-c max_parallel_maintenance_workers={chosen}")
     monkeypatch.setattr("os.cpu_count", lambda: 8)
     with psycopg.connect(dsn.conninfo(), autocommit=True) as connection:
-        destination = catalog.inspect(connection)
+        destination = inspection.inspect(connection)
         elsewhere = 2 if chosen is None else chosen
         here = dsn.parameters["host"].startswith("/")
         assert builds.build_workers(connection, destination) == (workers if here else elsewhere)

@@ -35,7 +35,7 @@ from tests.support.servers import Database
 from tests.support.sources import SMALL_SPEC, Sources, memory_ids
 from vestige_tui.core import events
 from vestige_tui.core.destination import watchdog
-from vestige_tui.core.destination.dsn import Dsn
+from vestige_tui.core.dsn import Dsn
 from vestige_tui.core.errors import NOTHING_CHANGED, DestinationError
 from vestige_tui.core.report import MigrationReport, Outcome
 

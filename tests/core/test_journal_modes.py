@@ -18,9 +18,9 @@ from tests.support.hostile import in_wal_mode
 from tests.support.runs import copy
 from tests.support.servers import Database
 from tests.support.sources import SMALL_SPEC, Sources, query
-from vestige_tui.core import copier
 from vestige_tui.core.report import Outcome
-from vestige_tui.core.source.glance import Usage
+from vestige_tui.core.run import copier
+from vestige_tui.core.source.overview import Usage
 
 ROLLBACK = ["delete", "truncate", "persist"]
 SPEC = replace(SMALL_SPEC, memories=120)

@@ -46,7 +46,7 @@ def test_every_module_was_imported(interpreter: dict[str, list[str]]) -> None:
     files = [path.relative_to(folder).with_suffix("") for path in folder.rglob("*.py")]
     expected = {".".join(("vestige_tui.core", *(part for part in file.parts if part != "__init__"))) for file in files}
     assert set(interpreter["imported"]) == expected
-    assert {"vestige_tui.core.copier", "vestige_tui.core.destination.embedded"} <= expected
+    assert {"vestige_tui.core.run.copier", "vestige_tui.core.destination.embedded"} <= expected
 
 
 @pytest.mark.parametrize("name", FOREIGN)

@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 
 from tests.support.sources import Sources
-from vestige_tui.core.source.glance import glance, usage
 from vestige_tui.core.source.locate import candidates, locate
+from vestige_tui.core.source.overview import glance, usage
 
 
 def test_linux_looks_in_the_data_folders_then_at_home_then_here(tmp_path: Path) -> None:

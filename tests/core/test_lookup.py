@@ -9,7 +9,7 @@ import pytest
 from tests.support.sources import Sources, edit, memory_ids, query
 from vestige_tui.core.errors import SourceError
 from vestige_tui.core.report import NIL_UUID
-from vestige_tui.core.source.lookup import EXCERPT, FoundValue, find_row
+from vestige_tui.core.source.row_lookup import EXCERPT, FoundValue, find_row
 
 
 def _values(source: Path, table: str, label: str) -> dict[str, FoundValue]:

@@ -23,8 +23,8 @@ ALLOWANCE_MB = 25
 RUN = """
 import sys
 from pathlib import Path
-from vestige_tui.core.copier import run_sqlite_to_postgres
-from vestige_tui.core.destination.dsn import Dsn
+from vestige_tui.core.run.copier import run_sqlite_to_postgres
+from vestige_tui.core.dsn import Dsn
 from vestige_tui.core.plan import CopyPlan
 
 plan = CopyPlan(Path(sys.argv[1]), Dsn.parse(sys.argv[2]), dry_run=sys.argv[3] == "dry")

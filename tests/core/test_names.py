@@ -18,8 +18,8 @@ from tests.support.servers import Database
 from tests.support.sources import SMALL_SPEC, Sources, edit, memory_ids, query
 from vestige_tui.core.report import MigrationReport, Outcome
 from vestige_tui.core.source.describe import describe
-from vestige_tui.core.source.glance import glance
-from vestige_tui.core.source.lookup import find_row
+from vestige_tui.core.source.overview import glance
+from vestige_tui.core.source.row_lookup import find_row
 from vestige_tui.core.source.upgrade import upgrade_in_place
 
 

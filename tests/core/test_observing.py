@@ -14,11 +14,12 @@ import pytest
 from tests.support.disturbances import outlast, wait_until
 from tests.support.runs import copy
 from tests.support.servers import Database, Server
-from vestige_tui.core import events, loading
-from vestige_tui.core.account import Account
+from vestige_tui.core import events
 from vestige_tui.core.destination import indexes as builds
 from vestige_tui.core.plan import CopyPlan
 from vestige_tui.core.report import DestinationReport, MigrationReport, Outcome, SourceReport
+from vestige_tui.core.run import index_builder
+from vestige_tui.core.run.recorder import Account
 
 HNSW = builds.HNSW_NAME
 PRESENT = "SELECT count(*) FROM pg_index WHERE indisvalid AND indexrelid = to_regclass(%s)"
@@ -42,7 +43,7 @@ def test_how_far_an_index_is(small_source: Path, copied_database: Database, max_
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(builds, "build", take_time)
         patch.setattr(builds, "observe", look)
-        patch.setattr(loading, "PROGRESS_INTERVAL", 0.001)
+        patch.setattr(index_builder, "PROGRESS_INTERVAL", 0.001)
         copy(small_source, copied_database, max_connections=max_connections)
     assert observed
     assert copied_database.value(PRESENT, (HNSW,)) == 1
@@ -81,8 +82,8 @@ def test_a_build_outlives_the_connection_that_observes_it(
 
     monkeypatch.setattr(builds, "build", take_time)
     monkeypatch.setattr(builds, "observe", look)
-    monkeypatch.setattr(loading, "PROGRESS_INTERVAL", 0.01)
-    monkeypatch.setattr(loading, "RECONNECT_PAUSE", 0.05)
+    monkeypatch.setattr(index_builder, "PROGRESS_INTERVAL", 0.01)
+    monkeypatch.setattr(index_builder, "RECONNECT_PAUSE", 0.05)
     assert copy(small_source, copied_database, max_connections=max_connections).outcome is Outcome.CLEAN
     assert copied_database.value(PRESENT, (HNSW,)) == 1
 
@@ -107,8 +108,8 @@ def test_an_observer_that_is_only_interrupted_is_kept(
 
     monkeypatch.setattr(builds, "build", take_time)
     monkeypatch.setattr(builds, "observe", be_interrupted)
-    monkeypatch.setattr(loading, "PROGRESS_INTERVAL", 0.01)
-    monkeypatch.setattr(loading, "RECONNECT_PAUSE", 0.0)
+    monkeypatch.setattr(index_builder, "PROGRESS_INTERVAL", 0.01)
+    monkeypatch.setattr(index_builder, "RECONNECT_PAUSE", 0.0)
     assert copy(small_source, copied_database).outcome is Outcome.CLEAN
     assert len(set(observers)) == 1
 
@@ -122,5 +123,5 @@ def test_a_server_that_does_not_answer_is_not_at_work(
         dsn = copied_database.dsn.with_parameters(host="127.0.0.1", port=str(silent.getsockname()[1]))
         account = Account(MigrationReport(CopyPlan(Path(), dsn), SourceReport(""), DestinationReport("")),
                           events.ignore, threading.Event())  # fmt: skip
-        with closing(loading.Observer([], dsn, account)) as observer:
+        with closing(index_builder.Observer([], dsn, account)) as observer:
             assert observer.look(builder) == builds.Observed(working=False, fraction=None)

@@ -22,7 +22,7 @@ from tests.support.reading import Reading, read_source
 from tests.support.runs import TABLES, assert_nothing_new, copy
 from tests.support.servers import Connection, Database
 from tests.support.sources import MODEL_NAME, SMALL_SPEC, Sources, edit, memory_ids
-from vestige_tui.core.destination.dsn import Dsn
+from vestige_tui.core.dsn import Dsn
 
 ROLES = [
     Role("odd_plain", "s3cret words"),

@@ -22,16 +22,16 @@ from tests.support.servers import Database
 from tests.support.sources import SMALL_SPEC, Sources, edit, memory_ids
 from vestige_tui.core import events
 from vestige_tui.core.destination import indexes as builds
-from vestige_tui.core.destination.dsn import Dsn
 from vestige_tui.core.destination.programs import account_for, identity
+from vestige_tui.core.dsn import Dsn
 from vestige_tui.core.errors import (
     NOTHING_CHANGED,
     DestinationBusyError,
     DestinationError,
     RefusedError,
 )
-from vestige_tui.core.kinds import Kind
 from vestige_tui.core.report import MigrationReport, Outcome
+from vestige_tui.core.rows.problems import Kind
 
 HNSW = "idx_knowledge_nodes_embedding_hnsw"
 
@@ -165,7 +165,7 @@ def test_the_server_refuses_what_a_dry_run_would_write(
     """Also behind a pooler, were there a mistake in the dry run."""
     source = sources.seed()
     copy(source, tcp_database)
-    from vestige_tui.core import preview
+    from vestige_tui.core.run import preview
 
     def write(self: preview.TablePreview, records: object) -> object:
         self._preview._connection.execute("DELETE FROM edges")

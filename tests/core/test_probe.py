@@ -9,8 +9,8 @@ from contextlib import contextmanager
 import pytest
 
 from tests.support.servers import Database, Server
-from vestige_tui.core.destination.dsn import Dsn
 from vestige_tui.core.destination.probe import create_database, database_name, ends_here, probe
+from vestige_tui.core.dsn import Dsn
 from vestige_tui.core.errors import DestinationError, Obstacle
 
 

@@ -17,7 +17,7 @@ from tests.support.runs import copy
 from tests.support.servers import Database, Server, installed_server
 from tests.support.sources import SMALL_SPEC, Sources, edit, signature
 from vestige_tui.core import events
-from vestige_tui.core.destination.dsn import Dsn
+from vestige_tui.core.dsn import Dsn
 from vestige_tui.core.errors import (
     DestinationBusyError,
     DestinationError,

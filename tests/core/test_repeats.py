@@ -14,10 +14,10 @@ from tests.support.hostile import complaints, foretold_and_copied, loosen
 from tests.support.runs import copy, counts
 from tests.support.servers import Database
 from tests.support.sources import edit, memory_ids, query
-from vestige_tui.core.source.certainty import Certainty
+from vestige_tui.core.rows.tables import BY_NAME
 from vestige_tui.core.source.describe import describe_open
+from vestige_tui.core.source.guarantees import Certainty
 from vestige_tui.core.source.opening import open_source
-from vestige_tui.core.tables import BY_NAME
 
 SECOND = "the second one"
 

@@ -11,7 +11,7 @@ from tests.support.roles import DML, role
 from tests.support.runs import copy
 from tests.support.servers import Database
 from tests.support.sources import Sources, edit
-from vestige_tui.core.destination.dsn import Dsn
+from vestige_tui.core.dsn import Dsn
 from vestige_tui.core.errors import RefusedError
 from vestige_tui.core.report import Outcome
 

@@ -19,13 +19,13 @@ from tests.support.servers import Database
 from tests.support.sources import Sources, edit, memory_ids
 from vestige_tui.core import events
 from vestige_tui.core.destination import indexes as builds
-from vestige_tui.core.destination.catalog import Destination
-from vestige_tui.core.destination.connect import connect, conninfo, open_pool
-from vestige_tui.core.destination.dsn import Dsn
+from vestige_tui.core.destination.connection import connect, conninfo, open_pool
+from vestige_tui.core.destination.inspection import Destination
 from vestige_tui.core.destination.probe import probe
+from vestige_tui.core.dsn import Dsn
 from vestige_tui.core.errors import DestinationError, RefusedError
 from vestige_tui.core.report import Outcome
-from vestige_tui.core.tables import Index
+from vestige_tui.core.rows.tables import Index
 
 LIMITS = (
     "statement_timeout", "lock_timeout", "idle_in_transaction_session_timeout", "idle_session_timeout",
@@ -132,7 +132,7 @@ def test_text_arrives_as_it_is_whatever_encoding_is_asked_for(
 
 def test_a_connection_that_garbles_all_the_same_is_refused(database: Database, monkeypatch: pytest.MonkeyPatch) -> None:
     """As with a pooler that changes it behind libpq's back; also for what is opened later by a pool."""
-    from vestige_tui.core.destination import connect as opening
+    from vestige_tui.core.destination import connection as opening
 
     monkeypatch.setattr(opening, "conninfo", lambda dsn: conninfo(dsn).replace("utf8", "latin1"))
     for attempt in (lambda: connect(database.dsn), lambda: probe(database.dsn)):
@@ -144,7 +144,7 @@ def test_a_connection_that_garbles_all_the_same_is_refused(database: Database, m
 
 def test_what_the_server_receives_is_looked_at(database: Database, monkeypatch: pytest.MonkeyPatch) -> None:
     """The name of the encoding alone is not believed."""
-    from vestige_tui.core.destination import connect as opening
+    from vestige_tui.core.destination import connection as opening
 
     monkeypatch.setattr(opening, "_first_answer", lambda _: "é".encode("latin1").hex())
     with pytest.raises(RefusedError, match="does not carry text as UTF-8"):
@@ -256,7 +256,7 @@ def test_a_silent_server_is_not_waited_for_without_end(
 ) -> None:
     """One that lets clients in, as a pooler does, and then answers no question."""
     from tests.support.proxy import Trouble, proxy_to
-    from vestige_tui.core.destination import connect as opening
+    from vestige_tui.core.destination import connection as opening
 
     monkeypatch.setattr(opening, "FIRST_ANSWER_TIMEOUT", 0.5)
     with proxy_to(copied_tcp_database.dsn) as proxy:

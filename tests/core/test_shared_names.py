@@ -19,9 +19,9 @@ from tests.support.hostile import assert_foretold, untouched
 from tests.support.runs import copy
 from tests.support.servers import Database
 from tests.support.sources import Sources, edit, memory_ids
-from vestige_tui.core.copier import run_sqlite_to_postgres
 from vestige_tui.core.plan import CopyPlan
 from vestige_tui.core.report import Outcome
+from vestige_tui.core.run.copier import run_sqlite_to_postgres
 from vestige_tui.core.source.describe import describe
 from vestige_tui.core.source.shared_names import SharedName
 

@@ -26,10 +26,10 @@ from vestige_tui.core.destination.writer import TableWriter
 from vestige_tui.core.errors import NOTHING_CHANGED, SourceError
 from vestige_tui.core.model import ModelSignature
 from vestige_tui.core.report import Outcome
+from vestige_tui.core.rows.vectors import Fate, VectorGroup
 from vestige_tui.core.source.describe import Layout, SourceDescription, describe
 from vestige_tui.core.source.opening import open_source
 from vestige_tui.core.source.reader import TableReader
-from vestige_tui.core.vectors import Fate, VectorGroup
 from vestige_tui.sample import SampleSpec
 
 ODD_NAMES = [

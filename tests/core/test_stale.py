@@ -19,7 +19,7 @@ from vestige_tui.core.errors import NOTHING_CHANGED, StaleSourceError
 from vestige_tui.core.explain import stale_source
 from vestige_tui.core.report import Outcome
 from vestige_tui.core.source.describe import describe
-from vestige_tui.core.source.glance import glance
+from vestige_tui.core.source.overview import glance
 from vestige_tui.core.source.stale import Sign, Staleness, staleness
 
 BACKUP = "vestige.db.v3-backup-1764590400000-4711"

@@ -22,8 +22,8 @@ from tests.support.hostile import ROOT
 from tests.support.runs import assert_equal_everywhere, copy, counts
 from tests.support.servers import Database
 from tests.support.sources import Sources
-from vestige_tui.core.destination.connect import Connection
-from vestige_tui.core.destination.holder import IDLE_SECONDS, LOCK_CLASS, Activity, LockHolder, find_holder
+from vestige_tui.core.destination.connection import Connection
+from vestige_tui.core.destination.lock_holder import IDLE_SECONDS, LOCK_CLASS, Activity, LockHolder, find_holder
 from vestige_tui.core.destination.watchdog import RunningTime, Watchdog
 from vestige_tui.core.errors import DestinationBusyError, DestinationError
 from vestige_tui.core.report import Outcome
@@ -66,9 +66,9 @@ def test_only_running_time_is_patience(database: Database, steps: list[float], c
 _COPY = """
 import json, os, sys
 from pathlib import Path
-from vestige_tui.core import copier
+from vestige_tui.core.run import copier
 from vestige_tui.core.destination import watchdog
-from vestige_tui.core.destination.dsn import Dsn
+from vestige_tui.core.dsn import Dsn
 from vestige_tui.core.plan import CopyPlan
 
 source, url, options = json.loads(sys.argv[1])

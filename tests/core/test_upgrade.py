@@ -24,8 +24,8 @@ from tests.support.runs import copy
 from tests.support.servers import Database
 from tests.support.sources import SMALL_SPEC, Sources, edit, memory_ids, query
 from vestige_tui.core import events
-from vestige_tui.core.destination.dsn import Dsn
-from vestige_tui.core.destination.holder import LOCK_CLASS
+from vestige_tui.core.destination.lock_holder import LOCK_CLASS
+from vestige_tui.core.dsn import Dsn
 from vestige_tui.core.errors import (
     NOTHING_CHANGED,
     DestinationBusyError,
@@ -507,7 +507,7 @@ def test_a_file_that_is_removed_while_it_is_upgraded(
         path.unlink()
         return made
 
-    monkeypatch.setattr("vestige_tui.core.copier.upgraded_copy", upgraded_copy)
+    monkeypatch.setattr("vestige_tui.core.run.copier.upgraded_copy", upgraded_copy)
     try:
         report = copy(old, database, upgrade_copy=True)
     except SourceError as error:

@@ -22,12 +22,12 @@ from tests.support.servers import Database
 from tests.support.sources import MODEL_NAME, Sources
 from vestige_tui.core.model import ModelSignature
 from vestige_tui.core.report import NIL_UUID
+from vestige_tui.core.rows.records import Record
+from vestige_tui.core.rows.tables import KNOWLEDGE_NODES
+from vestige_tui.core.rows.vectors import Fate, VectorGroup
 from vestige_tui.core.source.describe import describe, describe_open
 from vestige_tui.core.source.opening import open_source
 from vestige_tui.core.source.reader import TableReader
-from vestige_tui.core.source.records import Record
-from vestige_tui.core.tables import KNOWLEDGE_NODES
-from vestige_tui.core.vectors import Fate, VectorGroup
 from vestige_tui.sample import SampleSpec
 
 SPEC = SampleSpec(memories=40, edges=0, review_events=0, dimension=256, model_name=MODEL_NAME)

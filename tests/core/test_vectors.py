@@ -19,13 +19,13 @@ from tests.support.reading.vectors import cut
 from tests.support.runs import copy
 from tests.support.servers import Database
 from tests.support.sources import MODEL_NAME, RELEASE, Sources, edit, memory_ids, query
-from vestige_tui.core import vectors
-from vestige_tui.core.kinds import Kind
+from vestige_tui.cli.inspect import to_json
 from vestige_tui.core.model import ModelSignature, signature_hash
 from vestige_tui.core.report import MigrationReport, Outcome
+from vestige_tui.core.rows import vectors
+from vestige_tui.core.rows.problems import Kind
+from vestige_tui.core.rows.vectors import Fate, VectorGroup
 from vestige_tui.core.source.describe import describe
-from vestige_tui.core.vectors import Fate, VectorGroup
-from vestige_tui.description import to_json
 from vestige_tui.sample import SampleSpec
 
 SPEC = SampleSpec(memories=24, edges=4, review_events=0, dimension=256, model_name=MODEL_NAME)

@@ -16,7 +16,7 @@ from tests.support.runs import TABLES, assert_equal_everywhere, copy, counts
 from tests.support.servers import Database
 from tests.support.sources import SMALL_SPEC, Sources, edit, memory_ids
 from vestige_tui.core import events
-from vestige_tui.core.destination.dsn import Dsn
+from vestige_tui.core.dsn import Dsn
 from vestige_tui.core.errors import DestinationError
 from vestige_tui.core.report import MigrationReport, Outcome, RowError
 from vestige_tui.sample import SampleSpec

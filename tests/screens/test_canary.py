@@ -11,11 +11,11 @@ from tests.support.servers import Database
 from tests.support.walking import forward, ready, to_the_preview, walking_machine
 from tests.support.wizard import LARGE, MemoryKeyring, play, shown
 from vestige_tui.app import VestigeApp
-from vestige_tui.logs import logging_to
-from vestige_tui.masking import mask_by_form
 from vestige_tui.screens import report
 from vestige_tui.screens.dsn_fields import url_of
 from vestige_tui.screens.state import Prefill, WizardState
+from vestige_tui.user.logs import logging_to
+from vestige_tui.user.masking import mask_by_form
 
 CANARY = "canary-7f3a"
 

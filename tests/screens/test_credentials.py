@@ -9,9 +9,9 @@ import pytest
 from keyring.backend import KeyringBackend
 from keyring.backends import fail
 
-from vestige_tui.core.destination.dsn import Dsn
-from vestige_tui.credentials import SERVICE, Keyring
+from vestige_tui.core.dsn import Dsn
 from vestige_tui.screens.machine import Secret
+from vestige_tui.user.credentials import SERVICE, Keyring
 
 ACCOUNT = "me@db.example:5432/vestige"
 

@@ -15,12 +15,9 @@ from tests.support.servers import Database, Server
 from tests.support.states import probed
 from tests.support.wizard import LARGE, FakeHost, MemoryKeyring, machine, on_screen, play, screen_lines, shown, until
 from vestige_tui.app import VestigeApp
-from vestige_tui.core.destination.dsn import Dsn
+from vestige_tui.core.dsn import Dsn
 from vestige_tui.core.errors import DestinationError, Obstacle, RefusedError
 from vestige_tui.core.source.describe import describe
-from vestige_tui.logs import logging_to
-from vestige_tui.masking import Mask
-from vestige_tui.recent import Recent
 from vestige_tui.screens import connecting
 from vestige_tui.screens.base import StepScreen
 from vestige_tui.screens.dsn_fields import url_of
@@ -28,6 +25,9 @@ from vestige_tui.screens.machine import Machine, Secret
 from vestige_tui.screens.server_form import ServerForm
 from vestige_tui.screens.state import PasswordOrigin, Prefill, WizardState
 from vestige_tui.screens.widgets.choice import Tick
+from vestige_tui.user.logs import logging_to
+from vestige_tui.user.masking import Mask
+from vestige_tui.user.recent import Recent
 
 CANARY = "canary-7f3a"
 URL = "postgresql://memory@db.example:5432/vestige"

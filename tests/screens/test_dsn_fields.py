@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from vestige_tui.core.destination.dsn import Dsn
+from vestige_tui.core.dsn import Dsn
 from vestige_tui.screens.dsn_fields import (
     TLS_MODES,
     fields_of,

@@ -19,7 +19,7 @@ from vestige_tui.core.errors import DestinationError, SourceError
 from vestige_tui.core.events import IndexProgress, Phase
 from vestige_tui.core.missing import MissingPart
 from vestige_tui.core.report import Outcome, TableReport
-from vestige_tui.core.source.lookup import FoundValue
+from vestige_tui.core.source.row_lookup import FoundValue
 from vestige_tui.screens import row_dialog, upgrade
 from vestige_tui.screens.progress import Progress
 from vestige_tui.screens.run import Run

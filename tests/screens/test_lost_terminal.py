@@ -14,7 +14,7 @@ from textual.drivers._writer_thread import MAX_QUEUED_WRITES, WriterThread
 
 from tests.support.wizard import machine
 from vestige_tui.app import VestigeApp
-from vestige_tui.lost_terminal import enduring
+from vestige_tui.terminal.lost_terminal import enduring
 
 
 class _Terminal(io.StringIO):

@@ -7,9 +7,8 @@ from pathlib import Path
 import pytest
 
 from tests.support.states import target
-from vestige_tui.core.destination.dsn import Dsn
+from vestige_tui.core.dsn import Dsn
 from vestige_tui.core.errors import DestinationError
-from vestige_tui.core.kinds import Kind
 from vestige_tui.core.missing import MissingPart, PartKind, Reason
 from vestige_tui.core.plan import CopyPlan
 from vestige_tui.core.report import (
@@ -21,6 +20,7 @@ from vestige_tui.core.report import (
     SourceReport,
     TableReport,
 )
+from vestige_tui.core.rows.problems import Kind
 from vestige_tui.core.source.stale import Sign, Staleness
 from vestige_tui.screens.next_steps import next_steps
 from vestige_tui.screens.outcome import RUN_AGAIN, clock, duration, verdict

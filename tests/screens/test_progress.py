@@ -12,8 +12,8 @@ from vestige_tui.core.events import (
     TableProgress,
     TablesPlanned,
 )
-from vestige_tui.core.kinds import Kind
 from vestige_tui.core.report import RowError
+from vestige_tui.core.rows.problems import Kind
 from vestige_tui.screens.progress import Meter, Pace
 
 

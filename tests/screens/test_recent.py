@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from vestige_tui.core.destination.dsn import Dsn
-from vestige_tui.recent import Recent
+from vestige_tui.core.dsn import Dsn
+from vestige_tui.user.recent import Recent
 
 
 def test_the_last_source_comes_first_and_only_once(tmp_path: Path) -> None:

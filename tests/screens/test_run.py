@@ -7,13 +7,13 @@ from pathlib import Path
 import pytest
 from textual.message import Message
 
-from vestige_tui.core import copier
-from vestige_tui.core.destination.dsn import Dsn
+from vestige_tui.core.dsn import Dsn
 from vestige_tui.core.errors import NOTHING_CHANGED, DestinationError
 from vestige_tui.core.events import Event, Phase, PhaseStarted, RowTrouble, TableProgress, TablesPlanned, Watcher
-from vestige_tui.core.kinds import Kind
 from vestige_tui.core.plan import CopyPlan
 from vestige_tui.core.report import DestinationReport, MigrationReport, RowError, SourceReport
+from vestige_tui.core.rows.problems import Kind
+from vestige_tui.core.run import copier
 from vestige_tui.screens.run import Keep, Run
 
 CANARY = "canary-7f3a"

@@ -14,7 +14,7 @@ from textual.widgets import Button
 from tests.support.states import target
 from tests.support.wizard import LARGE, machine, on_screen, play, screen_lines, shown, until
 from vestige_tui.app import VestigeApp
-from vestige_tui.core.destination.dsn import Dsn
+from vestige_tui.core.dsn import Dsn
 from vestige_tui.screens.base import moved, place_of
 from vestige_tui.screens.dialogs import ConfirmDialog, HelpDialog
 from vestige_tui.screens.state import WizardState

@@ -14,11 +14,11 @@ from tests.support.stale import upgraded
 from tests.support.states import target
 from tests.support.wizard import LARGE, machine, on_screen, play, screen_lines, shown, until
 from vestige_tui.app import VestigeApp
-from vestige_tui.recent import Recent
 from vestige_tui.screens.browse import BrowseDialog
 from vestige_tui.screens.state import Prefill, WizardState
 from vestige_tui.screens.steps import Step, settled
 from vestige_tui.screens.widgets.cards import Cards
+from vestige_tui.user.recent import Recent
 
 
 def test_a_database_in_its_place_is_found_and_shown(home: Path, found: Path) -> None:

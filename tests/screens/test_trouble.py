@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from vestige_tui.core.kinds import EXPLANATIONS, Kind
 from vestige_tui.core.report import NIL_UUID, RowError
+from vestige_tui.core.rows.problems import EXPLANATIONS, Kind
 from vestige_tui.screens.export import export_rows
 from vestige_tui.screens.export_dialog import free_name
 from vestige_tui.screens.trouble import (

@@ -13,7 +13,7 @@ from tests.support.walking import chosen, forward, walk
 from tests.support.wizard import LARGE, NOW, on_screen, shown
 from vestige_tui.app import VestigeApp
 from vestige_tui.core.source.describe import describe
-from vestige_tui.core.source.glance import Usage
+from vestige_tui.core.source.overview import Usage
 from vestige_tui.screens.source_facts import facts_of
 from vestige_tui.screens.steps import Step
 

@@ -14,9 +14,9 @@ import psycopg
 
 from tests.support.folders import data_folder
 from tests.support.servers import Connection, Database, create_cluster, run_program
-from vestige_tui.core.destination.dsn import Dsn
 from vestige_tui.core.destination.embedded import MAJOR
 from vestige_tui.core.destination.programs import Programs
+from vestige_tui.core.dsn import Dsn
 
 _numbers = itertools.count(1)
 

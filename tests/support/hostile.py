@@ -150,8 +150,9 @@ import encodings.idna, json, sqlite3, threading
 from pathlib import Path
 import psycopg, psycopg_pool, pgvector.psycopg
 import tests.support.runs
-from vestige_tui.core import copier, errors
-from vestige_tui.core.destination.dsn import Dsn
+from vestige_tui.core.run import copier
+from vestige_tui.core import errors
+from vestige_tui.core.dsn import Dsn
 from vestige_tui.core.plan import CopyPlan
 from vestige_tui.core.source import describe, opening, scratch, upgrade
 """

@@ -18,8 +18,9 @@ _NURSERY = """
 import json, os, sys
 from pathlib import Path
 import psycopg, psycopg_pool, pgvector.psycopg
-from vestige_tui.core import copier, events
-from vestige_tui.core.destination.dsn import Dsn
+from vestige_tui.core.run import copier
+from vestige_tui.core import events
+from vestige_tui.core.dsn import Dsn
 from vestige_tui.core.plan import CopyPlan
 
 def copy(source, url, options):

@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from enum import Enum
 
-from vestige_tui.core.destination.dsn import Dsn
+from vestige_tui.core.dsn import Dsn
 
 COMMIT = b"COMMIT\0"
 """The end of a transaction as psycopg sends it; ``ON COMMIT DELETE ROWS`` has no NUL there."""

@@ -12,7 +12,7 @@ from tests.support.destination import fingerprint, read_tables
 from tests.support.expected import expected_tables
 from tests.support.runs import TABLES, copy
 from tests.support.servers import Database
-from vestige_tui.core.destination.dsn import Dsn
+from vestige_tui.core.dsn import Dsn
 from vestige_tui.core.errors import (
     NOTHING_CHANGED,
     MigrationError,

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from tests.support.servers import Database
-from vestige_tui.core.destination.dsn import Dsn
+from vestige_tui.core.dsn import Dsn
 
 DML = "GRANT SELECT, INSERT ON ALL TABLES IN SCHEMA public TO {role}"
 

@@ -11,7 +11,6 @@ from textual.widgets import Input
 from tests.support.states import target
 from tests.support.wizard import NOW, WizardAt
 from vestige_tui.core.events import IndexProgress, Phase
-from vestige_tui.core.kinds import Kind
 from vestige_tui.core.left_behind import MEANINGS
 from vestige_tui.core.missing import MissingPart, PartKind, Reason
 from vestige_tui.core.model import ModelSignature
@@ -24,9 +23,10 @@ from vestige_tui.core.report import (
     SourceReport,
     TableReport,
 )
+from vestige_tui.core.rows.problems import Kind
+from vestige_tui.core.rows.tables import TABLES
+from vestige_tui.core.rows.vectors import Fate, VectorGroup
 from vestige_tui.core.source.describe import Layout, SourceDescription
-from vestige_tui.core.tables import TABLES
-from vestige_tui.core.vectors import Fate, VectorGroup
 from vestige_tui.screens.progress import Pace, Progress
 from vestige_tui.screens.state import WizardState
 from vestige_tui.screens.work import WorkWanted

@@ -16,9 +16,9 @@ from pgvector.psycopg import register_vector
 from psycopg import sql
 
 from tests.support.folders import data_folder
-from vestige_tui.core.destination.dsn import Dsn
 from vestige_tui.core.destination.embedded import EmbeddedServer
 from vestige_tui.core.destination.programs import Programs, account_for, last_words
+from vestige_tui.core.dsn import Dsn
 
 Connection = psycopg.Connection[tuple[Any, ...]]
 

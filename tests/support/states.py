@@ -5,8 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 
 from tests.support.sources import signature
-from vestige_tui.core.destination.dsn import Dsn
 from vestige_tui.core.destination.probe import Privileges, Probe
+from vestige_tui.core.dsn import Dsn
 from vestige_tui.core.errors import RefusedError
 from vestige_tui.core.model import ModelSignature
 from vestige_tui.core.report import DestinationReport, MigrationReport, Outcome, SourceReport

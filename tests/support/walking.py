@@ -21,12 +21,12 @@ from vestige_tui.core.model import ModelSignature
 from vestige_tui.core.plan import CopyPlan
 from vestige_tui.core.report import MigrationReport
 from vestige_tui.core.source.describe import describe
-from vestige_tui.saving import save
 from vestige_tui.screens.base import StepScreen
 from vestige_tui.screens.machine import Machine
 from vestige_tui.screens.run import Run
 from vestige_tui.screens.state import Prefill, Target, WizardState
 from vestige_tui.screens.steps import Step
+from vestige_tui.user.saving import save
 
 BROKEN_SPEC = replace(SMALL_SPEC, memories=60, broken_rows=True)
 """60 memories, twelve of them broken."""

@@ -12,14 +12,14 @@ from pathlib import Path
 from textual.pilot import Pilot
 
 from vestige_tui.app import VestigeApp
-from vestige_tui.core.destination.dsn import Dsn
-from vestige_tui.credentials import Keyring
-from vestige_tui.recent import Recent
+from vestige_tui.core.dsn import Dsn
 from vestige_tui.screens.base import StepScreen
 from vestige_tui.screens.machine import Machine, Secret
 from vestige_tui.screens.state import WizardState
 from vestige_tui.screens.steps import Step
 from vestige_tui.screens.widgets.key_bar import KeyBar
+from vestige_tui.user.credentials import Keyring
+from vestige_tui.user.recent import Recent
 
 NOW = datetime(2026, 11, 22, 13, 5, tzinfo=UTC)
 SMALL, LARGE = (80, 24), (120, 40)

@@ -1,0 +1,191 @@
+"""Opening connections: every session of this program begins here, with UTF-8, and with no time limit but our own."""
+
+from __future__ import annotations
+
+import os
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import psycopg
+from psycopg import IsolationLevel, sql
+from psycopg_pool import ConnectionPool
+
+from vestige_tui.core.destination.server_errors import explain_connecting
+from vestige_tui.core.destination.watchdog import Watchdog
+from vestige_tui.core.dsn import Dsn
+from vestige_tui.core.errors import DestinationError, RefusedError
+
+Connection = psycopg.Connection[tuple[Any, ...]]
+
+CONNECT_TIMEOUT = 10
+"""Seconds to wait for a server, where neither the connection string nor ``PGCONNECT_TIMEOUT`` says otherwise."""
+
+FIRST_ANSWER_TIMEOUT = 30.0
+"""Seconds to wait for the first answer of a session: a pooler may let a client in long before it has one to lend."""
+
+CLIENT_CHECK_MS = 2_000
+"""How often a busy server looks whether this program is still connected; without that it finishes an index build for a
+client that was killed, and keeps the lock of its copy as long.
+"""
+
+_LIMITS = {
+    "statement_timeout": 0,
+    "lock_timeout": 0,
+    "idle_in_transaction_session_timeout": 0,
+    "idle_session_timeout": 0,
+    "transaction_timeout": 17_00_00,
+}
+"""The time limits that a role, a database or a connection string can set, and the server version that brought each."""
+
+_SAMPLE = "é語🧠"
+"""Letters of two, three and four bytes in UTF-8."""
+
+
+def conninfo(dsn: Dsn) -> str:
+    """The connection string that is really used: the operator's settings, with ours where theirs are silent.
+
+    The encoding is always ours. In the start-up message it comes before ``options``, service file, environment, role
+    and database, and a pooler keeps to it.
+    """
+    return dsn.with_parameters(client_encoding="utf8").conninfo(
+        application_name="vestige-tui",
+        connect_timeout=os.environ.get("PGCONNECT_TIMEOUT", CONNECT_TIMEOUT),
+        keepalives_idle=10,
+        keepalives_interval=5,
+        keepalives_count=4,
+        tcp_user_timeout=30_000,  # milliseconds until unacknowledged data means a dead link
+    )
+
+
+def connect(dsn: Dsn) -> Connection:
+    """Open one session, in autocommit mode.
+
+    Raises ``psycopg.Error`` where there is none, and ``RefusedError`` where text would be garbled.
+    """
+    connection = psycopg.connect(conninfo(dsn), autocommit=True, prepare_threshold=None)
+    try:
+        _begin(connection)
+    except BaseException:
+        connection.close()
+        raise
+    return connection
+
+
+@contextmanager
+def open_pool(dsn: Dsn, *, max_connections: int, read_only: bool = False) -> Iterator[ConnectionPool[Connection]]:
+    """Up to ``max_connections`` connections in autocommit mode; the first one is tried before anything else.
+
+    ``read_only`` makes the server itself refuse every write. Raises ``DestinationError`` or ``RefusedError``.
+    """
+    try:
+        connect(dsn).close()  # a pool only says that it got no connection, not why
+    except psycopg.Error as error:
+        raise explain_connecting(error, dsn) from None
+    with ConnectionPool(
+        conninfo(dsn),  # kept in no variable, where a traceback could show it
+        min_size=1,
+        max_size=max_connections,
+        kwargs={"autocommit": True, "prepare_threshold": None},
+        reconnect_timeout=CONNECT_TIMEOUT,
+        timeout=2 * CONNECT_TIMEOUT,
+        configure=_begin_reading if read_only else _begin,
+        open=True,
+    ) as pool:
+        yield pool
+
+
+def _begin(connection: Connection) -> None:
+    """Begin a session: see that text travels as UTF-8, and lift the limits of role and database.
+
+    Raises ``psycopg.errors.ConnectionTimeout`` where nothing answers.
+    """
+    connection.isolation_level = IsolationLevel.READ_COMMITTED
+    encoding = connection.info.parameter_status("client_encoding") or "none"
+    if encoding.upper() != "UTF8":
+        raise _garbling(encoding)
+    try:
+        with Watchdog(connection, threading.Event(), FIRST_ANSWER_TIMEOUT) as watchdog, watchdog.step():
+            received = _first_answer(connection)
+    except DestinationError:
+        raise psycopg.errors.ConnectionTimeout("connection timeout expired") from None
+    if received not in (None, _SAMPLE.encode().hex()):
+        raise _garbling("another encoding")
+
+
+def _garbling(taken_for: str) -> RefusedError:
+    return RefusedError(
+        f"This connection does not carry text as UTF-8: the server takes it for {taken_for}.",
+        remedy="Something between this program and the server changes client_encoding. Correct it there, or connect to "
+        "the server itself.",
+    )
+
+
+def _first_answer(connection: Connection) -> str | None:
+    """Set what a session needs, and return what the server has received of the sample, as hexadecimal digits of its
+    UTF-8; None where the database cannot hold the sample.
+
+    It is one question, since a server far away takes its time for each answer. A session that a pooler has lent keeps
+    its settings: it goes to another client next.
+    """
+    info = connection.info
+    sample = sql.Literal(_SAMPLE) if info.parameter_status("server_encoding") == "UTF8" else sql.SQL("NULL")
+    query = sql.SQL(
+        "SELECT encode(convert_to({}, 'UTF8'), 'hex'), CASE WHEN pg_backend_pid() = {} THEN ROW({}) END"
+    ).format(sample, info.backend_pid, _settings(info.server_version, local=False))
+    row = connection.execute(query).fetchone()
+    return str(row[0]) if row and row[0] is not None else None
+
+
+def _settings(server_version: int, *, local: bool) -> sql.Composed:
+    """Expressions that set what a session needs, ``local`` to a transaction.
+
+    Only on some systems can a server notice that a client is gone; elsewhere it refuses that setting.
+    """
+    values = {name: "0" for name, since in _LIMITS.items() if server_version >= since}
+    values["exit_on_error"] = "off"  # a row that the server refuses is put aside; the session has to outlive it
+    if not local:
+        values["default_transaction_isolation"] = IsolationLevel.READ_COMMITTED.name.replace("_", " ").lower()
+    expressions = [_set(name, value, local=local) for name, value in values.items()]
+    check = _set("client_connection_check_interval", f"{CLIENT_CHECK_MS}ms", local=local)
+    expressions.append(sql.SQL("CASE WHEN version() ~ 'linux|darwin|bsd' THEN {} END").format(check))
+    return sql.SQL(", ").join(expressions)
+
+
+def _set(name: str, value: str, *, local: bool) -> sql.Composed:
+    return sql.SQL("set_config({}, {}, {})").format(name, value, local)
+
+
+@contextmanager
+def unlimited(connection: Connection) -> Iterator[None]:
+    """A transaction in which no time limit of role or database holds, also in a session that a pooler has lent."""
+    with connection.transaction():
+        connection.execute(sql.SQL("SELECT {}").format(_settings(connection.info.server_version, local=True)))
+        yield
+
+
+def has_limits(connection: Connection) -> bool:
+    """Whether a session begins with a time limit of role, database or server."""
+    query = "SELECT EXISTS (SELECT FROM pg_settings WHERE name = ANY (%s) AND reset_val <> '0')"
+    row = connection.execute(query, ([*_LIMITS],)).fetchone()
+    return bool(row and row[0])
+
+
+def _begin_reading(connection: Connection) -> None:
+    """Begin a session in which the server refuses every write: by the session's default, and in every transaction
+    that psycopg opens.
+    """
+    _begin(connection)
+    if not behind_pooler(connection):  # there the session is lent, and its settings would go to another client
+        connection.execute("SET default_transaction_read_only = on")
+    connection.read_only = True
+
+
+def behind_pooler(connection: Connection) -> bool:
+    """Whether something like PgBouncer sits between: the process that answers is not the one that was connected to.
+
+    Behind it a session may change between two transactions, so neither temporary tables nor session locks hold.
+    """
+    row = connection.execute("SELECT pg_backend_pid()").fetchone()
+    return row is not None and row[0] != connection.info.backend_pid

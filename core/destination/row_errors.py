@@ -1,0 +1,61 @@
+"""A row's own fault as a row error, in words of our own: the server's would quote values."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+import psycopg
+
+from vestige_tui.core.destination.catalog import FoundTable
+from vestige_tui.core.destination.server_errors import kind_of
+from vestige_tui.core.report import RowError
+from vestige_tui.core.rows.problems import Kind
+from vestige_tui.core.rows.records import Record, row_label
+from vestige_tui.core.rows.tables import Table
+
+_PARENTS = {"knowledge_nodes": "memory", "users": "user", "groups": "group"}
+
+
+def row_error(table: Table, record: Record, kind: Kind, columns: Sequence[str]) -> RowError:
+    """What is wrong with a row that the destination does not take because of these columns."""
+    named = " and ".join(columns) or "the row"
+    if kind is Kind.MISSING_REFERENCE:
+        parents = {reference.columns: reference.table for reference in table.references}
+        parent = _PARENTS.get(parents.get(tuple(columns), ""), "row")
+        message = f"{named} refers to a {parent} that is neither copied nor at the destination"
+    elif kind is Kind.ALREADY_TAKEN:
+        message = f"{named} is already taken by another row"
+    elif kind is Kind.VALUE_NOT_ALLOWED:
+        message = f"{named} has a value that the destination does not allow"
+    else:
+        message = f"{named} is missing, and the destination requires it"
+    field = columns[0] if len(columns) == 1 else None
+    return RowError(table.name, row_label(record.key), field, kind, message, copied=False)
+
+
+def check(table: Table) -> Callable[[Record], str | None]:
+    """A function that gives the first column of a record with a value that the table's own checks do not allow."""
+    checked = [
+        (position, column.name, {value.encode() for value in column.allowed})
+        for position, column in enumerate(table.columns)
+        if column.allowed
+    ]
+    return lambda record: next((name for at, name, allowed in checked if record.fields[at][4:] not in allowed), None)
+
+
+def refused_row(table: Table, found: FoundTable, record: Record, error: psycopg.Error) -> RowError:
+    """The same for what the server said of the row."""
+    kind = kind_of(error)
+    if kind is Kind.REFUSED_BY_SERVER:
+        message = f"PostgreSQL refused the row: {type(error).__name__} (SQLSTATE {error.sqlstate or 'none'})"
+        return RowError(table.name, row_label(record.key), error.diag.column_name, kind, message, copied=False)
+    columns = found.constraints.get(error.diag.constraint_name or "", ())
+    if not columns and error.diag.column_name:
+        columns = (error.diag.column_name,)
+    return row_error(table, record, kind, columns)
+
+
+def dropped_row(table: Table, record: Record) -> RowError:
+    """A row that the destination took without a word and did not keep."""
+    message = "the destination dropped the row without an error, as a trigger or a rule there can"
+    return RowError(table.name, row_label(record.key), None, Kind.REFUSED_BY_SERVER, message, copied=False)

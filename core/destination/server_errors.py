@@ -1,0 +1,276 @@
+"""What PostgreSQL reports, sorted: a row's own fault, or the end of the run; and each in plain words.
+
+SQLSTATE classes are those of PostgreSQL's documentation, appendix "PostgreSQL Error Codes".
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import psycopg
+
+from vestige_tui.core.dsn import Dsn
+from vestige_tui.core.errors import BATCHES_STAY, LAST_BATCH_UNKNOWN, NOTHING_CHANGED, DestinationError, Obstacle
+from vestige_tui.core.missing import Reason
+from vestige_tui.core.rows.problems import Kind
+
+_ROW_CLASSES = ("22", "23", "44", "54", "P0")
+"""Data exceptions, violated constraints, WITH CHECK, program limits, and errors that a trigger raises."""
+
+_ROW_FUNCTIONS = ("ExecWithCheckOptions", "exec_stmt_raise")
+"""Where PostgreSQL finds that a policy of row-level security refuses a row, and where a trigger raises any SQLSTATE."""
+
+_KINDS = {
+    "23503": Kind.MISSING_REFERENCE,
+    "23505": Kind.ALREADY_TAKEN,
+    "23514": Kind.VALUE_NOT_ALLOWED,
+    "23502": Kind.MISSING_VALUE,
+}
+
+_INDEX_FAULTS = {
+    "22": Reason.VALUE_TOO_LARGE,
+    "54": Reason.VALUE_TOO_LARGE,
+    "42501": Reason.NOT_OWNER,
+    "53200": Reason.OUT_OF_MEMORY,
+}
+"""Why an index cannot be built, by how its SQLSTATE begins: values that do not fit, rights, memory."""
+
+
+def is_row_fault(error: psycopg.Error) -> bool:
+    """Whether a row caused it, so that its neighbours can be saved; anything else ends the run."""
+    if error.sqlstate is None:
+        return isinstance(error, psycopg.DataError)
+    return error.sqlstate.startswith(_ROW_CLASSES) or error.diag.source_function in _ROW_FUNCTIONS
+
+
+def may_have_committed(error: psycopg.Error) -> bool:
+    """Whether it tells nothing of a COMMIT that was on its way: the connection ended, or the COMMIT itself failed."""
+    if error.sqlstate is None:
+        return isinstance(error, psycopg.OperationalError | psycopg.InterfaceError)
+    return error.sqlstate.startswith(("08", "40", "57P"))
+
+
+def index_fault(error: psycopg.Error) -> Reason | None:
+    """Why an index cannot be built where the rows are none the worse; None for all other errors."""
+    state = error.sqlstate or ""
+    return next((reason for prefix, reason in _INDEX_FAULTS.items() if state.startswith(prefix)), None)
+
+
+def kind_of(error: psycopg.Error) -> Kind:
+    """The kind of a row's fault."""
+    return _KINDS.get(error.sqlstate or "", Kind.REFUSED_BY_SERVER)
+
+
+@contextmanager
+def explained(dsn: Dsn, *, means: str = BATCHES_STAY) -> Iterator[None]:
+    """Turn psycopg's errors inside the block into ``DestinationError`` in plain words."""
+    try:
+        yield
+    except psycopg.Error as error:
+        raise explain(error, dsn, means=means) from None  # the original could show what it was sent
+
+
+def explain(error: psycopg.Error, dsn: Dsn, *, means: str = BATCHES_STAY) -> DestinationError:
+    """What an error in the middle of a run means for the operator."""
+    state = error.sqlstate or ""
+    if may_have_committed(error):
+        means = LAST_BATCH_UNKNOWN
+    if (limit := _limit(error)) is not None:
+        what, remedy = limit
+    elif state == "08P01" and _POOL_FULL in str(error):
+        what, remedy = _STATES[_POOL_FULL]
+    elif state in _STATES:
+        what, remedy = _STATES[state]
+    elif state[:2] in _STATES:
+        what, remedy = _STATES[state[:2]]
+    elif state:
+        what = f"PostgreSQL reported an error of the kind {type(error).__name__} (SQLSTATE {state})."
+        remedy = "The server's log has its words, which may quote rows. Mend what they name, and run again."
+    elif isinstance(error, psycopg.OperationalError | psycopg.InterfaceError):
+        what, remedy = _STATES["08"]  # a connection that breaks tells no SQLSTATE
+    else:
+        what = f"The PostgreSQL driver reported a {type(error).__name__}: a fault of vestige-tui."
+        remedy = "Please report it, with the log of a run with --log-file."
+    found = DestinationError(what, means=means, remedy=remedy)
+    found.recurs = limit is not None
+    return found
+
+
+def _limit(error: psycopg.Error) -> tuple[str, str] | None:
+    """What to say where a time limit has ended a statement or a session; None for everything else.
+
+    A session lifts the limits of the server for itself. Those of a pooler remain, and behind one those of the server
+    for what is no transaction.
+    """
+    name = _LIMITS.get(error.sqlstate or "")
+    words = str(error)
+    if error.sqlstate == "57014" and "statement timeout" in words:
+        name = "statement_timeout"
+    if name is not None:
+        return (
+            f"The server ended what this run was doing: it took longer than {name} allows.",
+            f"Set it to 0 for this role, or connect to the server itself where a pooler is in between. Then {_AGAIN}",
+        )
+    name = next((limit for limit in _POOLER_LIMITS if limit in words.replace(" ", "_")), None)
+    if error.sqlstate == "08P01" and name is not None:
+        return (
+            f"The pooler ended the connection: what this run was doing took longer than its {name} allows.",
+            f"Raise that limit of the pooler, or connect to the server itself. Then {_AGAIN}",
+        )
+    return None
+
+
+_LIMITS = {
+    "25P03": "idle_in_transaction_session_timeout",
+    "25P04": "transaction_timeout",
+    "57P05": "idle_session_timeout",
+}
+"""Limits of the server, by the SQLSTATE with which each ends a session."""
+
+_POOLER_LIMITS = ("query_timeout", "idle_transaction_timeout", "transaction_timeout", "client_idle_timeout")
+"""Limits of PgBouncer, which tells them in words alone."""
+
+_POOL_FULL = "query_wait_timeout"
+"""PgBouncer's word for having no connection to lend."""
+
+_AGAIN = "run again: what has arrived is skipped, and the rest is completed."
+_STATES = {
+    "08": ("The connection to the server was lost.", f"Check the server and the network, and {_AGAIN}"),
+    _POOL_FULL: (
+        "The pooler has no connection to the server left to lend.",
+        f"Wait, use a smaller --max-connections, or let its administrator enlarge the pool; and {_AGAIN}",
+    ),
+    "25006": ("The server accepts no writes: it is a standby, or read-only.", "Connect to the primary server."),
+    "28": ("The server refused the login.", "Check user name and password."),
+    "3D000": ("The database does not exist any more.", "Create it, and run again."),
+    "42501": (
+        "The role may not do what a copy needs.",
+        "Let the owner of the database grant it, or connect with another role.",
+    ),
+    "53100": ("The server's disk is full.", f"Make room there, and {_AGAIN}"),
+    "53200": ("The server is out of memory.", f"Free some there, and {_AGAIN}"),
+    "53300": ("The server has no connection left to give.", f"Wait, or use a smaller --max-connections, and {_AGAIN}"),
+    "55P03": ("Another program holds a lock on the tables.", f"Wait until it has finished, and {_AGAIN}"),
+    "57014": ("The statement was cancelled.", f"To go on, {_AGAIN}"),
+    "57P01": (
+        "The server ended the session: it is shutting down, or its administrator ended it.",
+        f"See that the server runs, and {_AGAIN}",
+    ),
+    "57P02": ("The server crashed and is restarting.", f"Wait until it is back, and {_AGAIN}"),
+    "57P03": ("The server is starting up or shutting down.", f"Wait until it is ready, and {_AGAIN}"),
+    "58": ("The server could not read or write its files.", "Look at the server's log and disk, and run again."),
+}
+"""By SQLSTATE, or by its class."""
+
+
+def first_line(error: psycopg.Error, dsn: Dsn) -> str:
+    """The server's own summary, secrets masked; its DETAIL is left out, for it quotes rows."""
+    text = error.diag.message_primary or str(error).strip().partition("\n")[0] or type(error).__name__
+    return dsn.mask(text)
+
+
+def explain_connecting(error: psycopg.Error, dsn: Dsn) -> DestinationError:
+    """Why no connection could be opened. libpq tells this in words alone; its English is matched, else quoted."""
+    text = str(error)
+    for pattern, obstacle, what, remedy in _CONNECTING:
+        if re.search(pattern, text, re.IGNORECASE):
+            explained_error = DestinationError(f"{what} ({dsn.masked})", means=NOTHING_CHANGED, remedy=remedy)
+            explained_error.obstacle = obstacle
+            return explained_error
+    lines = [line for line in text.splitlines() if line.strip()]
+    return DestinationError(
+        f"No connection to {dsn.masked}: {dsn.mask(lines[-1].strip()) if lines else 'no reason given'}",
+        means=NOTHING_CHANGED,
+        remedy="Check host, port, database, user and password.",
+    )
+
+
+_CONNECTING = (
+    (
+        r"timeout expired|timed out|connection timeout",
+        Obstacle.NO_ANSWER,
+        "The server did not answer in time.",
+        "Check host and port, and that no firewall is in the way.",
+    ),
+    (
+        r"password authentication failed|SCRAM|authentication failed",
+        Obstacle.WRONG_PASSWORD,
+        "The server refused the password or the user name.",
+        "Check both. A password can also come from PGPASSWORD or a passfile.",
+    ),
+    (
+        r"no password supplied",
+        Obstacle.NO_PASSWORD,
+        "The server wants a password, and none was given.",
+        "Put it in the URL, in PGPASSWORD or in a passfile.",
+    ),
+    (
+        r"could not translate host name|name or service not known|failed to resolve|nodename nor servname",
+        Obstacle.UNKNOWN_HOST,
+        "The host name is unknown.",
+        "Check its spelling, and your network or VPN.",
+    ),
+    (
+        r"connection refused|no such file or directory",
+        Obstacle.REFUSED,
+        "Nothing answers at that address.",
+        "Check host and port, that PostgreSQL runs there, and that it listens on that address.",
+    ),
+    (
+        r"no pg_hba\.conf entry.*no encryption",
+        Obstacle.TLS_REQUIRED,
+        "The server wants an encrypted connection.",
+        "Add sslmode=require to the connection string.",
+    ),
+    (
+        r"no pg_hba\.conf entry",
+        Obstacle.NOT_ALLOWED,
+        "The server allows no login for this user, database and address.",
+        "Let its administrator add a line to pg_hba.conf.",
+    ),
+    (
+        r"does not support SSL",
+        Obstacle.NO_TLS,
+        "The server offers no encryption, and the connection string demands it.",
+        "Remove sslmode from it, where the network can be trusted.",
+    ),
+    (
+        r"certificate|SSL error",
+        Obstacle.TLS_FAILED,
+        "The encrypted connection could not be established.",
+        "Check sslmode, sslrootcert and the server's certificate.",
+    ),
+    (
+        r'database ".*" does not exist',
+        Obstacle.DATABASE_MISSING,
+        "That database does not exist on the server.",
+        "Create it (createdb NAME), or name another.",
+    ),
+    (
+        r'role ".*" does not exist',
+        Obstacle.UNKNOWN_USER,
+        "That user does not exist on the server.",
+        "Check the user name.",
+    ),
+    (
+        r"query_wait_timeout",
+        Obstacle.NO_SLOT,
+        "The pooler has no connection to the server left to lend.",
+        "Wait, or let its administrator enlarge the pool.",
+    ),
+    (
+        r"too many clients|remaining connection slots|too many connections",
+        Obstacle.NO_SLOT,
+        "The server has no connection left to give.",
+        "Wait, or let its administrator raise max_connections.",
+    ),
+    (
+        r"starting up|shutting down|recovery mode",
+        Obstacle.NOT_READY,
+        "The server is starting up or shutting down.",
+        "Try again in a moment.",
+    ),
+)
+"""Pattern in libpq's message, the obstacle, what happened, what to do."""

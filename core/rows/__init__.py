@@ -1,0 +1,1 @@
+"""The currency of a run: tables, values, records, batches and problems. Knows neither SQLite files nor connections."""

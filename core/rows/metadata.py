@@ -1,0 +1,121 @@
+"""Metadata that takes values along that have no column at the destination, or more of a value than its column holds."""
+
+from __future__ import annotations
+
+import base64
+import json
+import math
+from collections.abc import Container, Iterator, Sequence
+from itertools import chain, count
+from typing import Any
+
+from vestige_tui.core.rows import copy_format
+from vestige_tui.core.rows.convert import BrokenText, SqliteValue, ValueProblem, storable_text
+from vestige_tui.core.rows.documents import MAX_JSONB_BYTES, REPEATS_KEY, load_document
+from vestige_tui.core.rows.problems import Kind
+
+Extra = SqliteValue | list[str]
+"""What metadata takes along: a value of a column that has no place, or the whole of a text or list that was cut."""
+
+_CAUTION = 8
+"""JSON has up to six bytes for a character; the rest is room for names."""
+
+
+def with_columns(
+    base: SqliteValue, names: Sequence[str], values: Sequence[Extra], limit: int = MAX_JSONB_BYTES
+) -> bytes:
+    """``metadata`` as ``jsonb``: the object in ``base``, and beside its keys the values of columns under their names.
+
+    NULLs are left out, a BLOB becomes ``{"base64": …}``. A column whose name is a key already goes by another one
+    (``free_key``). JSON other than an object keeps its place under ``metadata``. Where all is more than ``limit`` bytes
+    of UTF-8, the largest values are left out. What is unstorable in one part never costs the other parts.
+    """
+    document, parsed, found = metadata_object(base, limit)
+    problems = [] if found is None else [found]
+    broken: ValueProblem | None = None
+    extra: dict[str, Any] = {}
+    size = len(document)
+    for name, value in zip(names, values, strict=True):
+        if value is None:
+            continue
+        storable, unstorable = _storable(value)
+        extra[name if name not in parsed and name not in extra else free_key(name, (parsed, extra))] = storable
+        if unstorable and broken is None:
+            message = f"its column {name} holds {unstorable}, which PostgreSQL cannot store"
+            broken = ValueProblem(Kind.UNSTORABLE_TEXT, message)
+        if isinstance(storable, str | bytes | list):
+            size += sum(map(len, storable)) if isinstance(storable, list) else len(storable)
+    if broken is not None:
+        problems.append(broken)
+    start = document.rstrip()[:-1] + ("," if parsed else "")
+    if _CAUTION * size > limit:
+        problems += [_left_out(key) for key in leave_out(extra, limit - len(start.encode()))]
+    if extra:  # spliced in as text, so that not a digit of the document's own numbers changes
+        document = start + _encode(extra)[1:]
+    field = copy_format.jsonb(document.encode())
+    if problems:
+        first, *others = problems
+        raise ValueProblem(first.kind, first.message, instead=field, also=others)
+    return field
+
+
+def metadata_object(base: SqliteValue, limit: int = MAX_JSONB_BYTES) -> tuple[str, dict[str, Any], ValueProblem | None]:
+    """The object that metadata begins with, as text and as a value, and what is wrong with ``base``, which has it."""
+    if base is None:
+        return "{}", {}, None
+    try:
+        found = load_document(base, limit)
+    except ValueProblem as problem:
+        return "{}", {}, problem
+    repeats = ValueProblem(Kind.DUPLICATE_JSON_KEY, REPEATS_KEY) if found.repeats_key else None
+    if not isinstance(found.value, dict):
+        return f'{{"metadata": {found.text}}}', {"metadata": found.value}, repeats
+    return found.text, found.value, repeats
+
+
+def free_key(name: str, taken: Sequence[Container[str]]) -> str:
+    """The key for a column: NAME, else ``NAME (column)``, else ``NAME (column 2)`` and so on, as the first is free."""
+    keys = chain((name, f"{name} (column)"), (f"{name} (column {number})" for number in count(2)))
+    return next(key for key in keys if not any(key in keys_ for keys_ in taken))
+
+
+def leave_out(extra: dict[str, Any], room: int) -> Iterator[str]:
+    """Take the largest values out until the others and their keys have room, in bytes of JSON; gives the keys of those
+    left out.
+    """
+    sizes = {key: _json_size(key) + _json_size(value) + len(": , ") for key, value in extra.items()}
+    total = sum(sizes.values()) - len(",")
+    for key in sorted(sizes, key=sizes.__getitem__, reverse=True):
+        if total <= room:
+            return
+        del extra[key]
+        total -= sizes[key]
+        yield key
+
+
+def _left_out(key: str) -> ValueProblem:
+    return ValueProblem(Kind.TOO_LARGE, f'is without "{key}", with which it is too large for JSONB')
+
+
+def _storable(value: Extra) -> tuple[Extra, str | None]:
+    if isinstance(value, str | BrokenText):
+        return storable_text(value)
+    if isinstance(value, float) and not math.isfinite(value):
+        return str(value), None
+    return value, None
+
+
+def _json_size(value: Any) -> int:
+    """Bytes of a value in JSON, found without encoding a BLOB."""
+    if isinstance(value, bytes):
+        return len(_encode(b"")) + -(-len(value) // 3) * 4
+    if isinstance(value, str) and len(value) > MAX_JSONB_BYTES:
+        return len(value)  # never fits, however many bytes it has
+    return len(_encode(value).encode())
+
+
+def _base64(value: bytes) -> dict[str, str]:
+    return {"base64": base64.b64encode(value).decode()}
+
+
+_encode = json.JSONEncoder(ensure_ascii=False, default=_base64).encode

@@ -1,0 +1,61 @@
+"""Keys that were met already, kept on disk: telling repeats apart costs no memory, whatever the source's size."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
+
+from vestige_tui.core.report import RowError
+from vestige_tui.core.rows.problems import Kind
+from vestige_tui.core.rows.records import Record, row_label
+from vestige_tui.core.rows.tables import Table
+from vestige_tui.core.source.reader import Batch
+
+
+class Ledger:
+    """Sets of keys by table name, in a temporary SQLite database that vanishes with the connection."""
+
+    def __init__(self) -> None:
+        self._connection = sqlite3.connect("", isolation_level=None)
+        self._connection.execute("PRAGMA journal_mode = OFF")
+        self._connection.execute("PRAGMA synchronous = OFF")
+        self._connection.execute("CREATE TABLE met (name TEXT, key BLOB, PRIMARY KEY (name, key)) WITHOUT ROWID")
+        self._connection.execute("BEGIN")
+
+    def add(self, name: str, key: bytes) -> bool:
+        """Remember a key; whether it is new."""
+        return self._connection.execute("INSERT OR IGNORE INTO met VALUES (?, ?)", (name, key)).rowcount == 1
+
+    def has(self, name: str, key: bytes) -> bool:
+        """Whether a key was added before."""
+        found = self._connection.execute("SELECT 1 FROM met WHERE name = ? AND key = ?", (name, key)).fetchone()
+        return found is not None
+
+    def close(self) -> None:
+        """Forget everything."""
+        self._connection.close()
+
+
+def key_of(record: Record, positions: Sequence[int]) -> bytes:
+    """The canonical key of a record: the fields at these positions."""
+    return b"".join(record.fields[position] for position in positions)
+
+
+def drop_repeats(batches: Iterable[Batch], ledger: Ledger, table: Table, key: Sequence[str]) -> Iterable[Batch]:
+    """Turn every row whose canonical key was met before into an error: the first one is kept."""
+    positions = [table.position(column) for column in key]
+    for batch in batches:
+        kept: list[Record] = []
+        for record in batch.records:
+            if ledger.add(table.name, key_of(record, positions)):
+                kept.append(record)
+            else:
+                batch.rejected.append(_repeat(table, record))
+        yield replace(batch, records=kept)
+
+
+def _repeat(table: Table, record: Record) -> RowError:
+    names = " and ".join(table.key)
+    message = f"{names}: an earlier row of the source has the same key in its canonical form"
+    return RowError(table.name, row_label(record.key), table.key[0], Kind.DUPLICATE_ID, message, copied=False)

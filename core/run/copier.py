@@ -1,0 +1,402 @@
+"""``run_sqlite_to_postgres``: the whole copy, step by step."""
+
+from __future__ import annotations
+
+import logging
+import sqlite3
+import threading
+import time
+from collections.abc import Collection, Iterator, Mapping
+from contextlib import closing, contextmanager
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import psycopg
+from psycopg_pool import ConnectionPool
+
+from vestige_tui.core import events
+from vestige_tui.core.destination import inspection
+from vestige_tui.core.destination.completeness import enforceable, missing_beforehand
+from vestige_tui.core.destination.connection import Connection, open_pool, unlimited
+from vestige_tui.core.destination.indexes import takes_dimension
+from vestige_tui.core.destination.inspection import Destination
+from vestige_tui.core.destination.lock import locked
+from vestige_tui.core.destination.prepare import prepare
+from vestige_tui.core.destination.server_errors import explained
+from vestige_tui.core.destination.watchdog import Link, Watchdog
+from vestige_tui.core.errors import (
+    BATCHES_STAY,
+    LAST_BATCH_UNKNOWN,
+    NOTHING_CHANGED,
+    REFERENCES_PENDING,
+    ROWS_COMPLETE,
+    ROWS_COMPLETE_AT_LIMIT,
+    SOURCE_UNCHANGED,
+    TABLES_ONLY,
+    Cancelled,
+    DestinationError,
+    MigrationError,
+    RefusedError,
+    StaleSourceError,
+    UpgradeNeededError,
+)
+from vestige_tui.core.events import Phase, Watcher
+from vestige_tui.core.explain import STALE_MEANS, stale_source, unknown_hash
+from vestige_tui.core.missing import Reason
+from vestige_tui.core.model import UNKNOWN_HASH, Embedder, ModelSignature
+from vestige_tui.core.plan import CopyPlan
+from vestige_tui.core.report import DestinationReport, MigrationReport, Outcome, SourceReport, TableReport
+from vestige_tui.core.rows.seen_keys import Ledger
+from vestige_tui.core.rows.tables import TABLES
+from vestige_tui.core.rows.vectors import settled
+from vestige_tui.core.run.index_builder import links, load
+from vestige_tui.core.run.model_check import agree, check_presented, expected
+from vestige_tui.core.run.preview import Preview, estimate
+from vestige_tui.core.run.recorder import Account
+from vestige_tui.core.run.table_pass import Transfer
+from vestige_tui.core.source.describe import SourceDescription, describe_open
+from vestige_tui.core.source.guarantees import Certainty
+from vestige_tui.core.source.opening import identity, keeps_from_writing, open_source
+from vestige_tui.core.source.overview import usage
+from vestige_tui.core.source.scratch import private_folder
+from vestige_tui.core.source.upgrade import check_changeable, upgrade_in_place, upgraded_copy
+
+log = logging.getLogger(__name__)
+
+
+def run_sqlite_to_postgres(
+    plan: CopyPlan,
+    embedder: Embedder | None = None,
+    *,
+    on_event: Watcher = events.ignore,
+    cancel: threading.Event | None = None,
+    only: Mapping[str, Collection[str]] | None = None,
+) -> MigrationReport:
+    """Copy a Vestige database into PostgreSQL, or with ``plan.dry_run`` tell what a copy would do.
+
+    ``embedder`` is whom the vectors are meant for; without one, the destination's registered model counts, or else
+    the source's own. Setting ``cancel`` ends the run after the batch in flight, with outcome ``cancelled``.
+    ``only`` restricts the run to rows of the source by table and label (``RowError.row``), to try failed ones again.
+
+    Raises ``RefusedError``, ``SourceError`` or ``DestinationError``; the error's ``report`` tells what was done.
+    """
+    report = MigrationReport(
+        plan,
+        SourceReport(str(plan.sqlite_path)),
+        DestinationReport(plan.postgres_url.masked),
+        tables={table.name: TableReport() for table in TABLES},
+    )
+    run = _Run(
+        plan,
+        embedder.model_signature() if embedder else None,
+        Account(report, on_event, cancel or threading.Event()),
+        only,
+    )
+    started = time.monotonic()
+    _log_start(plan)
+    try:
+        run.carry_out()
+        report.conclude()
+    except Cancelled as end:
+        report.outcome = Outcome.CANCELLED
+        if end.unknown:
+            run.account.notice(f"The server did not answer any more. {LAST_BATCH_UNKNOWN}")
+    except MigrationError as error:
+        error.means = run.meaning_of(error)
+        report.failure = error.what
+        error.report = report
+        log.error("migrate: %s", error.what)
+        raise
+    finally:
+        run.account.settle()
+        report.duration_ms = round((time.monotonic() - started) * 1000)
+        _log_end(report)
+    return report
+
+
+def _log_start(plan: CopyPlan) -> None:
+    log.info("migrate: starting sqlite -> postgres copy")
+    log.info("migrate: source: %s?mode=ro", plan.sqlite_path.absolute().as_uri())
+    log.info("migrate: destination: %s", plan.postgres_url.masked)
+    for name in ("batch_size", "max_connections", "allow_source_upgrade", "upgrade_copy", "allow_stale_source"):
+        log.info("migrate: %s: %s", name, getattr(plan, name))
+    log.info("migrate: dry_run: %s", plan.dry_run)
+
+
+def _log_end(report: MigrationReport) -> None:
+    counts = " ".join(f"{name}={count}" for name, count in report.counters().items())
+    log.info(
+        "migrate: %s %s errors=%d duration_ms=%d",
+        "complete" if report.outcome.finished else report.outcome,
+        counts,
+        len(report.errors),
+        report.duration_ms,
+    )
+
+
+@dataclass(slots=True)
+class _Run:
+    """One run: what every step needs to know, and what it has changed so far.
+
+    ``backup`` is that of a source which was upgraded in place, ``refusal`` what stops a copy but not a dry run, which
+    reads all the same and ends with it.
+    """
+
+    plan: CopyPlan
+    presented: ModelSignature | None
+    account: Account
+    only: Mapping[str, Collection[str]] | None
+    backup: Path | None = None
+    refusal: RefusedError | None = None
+
+    def carry_out(self) -> None:
+        """The steps of the specification, in its order."""
+        plan = self.plan
+        self._phase(Phase.SOURCE)
+        before = identity(plan.sqlite_path)
+        with self._readable_source() as (reading, source):
+            self._phase(Phase.DESTINATION)
+            with self._connected() as (pool, control), closing(Ledger()) as ledger:
+                destination, model = self._look_at_destination(source, control)
+                for shared in source.shared_names if self.only is None else ():
+                    self.account.notice(shared.notice)
+                if model is None and source.dimension:
+                    self.account.notice(
+                        "The source does not say which model made its vectors; none is registered. See --embedder."
+                    )
+                elif model is not None and model.hash == UNKNOWN_HASH:
+                    self.account.notice(unknown_hash(model, registered=destination.registered is not None))
+                self._tell_of_large_vectors(destination, model)
+                transfer = Transfer(
+                    self.account,
+                    reading,
+                    source,
+                    model,
+                    model.dimension if model else destination.dimension,
+                    plan.batch_size,
+                    destination.key_of,
+                    destination.populated,
+                    ledger,
+                    Certainty(reading, source.sources),
+                    self.only,
+                )
+                if plan.dry_run:
+                    self._preview(transfer, destination, control)
+                else:
+                    self._copy(transfer, destination, control, pool)
+        if identity(plan.sqlite_path) != before:
+            self.account.notice(
+                f"{plan.sqlite_path} was replaced or removed during the run; what was read is the file as it was at "
+                "the start. Run again to bring what is new."
+            )
+
+    def meaning_of(self, error: MigrationError) -> str:
+        """What an error means for the data, by how far the run had come."""
+        match self.account.phase:
+            case Phase.COPY:
+                memories = self.account.report.tables["knowledge_nodes"]
+                means = BATCHES_STAY if error.means == NOTHING_CHANGED else error.means
+                means += f" {memories.read:,} of {memories.source:,} memories had been read."
+            case Phase.INDEXES:
+                recurs = isinstance(error, DestinationError) and error.recurs
+                means = ROWS_COMPLETE_AT_LIMIT if recurs else ROWS_COMPLETE
+            case Phase.PREPARE if not isinstance(error, RefusedError):
+                means = TABLES_ONLY
+            case _:
+                means = NOTHING_CHANGED if error.means in (BATCHES_STAY, LAST_BATCH_UNKNOWN) else error.means
+        if self.backup is None:
+            return means
+        upgraded = f"The source was upgraded to V15; its backup from before: {self.backup}"
+        if means == NOTHING_CHANGED:
+            return f"Nothing has been changed at the destination. {upgraded}"
+        return f"{means.replace(f' {SOURCE_UNCHANGED}', '')} {upgraded}"
+
+    def _phase(self, phase: Phase) -> None:
+        self.account.stop_if_cancelled()
+        self.account.tell(events.PhaseStarted(phase))
+
+    @contextmanager
+    def _readable_source(self) -> Iterator[tuple[sqlite3.Connection, SourceDescription]]:
+        """The source, opened and described; an old one, as far as that is permitted, after its upgrade."""
+        path = self.plan.sqlite_path
+        with open_source(path) as reading:
+            source = self._look_at_source(reading)
+            self._check_stale(source)
+            if source.has_v15:
+                self._tell_of_waiting_writer(reading)
+                check_presented(source, self.presented)
+                yield reading, source
+                return
+        with self._upgraded(source) as upgraded, open_source(upgraded, copy_of=path) as reading:
+            source = self._look_at_source(reading)
+            self._tell_of_waiting_writer(reading)
+            check_presented(source, self.presented)
+            yield reading, source
+
+    def _check_stale(self, source: SourceDescription) -> None:
+        """Refuse a file that Vestige 4 has moved on from; where that is permitted, say so."""
+        if source.stale is None:
+            return
+        said = stale_source(source.stale, source.modified)
+        if not self.plan.allow_stale_source:
+            raise StaleSourceError(f"{source.path} is stale. {said} {STALE_MEANS}", source.stale)
+        self.account.notice(f"The source is stale, and copying it is allowed. {said}")
+
+    def _tell_of_waiting_writer(self, reading: sqlite3.Connection) -> None:
+        """Say so where a program has the source open that cannot write to it while this run reads."""
+        path = self.plan.sqlite_path
+        if not keeps_from_writing(reading, path):
+            return
+        used = usage(path)
+        if used.process is not None or (used.side_files and not used.certain):
+            self.account.notice(
+                f"The source is in rollback-journal mode, and {used.process or 'another program'} has it open: that "
+                "program cannot write to it while this run reads. In WAL mode, which Vestige uses, it could."
+            )
+
+    @contextmanager
+    def _upgraded(self, source: SourceDescription) -> Iterator[Path]:
+        """The file to read: the upgraded source, or an upgraded private copy of it. Refuses without permission."""
+        plan = self.plan
+        if plan.allow_source_upgrade:
+            check_changeable(plan.sqlite_path)
+        if plan.upgrade_copy or (plan.allow_source_upgrade and plan.dry_run):
+            self._phase(Phase.UPGRADE)
+            with private_folder() as folder:
+                yield upgraded_copy(plan.sqlite_path, folder)
+        elif plan.allow_source_upgrade:
+            self._phase(Phase.UPGRADE)
+            self._check_beforehand(source)
+            self.backup = upgrade_in_place(plan.sqlite_path)
+            self.account.notice(f"The source was upgraded to V15. Its backup from before: {self.backup}")
+            yield plan.sqlite_path
+        else:
+            raise UpgradeNeededError(
+                f"{source.path} is a database from before V15: it lacks {', '.join(source.missing_v15)}.",
+                remedy="Run again with --upgrade-copy to upgrade a private copy and leave this file untouched, "
+                "or with --allow-source-upgrade to upgrade this file itself.",
+            )
+
+    def _check_beforehand(self, source: SourceDescription) -> None:
+        """What would stop the copy later is found out before the source is changed for it."""
+        check_presented(source, self.presented)
+        with self._connected() as (_, control):
+            destination, _ = self._look_at_destination(source, control)
+            with locked(self.plan.postgres_url, control, destination, self.account.cancel):
+                pass
+
+    @contextmanager
+    def _connected(self) -> Iterator[tuple[ConnectionPool[Connection], Link]]:
+        """The destination's connections, and the first of them; psycopg's errors are put into words."""
+        plan = self.plan
+        with (
+            open_pool(plan.postgres_url, max_connections=plan.max_connections, read_only=plan.dry_run) as pool,
+            explained(plan.postgres_url),
+            pool.connection() as connection,
+            Watchdog(connection, self.account.cancel) as watchdog,
+        ):
+            yield pool, Link(connection, watchdog)
+
+    def _look_at_source(self, reading: sqlite3.Connection) -> SourceDescription:
+        """Describe it, for the report too."""
+        source = describe_open(reading, self.plan.sqlite_path)
+        report = self.account.report
+        report.source = SourceReport(str(source.path), source.layout.value, source.version, source.model, source.stale)
+        report.left_behind = source.left_behind
+        report.vectors = source.vectors
+        report.tables = {table.name: TableReport(source.rows.get(table.name, 0)) for table in TABLES}
+        return source
+
+    def _look_at_destination(
+        self, source: SourceDescription, control: Link
+    ) -> tuple[Destination, ModelSignature | None]:
+        """Inspect it, agree on the model, and stop where they do not fit; nothing is written yet."""
+        with control.watchdog.step():
+            destination = inspection.inspect(control.connection)
+            report = self.account.report.destination
+            report.server_version = destination.server_version
+            report.pgvector_version = destination.pgvector_version
+            model = report.model = agree(source, self.presented, destination.registered)
+            self.account.report.vectors = settled(source.vectors, expected(model, destination.dimension))
+            inspection.check_fit(destination, model)
+            inspection.check_stamp(control.connection, destination, model)
+            if (rules := inspection.own_rules(destination)) is not None:
+                self.account.notice(rules)
+            try:
+                inspection.check_writable(control.connection, destination, model)
+            except RefusedError as refusal:
+                if not self.plan.dry_run:
+                    raise
+                self.refusal = refusal
+        return destination, model
+
+    def _copy(
+        self, transfer: Transfer, destination: Destination, control: Link, pool: ConnectionPool[Connection]
+    ) -> None:
+        """Prepare the destination, then load it."""
+        with locked(self.plan.postgres_url, control, destination, self.account.cancel):
+            self._phase(Phase.PREPARE)
+            with control.watchdog.step():
+                destination = prepare(control.connection, destination, transfer.model)
+            transfer = replace(
+                transfer,
+                pending=destination.unchecked,
+                populated=destination.populated,
+                packing=True,
+                keys_first=self.only is None,
+            )
+            self._phase(Phase.COPY)
+            transfer.announce()
+            try:
+                with links(pool, control, self.plan.max_connections, self.account) as found:
+                    self.account.incomplete(load(transfer, found, destination, self.plan.postgres_url))
+                self._tell_of_known()
+            except (Cancelled, MigrationError, psycopg.Error):
+                if destination.pending:
+                    self.account.notice(REFERENCES_PENDING)
+                raise
+
+    def _tell_of_large_vectors(self, destination: Destination, model: ModelSignature | None) -> None:
+        """Say that there will be no index over the vectors, where none takes them: then none is missing either."""
+        if model is not None and not takes_dimension(model.dimension, destination.pgvector_version):
+            self.account.notice(
+                f"Vectors of {model.dimension:,} dimensions are too large for an HNSW index of pgvector "
+                f"{destination.pgvector_version}: searching by meaning looks at every memory."
+            )
+
+    def _tell_of_known(self) -> None:
+        """Say what a run did not look at."""
+        if found := self.account.found_by_keys:
+            rows = "1 row was" if found == 1 else f"{found:,} rows were"
+            self.account.notice(
+                f"{rows} at the destination already: found by key, not changed, and not compared with the "
+                "source. A preview (--dry-run) looks for errors in all values."
+            )
+
+    def _preview(self, transfer: Transfer, destination: Destination, link: Link) -> None:
+        """Read everything, write nothing: the server holds this transaction to that."""
+        self._phase(Phase.PREVIEW)
+        if destination.pending:
+            self.account.notice(REFERENCES_PENDING)
+        transfer.announce()
+        with unlimited(link.connection):
+            preview = Preview(link, destination, transfer.ledger, self.account)
+            transfer.run(TABLES, preview)
+            dimension = transfer.model.dimension if transfer.model else None
+            stamped = replace(destination, dimension=destination.dimension or dimension)
+            if self.refusal is None:  # else the role may not even read what is to be counted
+                self._foretell_missing(preview, stamped, link)
+        report = self.account.report
+        report.estimate = estimate(report, transfer.source.size, dimension)
+        if self.refusal is not None:
+            raise self.refusal
+
+    def _foretell_missing(self, preview: Preview, destination: Destination, link: Link) -> None:
+        """Tell which indexes and foreign keys a copy could not add, and which rows are in their way there."""
+        reasons: dict[str, Reason] = {}
+        with link.watchdog.step(long=True):
+            for marked in enforceable(link.connection, destination):
+                if (error := preview.dangling(marked)) is not None:
+                    self.account.trouble(error)
+                    reasons[marked.name] = Reason.ROWS_IN_THE_WAY
+            self.account.incomplete(missing_beforehand(link.connection, destination, reasons))

@@ -1,0 +1,265 @@
+"""The writing part of a run: rows over several connections, and indexes beside them as soon as their table is full;
+last of all, references that were not enforced until then.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, closing, contextmanager
+
+import psycopg
+from psycopg import errors
+from psycopg_pool import ConnectionPool, PoolTimeout
+
+from vestige_tui.core import events
+from vestige_tui.core.destination import completeness, foreign_keys, indexes
+from vestige_tui.core.destination.connection import Connection, connect
+from vestige_tui.core.destination.foreign_keys import PendingReference
+from vestige_tui.core.destination.indexes import Observed
+from vestige_tui.core.destination.inspection import Destination
+from vestige_tui.core.destination.server_errors import index_fault
+from vestige_tui.core.destination.watchdog import Link, Watchdog
+from vestige_tui.core.dsn import Dsn
+from vestige_tui.core.events import Phase
+from vestige_tui.core.missing import MissingPart, Reason
+from vestige_tui.core.rows.tables import Index
+from vestige_tui.core.run.recorder import Account
+from vestige_tui.core.run.table_pass import Transfer, stages
+from vestige_tui.core.run.writers import Crew
+
+EXTRA_CONNECTION_WAIT = 5.0
+"""Seconds to wait for each connection beyond the first; without it the run goes on with those it has."""
+
+PROGRESS_INTERVAL = 0.5
+"""Seconds between two looks at how far an index is."""
+
+RECONNECT_PAUSE = 5.0
+"""Seconds between two attempts to get a connection from which to look."""
+
+LOCK_PATIENCE = 30.0
+"""Seconds, all references together, for which a run waits until nobody is at work with their tables any more."""
+
+LOCK_PAUSE = 0.2
+"""Seconds between two attempts, in which those who waited behind this one get their turn."""
+
+
+@contextmanager
+def links(pool: ConnectionPool[Connection], control: Link, wanted: int, account: Account) -> Iterator[Sequence[Link]]:
+    """Up to ``wanted`` connections, ``control`` first; a server that has fewer to give gets by with those."""
+    with ExitStack() as stack:
+        found = [control]
+        while len(found) < wanted:
+            try:
+                connection = stack.enter_context(pool.connection(timeout=EXTRA_CONNECTION_WAIT))
+            except PoolTimeout:
+                account.notice(f"The server gave {len(found)} of {wanted} connections; the copy takes longer.")
+                break
+            found.append(Link(connection, stack.enter_context(Watchdog(connection, account.cancel))))
+        yield found
+
+
+def load(transfer: Transfer, found: Sequence[Link], destination: Destination, dsn: Dsn) -> tuple[MissingPart, ...]:
+    """Bring every table over, build the indexes that are missing, those of full tables beside the last tables, and have
+    the references enforced that are not yet. Returns what is missing then.
+    """
+    account = transfer.account
+    control, *others = found
+    *first, last = stages()
+    with Crew(found, destination, account) as crew:
+        for tables in (*first, *(() if others else (last,))):
+            transfer.run(tables, crew)
+    builder = Builder(control, destination, account)
+    filling = last if others else ()
+    observer = Observer(others, dsn, account)
+    with builder.in_background({table.name for table in filling}) as full, closing(observer):
+        if others:
+            with Crew(others, destination, account) as crew:
+                transfer.run(last, crew)
+        account.tell(events.PhaseStarted(Phase.INDEXES))
+        full.set()
+        builder.watch(observer)
+    return builder.missing()
+
+
+class Observer:
+    """Looks from a connection of its own how far another one is.
+
+    It takes the first of ``others``, or else opens one, and another one in place of one that breaks. Whoever made it
+    closes it.
+    """
+
+    def __init__(self, others: Sequence[Link], dsn: Dsn, account: Account) -> None:
+        self._dsn = dsn
+        self._account = account
+        self._link = others[0] if others else None
+        self._opened = ExitStack()
+        self._next_attempt = 0.0
+
+    def close(self) -> None:
+        """Close what it has opened."""
+        self._opened.close()
+
+    def look(self, builder: Connection) -> Observed | None:
+        """What it sees of the session of ``builder``, None where the server has no connection to give just now.
+
+        Raises ``Cancelled``, or ``DestinationError`` where the server does not answer.
+        """
+        try:
+            link = self._connected()
+            if link is None:
+                return None
+            with link.watchdog.step():
+                return indexes.observe(link.connection, builder)
+        except psycopg.errors.ConnectionTimeout:
+            return Observed(working=False, fraction=None)  # nobody is there
+        except psycopg.OperationalError:
+            return None
+
+    def _connected(self) -> Link | None:
+        """A link that is not broken; after a failure it takes a while until the next attempt."""
+        if self._link is not None and self._link.connection.closed:
+            self._link = None
+            self._opened.close()
+        if self._link is None and time.monotonic() >= self._next_attempt:
+            self._next_attempt = time.monotonic() + RECONNECT_PAUSE
+            connection = self._opened.enter_context(connect(self._dsn))
+            self._link = Link(connection, self._opened.enter_context(Watchdog(connection, self._account.cancel)))
+        return self._link
+
+
+class Builder:
+    """Builds the indexes that are missing, and has the references enforced that are not yet; what is cancelled is
+    rolled back, and the next run does it.
+    """
+
+    def __init__(self, link: Link, destination: Destination, account: Account) -> None:
+        self._link = link
+        self._destination = destination
+        self._account = account
+        self._failure: BaseException | None = None
+        self._abandoned = False
+        self._current: tuple[Index | PendingReference, int] | None = None
+        self._thread: threading.Thread | None = None
+        self._patience = float("inf")
+        self._left: dict[str, Reason] = {}
+        with link.watchdog.step():
+            self._missing: Sequence[Index | PendingReference] = (
+                *indexes.missing_indexes(link.connection, destination),
+                *foreign_keys.pending(destination),
+            )
+
+    def _carry_out(self, chosen: Sequence[Index | PendingReference]) -> None:
+        """Build or enforce these, one after the other."""
+        for part in chosen:
+            self._account.stop_if_cancelled()
+            if self._abandoned:
+                return
+            self._current = part, self._missing.index(part) + 1
+            self._tell(0.0)
+            if isinstance(part, Index):
+                self._build(part)
+            else:
+                self._enforce(part)
+            self._tell(1.0)
+        self._current = None
+
+    def _build(self, index: Index) -> None:
+        try:
+            with self._link.watchdog.step(long=True):
+                indexes.build(self._link.connection, self._destination, index)
+        except psycopg.Error as error:
+            reason = index_fault(error)
+            if reason is None:
+                raise
+            self._left[index.name] = reason
+
+    def _enforce(self, reference: PendingReference) -> None:
+        """Have a reference enforced, trying again while somebody is at work with its tables."""
+        try:
+            while not self._try_to_enforce(reference):
+                if self._link.watchdog.now > self._patience:
+                    self._left[reference.name] = Reason.TABLES_IN_USE
+                    return
+                self._account.stop_if_cancelled()
+                time.sleep(LOCK_PAUSE)
+        except errors.InsufficientPrivilege:
+            self._left[reference.name] = Reason.NOT_OWNER
+        except errors.ForeignKeyViolation:
+            self._left[reference.name] = Reason.ROWS_IN_THE_WAY
+            with self._link.watchdog.step(long=True):
+                self._account.trouble(foreign_keys.dangling_rows(self._link.connection, self._destination, reference))
+
+    def _try_to_enforce(self, reference: PendingReference) -> bool:
+        """Whether nobody was in the way."""
+        try:
+            with self._link.watchdog.step(long=True):
+                foreign_keys.enforce(self._link.connection, self._destination, reference)
+        except (errors.LockNotAvailable, errors.DeadlockDetected):
+            self._patience = min(self._patience, self._link.watchdog.now + LOCK_PATIENCE)
+            return False
+        return True
+
+    def missing(self) -> tuple[MissingPart, ...]:
+        """What is not at the destination after all that."""
+        with self._link.watchdog.step():
+            return completeness.missing_after(self._link.connection, self._destination, self._left)
+
+    @contextmanager
+    def in_background(self, filling: set[str]) -> Iterator[threading.Event]:
+        """Build while the block runs; the indexes of ``filling`` tables, and all references, wait until the yielded
+        event is set.
+        """
+        full = threading.Event()
+
+        def work() -> None:
+            try:
+                first = [part for part in self._missing if isinstance(part, Index) and part.table not in filling]
+                self._carry_out(first)
+                full.wait()
+                self._carry_out([part for part in self._missing if part not in first])
+            except BaseException as error:  # carried to the run's own thread, which raises it
+                self._failure = error
+
+        self._thread = threading.Thread(target=work, name="builder", daemon=True)
+        self._thread.start()
+        try:
+            yield full
+        except BaseException:
+            failure = self._failure  # what ended the build knows more than who found out
+            self._abandoned = True
+            self._link.watchdog.interrupt()  # nobody waits for an index of a copy that has failed
+            full.set()
+            self._thread.join()
+            if failure is not None:
+                raise failure from None
+            raise
+        self._thread.join()
+        if self._failure is not None:
+            raise self._failure
+
+    def watch(self, observer: Observer) -> None:
+        """Until all is built, look from another connection how far the server is, and whether it is at work at all."""
+        watchdog = self._link.watchdog
+        seen_at_work = watchdog.now
+        while self._thread is not None and self._thread.is_alive():
+            self._thread.join(PROGRESS_INTERVAL)
+            if not self._thread.is_alive():
+                return
+            if self._destination.pooled:  # a pooler does not tell which session it lent
+                continue
+            seen = observer.look(self._link.connection)
+            if seen is None:
+                continue
+            if seen.working:
+                seen_at_work = watchdog.now
+            watchdog.silent_since(seen_at_work)
+            if seen.fraction is not None:
+                self._tell(seen.fraction)
+
+    def _tell(self, fraction: float) -> None:
+        current = self._current
+        if current is not None:
+            part, position = current
+            self._account.tell(events.IndexProgress(part.name, position, len(self._missing), fraction))

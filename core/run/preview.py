@@ -1,0 +1,200 @@
+"""The dry run: every row is read and judged as a copy would, and looked up at the destination; nothing is written.
+
+What the server would refuse is told beforehand: references that lead nowhere, values that no check allows, names
+that are taken. Which rows would arrive is remembered in a ledger, so that memory stays flat.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+from psycopg import sql
+
+from vestige_tui.core.destination.bootstrap import free_handle, handle_taken
+from vestige_tui.core.destination.foreign_keys import PendingReference, dangling_error, dangling_keys
+from vestige_tui.core.destination.inspection import Destination
+from vestige_tui.core.destination.keys import KeyLookups, drop_known
+from vestige_tui.core.destination.row_errors import check, row_error
+from vestige_tui.core.destination.watchdog import Link
+from vestige_tui.core.destination.writer import Written
+from vestige_tui.core.report import Estimate, MigrationReport, RowError
+from vestige_tui.core.rows import convert, copy_format
+from vestige_tui.core.rows.problems import Kind
+from vestige_tui.core.rows.records import Record
+from vestige_tui.core.rows.seen_keys import Ledger, key_of
+from vestige_tui.core.rows.tables import BOOTSTRAP_USER_ID, BY_NAME, USERS, Reference, Table
+from vestige_tui.core.run.recorder import Account
+from vestige_tui.core.run.writers import grouped
+from vestige_tui.core.source.reader import Batch
+
+SECONDS_PER_MEMORY = 0.00025
+SECONDS_PER_VECTOR_ELEMENT = 0.0000012
+SECONDS_PER_OTHER_ROW = 0.00003
+"""Rules of thumb for an estimate, from copies on two cores with the server on the same machine."""
+
+BYTES_PER_VECTOR_ELEMENT = 9
+BYTES_PER_OTHER_ROW = 180
+"""Of the destination, indexes included: a vector is stored twice, in the table and in its HNSW index."""
+
+_ARRIVING = "arriving "
+_BOOTSTRAP_USER = convert.uuid(BOOTSTRAP_USER_ID)
+
+
+class Preview:
+    """Stands in for the crew of one run: tells what writing would do."""
+
+    def __init__(self, link: Link, destination: Destination, ledger: Ledger, account: Account) -> None:
+        self._connection, self._watchdog = link
+        self._account = account
+        self.destination = destination
+        self._lookups = KeyLookups(destination)
+        self._ledger = ledger
+
+    def add_bootstrap_user(self) -> str | None:
+        """What a copy would do: count with the bootstrap user where it would be missing; its handle then."""
+        arriving = self._ledger.has(_ARRIVING + USERS.name, _BOOTSTRAP_USER)
+        if arriving or not self.missing(USERS, USERS.key, [[_BOOTSTRAP_USER]]):
+            return None
+        self._ledger.add(_ARRIVING + USERS.name, _BOOTSTRAP_USER)
+        return free_handle(self._handle_taken)
+
+    def _handle_taken(self, handle: str) -> bool:
+        if self._ledger.has(f"{_ARRIVING}{USERS.name}.handle", copy_format.text(handle.encode())):
+            return True
+        return USERS.name in self.destination.tables and handle_taken(self._connection, self.destination, handle)
+
+    def write(self, table: Table, batches: Iterable[Batch]) -> None:
+        """Account for every batch as if it had been written."""
+        judge = TablePreview(self, table)
+        for group in grouped(batches):
+            self._account.stop_if_cancelled()
+            with self._watchdog.step():
+                drop_known(self._connection, self._lookups.by_key(table), group)
+            for batch in group:
+                with self._watchdog.step():
+                    written = judge.write(batch.records)
+                self._account.batch(table, batch, written)
+
+    def finish(self) -> None:
+        """Nothing is ever under way."""
+
+    def missing(self, table: Table, columns: Sequence[str], keys: Sequence[Sequence[bytes]]) -> set[int]:
+        """Positions of those keys that the destination does not have yet; ``keys`` has a list for each column."""
+        if table.name not in self.destination.populated:
+            return {*range(len(keys[0]))}
+        return self._lookups.by(table, columns).missing(self._connection, keys)
+
+    def taken(self, table: Table, column: str, records: Sequence[Record], missing: set[int]) -> set[int]:
+        """Positions of records whose unique value belongs to a row of another key, there or among those arriving.
+
+        Only those that are ``missing`` are written, and so take something away from others.
+        """
+        position, key = table.position(column), table.position(table.key[0])
+        owners: dict[bytes, bytes] = {}
+        if table.name in self.destination.tables:
+            query = sql.SQL("SELECT {}::text, {}::text FROM {} WHERE {} = ANY ({})").format(
+                sql.Identifier(column),
+                sql.Identifier(table.key[0]),
+                sql.Identifier(self.destination.schema, table.name),
+                sql.Identifier(column),
+                sql.Literal([record.fields[position][4:].decode() for record in records]),
+            )
+            owners = {value.encode(): convert.uuid(owner) for value, owner in self._connection.execute(query)}
+        name = f"{_ARRIVING}{table.name}.{column}"
+        return {
+            ord_
+            for ord_, record in enumerate(records)
+            if ord_ in missing
+            and (
+                owners.get(record.fields[position][4:], record.fields[key]) != record.fields[key]
+                or not self._ledger.add(name, record.fields[position])
+            )
+        }
+
+    def unresolved(self, table: Table, reference: Reference, records: Sequence[Record]) -> set[int]:
+        """Positions of records that refer to a row which neither arrives nor is at the destination."""
+        positions = [table.position(column) for column in reference.columns]
+        parent = BY_NAME[reference.table]
+        waiting = [
+            ord_
+            for ord_, record in enumerate(records)
+            if not self._ledger.has(_ARRIVING + parent.name, key_of(record, positions))
+        ]
+        keys = [[records[ord_].fields[position] for ord_ in waiting] for position in positions]
+        return {waiting[place] for place in self.missing(parent, parent.key, keys)}
+
+    def dangling(self, marked: PendingReference) -> RowError | None:
+        """The rows at the destination that refer to what it does not have and what does not arrive."""
+        arriving = _ARRIVING + marked.reference.table
+        count = sum(
+            rows
+            for rows, key in dangling_keys(self._connection, self.destination, marked)
+            if not self._ledger.has(arriving, b"".join(map(convert.uuid, key)))
+        )
+        return dangling_error(self._connection, self.destination, marked, count) if count else None
+
+    def arrives(self, table: Table, record: Record) -> None:
+        """Remember that a row would be at the destination, where others may refer to it."""
+        self._ledger.add(_ARRIVING + table.name, key_of(record, [table.position(name) for name in table.key]))
+
+
+class TablePreview:
+    """Takes one table's records as a writer would, and tells what would become of them."""
+
+    def __init__(self, preview: Preview, table: Table) -> None:
+        self._preview = preview
+        self._table = table
+        self._disallowed = check(table)
+        self._key = preview.destination.key_of(table)
+        self._referred_to = any(
+            reference.table == table.name for other in BY_NAME.values() for reference in other.references
+        )
+
+    def write(self, records: Sequence[Record]) -> Written:
+        """What writing these records would do."""
+        positions = [self._table.position(name) for name in self._key]
+        keys = [[record.fields[position] for record in records] for position in positions]
+        missing = self._preview.missing(self._table, self._key, keys)
+        faults = self._faults(records, missing) if records else {}
+        written = Written()
+        for ord_, record in enumerate(records):
+            fault = faults.get(ord_) if ord_ in missing else None
+            if fault is not None:
+                written.failed += 1
+                written.errors.append(fault)
+                continue
+            written.errors.extend(record.problems)
+            if ord_ in missing:
+                written.inserted += 1
+                written.repaired += bool(record.problems)
+            if self._referred_to:
+                self._preview.arrives(self._table, record)
+        return written
+
+    def _faults(self, records: Sequence[Record], missing: set[int]) -> dict[int, RowError]:
+        """What the server would refuse, by position; of several faults of a row the one that it names first."""
+        faults: dict[int, RowError] = {}
+        table = self._table
+        for ord_, record in enumerate(records):
+            if (column := self._disallowed(record)) is not None:
+                faults[ord_] = row_error(table, record, Kind.VALUE_NOT_ALLOWED, (column,))
+        for name in table.unique:
+            for ord_ in self._preview.taken(table, name, records, missing):
+                faults.setdefault(ord_, row_error(table, records[ord_], Kind.ALREADY_TAKEN, (name,)))
+        for reference in table.references:
+            for ord_ in self._preview.unresolved(table, reference, records):
+                fault = row_error(table, records[ord_], Kind.MISSING_REFERENCE, reference.columns)
+                faults.setdefault(ord_, fault)
+        return faults
+
+
+def estimate(report: MigrationReport, source_bytes: int, dimension: int | None) -> Estimate:
+    """Seconds and bytes that a copy of what a dry run found would take, by rule of thumb."""
+    memories = report.tables["knowledge_nodes"].inserted
+    others = sum(table.inserted for table in report.tables.values()) - memories
+    elements = memories * (dimension or 0)
+    total = sum(table.read for table in report.tables.values()) or 1
+    seconds = memories * SECONDS_PER_MEMORY + elements * SECONDS_PER_VECTOR_ELEMENT + others * SECONDS_PER_OTHER_ROW
+    size = source_bytes * (memories + others) / total
+    size += elements * BYTES_PER_VECTOR_ELEMENT + others * BYTES_PER_OTHER_ROW
+    return Estimate(seconds=round(seconds, 1), size=int(size))

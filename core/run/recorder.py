@@ -1,0 +1,124 @@
+"""The account of a run: everything that happens is kept in the report, logged and announced, from whatever thread."""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+from dataclasses import dataclass, field
+
+from vestige_tui.core import events
+from vestige_tui.core.destination.writer import Written
+from vestige_tui.core.errors import Cancelled
+from vestige_tui.core.events import Event, Phase, Watcher
+from vestige_tui.core.missing import MissingPart
+from vestige_tui.core.report import MigrationReport, RowError
+from vestige_tui.core.rows.tables import TABLES, Table
+from vestige_tui.core.source.reader import Batch
+
+log = logging.getLogger(__name__)
+
+_RANK = {table.name: rank for rank, table in enumerate(TABLES)}
+
+LOG_EVERY = 1_000
+"""Memories between two lines of the log."""
+
+
+@dataclass(slots=True)
+class Account:
+    """Keeps a run's report; the watcher is told one thing at a time. ``cancel`` is the operator's wish to stop.
+
+    ``phase`` is the one that was announced last. ``found_by_keys`` counts rows that were not read any further. A
+    watcher that raises is not told any more: it only watches.
+    """
+
+    report: MigrationReport
+    watcher: Watcher
+    cancel: threading.Event
+    phase: Phase = Phase.SOURCE
+    found_by_keys: int = 0
+    _lock: threading.RLock = field(default_factory=threading.RLock)
+    _started: dict[str, float] = field(default_factory=dict)
+    _expected: dict[str, int] = field(default_factory=dict)
+    _places: list[tuple[int, int]] = field(default_factory=list)
+
+    def tell(self, event: Event) -> None:
+        """Announce something."""
+        with self._lock:
+            if isinstance(event, events.PhaseStarted):
+                self.phase = event.phase
+            try:
+                self.watcher(event)
+            except Exception:
+                log.exception("the watcher of this run failed, and is not told any more")
+                self.watcher = events.ignore
+
+    def trouble(self, error: RowError, batch: int = -1) -> None:
+        """What is wrong with a row of a batch, or with the source as a whole."""
+        with self._lock:
+            self.report.errors.append(error)
+            self._places.append((_RANK[error.table], batch))
+            log.warning("migrate: %s %s: %s (%s)", error.table, error.row, error.message, error.kind)
+            self.tell(events.RowTrouble(error))
+
+    def notice(self, text: str) -> None:
+        """A sentence that the operator should read."""
+        with self._lock:
+            self.report.notices.append(text)
+            log.info("migrate: %s", text)
+            self.tell(events.Notice(text))
+
+    def incomplete(self, parts: tuple[MissingPart, ...]) -> None:
+        """The indexes and foreign keys that are missing at the end."""
+        with self._lock:
+            self.report.incomplete = parts
+            for part in parts:
+                log.warning("migrate: %s: %s %s is missing (%s)", part.table, part.kind, part.name, part.reason)
+
+    def stop_if_cancelled(self) -> None:
+        """End the run here when the operator asked for it."""
+        if self.cancel.is_set():
+            raise Cancelled
+
+    def begin(self, table: Table) -> None:
+        """A table is about to be read."""
+        self._started[table.name] = time.monotonic()
+
+    def batch(self, table: Table, batch: Batch, written: Written) -> None:
+        """A batch was committed."""
+        with self._lock:
+            counts = self.report.tables[table.name]
+            logged = counts.copied // LOG_EVERY
+            counts.read += batch.read
+            counts.inserted += written.inserted
+            counts.repaired += written.repaired
+            counts.failed += written.failed + len(batch.rejected)
+            counts.already_present += batch.known + len(batch.records) - written.inserted - written.failed
+            for error in (*batch.rejected, *batch.remarks, *written.errors):
+                self.trouble(error, batch.number)
+            if table.name == "knowledge_nodes" and counts.copied // LOG_EVERY > logged:
+                log.info("migrate: knowledge_nodes batch committed memories_copied=%d", counts.copied)
+            counts.seconds = time.monotonic() - self._started[table.name]
+            self.tell(
+                events.TableProgress(table.name, counts.read, counts.inserted, counts.already_present, counts.failed)
+            )
+            self._finish_when_complete(table)
+
+    def all_read(self, table: Table, rows: int) -> None:
+        """The last row of a table was read; it is finished once that many are accounted for."""
+        with self._lock:
+            self._expected[table.name] = rows
+            self._finish_when_complete(table)
+
+    def settle(self) -> None:
+        """Put the errors into the order of the source: writers finish their batches in any order."""
+        with self._lock:
+            order = sorted(range(len(self._places)), key=self._places.__getitem__)
+            self.report.errors[:] = [self.report.errors[place] for place in order]
+            self._places.sort()
+
+    def _finish_when_complete(self, table: Table) -> None:
+        counts = self.report.tables[table.name]
+        if counts.read == self._expected.get(table.name):
+            del self._expected[table.name]
+            self.tell(events.TableFinished(table.name, counts.seconds))

@@ -1,0 +1,166 @@
+"""Several writers at work on one source: reading and converting go on while the server takes in what came before.
+
+One thread, the run's own, reads; it puts groups of batches into a short queue. Each writer thread has a connection of
+its own and takes the next group. Tables that refer to others are begun only when those are finished.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterable, Iterator, Sequence
+from queue import Full, Queue
+from types import TracebackType
+from typing import NamedTuple
+
+from vestige_tui.core.destination.bootstrap import add_bootstrap_user
+from vestige_tui.core.destination.foreign_keys import ReferenceChecks
+from vestige_tui.core.destination.inspection import Destination
+from vestige_tui.core.destination.keys import KeyLookups, count_known, drop_known
+from vestige_tui.core.destination.watchdog import Link
+from vestige_tui.core.destination.writer import TableWriter, Written
+from vestige_tui.core.errors import Cancelled
+from vestige_tui.core.rows.tables import Table
+from vestige_tui.core.run.recorder import Account
+from vestige_tui.core.source.reader import Batch
+
+GROUP_BATCHES = 8
+GROUP_BYTES = 1_000_000
+"""How many batches travel together at most, each still a transaction of its own: round trips are paid by the group."""
+
+WAITING_GROUPS = 2
+"""Groups that are ready for a writer: reading is quick, and each costs memory."""
+
+
+class _Task(NamedTuple):
+    table: Table
+    batches: Sequence[Batch]
+
+
+def grouped(batches: Iterable[Batch]) -> Iterator[list[Batch]]:
+    """Batches in groups that travel together."""
+    group: list[Batch] = []
+    size = 0
+    for batch in batches:
+        group.append(batch)
+        size += batch.size
+        if len(group) == GROUP_BATCHES or size >= GROUP_BYTES:
+            yield group
+            group, size = [], 0
+    if group:
+        yield group
+
+
+class Crew:
+    """Writes batches over several connections while the block runs."""
+
+    def __init__(self, links: Sequence[Link], destination: Destination, account: Account) -> None:
+        self._first = links[0]
+        self._destination = destination
+        self._account = account
+        self._queue: Queue[_Task | None] = Queue(maxsize=WAITING_GROUPS)
+        self._failure: BaseException | None = None
+        self._stopped = False
+        self._threads = [
+            threading.Thread(target=self._work, args=(link,), name=f"writer-{number}", daemon=True)
+            for number, link in enumerate(links, start=1)
+        ]
+
+    def __enter__(self) -> Crew:
+        for thread in self._threads:
+            thread.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._stopped = error is not None  # what is still queued is not written
+        for _ in self._threads:
+            self._queue.put(None)
+        for thread in self._threads:
+            thread.join()
+        if isinstance(error, Cancelled) and self._failure not in (None, error):
+            raise self._failure from None  # it knows more: whether anything was on its way is certain, above all
+
+    def write(self, table: Table, batches: Iterable[Batch]) -> None:
+        """Queue a table's batches in groups; raises what stopped a writer, or ``Cancelled``."""
+        for group in grouped(batches):
+            self._put(_Task(table, group))
+
+    def finish(self) -> None:
+        """Wait until all that was queued is written; raises what stopped a writer, or ``Cancelled``."""
+        self._queue.join()
+        self._check()
+
+    def add_bootstrap_user(self) -> str | None:
+        """Add the bootstrap user where it is missing; its handle then."""
+        with self._first.watchdog.step():
+            return add_bootstrap_user(self._first.connection, self._destination)
+
+    def _put(self, task: _Task) -> None:
+        while True:
+            self._check()
+            try:
+                self._queue.put(task, timeout=0.1)
+            except Full:
+                continue
+            break
+        if task.table.unique:  # of two rows that want one name the earlier gets it, whichever writer is the quicker
+            self.finish()
+
+    def _check(self) -> None:
+        if self._failure is not None:
+            raise self._failure
+        self._account.stop_if_cancelled()
+
+    def _work(self, link: Link) -> None:
+        desk = _Desk(link, self._destination)
+        while (task := self._queue.get()) is not None:
+            try:
+                if self._failure is None and not self._stopped and not self._account.cancel.is_set():
+                    self._carry_out(task, desk)
+            except BaseException as error:  # carried to the run's own thread, which raises it
+                self._failure = self._failure or error
+            finally:
+                self._queue.task_done()
+        self._queue.task_done()
+
+    def _carry_out(self, task: _Task, desk: _Desk) -> None:
+        for batch, written in desk.write(task.table, task.batches):
+            self._account.batch(task.table, batch, written)
+
+
+class _Desk:
+    """One writer's place: its connection, and what it has made ready there for each table."""
+
+    def __init__(self, link: Link, destination: Destination) -> None:
+        self._link = link
+        self._destination = destination
+        self._writers: dict[str, TableWriter] = {}
+        self._lookups = KeyLookups(destination)
+        self._references = ReferenceChecks(link.connection, destination, self._lookups)
+
+    def write(self, table: Table, batches: Sequence[Batch]) -> Iterator[tuple[Batch, Written]]:
+        """Bring these batches to the server; what became of each, as soon as that is certain."""
+        with self._link.watchdog.step():
+            count_known(self._link.connection, self._lookups.by_key(table), batches)
+        with self._link.watchdog.step():
+            drop_known(self._link.connection, self._lookups.by_key(table), batches)
+        with self._link.watchdog.step():
+            self._references.reject_orphans(table, batches)
+        if not any(batch.records for batch in batches):
+            yield from ((batch, Written()) for batch in batches)
+            return
+        with self._link.watchdog.step():
+            results = self._writer(table).write([batch.records for batch in batches])
+        for batch in batches:
+            with self._link.watchdog.step():
+                written = next(results)
+            yield batch, written
+        with self._link.watchdog.step():
+            for _ in results:
+                pass
+
+    def _writer(self, table: Table) -> TableWriter:
+        if table.name not in self._writers:
+            self._writers[table.name] = TableWriter(self._link.connection, self._destination, table)
+        return self._writers[table.name]

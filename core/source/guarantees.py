@@ -1,0 +1,112 @@
+"""What can be said of all rows of a table before one of them is read: one question to SQLite, not one for each row."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Mapping
+
+from vestige_tui.core.rows.tables import PgType, Table
+from vestige_tui.core.source.describe import count_rows
+from vestige_tui.core.source.layouts import ResolvedSource
+from vestige_tui.core.source.query import rowid_name, spelled_otherwise
+from vestige_tui.core.source.shape import quoted
+
+
+class Certainty:
+    """Answers for a source that does not change meanwhile: ``connection`` is inside a read transaction.
+
+    All methods raise ``sqlite3.Error``.
+    """
+
+    def __init__(self, connection: sqlite3.Connection, sources: Mapping[str, ResolvedSource]) -> None:
+        self._connection = connection
+        self._sources = sources
+        self._exact: dict[str, str | None] = {}
+        self._repeats: dict[str, bool] = {}
+
+    def may_repeat(self, table: Table) -> bool:
+        """Whether two rows of a table could have the same canonical key.
+
+        They cannot where every id is spelled canonically and no two are equal. No index is asked: it may be damaged, or
+        compare in another way than it says.
+        Text may become equal when what PostgreSQL cannot store is replaced, or a number in its place becomes text.
+        """
+        if any(table.columns[table.position(name)].type is not PgType.UUID for name in table.key):
+            return True
+        source = self._sources[table.name]
+        keys = [source.expressions[table.position(name)] or "NULL" for name in table.key]
+        repeats = " OR ".join(["count(*) > 1", *map(spelled_otherwise, keys)])
+        rows = f"FROM {quoted(source.source.table)} n NOT INDEXED GROUP BY {', '.join(map(_sortable, keys))}"
+        if rows not in self._repeats:  # scheduling may come from the very table of the memories
+            self._repeats[rows] = self._exists(f"{rows} HAVING {repeats}")
+        return self._repeats[rows]
+
+    def all_found(self, table: Table) -> bool:
+        """Whether whatever the rows of a table refer to is in the source too, spelled in the very same way."""
+        return all(
+            len(reference.columns) == 1 and self._found(table, *reference.columns, reference.table)
+            for reference in table.references
+        )
+
+    def _found(self, table: Table, column: str, parent: str) -> bool:
+        if parent not in self._sources:
+            return False
+        if parent not in self._exact:
+            self._exact[parent] = self._exact_index(self._sources[parent])
+        index = self._exact[parent]
+        value = self._sources[table.name].expressions[table.position(column)]
+        if index is None or value is None:
+            return False
+        key = _key(self._sources[parent])
+        return not self._exists(
+            f"FROM {quoted(self._sources[table.name].source.table)} n NOT INDEXED WHERE {value} IS NULL OR NOT EXISTS"
+            f" (SELECT 1 FROM {quoted(self._sources[parent].source.table)} p INDEXED BY {quoted(index)}"
+            f" WHERE p.{quoted(key or '')} = {value})"
+        )
+
+    def _exact_index(self, source: ResolvedSource) -> str | None:
+        """An index of a table's key that has each of its rows once, and nothing else: a damaged one could vouch for
+        rows that are not there, or have lost some that are.
+        """
+        table, key, rowid = source.source.table, _key(source), rowid_name(self._connection, source.source.table)
+        if key is None or rowid is None:
+            return None
+        for index in self._unique_indexes(table, key):
+            by_index = f"FROM {quoted(table)} p INDEXED BY {quoted(index)} WHERE p.{quoted(key)}"
+            try:
+                (entries,) = self._connection.execute(f"SELECT count(p.{rowid}) {by_index} IS NOT NULL").fetchone()
+                if entries == count_rows(self._connection, table) and not self._exists(
+                    f"FROM {quoted(table)} n NOT INDEXED"
+                    f" WHERE (SELECT p.{rowid} {by_index} = n.{quoted(key)}) IS NOT n.{rowid}"
+                ):
+                    return index
+            except sqlite3.DatabaseError:  # damaged so that SQLite notices; whether the table is, its reader will see
+                continue
+        return None
+
+    def _unique_indexes(self, table: str, key: str) -> list[str]:
+        """The unique indexes of a table of the source that cover this column and no other."""
+        indexes = self._connection.execute(
+            'SELECT name FROM pragma_index_list(?) l WHERE "unique" AND NOT partial'
+            " AND NOT EXISTS (SELECT 1 FROM pragma_index_info(l.name) WHERE lower(name) IS NOT ?)",
+            (table, key),
+        )
+        return [index for (index,) in indexes]
+
+    def _exists(self, clauses: str) -> bool:
+        (value,) = self._connection.execute(f"SELECT EXISTS (SELECT 1 {clauses})").fetchone()
+        return bool(value)
+
+
+def _sortable(expression: str) -> str:
+    """SQL for an id that SQLite has to sort itself: in a table without row numbers it would trust the order of rows."""
+    return f"+{expression} COLLATE BINARY"
+
+
+def _key(source: ResolvedSource) -> str | None:
+    """The column of the source that a table's only key column comes from, as it is; None where there is none such."""
+    if len(source.table.key) > 1:
+        return None
+    expression = source.expressions[source.table.position(source.table.key[0])]
+    name = source.table.key[0]
+    return name if expression == f"n.{quoted(name)}" else None

@@ -1,0 +1,183 @@
+"""What an operator sees while a run goes on: bars in a terminal, plain lines elsewhere, or nothing."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+from rich.console import Console
+from rich.progress import BarColumn, Progress, ProgressColumn, Task, TaskID, TextColumn, TimeRemainingColumn
+from rich.text import Text
+
+from vestige_tui.core.events import (
+    Event,
+    IndexProgress,
+    Notice,
+    PhaseStarted,
+    RowTrouble,
+    TableFinished,
+    TableProgress,
+    TablesPlanned,
+    Watcher,
+    ignore,
+)
+from vestige_tui.core.rows.tables import BY_NAME
+from vestige_tui.terminal.output import count, duration, safe
+
+LINE_INTERVAL = 10.0
+"""Seconds between two plain lines about one table."""
+
+
+@contextmanager
+def watching(console: Console, *, quiet: bool = False) -> Iterator[Watcher]:
+    """The watcher that fits a console, for as long as the block runs."""
+    if quiet:
+        yield ignore
+    elif console.is_terminal and not console.is_dumb_terminal:
+        bars = Bars(console)
+        with bars.progress:
+            yield bars
+    else:
+        yield Lines(console)
+
+
+class Bars:
+    """A live bar for each table that has rows, and one for the indexes."""
+
+    def __init__(self, console: Console) -> None:
+        self._console = console
+        self._bars: dict[str, TaskID] = {}
+        self._errors: dict[str, int] = {}
+        self.progress = Progress(
+            TextColumn("{task.description:>14}", markup=False),
+            BarColumn(bar_width=None, complete_style="cyan", finished_style="green"),
+            _DoneColumn(),
+            _RateColumn(),
+            _TimeColumn(compact=True, elapsed_when_finished=True),
+            _ErrorsColumn(),
+            console=console,
+            expand=True,
+        )
+
+    def __call__(self, event: Event) -> None:
+        """Show an event."""
+        match event:
+            case PhaseStarted(phase):
+                self._console.print(Text(_sentence(phase), style="dim"))
+            case TablesPlanned(totals):
+                self._plan(totals)
+            case TableProgress(table, read) if table in self._bars:
+                self._start(self._bars[table])
+                self.progress.update(self._bars[table], completed=read)
+            case TableFinished(table, seconds) if table in self._bars:
+                bar = self._bars[table]
+                self._start(bar)
+                self.progress.update(bar, completed=self.progress.tasks[bar].total, seconds=seconds)
+            case RowTrouble(error) if error.table in self._bars:
+                self._errors[error.table] = self._errors.get(error.table, 0) + 1
+                self.progress.update(self._bars[error.table], errors=self._errors[error.table])
+            case IndexProgress():
+                self._show_index(event)
+            case Notice(text):
+                self._console.print(safe(text))
+            case _:
+                pass
+
+    def _plan(self, totals: dict[str, int]) -> None:
+        for table, total in totals.items():
+            if total:
+                title = BY_NAME[table].title
+                self._bars[table] = self._add(title, total, start=False)
+
+    def _add(self, title: str, total: int, *, start: bool = True, of_rows: bool = True) -> TaskID:
+        return self.progress.add_task(title, start, total, errors=0, seconds=None, of_rows=of_rows)
+
+    def _start(self, bar: TaskID) -> None:
+        if not self.progress.tasks[bar].started:
+            self.progress.start_task(bar)
+
+    def _show_index(self, event: IndexProgress) -> None:
+        if "" not in self._bars:
+            self._bars[""] = self._add("Indexes", event.total, of_rows=False)
+        self.progress.update(self._bars[""], total=event.total, completed=event.position - 1 + event.fraction)
+
+
+class _DoneColumn(ProgressColumn):
+    """``done/total``, with thousands separators."""
+
+    def render(self, task: Task) -> Text:
+        return Text(f"{int(task.completed):,}/{int(task.total or 0):,}", justify="right")
+
+
+class _RateColumn(ProgressColumn):
+    """Rows a second: of the whole table once it is finished, of the last batches before."""
+
+    def render(self, task: Task) -> Text:
+        seconds = task.fields["seconds"]
+        if not task.fields["of_rows"]:
+            return Text()
+        rate = task.completed / seconds if seconds else task.speed
+        return Text(f"{rate:,.0f}/s" if rate and rate >= 1 else "", style="cyan", justify="right")
+
+
+class _TimeColumn(TimeRemainingColumn):
+    """The time that a table's rows will take; for indexes, which differ too much to tell, the time so far."""
+
+    def render(self, task: Task) -> Text:
+        if task.fields["of_rows"]:
+            return super().render(task)
+        minutes, seconds = divmod(int(task.elapsed or 0), 60)
+        return Text(f"{minutes:02d}:{seconds:02d}", style="progress.elapsed")
+
+
+class _ErrorsColumn(ProgressColumn):
+    """How many errors a table has, where there are any."""
+
+    def render(self, task: Task) -> Text:
+        return Text(count(task.fields["errors"], "error") if task.fields["errors"] else "", style="yellow")
+
+
+class Lines:
+    """Plain lines, a few of them: each phase, each table when it is done, and a sign of life in between."""
+
+    def __init__(self, console: Console, clock: Callable[[], float] = time.monotonic) -> None:
+        self._console = console
+        self._clock = clock
+        self._totals: dict[str, int] = {}
+        self._read: dict[str, int] = {}
+        self._spoke = clock()
+
+    def __call__(self, event: Event) -> None:
+        """Say what an event is worth saying."""
+        match event:
+            case PhaseStarted(phase):
+                self._say(_sentence(phase))
+            case TablesPlanned(totals):
+                self._totals = totals
+                self._read.clear()
+            case TableProgress(table, read):
+                self._read[table] = read
+                if self._is_due():
+                    self._say(f"{BY_NAME[table].title}: {read:,} of {self._totals.get(table, read):,}")
+            case TableFinished(table, seconds) if self._totals.get(table):
+                read = self._read.get(table, 0)
+                self._say(f"{BY_NAME[table].title}: {read:,} of {self._totals[table]:,} in {duration(seconds)}")
+            case IndexProgress(name, position, total, fraction):
+                if self._is_due():
+                    self._say(f"Finishing {position} of {total}: {name}, {fraction:.0%}")
+            case Notice(text):
+                self._say(text)
+            case _:
+                pass
+
+    def _is_due(self) -> bool:
+        return self._clock() - self._spoke >= LINE_INTERVAL
+
+    def _say(self, line: str) -> None:
+        self._spoke = self._clock()
+        self._console.print(safe(line), soft_wrap=True)
+
+
+def _sentence(phase: str) -> str:
+    return phase[0].upper() + phase[1:]

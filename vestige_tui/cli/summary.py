@@ -1,0 +1,176 @@
+"""The report of a run, as the terminal shows it."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from pathlib import Path
+
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from vestige_tui.cli.vectors import print_vectors
+from vestige_tui.core.explain import NOT_OVERWRITTEN, meaning, shortfalls, tense_of, what_is_missing
+from vestige_tui.core.report import NIL_UUID, MigrationReport, Outcome, RowError
+from vestige_tui.core.rows.problems import EXPLANATIONS
+from vestige_tui.core.rows.tables import BY_NAME, TABLES
+from vestige_tui.terminal.output import count, duration, heading, labelled, safe, size
+
+ERRORS_SHOWN = 20
+_LABELS = {
+    "memories_copied": "Memories",
+    "scheduling_rows": "Scheduling rows",
+    "edges_copied": "Connections",
+    "review_events_copied": "Review events",
+    "domains_copied": "Domains",
+    "users_copied": "Users",
+    "groups_copied": "Groups",
+    "group_memberships_copied": "Memberships",
+}
+_LABEL_WIDTH = max(map(len, _LABELS.values())) + 1
+
+
+def print_summary(console: Console, report: MigrationReport, saved: Sequence[Path] = ()) -> None:
+    """Print counts, what stays behind and the first errors of a run; ``saved`` is where the report can be read."""
+    dry = report.plan.dry_run
+    heading(console, "Vestige migration: dry run, nothing was written" if dry else "Vestige migration report")
+    _print_ends(console, report)
+    heading(console, "What a copy would bring" if dry else "What is at the destination")
+    _print_counters(console, report)
+    console.print(_tables(report))
+    print_vectors(console, report.vectors)
+    _print_left_behind(console, report)
+    if report.errors:
+        _print_errors(console, report)
+    if report.incomplete:
+        _print_missing(console, report)
+    console.print()
+    for path in saved:
+        labelled(console, "Report saved", safe(path), width=_LABEL_WIDTH)
+
+
+def _print_ends(console: Console, report: MigrationReport) -> None:
+    source, destination = report.source, report.destination
+    origin = f"{source.path} ({source.layout} layout, version {source.version or 'unknown'})"
+    versions = [
+        f"{program} {version}"
+        for program, version in (
+            ("PostgreSQL", destination.server_version),
+            ("pgvector", destination.pgvector_version),
+        )
+        if version
+    ]
+    labelled(console, "Source", safe(origin if source.layout else source.path))
+    labelled(console, "Destination", safe(destination.url + (f" ({', '.join(versions)})" if versions else "")))
+    labelled(console, "Model", safe(destination.model or source.model or "none registered"))
+    labelled(console, "Outcome", _outcome(report))
+    labelled(console, "Took", duration(report.duration_ms / 1000))
+    if report.estimate is not None:
+        labelled(
+            console,
+            "Estimate",
+            f"a copy would take about {duration(report.estimate.seconds)} "
+            f"and {size(report.estimate.size)} at the destination",
+        )
+    for notice in report.notices:
+        labelled(console, "Note", safe(notice))
+
+
+def _outcome(report: MigrationReport) -> Text:
+    if report.outcome is Outcome.CLEAN:
+        return Text("clean, no errors", style="bold green")
+    if report.outcome is Outcome.ERRORS:
+        return Text(f"finished with {count(len(report.errors), 'error')}; {_fate(report)}", style="bold yellow")
+    if report.outcome is Outcome.INCOMPLETE:
+        rows = "all rows will arrive" if report.plan.dry_run else "all rows are there"
+        missing = what_is_missing(report.incomplete, tense_of(dry=report.plan.dry_run))
+        return Text(f"incomplete: {rows}, but {missing}", style="bold yellow")
+    if report.outcome is Outcome.CANCELLED:
+        return Text("cancelled; what had arrived stays, and another run brings the rest", style="bold yellow")
+    reason, *_ = (report.failure or "an unexpected fault").splitlines()
+    return safe(f"failed: {reason}", style="bold red")
+
+
+def _fate(report: MigrationReport) -> str:
+    """What became of the rows with errors."""
+    dry = report.plan.dry_run
+    failed = sum(table.failed for table in report.tables.values())
+    repaired = sum(table.repaired for table in report.tables.values())
+    parts = []
+    if repaired:
+        verb = "would be" if dry else "were"
+        parts.append(f"{count(repaired, 'row')} {verb} copied without the broken field")
+    if failed:
+        verb = "would not be" if dry else "were not"
+        parts.append(f"{count(failed, 'row')} {verb} copied")
+    return ", ".join(parts) or "every row concerned was there before"
+
+
+def _print_counters(console: Console, report: MigrationReport) -> None:
+    for name, value in report.counters().items():
+        labelled(console, _LABELS[name], f"{value:>13,}", width=_LABEL_WIDTH)
+
+
+def _tables(report: MigrationReport) -> Table:
+    dry = report.plan.dry_run
+    grid = Table(box=None, padding=(0, 1), header_style="dim")
+    grid.add_column("")
+    for title in ("read", "to insert" if dry else "inserted", "already there", "failed", "repaired", "seconds"):
+        grid.add_column(title, justify="right", no_wrap=True)
+    for table in TABLES:
+        counts = report.tables.get(table.name)
+        if counts is not None:
+            grid.add_row(
+                table.title,
+                f"{counts.read:,}",
+                f"{counts.inserted:,}",
+                f"{counts.already_present:,}",
+                Text(f"{counts.failed:,}", style="bold red" if counts.failed else ""),
+                Text(f"{counts.repaired:,}", style="yellow" if counts.repaired else ""),
+                f"{counts.seconds:.1f}",
+            )
+    return grid
+
+
+def _print_left_behind(console: Console, report: MigrationReport) -> None:
+    if not report.left_behind:
+        return
+    heading(console, "Left behind: tables and columns that have no place at the destination")
+    width = max(len(name) for name in report.left_behind) + 1
+    for name, rows in report.left_behind.items():
+        console.print(Text.assemble(safe(f"{name + ':':<{width}}", "bold"), f" {rows:>12,}"), soft_wrap=True)
+
+
+def _print_errors(console: Console, report: MigrationReport) -> None:
+    heading(console, "Errors")
+    for error in report.errors[:ERRORS_SHOWN]:
+        console.print(_error_line(error, dry=report.plan.dry_run), soft_wrap=True)
+    if (more := len(report.errors) - ERRORS_SHOWN) > 0:
+        console.print(Text(f"+{more:,} more", style="bold"))
+    heading(console, "What to do about them")
+    tense = tense_of(dry=report.plan.dry_run)
+    for kind, number in Counter(error.kind for error in report.errors).most_common():
+        what = f"{meaning(kind, tense)} {EXPLANATIONS[kind].remedy}"
+        console.print(Text.assemble((f"{kind} ({number:,})", "bold"), f": {what}"))
+    if any(error.copied for error in report.errors):
+        console.print(NOT_OVERWRITTEN[tense])
+
+
+def _print_missing(console: Console, report: MigrationReport) -> None:
+    dry = report.plan.dry_run
+    heading(console, "Indexes and foreign keys that will be missing" if dry else "Missing indexes and foreign keys")
+    for shortfall in shortfalls(report.incomplete, tense_of(dry=dry)):
+        console.print(Text.assemble((shortfall.headline, "bold"), f" {shortfall.remedy}"), soft_wrap=True)
+        for line in (*shortfall.names, *shortfall.sql):
+            console.print(safe(f"  {line}"), soft_wrap=True)
+
+
+def _error_line(error: RowError, *, dry: bool) -> Text:
+    table = BY_NAME[error.table].title if error.table in BY_NAME else error.table
+    row = "no usable id" if error.row == NIL_UUID else error.row
+    arrives, stays = ("would be copied", "would not be copied") if dry else ("copied", "not copied")
+    fate = (arrives, "green") if error.copied else (stays, "red")
+    named = error.field is None or error.message.startswith(error.field)
+    place = row if named else f"{row} {error.field}"
+    return Text.assemble(safe(f"{table} ", "dim"), safe(place, "bold"), safe(f": {error.message} ("), fate, ")")

@@ -1,0 +1,1 @@
+"""What belongs to a terminal: safe output, signals, a terminal that goes away, themes."""

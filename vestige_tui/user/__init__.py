@@ -1,0 +1,1 @@
+"""What belongs to one user: settings, recent answers, passwords, kept reports, logs, masking."""

@@ -1,0 +1,77 @@
+"""The outputs of a command: what must not clash, and what could not be written."""
+
+from __future__ import annotations
+
+import os
+import sys
+from pathlib import Path
+
+from rich.console import Console
+
+from vestige_tui.cli.exit_codes import ExitCode
+from vestige_tui.core.errors import MigrationError
+from vestige_tui.core.outputs import Output
+from vestige_tui.terminal.output import safe
+from vestige_tui.terminal.streams import descriptor_of
+
+_STREAMS = {1: "Standard output", 2: "Standard error"}
+
+
+def outputs_of_copy(*, report_file: Path | None, log_file: Path | None) -> list[Output]:
+    """The files that the flags of a copy name, and those that the shell sent the standard streams to."""
+    files = (
+        ("The report", report_file, False),
+        ("The log", log_file, True),
+    )
+    named = [
+        Output(name, path, appends)
+        for name, path, appends in files
+        if path is not None and descriptor_of(path) not in _STREAMS
+    ]
+    return [*standard_streams(), *named]
+
+
+def standard_streams() -> list[Output]:
+    """The standard streams that are files; those that are one opened file are named once."""
+    files = [number for number in _STREAMS if Path(f"/dev/fd/{number}").is_file()]
+    if files == [*_STREAMS] and _share_a_place(*files):
+        files.pop()
+    return [Output(_STREAMS[number], Path(f"/dev/fd/{number}").resolve(), _appends(number)) for number in files]
+
+
+def _share_a_place(one: int, other: int) -> bool:
+    """Whether two descriptors are of one opened file, as ``2>&1`` makes them: what is written to either is then after
+    what was written to the other.
+    """
+    place = os.lseek(one, 0, os.SEEK_CUR)
+    try:
+        moved = os.lseek(one, place + 1, os.SEEK_SET)
+        return os.lseek(other, 0, os.SEEK_CUR) == moved and os.path.sameopenfile(one, other)
+    finally:
+        os.lseek(one, place, os.SEEK_SET)
+
+
+def _appends(descriptor: int) -> bool:
+    if sys.platform == "win32":
+        return False
+    import fcntl
+
+    return bool(fcntl.fcntl(descriptor, fcntl.F_GETFL) & os.O_APPEND)
+
+
+class Unwritten:
+    """The outputs that could not be written: each gives one warning on ``console``, and the run goes on."""
+
+    def __init__(self, console: Console) -> None:
+        self._console = console
+        self._asked_for = False
+
+    def say(self, sentence: str, error: OSError | MigrationError, *, asked_for: bool = True) -> None:
+        """``sentence`` without its full stop, then the reason. ``asked_for``: a flag or the shell named that output."""
+        self._asked_for |= asked_for
+        reason = error.what if isinstance(error, MigrationError) else error.strerror or str(error)
+        self._console.print(safe(f"warning: {sentence}: {reason.rstrip('.')}.", "yellow"), soft_wrap=True)
+
+    def code(self, code: ExitCode) -> ExitCode:
+        """The exit code of a run: its own, unless that is 0 and an output that was asked for is not complete."""
+        return ExitCode.PROBLEMS if code is ExitCode.CLEAN and self._asked_for else code

@@ -1,0 +1,65 @@
+"""Reports written to files: whole or not at all, and readable by their owner alone."""
+
+from __future__ import annotations
+
+import os
+import secrets
+import stat
+import tempfile
+from pathlib import Path
+
+from vestige_tui.core.errors import UsageError
+from vestige_tui.core.outputs import Output, check_outputs
+from vestige_tui.core.report import MigrationReport
+from vestige_tui.terminal.streams import descriptor_of, write_all
+from vestige_tui.user.settings import reports_folder
+
+
+def check_writable(path: Path) -> None:
+    """Find out before a run that its report could not be written after it. Raises ``UsageError``."""
+    if descriptor_of(path) is not None:
+        return
+    if not _can_be_written(path):
+        raise UsageError(
+            f"The report cannot be written to {path}.",
+            remedy="Name a file in a folder that exists and that you may write to.",
+        )
+
+
+def _can_be_written(path: Path) -> bool:
+    try:
+        return not stat.S_ISDIR(path.stat().st_mode) and os.access(path, os.W_OK)
+    except FileNotFoundError:
+        return path.absolute().parent.is_dir() and os.access(path.absolute().parent, os.W_OK)
+    except OSError:  # no name that a file can have, or a link to itself
+        return False
+
+
+def kept_report(report: MigrationReport) -> Path:
+    """The file under the user's state folder that keeps a report, such as ``20261122T101112Z-copy-1a2b.json``."""
+    kind = "dry-run" if report.plan.dry_run else "copy"
+    return reports_folder() / f"{report.started_at:%Y%m%dT%H%M%SZ}-{kind}-{secrets.token_hex(2)}.json"
+
+
+def save(report: MigrationReport, path: Path) -> Path:
+    """Write a report's JSON to ``path`` and return it. Raises ``OSError``; ``UsageError`` where it hits the source."""
+    check_outputs(report.plan.sqlite_path, [Output("The report", path)])
+    text = report.to_json().encode("utf-8", "backslashreplace")
+    if (stream := descriptor_of(path)) is not None:
+        write_all(stream, text)
+        return path
+    if path.exists() and not path.is_file():  # a pipe or a device takes it as it comes
+        path.write_bytes(text)
+        return path
+    target = path.resolve()
+    descriptor, name = tempfile.mkstemp(dir=target.parent, prefix=f".{target.name}-")  # made with mode 0600
+    try:
+        with os.fdopen(descriptor, "wb") as file:
+            file.write(text)
+            file.flush()
+            os.fsync(file.fileno())
+        Path(name).replace(target)
+    except BaseException:
+        Path(name).unlink(missing_ok=True)
+        raise
+    return path
