@@ -73,3 +73,4 @@ def test_a_place_that_cannot_be_written_to_is_found_out_before(tmp_path: Path, n
 def test_a_place_that_can(tmp_path: Path) -> None:
     check_writable(tmp_path / "new.json")
     check_writable(Path("/dev/null"))
+    assert list(tmp_path.iterdir()) == [], "the check leaves nothing behind"

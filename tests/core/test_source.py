@@ -149,7 +149,7 @@ def test_no_database(tmp_path: Path, content: bytes) -> None:
 def test_header_and_nothing_else(tmp_path: Path) -> None:
     path = tmp_path / "vestige.db"
     path.write_bytes(b"SQLite format 3\0" + b"\xff" * 5000)
-    problem(path)
+    assert "not a plain SQLite database" in problem(path).what
 
 
 @pytest.mark.parametrize(

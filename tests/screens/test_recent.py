@@ -54,7 +54,10 @@ def test_a_file_that_cannot_be_read_is_an_empty_one(tmp_path: Path, content: str
 
 
 def test_a_folder_that_cannot_be_written_stops_nothing(tmp_path: Path) -> None:
-    Recent(tmp_path / "missing" / "recent.json").remember_source(tmp_path)
+    recent = Recent(tmp_path / "missing" / "recent.json")
+    recent.remember_source(tmp_path)
+    assert list(recent.sources) == []
+    assert list(tmp_path.iterdir()) == []
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="Windows has other permissions")
