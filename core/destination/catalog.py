@@ -65,7 +65,8 @@ class FoundTable:
     key (``key_can_wait``). ``may_read`` and ``may_insert`` are what this role may do; a table is ``closed`` to it where
     the policies of row-level security do not let it both read and insert, as ``ON CONFLICT`` needs it, and ``secured``
     where there are any for it. ``may_refer``: this role may make tables that refer to it. ``pending`` names the
-    constraints that are references which the server does not enforce yet.
+    constraints that are references which the server does not enforce yet. ``fills_rows``: a trigger sees each row
+    before it is inserted, and may fill columns of it.
     """
 
     columns: Mapping[str, FoundColumn]
@@ -83,6 +84,7 @@ class FoundTable:
     may_refer: bool
     closed: bool
     secured: bool
+    fills_rows: bool
     pending: frozenset[str]
 
     def enforces(self, reference: Reference) -> bool:
@@ -109,7 +111,9 @@ _RELATIONS: LiteralString = """
            row_security_active(c.oid),
            ARRAY(SELECT 'trigger ' || tgname FROM pg_trigger
                  WHERE tgrelid = c.oid AND NOT tgisinternal AND tgtype & 4 = 4 AND tgenabled IN ('O', 'A')
-                 ORDER BY tgname)
+                 ORDER BY tgname),
+           EXISTS (SELECT FROM pg_trigger -- BEFORE INSERT FOR EACH ROW
+                   WHERE tgrelid = c.oid AND NOT tgisinternal AND tgtype & 7 = 7 AND tgenabled IN ('O', 'A'))
     FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
     WHERE n.nspname = %s AND c.relname = ANY (%s)"""
 _COLUMNS: LiteralString = """
@@ -175,8 +179,9 @@ def read_tables(connection: Connection, schema: str, names: Iterable[str]) -> di
             may_refer=may_refer,
             closed=closed,
             secured=secured,
+            fills_rows=fills,
         )
-        for oid, name, plain, has_rules, may_read, may_insert, may_refer, closed, secured, triggers in relations
+        for oid, name, plain, has_rules, may_read, may_insert, may_refer, closed, secured, triggers, fills in relations
     }
     return {name: found[name] for name in names if name in found}
 

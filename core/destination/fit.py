@@ -46,6 +46,8 @@ def _full_text_difference(found: FoundTable) -> Iterable[str]:
         yield f"{table}.{name} is missing ({kind}, generated for the full-text search)"
     elif column.type != kind:
         yield f"{table}.{name} is {column.shown}, the full-text search needs {kind}"
+    elif not (column.generated or found.fills_rows):
+        yield f"{table}.{name} is neither generated nor filled by a BEFORE INSERT trigger: no search would find a row"
 
 
 def extra_columns(table: Table, found: FoundTable) -> Iterable[str]:

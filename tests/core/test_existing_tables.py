@@ -27,6 +27,13 @@ from vestige_tui.sample import SampleSpec
 # Tables that are there already and do not fit
 
 
+FILLING = (
+    "CREATE FUNCTION fill() RETURNS trigger LANGUAGE plpgsql AS"
+    " $$ BEGIN NEW.search_vec := to_tsvector('english', NEW.content); RETURN NEW; END $$",
+    "CREATE TRIGGER fill BEFORE INSERT ON knowledge_nodes FOR EACH ROW EXECUTE FUNCTION fill()",
+)
+"""What fills the full-text column where it is not generated."""
+
 DIFFERENCES = {
     "missing column": (
         ["ALTER TABLE knowledge_nodes DROP COLUMN codebase"],
@@ -78,6 +85,21 @@ DIFFERENCES = {
     "full-text column of another type": (
         ["ALTER TABLE knowledge_nodes DROP COLUMN search_vec, ADD COLUMN search_vec text"],
         ["knowledge_nodes.search_vec is text, the full-text search needs tsvector"],
+    ),
+    "full-text column that stays empty": (
+        ["ALTER TABLE knowledge_nodes ALTER COLUMN search_vec DROP EXPRESSION"],
+        ["knowledge_nodes.search_vec is neither generated nor filled by a BEFORE INSERT trigger"],
+    ),
+    "full-text column whose trigger is disabled": (
+        ["ALTER TABLE knowledge_nodes ALTER COLUMN search_vec DROP EXPRESSION", *FILLING,
+         "ALTER TABLE knowledge_nodes DISABLE TRIGGER fill"],
+        ["knowledge_nodes.search_vec is neither generated nor filled by a BEFORE INSERT trigger"],
+    ),
+    "full-text column whose trigger fills it later": (
+        ["ALTER TABLE knowledge_nodes ALTER COLUMN search_vec DROP EXPRESSION", FILLING[0],
+         "CREATE TRIGGER fill BEFORE UPDATE ON knowledge_nodes FOR EACH ROW EXECUTE FUNCTION fill()",
+         "CREATE TRIGGER once BEFORE INSERT ON knowledge_nodes EXECUTE FUNCTION fill()"],
+        ["knowledge_nodes.search_vec is neither generated nor filled by a BEFORE INSERT trigger"],
     ),
     "whole seconds": (
         ["ALTER TABLE knowledge_nodes ALTER COLUMN created_at TYPE timestamptz(0)"],
@@ -284,6 +306,20 @@ def test_a_trigger_that_changes_rows_is_named(small_source: Path, copied_databas
     (notice,) = copy(small_source, copied_database, dry_run=True).notices
     assert notice.endswith("foretell that. domains: trigger shout.")
     assert copy(small_source, copied_database).notices[0] == notice
+
+
+def test_a_trigger_that_fills_the_full_text_column(small_source: Path, copied_database: Database) -> None:
+    """It may do what the generated column would; both runs name it."""
+    copied_database.execute(
+        "TRUNCATE knowledge_nodes CASCADE",
+        "ALTER TABLE knowledge_nodes ALTER COLUMN search_vec DROP EXPRESSION",
+        *FILLING,
+    )
+    (notice,) = copy(small_source, copied_database, dry_run=True).notices
+    assert notice.endswith("foretell that. knowledge_nodes: trigger fill.")
+    report = copy(small_source, copied_database)
+    assert (report.outcome, report.notices[0]) == (Outcome.CLEAN, notice)
+    assert copied_database.value("SELECT count(*) FROM knowledge_nodes WHERE search_vec <> ''") == 30
 
 
 def test_row_level_security_is_named(small_source: Path, copied_database: Database) -> None:
