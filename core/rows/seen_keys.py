@@ -13,7 +13,7 @@ from vestige_tui.core.rows.tables import Table
 from vestige_tui.core.source.reader import Batch
 
 
-class Ledger:
+class SeenKeys:
     """Sets of keys by table name, in a temporary SQLite database that vanishes with the connection."""
 
     def __init__(self) -> None:
@@ -42,13 +42,13 @@ def key_of(record: Record, positions: Sequence[int]) -> bytes:
     return b"".join(record.fields[position] for position in positions)
 
 
-def drop_repeats(batches: Iterable[Batch], ledger: Ledger, table: Table, key: Sequence[str]) -> Iterable[Batch]:
+def drop_repeats(batches: Iterable[Batch], seen_keys: SeenKeys, table: Table, key: Sequence[str]) -> Iterable[Batch]:
     """Turn every row whose canonical key was met before into an error: the first one is kept."""
     positions = [table.position(column) for column in key]
     for batch in batches:
         kept: list[Record] = []
         for record in batch.records:
-            if ledger.add(table.name, key_of(record, positions)):
+            if seen_keys.add(table.name, key_of(record, positions)):
                 kept.append(record)
             else:
                 batch.rejected.append(_repeat(table, record))

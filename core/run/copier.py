@@ -46,7 +46,7 @@ from vestige_tui.core.missing import Reason
 from vestige_tui.core.model import UNKNOWN_HASH, Embedder, ModelSignature
 from vestige_tui.core.plan import CopyPlan
 from vestige_tui.core.report import DestinationReport, MigrationReport, Outcome, SourceReport, TableReport
-from vestige_tui.core.rows.seen_keys import Ledger
+from vestige_tui.core.rows.seen_keys import SeenKeys
 from vestige_tui.core.rows.tables import TABLES
 from vestige_tui.core.rows.vectors import settled
 from vestige_tui.core.run.index_builder import links, load
@@ -156,7 +156,7 @@ class _Run:
         before = identity(plan.sqlite_path)
         with self._readable_source() as (reading, source):
             self._phase(Phase.DESTINATION)
-            with self._connected() as (pool, control), closing(Ledger()) as ledger:
+            with self._connected() as (pool, control), closing(SeenKeys()) as seen_keys:
                 destination, model = self._look_at_destination(source, control)
                 for shared in source.shared_names if self.only is None else ():
                     self.account.notice(shared.notice)
@@ -176,7 +176,7 @@ class _Run:
                     plan.batch_size,
                     destination.key_of,
                     destination.populated,
-                    ledger,
+                    seen_keys,
                     Certainty(reading, source.sources),
                     self.only,
                 )
@@ -380,7 +380,7 @@ class _Run:
             self.account.notice(REFERENCES_PENDING)
         transfer.announce()
         with unlimited(link.connection):
-            preview = Preview(link, destination, transfer.ledger, self.account)
+            preview = Preview(link, destination, transfer.seen_keys, self.account)
             transfer.run(TABLES, preview)
             dimension = transfer.model.dimension if transfer.model else None
             stamped = replace(destination, dimension=destination.dimension or dimension)

@@ -1,7 +1,7 @@
 """The dry run: every row is read and judged as a copy would, and looked up at the destination; nothing is written.
 
 What the server would refuse is told beforehand: references that lead nowhere, values that no check allows, names
-that are taken. Which rows would arrive is remembered in a ledger, so that memory stays flat.
+that are taken. Which rows would arrive is kept on disk, so that memory stays flat.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from vestige_tui.core.report import Estimate, MigrationReport, RowError
 from vestige_tui.core.rows import convert, copy_format
 from vestige_tui.core.rows.problems import Kind
 from vestige_tui.core.rows.records import Record
-from vestige_tui.core.rows.seen_keys import Ledger, key_of
+from vestige_tui.core.rows.seen_keys import SeenKeys, key_of
 from vestige_tui.core.rows.tables import BOOTSTRAP_USER_ID, BY_NAME, USERS, Reference, Table
 from vestige_tui.core.run.recorder import Account
 from vestige_tui.core.run.writers import grouped
@@ -43,23 +43,23 @@ _BOOTSTRAP_USER = convert.uuid(BOOTSTRAP_USER_ID)
 class Preview:
     """Stands in for the crew of one run: tells what writing would do."""
 
-    def __init__(self, link: Link, destination: Destination, ledger: Ledger, account: Account) -> None:
+    def __init__(self, link: Link, destination: Destination, seen_keys: SeenKeys, account: Account) -> None:
         self._connection, self._watchdog = link
         self._account = account
         self.destination = destination
         self._lookups = KeyLookups(destination)
-        self._ledger = ledger
+        self._seen_keys = seen_keys
 
     def add_bootstrap_user(self) -> str | None:
         """What a copy would do: count with the bootstrap user where it would be missing; its handle then."""
-        arriving = self._ledger.has(_ARRIVING + USERS.name, _BOOTSTRAP_USER)
+        arriving = self._seen_keys.has(_ARRIVING + USERS.name, _BOOTSTRAP_USER)
         if arriving or not self.missing(USERS, USERS.key, [[_BOOTSTRAP_USER]]):
             return None
-        self._ledger.add(_ARRIVING + USERS.name, _BOOTSTRAP_USER)
+        self._seen_keys.add(_ARRIVING + USERS.name, _BOOTSTRAP_USER)
         return free_handle(self._handle_taken)
 
     def _handle_taken(self, handle: str) -> bool:
-        if self._ledger.has(f"{_ARRIVING}{USERS.name}.handle", copy_format.text(handle.encode())):
+        if self._seen_keys.has(f"{_ARRIVING}{USERS.name}.handle", copy_format.text(handle.encode())):
             return True
         return USERS.name in self.destination.tables and handle_taken(self._connection, self.destination, handle)
 
@@ -107,7 +107,7 @@ class Preview:
             if ord_ in missing
             and (
                 owners.get(record.fields[position][4:], record.fields[key]) != record.fields[key]
-                or not self._ledger.add(name, record.fields[position])
+                or not self._seen_keys.add(name, record.fields[position])
             )
         }
 
@@ -118,7 +118,7 @@ class Preview:
         waiting = [
             ord_
             for ord_, record in enumerate(records)
-            if not self._ledger.has(_ARRIVING + parent.name, key_of(record, positions))
+            if not self._seen_keys.has(_ARRIVING + parent.name, key_of(record, positions))
         ]
         keys = [[records[ord_].fields[position] for ord_ in waiting] for position in positions]
         return {waiting[place] for place in self.missing(parent, parent.key, keys)}
@@ -129,13 +129,13 @@ class Preview:
         count = sum(
             rows
             for rows, key in dangling_keys(self._connection, self.destination, marked)
-            if not self._ledger.has(arriving, b"".join(map(convert.uuid, key)))
+            if not self._seen_keys.has(arriving, b"".join(map(convert.uuid, key)))
         )
         return dangling_error(self._connection, self.destination, marked, count) if count else None
 
     def arrives(self, table: Table, record: Record) -> None:
         """Remember that a row would be at the destination, where others may refer to it."""
-        self._ledger.add(_ARRIVING + table.name, key_of(record, [table.position(name) for name in table.key]))
+        self._seen_keys.add(_ARRIVING + table.name, key_of(record, [table.position(name) for name in table.key]))
 
 
 class TablePreview:

@@ -13,7 +13,7 @@ from vestige_tui.core.destination.bootstrap import HANDLE, OTHER_HANDLE
 from vestige_tui.core.errors import BATCHES_STAY, SourceError
 from vestige_tui.core.model import ModelSignature
 from vestige_tui.core.rows.records import other_model_error, row_label
-from vestige_tui.core.rows.seen_keys import Ledger, drop_repeats
+from vestige_tui.core.rows.seen_keys import SeenKeys, drop_repeats
 from vestige_tui.core.rows.tables import TABLES, USERS, Table
 from vestige_tui.core.rows.vectors import Fate
 from vestige_tui.core.run.recorder import Account
@@ -56,7 +56,7 @@ class Transfer:
     columns by which the destination tells rows apart, ``populated`` names the tables that have rows there, ``pending``
     those with references that it does not enforce.
 
-    ``only`` restricts it to rows with these labels, by table. ``ledger`` remembers keys that may repeat. ``packing``
+    ``only`` restricts it to rows with these labels, by table. ``seen_keys`` remembers keys that may repeat. ``packing``
     tells that those who take the batches look at records only where something is wrong. ``keys_first``: what the
     destination has is found out by keys alone, and those rows are not read any further.
     """
@@ -69,7 +69,7 @@ class Transfer:
     batch_size: int
     key_of: Callable[[Table], tuple[str, ...]]
     populated: Collection[str]
-    ledger: Ledger
+    seen_keys: SeenKeys
     certainty: Certainty
     only: Mapping[str, Collection[str]] | None = None
     pending: Collection[str] = ()
@@ -141,7 +141,7 @@ class Transfer:
         if not repeats:
             return reader.batches(self.batch_size, wanted, packed=packed and wanted is None)
         # which of two rows came first, only a whole reading can tell
-        batches = drop_repeats(reader.batches(self.batch_size), self.ledger, table, self.key_of(table))
+        batches = drop_repeats(reader.batches(self.batch_size), self.seen_keys, table, self.key_of(table))
         return batches if wanted is None else only_labelled(batches, wanted)
 
     def _marked(self, table: Table, batches: Iterable[Batch], *, to_check: bool, repeats: bool) -> Iterator[Batch]:

@@ -3,5 +3,5 @@
 ``locate`` finds databases, ``glance`` takes a quick look at one, ``opening`` opens one read-only, in a private copy
 where it must (``scratch``). ``describe`` tells what a file holds, ``layouts`` which SQL yields each column, ``upgrade``
 brings an old file to V15. ``query`` reads a table, ``records`` makes records of its rows, ``reader`` batches of those;
-``ledger`` remembers keys that may come twice, ``lookup`` finds a single row again.
+``lookup`` finds a single row again.
 """
