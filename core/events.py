@@ -59,7 +59,7 @@ class TableFinished:
 
 
 @dataclass(frozen=True, slots=True)
-class RowTrouble:
+class RowProblem:
     """A row has an error; it may have arrived all the same (``error.copied``)."""
 
     error: RowError
@@ -84,7 +84,7 @@ class Notice:
     text: str
 
 
-Event = PhaseStarted | TablesPlanned | TableProgress | TableFinished | RowTrouble | IndexProgress | Notice
+Event = PhaseStarted | TablesPlanned | TableProgress | TableFinished | RowProblem | IndexProgress | Notice
 Watcher = Callable[[Event], None]
 
 

@@ -111,7 +111,7 @@ class Meter:
                 self._change(table, read=read, inserted=inserted, present=present, **timed)
             case events.TableFinished(table, seconds):
                 self._change(table, finished=True, timed=self._pace(table).read, seconds=seconds)
-            case events.RowTrouble(error):
+            case events.RowProblem(error):
                 self._change(error.table, troubles=self._pace(error.table).troubles + 1)
             case events.IndexProgress():
                 self.progress = replace(self.progress, index=event)

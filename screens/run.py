@@ -11,7 +11,7 @@ from pathlib import Path
 from textual.message import Message
 
 from vestige_tui.core.errors import BATCHES_STAY, NOTHING_CHANGED, MigrationError
-from vestige_tui.core.events import Event, PhaseStarted, RowTrouble, TablesPlanned
+from vestige_tui.core.events import Event, PhaseStarted, RowProblem, TablesPlanned
 from vestige_tui.core.model import ModelSignature, PresentedEmbedder
 from vestige_tui.core.plan import CopyPlan
 from vestige_tui.core.report import MigrationReport, RowError
@@ -154,7 +154,7 @@ class Run:
     def _take(self, event: Event) -> None:
         """Hear an event of the run, in its thread."""
         self._meter.take(event)
-        if isinstance(event, RowTrouble):
+        if isinstance(event, RowProblem):
             self._waiting.append(event.error)
         now = self._clock()
         if isinstance(event, PhaseStarted | TablesPlanned):

@@ -12,7 +12,7 @@ from typing import LiteralString
 from vestige_tui.core.destination.connection import CLIENT_CHECK_MS, Connection, connect, unlimited
 from vestige_tui.core.destination.inspection import Destination
 from vestige_tui.core.destination.lock_holder import LOCK_CLASS, LockHolder, find_holder
-from vestige_tui.core.destination.watchdog import Link, Watchdog
+from vestige_tui.core.destination.watchdog import Session, Watchdog
 from vestige_tui.core.dsn import Dsn
 from vestige_tui.core.errors import Cancelled, DestinationBusyError
 
@@ -26,7 +26,7 @@ _TRANSACTION_LOCK: LiteralString = "SELECT pg_try_advisory_xact_lock(%s, hashtex
 
 
 @contextmanager
-def locked(dsn: Dsn, control: Link, destination: Destination, cancel: threading.Event) -> Iterator[None]:
+def locked(dsn: Dsn, control: Session, destination: Destination, cancel: threading.Event) -> Iterator[None]:
     """Keep a second copy out while the block runs. Raises ``DestinationBusyError`` where one is running.
 
     The lock belongs to the connection that writes, so it lasts as long as the writing can. Behind a pooler a

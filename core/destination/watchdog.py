@@ -175,7 +175,7 @@ class _Step(NamedTuple):
     long: bool
 
 
-class Link(NamedTuple):
+class Session(NamedTuple):
     """A connection and what watches over it."""
 
     connection: Connection

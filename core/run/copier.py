@@ -23,7 +23,7 @@ from vestige_tui.core.destination.inspection import Destination
 from vestige_tui.core.destination.lock import locked
 from vestige_tui.core.destination.prepare import prepare
 from vestige_tui.core.destination.server_errors import explained
-from vestige_tui.core.destination.watchdog import Link, Watchdog
+from vestige_tui.core.destination.watchdog import Session, Watchdog
 from vestige_tui.core.errors import (
     BATCHES_STAY,
     LAST_BATCH_UNKNOWN,
@@ -49,13 +49,13 @@ from vestige_tui.core.report import DestinationReport, MigrationReport, Outcome,
 from vestige_tui.core.rows.seen_keys import SeenKeys
 from vestige_tui.core.rows.tables import TABLES
 from vestige_tui.core.rows.vectors import settled
-from vestige_tui.core.run.index_builder import links, load
+from vestige_tui.core.run.index_builder import load, sessions
 from vestige_tui.core.run.model_check import agree, check_presented, expected
 from vestige_tui.core.run.preview import Preview, estimate
-from vestige_tui.core.run.recorder import Account
+from vestige_tui.core.run.recorder import Recorder
 from vestige_tui.core.run.table_pass import Transfer
 from vestige_tui.core.source.describe import SourceDescription, describe_open
-from vestige_tui.core.source.guarantees import Certainty
+from vestige_tui.core.source.guarantees import Guarantees
 from vestige_tui.core.source.opening import identity, keeps_from_writing, open_source
 from vestige_tui.core.source.overview import usage
 from vestige_tui.core.source.scratch import private_folder
@@ -89,7 +89,7 @@ def run_sqlite_to_postgres(
     run = _Run(
         plan,
         embedder.model_signature() if embedder else None,
-        Account(report, on_event, cancel or threading.Event()),
+        Recorder(report, on_event, cancel or threading.Event()),
         only,
     )
     started = time.monotonic()
@@ -100,7 +100,7 @@ def run_sqlite_to_postgres(
     except Cancelled as end:
         report.outcome = Outcome.CANCELLED
         if end.unknown:
-            run.account.notice(f"The server did not answer any more. {LAST_BATCH_UNKNOWN}")
+            run.recorder.notice(f"The server did not answer any more. {LAST_BATCH_UNKNOWN}")
     except MigrationError as error:
         error.means = run.meaning_of(error)
         report.failure = error.what
@@ -108,7 +108,7 @@ def run_sqlite_to_postgres(
         log.error("migrate: %s", error.what)
         raise
     finally:
-        run.account.settle()
+        run.recorder.settle()
         report.duration_ms = round((time.monotonic() - started) * 1000)
         _log_end(report)
     return report
@@ -144,7 +144,7 @@ class _Run:
 
     plan: CopyPlan
     presented: ModelSignature | None
-    account: Account
+    recorder: Recorder
     only: Mapping[str, Collection[str]] | None
     backup: Path | None = None
     refusal: RefusedError | None = None
@@ -159,16 +159,16 @@ class _Run:
             with self._connected() as (pool, control), closing(SeenKeys()) as seen_keys:
                 destination, model = self._look_at_destination(source, control)
                 for shared in source.shared_names if self.only is None else ():
-                    self.account.notice(shared.notice)
+                    self.recorder.notice(shared.notice)
                 if model is None and source.dimension:
-                    self.account.notice(
+                    self.recorder.notice(
                         "The source does not say which model made its vectors; none is registered. See --embedder."
                     )
                 elif model is not None and model.hash == UNKNOWN_HASH:
-                    self.account.notice(unknown_hash(model, registered=destination.registered is not None))
+                    self.recorder.notice(unknown_hash(model, registered=destination.registered is not None))
                 self._tell_of_large_vectors(destination, model)
                 transfer = Transfer(
-                    self.account,
+                    self.recorder,
                     reading,
                     source,
                     model,
@@ -177,7 +177,7 @@ class _Run:
                     destination.key_of,
                     destination.populated,
                     seen_keys,
-                    Certainty(reading, source.sources),
+                    Guarantees(reading, source.sources),
                     self.only,
                 )
                 if plan.dry_run:
@@ -185,16 +185,16 @@ class _Run:
                 else:
                     self._copy(transfer, destination, control, pool)
         if identity(plan.sqlite_path) != before:
-            self.account.notice(
+            self.recorder.notice(
                 f"{plan.sqlite_path} was replaced or removed during the run; what was read is the file as it was at "
                 "the start. Run again to bring what is new."
             )
 
     def meaning_of(self, error: MigrationError) -> str:
         """What an error means for the data, by how far the run had come."""
-        match self.account.phase:
+        match self.recorder.phase:
             case Phase.COPY:
-                memories = self.account.report.tables["knowledge_nodes"]
+                memories = self.recorder.report.tables["knowledge_nodes"]
                 means = BATCHES_STAY if error.means == NOTHING_CHANGED else error.means
                 means += f" {memories.read:,} of {memories.source:,} memories had been read."
             case Phase.INDEXES:
@@ -212,8 +212,8 @@ class _Run:
         return f"{means.replace(f' {SOURCE_UNCHANGED}', '')} {upgraded}"
 
     def _phase(self, phase: Phase) -> None:
-        self.account.stop_if_cancelled()
-        self.account.tell(events.PhaseStarted(phase))
+        self.recorder.stop_if_cancelled()
+        self.recorder.emit(events.PhaseStarted(phase))
 
     @contextmanager
     def _readable_source(self) -> Iterator[tuple[sqlite3.Connection, SourceDescription]]:
@@ -240,7 +240,7 @@ class _Run:
         said = stale_source(source.stale, source.modified)
         if not self.plan.allow_stale_source:
             raise StaleSourceError(f"{source.path} is stale. {said} {STALE_MEANS}", source.stale)
-        self.account.notice(f"The source is stale, and copying it is allowed. {said}")
+        self.recorder.notice(f"The source is stale, and copying it is allowed. {said}")
 
     def _tell_of_waiting_writer(self, reading: sqlite3.Connection) -> None:
         """Say so where a program has the source open that cannot write to it while this run reads."""
@@ -249,7 +249,7 @@ class _Run:
             return
         used = usage(path)
         if used.process is not None or (used.side_files and not used.certain):
-            self.account.notice(
+            self.recorder.notice(
                 f"The source is in rollback-journal mode, and {used.process or 'another program'} has it open: that "
                 "program cannot write to it while this run reads. In WAL mode, which Vestige uses, it could."
             )
@@ -268,7 +268,7 @@ class _Run:
             self._phase(Phase.UPGRADE)
             self._check_beforehand(source)
             self.backup = upgrade_in_place(plan.sqlite_path)
-            self.account.notice(f"The source was upgraded to V15. Its backup from before: {self.backup}")
+            self.recorder.notice(f"The source was upgraded to V15. Its backup from before: {self.backup}")
             yield plan.sqlite_path
         else:
             raise UpgradeNeededError(
@@ -282,25 +282,25 @@ class _Run:
         check_presented(source, self.presented)
         with self._connected() as (_, control):
             destination, _ = self._look_at_destination(source, control)
-            with locked(self.plan.postgres_url, control, destination, self.account.cancel):
+            with locked(self.plan.postgres_url, control, destination, self.recorder.cancel):
                 pass
 
     @contextmanager
-    def _connected(self) -> Iterator[tuple[ConnectionPool[Connection], Link]]:
+    def _connected(self) -> Iterator[tuple[ConnectionPool[Connection], Session]]:
         """The destination's connections, and the first of them; psycopg's errors are put into words."""
         plan = self.plan
         with (
             open_pool(plan.postgres_url, max_connections=plan.max_connections, read_only=plan.dry_run) as pool,
             explained(plan.postgres_url),
             pool.connection() as connection,
-            Watchdog(connection, self.account.cancel) as watchdog,
+            Watchdog(connection, self.recorder.cancel) as watchdog,
         ):
-            yield pool, Link(connection, watchdog)
+            yield pool, Session(connection, watchdog)
 
     def _look_at_source(self, reading: sqlite3.Connection) -> SourceDescription:
         """Describe it, for the report too."""
         source = describe_open(reading, self.plan.sqlite_path)
-        report = self.account.report
+        report = self.recorder.report
         report.source = SourceReport(str(source.path), source.layout.value, source.version, source.model, source.stale)
         report.left_behind = source.left_behind
         report.vectors = source.vectors
@@ -308,20 +308,20 @@ class _Run:
         return source
 
     def _look_at_destination(
-        self, source: SourceDescription, control: Link
+        self, source: SourceDescription, control: Session
     ) -> tuple[Destination, ModelSignature | None]:
         """Inspect it, agree on the model, and stop where they do not fit; nothing is written yet."""
         with control.watchdog.step():
             destination = inspection.inspect(control.connection)
-            report = self.account.report.destination
+            report = self.recorder.report.destination
             report.server_version = destination.server_version
             report.pgvector_version = destination.pgvector_version
             model = report.model = agree(source, self.presented, destination.registered)
-            self.account.report.vectors = settled(source.vectors, expected(model, destination.dimension))
+            self.recorder.report.vectors = settled(source.vectors, expected(model, destination.dimension))
             inspection.check_fit(destination, model)
             inspection.check_stamp(control.connection, destination, model)
             if (rules := inspection.own_rules(destination)) is not None:
-                self.account.notice(rules)
+                self.recorder.notice(rules)
             try:
                 inspection.check_writable(control.connection, destination, model)
             except RefusedError as refusal:
@@ -331,10 +331,10 @@ class _Run:
         return destination, model
 
     def _copy(
-        self, transfer: Transfer, destination: Destination, control: Link, pool: ConnectionPool[Connection]
+        self, transfer: Transfer, destination: Destination, control: Session, pool: ConnectionPool[Connection]
     ) -> None:
         """Prepare the destination, then load it."""
-        with locked(self.plan.postgres_url, control, destination, self.account.cancel):
+        with locked(self.plan.postgres_url, control, destination, self.recorder.cancel):
             self._phase(Phase.PREPARE)
             with control.watchdog.step():
                 destination = prepare(control.connection, destination, transfer.model)
@@ -348,55 +348,55 @@ class _Run:
             self._phase(Phase.COPY)
             transfer.announce()
             try:
-                with links(pool, control, self.plan.max_connections, self.account) as found:
-                    self.account.incomplete(load(transfer, found, destination, self.plan.postgres_url))
+                with sessions(pool, control, self.plan.max_connections, self.recorder) as found:
+                    self.recorder.incomplete(load(transfer, found, destination, self.plan.postgres_url))
                 self._tell_of_known()
             except (Cancelled, MigrationError, psycopg.Error):
                 if destination.pending:
-                    self.account.notice(REFERENCES_PENDING)
+                    self.recorder.notice(REFERENCES_PENDING)
                 raise
 
     def _tell_of_large_vectors(self, destination: Destination, model: ModelSignature | None) -> None:
         """Say that there will be no index over the vectors, where none takes them: then none is missing either."""
         if model is not None and not takes_dimension(model.dimension, destination.pgvector_version):
-            self.account.notice(
+            self.recorder.notice(
                 f"Vectors of {model.dimension:,} dimensions are too large for an HNSW index of pgvector "
                 f"{destination.pgvector_version}: searching by meaning looks at every memory."
             )
 
     def _tell_of_known(self) -> None:
         """Say what a run did not look at."""
-        if found := self.account.found_by_keys:
+        if found := self.recorder.found_by_keys:
             rows = "1 row was" if found == 1 else f"{found:,} rows were"
-            self.account.notice(
+            self.recorder.notice(
                 f"{rows} at the destination already: found by key, not changed, and not compared with the "
                 "source. A preview (--dry-run) looks for errors in all values."
             )
 
-    def _preview(self, transfer: Transfer, destination: Destination, link: Link) -> None:
+    def _preview(self, transfer: Transfer, destination: Destination, session: Session) -> None:
         """Read everything, write nothing: the server holds this transaction to that."""
         self._phase(Phase.PREVIEW)
         if destination.pending:
-            self.account.notice(REFERENCES_PENDING)
+            self.recorder.notice(REFERENCES_PENDING)
         transfer.announce()
-        with unlimited(link.connection):
-            preview = Preview(link, destination, transfer.seen_keys, self.account)
+        with unlimited(session.connection):
+            preview = Preview(session, destination, transfer.seen_keys, self.recorder)
             transfer.run(TABLES, preview)
             dimension = transfer.model.dimension if transfer.model else None
             stamped = replace(destination, dimension=destination.dimension or dimension)
             if self.refusal is None:  # else the role may not even read what is to be counted
-                self._foretell_missing(preview, stamped, link)
-        report = self.account.report
+                self._foretell_missing(preview, stamped, session)
+        report = self.recorder.report
         report.estimate = estimate(report, transfer.source.size, dimension)
         if self.refusal is not None:
             raise self.refusal
 
-    def _foretell_missing(self, preview: Preview, destination: Destination, link: Link) -> None:
+    def _foretell_missing(self, preview: Preview, destination: Destination, session: Session) -> None:
         """Tell which indexes and foreign keys a copy could not add, and which rows are in their way there."""
         reasons: dict[str, Reason] = {}
-        with link.watchdog.step(long=True):
-            for marked in enforceable(link.connection, destination):
+        with session.watchdog.step(long=True):
+            for marked in enforceable(session.connection, destination):
                 if (error := preview.dangling(marked)) is not None:
-                    self.account.trouble(error)
+                    self.recorder.problem(error)
                     reasons[marked.name] = Reason.ROWS_IN_THE_WAY
-            self.account.incomplete(missing_beforehand(link.connection, destination, reasons))
+            self.recorder.incomplete(missing_beforehand(session.connection, destination, reasons))

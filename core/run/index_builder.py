@@ -20,14 +20,14 @@ from vestige_tui.core.destination.foreign_keys import PendingReference
 from vestige_tui.core.destination.indexes import Observed
 from vestige_tui.core.destination.inspection import Destination
 from vestige_tui.core.destination.server_errors import index_fault
-from vestige_tui.core.destination.watchdog import Link, Watchdog
+from vestige_tui.core.destination.watchdog import Session, Watchdog
 from vestige_tui.core.dsn import Dsn
 from vestige_tui.core.events import Phase
 from vestige_tui.core.missing import MissingPart, Reason
 from vestige_tui.core.rows.tables import Index
-from vestige_tui.core.run.recorder import Account
+from vestige_tui.core.run.recorder import Recorder
 from vestige_tui.core.run.table_pass import Transfer, stages
-from vestige_tui.core.run.writers import Crew
+from vestige_tui.core.run.writers import Writers
 
 EXTRA_CONNECTION_WAIT = 5.0
 """Seconds to wait for each connection beyond the first; without it the run goes on with those it has."""
@@ -46,7 +46,9 @@ LOCK_PAUSE = 0.2
 
 
 @contextmanager
-def links(pool: ConnectionPool[Connection], control: Link, wanted: int, account: Account) -> Iterator[Sequence[Link]]:
+def sessions(
+    pool: ConnectionPool[Connection], control: Session, wanted: int, recorder: Recorder
+) -> Iterator[Sequence[Session]]:
     """Up to ``wanted`` connections, ``control`` first; a server that has fewer to give gets by with those."""
     with ExitStack() as stack:
         found = [control]
@@ -54,30 +56,30 @@ def links(pool: ConnectionPool[Connection], control: Link, wanted: int, account:
             try:
                 connection = stack.enter_context(pool.connection(timeout=EXTRA_CONNECTION_WAIT))
             except PoolTimeout:
-                account.notice(f"The server gave {len(found)} of {wanted} connections; the copy takes longer.")
+                recorder.notice(f"The server gave {len(found)} of {wanted} connections; the copy takes longer.")
                 break
-            found.append(Link(connection, stack.enter_context(Watchdog(connection, account.cancel))))
+            found.append(Session(connection, stack.enter_context(Watchdog(connection, recorder.cancel))))
         yield found
 
 
-def load(transfer: Transfer, found: Sequence[Link], destination: Destination, dsn: Dsn) -> tuple[MissingPart, ...]:
+def load(transfer: Transfer, found: Sequence[Session], destination: Destination, dsn: Dsn) -> tuple[MissingPart, ...]:
     """Bring every table over, build the indexes that are missing, those of full tables beside the last tables, and have
     the references enforced that are not yet. Returns what is missing then.
     """
-    account = transfer.account
+    recorder = transfer.recorder
     control, *others = found
     *first, last = stages()
-    with Crew(found, destination, account) as crew:
+    with Writers(found, destination, recorder) as writers:
         for tables in (*first, *(() if others else (last,))):
-            transfer.run(tables, crew)
-    builder = Builder(control, destination, account)
+            transfer.run(tables, writers)
+    builder = Builder(control, destination, recorder)
     filling = last if others else ()
-    observer = Observer(others, dsn, account)
+    observer = Observer(others, dsn, recorder)
     with builder.in_background({table.name for table in filling}) as full, closing(observer):
         if others:
-            with Crew(others, destination, account) as crew:
-                transfer.run(last, crew)
-        account.tell(events.PhaseStarted(Phase.INDEXES))
+            with Writers(others, destination, recorder) as writers:
+                transfer.run(last, writers)
+        recorder.emit(events.PhaseStarted(Phase.INDEXES))
         full.set()
         builder.watch(observer)
     return builder.missing()
@@ -90,10 +92,10 @@ class Observer:
     closes it.
     """
 
-    def __init__(self, others: Sequence[Link], dsn: Dsn, account: Account) -> None:
+    def __init__(self, others: Sequence[Session], dsn: Dsn, recorder: Recorder) -> None:
         self._dsn = dsn
-        self._account = account
-        self._link = others[0] if others else None
+        self._recorder = recorder
+        self._session = others[0] if others else None
         self._opened = ExitStack()
         self._next_attempt = 0.0
 
@@ -107,26 +109,26 @@ class Observer:
         Raises ``Cancelled``, or ``DestinationError`` where the server does not answer.
         """
         try:
-            link = self._connected()
-            if link is None:
+            session = self._connected()
+            if session is None:
                 return None
-            with link.watchdog.step():
-                return indexes.observe(link.connection, builder)
+            with session.watchdog.step():
+                return indexes.observe(session.connection, builder)
         except psycopg.errors.ConnectionTimeout:
             return Observed(working=False, fraction=None)  # nobody is there
         except psycopg.OperationalError:
             return None
 
-    def _connected(self) -> Link | None:
-        """A link that is not broken; after a failure it takes a while until the next attempt."""
-        if self._link is not None and self._link.connection.closed:
-            self._link = None
+    def _connected(self) -> Session | None:
+        """A session that is not broken; after a failure it takes a while until the next attempt."""
+        if self._session is not None and self._session.connection.closed:
+            self._session = None
             self._opened.close()
-        if self._link is None and time.monotonic() >= self._next_attempt:
+        if self._session is None and time.monotonic() >= self._next_attempt:
             self._next_attempt = time.monotonic() + RECONNECT_PAUSE
             connection = self._opened.enter_context(connect(self._dsn))
-            self._link = Link(connection, self._opened.enter_context(Watchdog(connection, self._account.cancel)))
-        return self._link
+            self._session = Session(connection, self._opened.enter_context(Watchdog(connection, self._recorder.cancel)))
+        return self._session
 
 
 class Builder:
@@ -134,41 +136,41 @@ class Builder:
     rolled back, and the next run does it.
     """
 
-    def __init__(self, link: Link, destination: Destination, account: Account) -> None:
-        self._link = link
+    def __init__(self, session: Session, destination: Destination, recorder: Recorder) -> None:
+        self._session = session
         self._destination = destination
-        self._account = account
+        self._recorder = recorder
         self._failure: BaseException | None = None
         self._abandoned = False
         self._current: tuple[Index | PendingReference, int] | None = None
         self._thread: threading.Thread | None = None
         self._patience = float("inf")
         self._left: dict[str, Reason] = {}
-        with link.watchdog.step():
+        with session.watchdog.step():
             self._missing: Sequence[Index | PendingReference] = (
-                *indexes.missing_indexes(link.connection, destination),
+                *indexes.missing_indexes(session.connection, destination),
                 *foreign_keys.pending(destination),
             )
 
     def _carry_out(self, chosen: Sequence[Index | PendingReference]) -> None:
         """Build or enforce these, one after the other."""
         for part in chosen:
-            self._account.stop_if_cancelled()
+            self._recorder.stop_if_cancelled()
             if self._abandoned:
                 return
             self._current = part, self._missing.index(part) + 1
-            self._tell(0.0)
+            self._emit_progress(0.0)
             if isinstance(part, Index):
                 self._build(part)
             else:
                 self._enforce(part)
-            self._tell(1.0)
+            self._emit_progress(1.0)
         self._current = None
 
     def _build(self, index: Index) -> None:
         try:
-            with self._link.watchdog.step(long=True):
-                indexes.build(self._link.connection, self._destination, index)
+            with self._session.watchdog.step(long=True):
+                indexes.build(self._session.connection, self._destination, index)
         except psycopg.Error as error:
             reason = index_fault(error)
             if reason is None:
@@ -179,32 +181,34 @@ class Builder:
         """Have a reference enforced, trying again while somebody is at work with its tables."""
         try:
             while not self._try_to_enforce(reference):
-                if self._link.watchdog.now > self._patience:
+                if self._session.watchdog.now > self._patience:
                     self._left[reference.name] = Reason.TABLES_IN_USE
                     return
-                self._account.stop_if_cancelled()
+                self._recorder.stop_if_cancelled()
                 time.sleep(LOCK_PAUSE)
         except errors.InsufficientPrivilege:
             self._left[reference.name] = Reason.NOT_OWNER
         except errors.ForeignKeyViolation:
             self._left[reference.name] = Reason.ROWS_IN_THE_WAY
-            with self._link.watchdog.step(long=True):
-                self._account.trouble(foreign_keys.dangling_rows(self._link.connection, self._destination, reference))
+            with self._session.watchdog.step(long=True):
+                self._recorder.problem(
+                    foreign_keys.dangling_rows(self._session.connection, self._destination, reference)
+                )
 
     def _try_to_enforce(self, reference: PendingReference) -> bool:
         """Whether nobody was in the way."""
         try:
-            with self._link.watchdog.step(long=True):
-                foreign_keys.enforce(self._link.connection, self._destination, reference)
+            with self._session.watchdog.step(long=True):
+                foreign_keys.enforce(self._session.connection, self._destination, reference)
         except (errors.LockNotAvailable, errors.DeadlockDetected):
-            self._patience = min(self._patience, self._link.watchdog.now + LOCK_PATIENCE)
+            self._patience = min(self._patience, self._session.watchdog.now + LOCK_PATIENCE)
             return False
         return True
 
     def missing(self) -> tuple[MissingPart, ...]:
         """What is not at the destination after all that."""
-        with self._link.watchdog.step():
-            return completeness.missing_after(self._link.connection, self._destination, self._left)
+        with self._session.watchdog.step():
+            return completeness.missing_after(self._session.connection, self._destination, self._left)
 
     @contextmanager
     def in_background(self, filling: set[str]) -> Iterator[threading.Event]:
@@ -229,7 +233,7 @@ class Builder:
         except BaseException:
             failure = self._failure  # what ended the build knows more than who found out
             self._abandoned = True
-            self._link.watchdog.interrupt()  # nobody waits for an index of a copy that has failed
+            self._session.watchdog.interrupt()  # nobody waits for an index of a copy that has failed
             full.set()
             self._thread.join()
             if failure is not None:
@@ -241,7 +245,7 @@ class Builder:
 
     def watch(self, observer: Observer) -> None:
         """Until all is built, look from another connection how far the server is, and whether it is at work at all."""
-        watchdog = self._link.watchdog
+        watchdog = self._session.watchdog
         seen_at_work = watchdog.now
         while self._thread is not None and self._thread.is_alive():
             self._thread.join(PROGRESS_INTERVAL)
@@ -249,17 +253,17 @@ class Builder:
                 return
             if self._destination.pooled:  # a pooler does not tell which session it lent
                 continue
-            seen = observer.look(self._link.connection)
+            seen = observer.look(self._session.connection)
             if seen is None:
                 continue
             if seen.working:
                 seen_at_work = watchdog.now
             watchdog.silent_since(seen_at_work)
             if seen.fraction is not None:
-                self._tell(seen.fraction)
+                self._emit_progress(seen.fraction)
 
-    def _tell(self, fraction: float) -> None:
+    def _emit_progress(self, fraction: float) -> None:
         current = self._current
         if current is not None:
             part, position = current
-            self._account.tell(events.IndexProgress(part.name, position, len(self._missing), fraction))
+            self._recorder.emit(events.IndexProgress(part.name, position, len(self._missing), fraction))

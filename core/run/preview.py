@@ -15,7 +15,7 @@ from vestige_tui.core.destination.foreign_keys import PendingReference, dangling
 from vestige_tui.core.destination.inspection import Destination
 from vestige_tui.core.destination.keys import KeyLookups, drop_known
 from vestige_tui.core.destination.row_errors import check, row_error
-from vestige_tui.core.destination.watchdog import Link
+from vestige_tui.core.destination.watchdog import Session
 from vestige_tui.core.destination.writer import Written
 from vestige_tui.core.report import Estimate, MigrationReport, RowError
 from vestige_tui.core.rows import convert, copy_format
@@ -23,7 +23,7 @@ from vestige_tui.core.rows.problems import Kind
 from vestige_tui.core.rows.records import Record
 from vestige_tui.core.rows.seen_keys import SeenKeys, key_of
 from vestige_tui.core.rows.tables import BOOTSTRAP_USER_ID, BY_NAME, USERS, Reference, Table
-from vestige_tui.core.run.recorder import Account
+from vestige_tui.core.run.recorder import Recorder
 from vestige_tui.core.run.writers import grouped
 from vestige_tui.core.source.reader import Batch
 
@@ -41,11 +41,11 @@ _BOOTSTRAP_USER = convert.uuid(BOOTSTRAP_USER_ID)
 
 
 class Preview:
-    """Stands in for the crew of one run: tells what writing would do."""
+    """Stands in for the writers of one run: foretells what writing would do."""
 
-    def __init__(self, link: Link, destination: Destination, seen_keys: SeenKeys, account: Account) -> None:
-        self._connection, self._watchdog = link
-        self._account = account
+    def __init__(self, session: Session, destination: Destination, seen_keys: SeenKeys, recorder: Recorder) -> None:
+        self._connection, self._watchdog = session
+        self._recorder = recorder
         self.destination = destination
         self._lookups = KeyLookups(destination)
         self._seen_keys = seen_keys
@@ -64,16 +64,16 @@ class Preview:
         return USERS.name in self.destination.tables and handle_taken(self._connection, self.destination, handle)
 
     def write(self, table: Table, batches: Iterable[Batch]) -> None:
-        """Account for every batch as if it had been written."""
+        """Record every batch as if it had been written."""
         judge = TablePreview(self, table)
         for group in grouped(batches):
-            self._account.stop_if_cancelled()
+            self._recorder.stop_if_cancelled()
             with self._watchdog.step():
                 drop_known(self._connection, self._lookups.by_key(table), group)
             for batch in group:
                 with self._watchdog.step():
                     written = judge.write(batch.records)
-                self._account.batch(table, batch, written)
+                self._recorder.batch_done(table, batch, written)
 
     def finish(self) -> None:
         """Nothing is ever under way."""

@@ -1,4 +1,4 @@
-"""The account of a run: everything that happens is kept in the report, logged and announced, from whatever thread."""
+"""The recorder of a run: whatever happens is kept in the report, logged and announced, from any thread."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ LOG_EVERY = 1_000
 
 
 @dataclass(slots=True)
-class Account:
+class Recorder:
     """Keeps a run's report; the watcher is told one thing at a time. ``cancel`` is the operator's wish to stop.
 
     ``phase`` is the one that was announced last. ``found_by_keys`` counts rows that were not read any further. A
@@ -42,7 +42,7 @@ class Account:
     _expected: dict[str, int] = field(default_factory=dict)
     _places: list[tuple[int, int]] = field(default_factory=list)
 
-    def tell(self, event: Event) -> None:
+    def emit(self, event: Event) -> None:
         """Announce something."""
         with self._lock:
             if isinstance(event, events.PhaseStarted):
@@ -53,20 +53,20 @@ class Account:
                 log.exception("the watcher of this run failed, and is not told any more")
                 self.watcher = events.ignore
 
-    def trouble(self, error: RowError, batch: int = -1) -> None:
+    def problem(self, error: RowError, batch: int = -1) -> None:
         """What is wrong with a row of a batch, or with the source as a whole."""
         with self._lock:
             self.report.errors.append(error)
             self._places.append((_RANK[error.table], batch))
             log.warning("migrate: %s %s: %s (%s)", error.table, error.row, error.message, error.kind)
-            self.tell(events.RowTrouble(error))
+            self.emit(events.RowProblem(error))
 
     def notice(self, text: str) -> None:
         """A sentence that the operator should read."""
         with self._lock:
             self.report.notices.append(text)
             log.info("migrate: %s", text)
-            self.tell(events.Notice(text))
+            self.emit(events.Notice(text))
 
     def incomplete(self, parts: tuple[MissingPart, ...]) -> None:
         """The indexes and foreign keys that are missing at the end."""
@@ -80,11 +80,11 @@ class Account:
         if self.cancel.is_set():
             raise Cancelled
 
-    def begin(self, table: Table) -> None:
+    def table_started(self, table: Table) -> None:
         """A table is about to be read."""
         self._started[table.name] = time.monotonic()
 
-    def batch(self, table: Table, batch: Batch, written: Written) -> None:
+    def batch_done(self, table: Table, batch: Batch, written: Written) -> None:
         """A batch was committed."""
         with self._lock:
             counts = self.report.tables[table.name]
@@ -95,16 +95,16 @@ class Account:
             counts.failed += written.failed + len(batch.rejected)
             counts.already_present += batch.known + len(batch.records) - written.inserted - written.failed
             for error in (*batch.rejected, *batch.remarks, *written.errors):
-                self.trouble(error, batch.number)
+                self.problem(error, batch.number)
             if table.name == "knowledge_nodes" and counts.copied // LOG_EVERY > logged:
                 log.info("migrate: knowledge_nodes batch committed memories_copied=%d", counts.copied)
             counts.seconds = time.monotonic() - self._started[table.name]
-            self.tell(
+            self.emit(
                 events.TableProgress(table.name, counts.read, counts.inserted, counts.already_present, counts.failed)
             )
             self._finish_when_complete(table)
 
-    def all_read(self, table: Table, rows: int) -> None:
+    def table_read(self, table: Table, rows: int) -> None:
         """The last row of a table was read; it is finished once that many are accounted for."""
         with self._lock:
             self._expected[table.name] = rows
@@ -121,4 +121,4 @@ class Account:
         counts = self.report.tables[table.name]
         if counts.read == self._expected.get(table.name):
             del self._expected[table.name]
-            self.tell(events.TableFinished(table.name, counts.seconds))
+            self.emit(events.TableFinished(table.name, counts.seconds))

@@ -16,15 +16,15 @@ from vestige_tui.core.rows.records import other_model_error, row_label
 from vestige_tui.core.rows.seen_keys import SeenKeys, drop_repeats
 from vestige_tui.core.rows.tables import TABLES, USERS, Table
 from vestige_tui.core.rows.vectors import Fate
-from vestige_tui.core.run.recorder import Account
+from vestige_tui.core.run.recorder import Recorder
 from vestige_tui.core.source.describe import SourceDescription
-from vestige_tui.core.source.guarantees import Certainty
+from vestige_tui.core.source.guarantees import Guarantees
 from vestige_tui.core.source.key_reader import KeyReader
 from vestige_tui.core.source.reader import Batch, TableReader
 
 
-class Takers(Protocol):
-    """Takes the batches of tables: a crew of writers, or the preview that stands in for it."""
+class BatchSink(Protocol):
+    """Takes the batches of tables: the writers, or the preview that stands in for them."""
 
     def write(self, table: Table, batches: Iterable[Batch]) -> None:
         """Take a table's batches; they may still be under way afterwards."""
@@ -61,7 +61,7 @@ class Transfer:
     destination has is found out by keys alone, and those rows are not read any further.
     """
 
-    account: Account
+    recorder: Recorder
     reading: sqlite3.Connection
     source: SourceDescription
     model: ModelSignature | None
@@ -70,7 +70,7 @@ class Transfer:
     key_of: Callable[[Table], tuple[str, ...]]
     populated: Collection[str]
     seen_keys: SeenKeys
-    certainty: Certainty
+    guarantees: Guarantees
     only: Mapping[str, Collection[str]] | None = None
     pending: Collection[str] = ()
     packing: bool = False
@@ -78,35 +78,35 @@ class Transfer:
 
     def announce(self) -> None:
         """Tell how much there is to do, and which vectors cannot come along."""
-        report = self.account.report
+        report = self.recorder.report
         self.reading.text_factory = str
         if self.only is not None:
             for name, counts in report.tables.items():
                 counts.source = len(self.only.get(name, ()))
-        self.account.tell(events.TablesPlanned({name: table.source for name, table in report.tables.items()}))
+        self.recorder.emit(events.TablesPlanned({name: table.source for name, table in report.tables.items()}))
         for group in report.vectors if self.only is None else ():
             if group.fate is Fate.OTHER_MODEL:
                 kept = self.model.name if self.model else "the registered model"
-                self.account.trouble(other_model_error(group.model or "", group.count, kept))
+                self.recorder.problem(other_model_error(group.model or "", group.count, kept))
 
-    def run(self, tables: Iterable[Table], takers: Takers) -> None:
-        """Bring these tables to their takers, and wait until they are there."""
+    def run(self, tables: Iterable[Table], sink: BatchSink) -> None:
+        """Send these tables to the sink, and wait until they have arrived."""
         for table in tables:
-            self.account.begin(table)
+            self.recorder.table_started(table)
             rows = 0
             if table.name in self.source.sources and (self.only is None or self.only.get(table.name)):
-                rows = self._bring(table, takers)
+                rows = self._bring(table, sink)
             self._check_complete(table, rows)
-            self.account.all_read(table, rows)
+            self.recorder.table_read(table, rows)
             if table is USERS:
-                takers.finish()
-                handle = takers.add_bootstrap_user()
+                sink.finish()
+                handle = sink.add_bootstrap_user()
                 if handle not in (None, HANDLE):
-                    self.account.notice(OTHER_HANDLE.format(handle=handle))
-        takers.finish()
+                    self.recorder.notice(OTHER_HANDLE.format(handle=handle))
+        sink.finish()
 
-    def _bring(self, table: Table, takers: Takers) -> int:
-        """Bring a table's rows to their takers; how many the source gave."""
+    def _bring(self, table: Table, sink: BatchSink) -> int:
+        """Send a table's rows to the sink; how many rows the source gave."""
         reader = TableReader(
             self.reading,
             self.source.sources[table.name],
@@ -114,14 +114,14 @@ class Transfer:
             model=self.model.name if self.model else None,
         )
         keys = KeyReader(self.reading, self.source.sources[table.name], self.key_of(table))
-        repeats = self.certainty.may_repeat(table)
+        repeats = self.guarantees.may_repeat(table)
         by_keys = self.keys_first and table.name in self.populated and keys.usable and not (repeats or table.unique)
         known = 0
         if by_keys:
-            takers.write(table, keys.batches())
-            takers.finish()
-            known = self.account.report.tables[table.name].read
-            self.account.found_by_keys += known
+            sink.write(table, keys.batches())
+            sink.finish()
+            known = self.recorder.report.tables[table.name].read
+            self.recorder.found_by_keys += known
             if not any(keys.absent):
                 return known
         to_check = self._to_check(table)
@@ -132,7 +132,7 @@ class Transfer:
             packed = self.packing and not (to_check or table.name in self.populated)
             batches = self._whole(table, reader, repeats=repeats, packed=packed)
         counter = _Counter()
-        takers.write(table, counter.count(self._marked(table, batches, to_check=to_check, repeats=repeats)))
+        sink.write(table, counter.count(self._marked(table, batches, to_check=to_check, repeats=repeats)))
         return known + counter.rows
 
     def _whole(self, table: Table, reader: TableReader, *, repeats: bool, packed: bool) -> Iterable[Batch]:
@@ -163,17 +163,17 @@ class Transfer:
         """Whether all rows that a table refers to are known to be at the destination: they are in the source, and all
         rows of their tables have arrived.
         """
-        return all(self._has_arrived(reference.table) for reference in table.references) and self.certainty.all_found(
+        return all(self._has_arrived(reference.table) for reference in table.references) and self.guarantees.all_found(
             table
         )
 
     def _has_arrived(self, name: str) -> bool:
-        counts = self.account.report.tables[name]
+        counts = self.recorder.report.tables[name]
         return name in self.source.sources and counts.source == counts.inserted + counts.already_present
 
     def _check_complete(self, table: Table, rows: int) -> None:
         """A source that gives fewer or more rows than it counted is damaged: never a silently shorter copy."""
-        counts = self.account.report.tables[table.name]
+        counts = self.recorder.report.tables[table.name]
         if self.only is not None:
             counts.source = rows  # rows that were removed meanwhile need no retry
         elif rows != counts.source:

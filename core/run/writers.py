@@ -16,11 +16,11 @@ from vestige_tui.core.destination.bootstrap import add_bootstrap_user
 from vestige_tui.core.destination.foreign_keys import ReferenceChecks
 from vestige_tui.core.destination.inspection import Destination
 from vestige_tui.core.destination.keys import KeyLookups, count_known, drop_known
-from vestige_tui.core.destination.watchdog import Link
+from vestige_tui.core.destination.watchdog import Session
 from vestige_tui.core.destination.writer import TableWriter, Written
 from vestige_tui.core.errors import Cancelled
 from vestige_tui.core.rows.tables import Table
-from vestige_tui.core.run.recorder import Account
+from vestige_tui.core.run.recorder import Recorder
 from vestige_tui.core.source.reader import Batch
 
 GROUP_BATCHES = 8
@@ -50,22 +50,22 @@ def grouped(batches: Iterable[Batch]) -> Iterator[list[Batch]]:
         yield group
 
 
-class Crew:
+class Writers:
     """Writes batches over several connections while the block runs."""
 
-    def __init__(self, links: Sequence[Link], destination: Destination, account: Account) -> None:
-        self._first = links[0]
+    def __init__(self, sessions: Sequence[Session], destination: Destination, recorder: Recorder) -> None:
+        self._first = sessions[0]
         self._destination = destination
-        self._account = account
+        self._recorder = recorder
         self._queue: Queue[_Task | None] = Queue(maxsize=WAITING_GROUPS)
         self._failure: BaseException | None = None
         self._stopped = False
         self._threads = [
-            threading.Thread(target=self._work, args=(link,), name=f"writer-{number}", daemon=True)
-            for number, link in enumerate(links, start=1)
+            threading.Thread(target=self._work, args=(session,), name=f"writer-{number}", daemon=True)
+            for number, session in enumerate(sessions, start=1)
         ]
 
-    def __enter__(self) -> Crew:
+    def __enter__(self) -> Writers:
         for thread in self._threads:
             thread.start()
         return self
@@ -110,13 +110,13 @@ class Crew:
     def _check(self) -> None:
         if self._failure is not None:
             raise self._failure
-        self._account.stop_if_cancelled()
+        self._recorder.stop_if_cancelled()
 
-    def _work(self, link: Link) -> None:
-        desk = _Desk(link, self._destination)
+    def _work(self, session: Session) -> None:
+        desk = _Desk(session, self._destination)
         while (task := self._queue.get()) is not None:
             try:
-                if self._failure is None and not self._stopped and not self._account.cancel.is_set():
+                if self._failure is None and not self._stopped and not self._recorder.cancel.is_set():
                     self._carry_out(task, desk)
             except BaseException as error:  # carried to the run's own thread, which raises it
                 self._failure = self._failure or error
@@ -126,41 +126,41 @@ class Crew:
 
     def _carry_out(self, task: _Task, desk: _Desk) -> None:
         for batch, written in desk.write(task.table, task.batches):
-            self._account.batch(task.table, batch, written)
+            self._recorder.batch_done(task.table, batch, written)
 
 
 class _Desk:
     """One writer's place: its connection, and what it has made ready there for each table."""
 
-    def __init__(self, link: Link, destination: Destination) -> None:
-        self._link = link
+    def __init__(self, session: Session, destination: Destination) -> None:
+        self._session = session
         self._destination = destination
         self._writers: dict[str, TableWriter] = {}
         self._lookups = KeyLookups(destination)
-        self._references = ReferenceChecks(link.connection, destination, self._lookups)
+        self._references = ReferenceChecks(session.connection, destination, self._lookups)
 
     def write(self, table: Table, batches: Sequence[Batch]) -> Iterator[tuple[Batch, Written]]:
         """Bring these batches to the server; what became of each, as soon as that is certain."""
-        with self._link.watchdog.step():
-            count_known(self._link.connection, self._lookups.by_key(table), batches)
-        with self._link.watchdog.step():
-            drop_known(self._link.connection, self._lookups.by_key(table), batches)
-        with self._link.watchdog.step():
+        with self._session.watchdog.step():
+            count_known(self._session.connection, self._lookups.by_key(table), batches)
+        with self._session.watchdog.step():
+            drop_known(self._session.connection, self._lookups.by_key(table), batches)
+        with self._session.watchdog.step():
             self._references.reject_orphans(table, batches)
         if not any(batch.records for batch in batches):
             yield from ((batch, Written()) for batch in batches)
             return
-        with self._link.watchdog.step():
+        with self._session.watchdog.step():
             results = self._writer(table).write([batch.records for batch in batches])
         for batch in batches:
-            with self._link.watchdog.step():
+            with self._session.watchdog.step():
                 written = next(results)
             yield batch, written
-        with self._link.watchdog.step():
+        with self._session.watchdog.step():
             for _ in results:
                 pass
 
     def _writer(self, table: Table) -> TableWriter:
         if table.name not in self._writers:
-            self._writers[table.name] = TableWriter(self._link.connection, self._destination, table)
+            self._writers[table.name] = TableWriter(self._session.connection, self._destination, table)
         return self._writers[table.name]

@@ -12,7 +12,7 @@ from vestige_tui.core.source.query import rowid_name, spelled_otherwise
 from vestige_tui.core.source.shape import quoted
 
 
-class Certainty:
+class Guarantees:
     """Answers for a source that does not change meanwhile: ``connection`` is inside a read transaction.
 
     All methods raise ``sqlite3.Error``.

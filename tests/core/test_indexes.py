@@ -25,11 +25,11 @@ from tests.support.sources import SMALL_SPEC, Sources, edit, memory_ids, signatu
 from vestige_tui.core import events
 from vestige_tui.core.destination import indexes as builds
 from vestige_tui.core.destination import inspection
-from vestige_tui.core.destination.watchdog import Link, Watchdog
+from vestige_tui.core.destination.watchdog import Session, Watchdog
 from vestige_tui.core.missing import MissingPart, PartKind, Reason
 from vestige_tui.core.report import Outcome
 from vestige_tui.core.run import index_builder
-from vestige_tui.core.run.recorder import Account
+from vestige_tui.core.run.recorder import Recorder
 from vestige_tui.sample import SampleSpec
 
 HNSW = "idx_knowledge_nodes_embedding_hnsw"
@@ -192,12 +192,12 @@ def test_what_ended_a_build_is_told_before_what_was_found_out_later(
     def shut_down(*_: object) -> None:
         raise psycopg.errors.AdminShutdown
 
-    account = Account(copy(small_source, copied_database), events.ignore, threading.Event())
+    recorder = Recorder(copy(small_source, copied_database), events.ignore, threading.Event())
     copied_database.execute(f"DROP INDEX {HNSW}")
     monkeypatch.setattr(builds, "build", shut_down)
-    with copied_database.connect() as connection, Watchdog(connection, account.cancel) as watchdog:
-        builder = index_builder.Builder(Link(connection, watchdog), inspection.inspect(connection), account)
-        observer = index_builder.Observer([], copied_database.dsn, account)
+    with copied_database.connect() as connection, Watchdog(connection, recorder.cancel) as watchdog:
+        builder = index_builder.Builder(Session(connection, watchdog), inspection.inspect(connection), recorder)
+        observer = index_builder.Observer([], copied_database.dsn, recorder)
         with pytest.raises(psycopg.errors.AdminShutdown), closing(observer), builder.in_background(set()):
             builder.watch(observer)
             raise psycopg.OperationalError

@@ -356,7 +356,7 @@ def test_the_servers_disk_is_full(
 
 @pytest.mark.parametrize("turn", range(3))
 def test_cancelled_at_random_moments(sources: Sources, tcp_database: Database, seed: int, turn: int) -> None:
-    """The outcome is ``cancelled``, the account adds up and agrees with the destination, the next run completes."""
+    """The outcome is ``cancelled``, the report adds up and agrees with the destination, the next run completes."""
     rng = random.Random(seed + turn)
     source = sources.seed(replace(SMALL_SPEC, memories=400))
     cancel = threading.Event()

@@ -19,7 +19,7 @@ from vestige_tui.core.destination import indexes as builds
 from vestige_tui.core.plan import CopyPlan
 from vestige_tui.core.report import DestinationReport, MigrationReport, Outcome, SourceReport
 from vestige_tui.core.run import index_builder
-from vestige_tui.core.run.recorder import Account
+from vestige_tui.core.run.recorder import Recorder
 
 HNSW = builds.HNSW_NAME
 PRESENT = "SELECT count(*) FROM pg_index WHERE indisvalid AND indexrelid = to_regclass(%s)"
@@ -121,7 +121,7 @@ def test_a_server_that_does_not_answer_is_not_at_work(
     monkeypatch.setenv("PGCONNECT_TIMEOUT", "2")  # seconds, the least that libpq takes
     with socket.create_server(("127.0.0.1", 0)) as silent, copied_database.connect() as builder:
         dsn = copied_database.dsn.with_parameters(host="127.0.0.1", port=str(silent.getsockname()[1]))
-        account = Account(MigrationReport(CopyPlan(Path(), dsn), SourceReport(""), DestinationReport("")),
+        recorder = Recorder(MigrationReport(CopyPlan(Path(), dsn), SourceReport(""), DestinationReport("")),
                           events.ignore, threading.Event())  # fmt: skip
-        with closing(index_builder.Observer([], dsn, account)) as observer:
+        with closing(index_builder.Observer([], dsn, recorder)) as observer:
             assert observer.look(builder) == builds.Observed(working=False, fraction=None)

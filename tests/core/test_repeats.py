@@ -16,7 +16,7 @@ from tests.support.servers import Database
 from tests.support.sources import edit, memory_ids, query
 from vestige_tui.core.rows.tables import BY_NAME
 from vestige_tui.core.source.describe import describe_open
-from vestige_tui.core.source.guarantees import Certainty
+from vestige_tui.core.source.guarantees import Guarantees
 from vestige_tui.core.source.opening import open_source
 
 SECOND = "the second one"
@@ -152,6 +152,6 @@ def test_sound_ids_do_not_repeat(small_source: Path) -> None:
     """Whatever index there is, or none: so that these tables take the quick way."""
     loosen(small_source, "review_events", "edges")
     with open_source(small_source) as connection:
-        certainty = Certainty(connection, describe_open(connection, small_source).sources)
-        found = {name for name, table in BY_NAME.items() if certainty.may_repeat(table)}
+        guarantees = Guarantees(connection, describe_open(connection, small_source).sources)
+        found = {name for name, table in BY_NAME.items() if guarantees.may_repeat(table)}
     assert found == {"domains"}

@@ -85,7 +85,7 @@ def test_a_watcher_is_told_everything_in_order(small_source: Path, database: Dat
     memories = [event for event in seen if isinstance(event, events.TableProgress) and event.table == "knowledge_nodes"]
     assert [event.read for event in memories] == [8, 16, 24, 30]
     assert [event.inserted for event in memories] == [8, 16, 24, 30]
-    assert [event.error for event in seen if isinstance(event, events.RowTrouble)] == report.errors
+    assert [event.error for event in seen if isinstance(event, events.RowProblem)] == report.errors
     built = {event.name: event for event in seen if isinstance(event, events.IndexProgress)}
     assert sorted(event.position for event in built.values()) == list(range(1, len(built) + 1))
     assert {event.total for event in built.values()} == {len(built)}

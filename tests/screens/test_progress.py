@@ -7,7 +7,7 @@ from vestige_tui.core.events import (
     Notice,
     Phase,
     PhaseStarted,
-    RowTrouble,
+    RowProblem,
     TableFinished,
     TableProgress,
     TablesPlanned,
@@ -37,7 +37,7 @@ def _meter(clock: _Clock, **totals: int) -> Meter:
 def test_counts_follow_the_events() -> None:
     meter = _meter(_Clock(), users=2, knowledge_nodes=10, domains=0)
     meter.take(TableProgress("knowledge_nodes", 4, 2, 1, 1))
-    meter.take(RowTrouble(RowError("knowledge_nodes", "a", None, Kind.EMPTY_CONTENT, "content is empty", copied=False)))
+    meter.take(RowProblem(RowError("knowledge_nodes", "a", None, Kind.EMPTY_CONTENT, "content is empty", copied=False)))
     pace = meter.progress.tables["knowledge_nodes"]
     assert (pace.total, pace.read, pace.inserted, pace.present, pace.troubles) == (10, 4, 2, 1, 1)
     assert not pace.finished

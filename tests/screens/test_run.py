@@ -9,7 +9,7 @@ from textual.message import Message
 
 from vestige_tui.core.dsn import Dsn
 from vestige_tui.core.errors import NOTHING_CHANGED, DestinationError
-from vestige_tui.core.events import Event, Phase, PhaseStarted, RowTrouble, TableProgress, TablesPlanned, Watcher
+from vestige_tui.core.events import Event, Phase, PhaseStarted, RowProblem, TableProgress, TablesPlanned, Watcher
 from vestige_tui.core.plan import CopyPlan
 from vestige_tui.core.report import DestinationReport, MigrationReport, RowError, SourceReport
 from vestige_tui.core.rows.problems import Kind
@@ -24,8 +24,8 @@ def _report() -> MigrationReport:
     return MigrationReport(PLAN, SourceReport("vestige.db"), DestinationReport("h"))
 
 
-def _trouble(number: int) -> RowTrouble:
-    return RowTrouble(RowError("edges", str(number), None, Kind.MISSING_REFERENCE, "m", copied=False))
+def _trouble(number: int) -> RowProblem:
+    return RowProblem(RowError("edges", str(number), None, Kind.MISSING_REFERENCE, "m", copied=False))
 
 
 class _Played:

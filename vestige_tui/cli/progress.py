@@ -15,7 +15,7 @@ from vestige_tui.core.events import (
     IndexProgress,
     Notice,
     PhaseStarted,
-    RowTrouble,
+    RowProblem,
     TableFinished,
     TableProgress,
     TablesPlanned,
@@ -74,7 +74,7 @@ class Bars:
                 bar = self._bars[table]
                 self._start(bar)
                 self.progress.update(bar, completed=self.progress.tasks[bar].total, seconds=seconds)
-            case RowTrouble(error) if error.table in self._bars:
+            case RowProblem(error) if error.table in self._bars:
                 self._errors[error.table] = self._errors.get(error.table, 0) + 1
                 self.progress.update(self._bars[error.table], errors=self._errors[error.table])
             case IndexProgress():
