@@ -36,8 +36,8 @@ lint: $(VENV)/.dev
 
 check: lint types test  ## everything that must hold before a commit
 
-bench: $(VENV)/.dev  ## side-by-side measurements, about 50 minutes; each run by itself goes to build/bench.json
-	mkdir -p build && $(BIN)/python -m bench --full --json build/bench.json
+bench: $(VENV)/.dev  ## side-by-side measurements, about 50 minutes; every single run goes into bench/results
+	$(BIN)/python -m bench --full --json bench/results/$$(date -u +%F)-$$(git describe --always --dirty).json
 
 screenshots: $(VENV)/.dev  ## pictures of what the tool shows, into docs/images
 	$(BIN)/python -m docs.pictures

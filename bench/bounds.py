@@ -1,4 +1,4 @@
-"""What must hold (issue 5), beside what was measured."""
+"""The bounds, beside what was measured."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ class Verdict(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Bound:
-    """One line: what, the figure and on what it was measured, and the bound as issue 5 has it."""
+    """One line: what was compared, the figure, what it was measured on, and the bound."""
 
     what: str
     bound: str
@@ -52,7 +52,7 @@ class Bound:
 
 
 def bounds(results: Results) -> list[Bound]:
-    """All of them, in the issue's order."""
+    """All of them, in the order in which they are shown."""
     return [
         _against_floor(results),
         _against_floor_plain(results),

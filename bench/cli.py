@@ -100,7 +100,7 @@ def main(
             batch_size=batch_size,
             max_connections=max_connections,
             results=results,
-            tell=_tell,
+            show=_print,
         )
         stopped = not _hold(bench, chosen)
     show(console_for_tables(), results, facts)
@@ -118,7 +118,7 @@ def _hold(bench: Bench, chosen: list[Race]) -> bool:
         for race in chosen:
             bench.hold(race)
     except KeyboardInterrupt:
-        _tell("stopped; these are the results so far")
+        _print("stopped; these are the results so far")
         return False
     return True
 
@@ -126,9 +126,9 @@ def _hold(bench: Bench, chosen: list[Race]) -> bool:
 def _look_at_machine() -> Mapping[str, str | float | int]:
     load = os.getloadavg()[0]
     if load > BUSY:
-        _tell(f"The machine is busy (load {load:.1f}): these figures will not be worth quoting.")
+        _print(f"The machine is busy (load {load:.1f}): these figures will not be worth quoting.")
     return {"measured": f"{datetime.now(UTC):%Y-%m-%d %H:%M} UTC"} | machine_facts()
 
 
-def _tell(line: str) -> None:
+def _print(line: str) -> None:
     click.echo(line, err=True)

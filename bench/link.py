@@ -23,7 +23,7 @@ class SlowLink:
     """While the block runs, ``dsn`` leads to the same database through the proxy.
 
     ``delay`` is in seconds, each way; the bandwidth is not limited. ``turnarounds`` has the moment
-    (``time.monotonic()``) of each time that the server spoke after the client had: that is how often somebody waited
+    (``time.monotonic()``) of each time that the server spoke after the client had: that is how often one side waited
     for a round trip, whatever the number of statements in it.
     """
 
@@ -52,7 +52,7 @@ class SlowLink:
 
     @property
     def dsn(self) -> Dsn:
-        """The way through the proxy."""
+        """The same database, through the proxy."""
         kept = {key: value for key, value in self._target.parameters.items() if key != "hostaddr"}
         return Dsn(kept | {"host": "127.0.0.1", "port": str(self._port)})
 

@@ -9,7 +9,7 @@ from importlib.metadata import version
 from pathlib import Path
 
 BUSY = 0.5
-"""Load average above which somebody else is using the machine."""
+"""Load average above which the machine is too busy to measure on."""
 
 
 def machine_facts() -> dict[str, str | float | int]:

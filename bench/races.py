@@ -31,7 +31,7 @@ COPY_AND_AGAIN = Entrant(HEADLESS.name, "tool", then=AGAIN)
 WIZARD = Entrant("this tool, wizard", "wizard")
 SLOW = Entrant("this tool, slow link", "tool", delay=DELAY)
 FLOOR = Entrant("floor", "floor")
-FLOOR_REFERENCES_LAST = Entrant("floor, references last", "floor_references_last")
+FLOOR_FOREIGN_KEYS_LAST = Entrant("floor, foreign keys last", "floor_foreign_keys_last")
 SPECIFICATION = Entrant("specification", "specification")
 SPECIFICATION_LIBPQ = Entrant("specification, libpq", "specification_libpq")
 PGLOADER = Entrant("pgloader", "pgloader", comparable=False)
@@ -74,7 +74,7 @@ def races(main: Recipe, small: int, large: int | None) -> tuple[Race, ...]:
     )
     return (
         Race(FRESH, "Fresh destination, all indexes", main, True, (COPY_AND_AGAIN, WIZARD, FLOOR)),
-        Race(PLAIN, "Fresh destination without HNSW", main, False, (HEADLESS, FLOOR, FLOOR_REFERENCES_LAST)),
+        Race(PLAIN, "Fresh destination without HNSW", main, False, (HEADLESS, FLOOR, FLOOR_FOREIGN_KEYS_LAST)),
         Race(SPECIFIED, "The specification's algorithm, as written", smaller, True, specified),
         Race(SPECIFIED_PLAIN, "The specification's algorithm without HNSW", smaller, False, specified),
         Race(SLOW_LINK, f"A link that adds {DELAY * 1000:.0f} ms each way", main, True, (HEADLESS, SLOW)),

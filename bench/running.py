@@ -25,7 +25,7 @@ from vestige_tui.core.rows.tables import TABLES
 class Bench:
     """What all races share. ``cache`` keeps sources for the next time; ``folder`` is for this time alone.
 
-    ``tell`` shows a line of progress.
+    ``show`` prints a line of progress.
     """
 
     server: Server
@@ -35,15 +35,15 @@ class Bench:
     batch_size: int
     max_connections: int
     results: Results
-    tell: Callable[[str], None]
+    show: Callable[[str], None]
 
     def hold(self, race: Race) -> None:
         """Hold a race and enter its results; who fails is out of it, and the others go on."""
-        self.tell(f"== {race.title}: {race.recipe}")
+        self.show(f"== {race.title}: {race.recipe}")
         running = [entrant for entrant in race.entrants if self._can_run(race, entrant)]
         if len(running) < min(2, len(race.entrants)):
-            return  # nobody to compare with
-        source = source_for(race.recipe, self.cache, self.tell)
+            return  # nothing to compare with
+        source = source_for(race.recipe, self.cache, self.show)
         files = self._copy_files(source) if FLOOR in running else self.folder
         self.results.races.append(race)
         self.results.totals[race.name] = source.total
@@ -82,7 +82,7 @@ class Bench:
 
     def _enter(self, done: Run) -> None:
         self.results.runs.append(done)
-        self.tell(f"   round {done.round + 1}  {done.entrant:<22} {done.measured.seconds:9.2f} s")
+        self.show(f"   round {done.round + 1}  {done.entrant:<22} {done.measured.seconds:9.2f} s")
 
     def _can_run(self, race: Race, entrant: Entrant) -> bool:
         reason = reason_to_leave_out(entrant.contender)
@@ -92,13 +92,13 @@ class Bench:
 
     def _leave_out(self, race: Race, entrant: Entrant, reason: str, *, failed: bool = False) -> None:
         self.results.absences.append(Absence(race.name, entrant.name, reason, failed))
-        self.tell(f"   {entrant.name} {'failed' if failed else 'is left out'}: {reason}")
+        self.show(f"   {entrant.name} {'failed' if failed else 'is left out'}: {reason}")
 
     def _copy_files(self, source: Source) -> Path:
         """The ready-made files of a source, made anew for each run of the benchmark: the converters may change."""
         folder = self.folder / source.path.stem
         if not folder.exists():
-            self.tell("   preparing the floor's files")
+            self.show("   preparing the floor's files")
             write_copy_files(source.path, folder)
         return folder
 

@@ -67,7 +67,7 @@ class Database:
             connection.execute("CHECKPOINT")
 
     def vacuum(self) -> None:
-        """Set the hint bits: with checksums, whoever reads a new page first writes it to the log."""
+        """Set the hint bits: with checksums, the first reader of a new page writes it to the log."""
         with self.connect() as connection:
             connection.execute("VACUUM")
 

@@ -62,13 +62,13 @@ def default_cache() -> Path:
     return Path(tempfile.gettempdir()) / f"vestige-tui-bench-{os.getuid()}"
 
 
-def source_for(recipe: Recipe, folder: Path, tell: Callable[[str], None]) -> Source:
+def source_for(recipe: Recipe, folder: Path, show: Callable[[str], None]) -> Source:
     """The source of a recipe, from ``folder`` or generated into it; read once, so that no run has to fetch it."""
     layout = recipe.layout.value
     name = f"{layout}-{recipe.memories}x{recipe.dimension}-{_digest(recipe)}.db"
     path = folder / name
     if not path.exists():
-        tell(f"generating a source of {recipe} in the {layout} layout…")
+        show(f"generating a source of {recipe} in the {layout} layout…")
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         partial = folder / f"{os.getpid()}-{name}"
         try:

@@ -1,4 +1,4 @@
-"""What a measured process is told to do, and what it answers. Both travel as JSON, through its pipes."""
+"""The task of a measured process, and its answer. Both travel as JSON, through its pipes."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from vestige_tui.core.dsn import Dsn
 class Task:
     """One run: ``contender`` names a module of ``bench.contenders``.
 
-    ``files`` is a folder that holds the ready-made COPY files of ``source``; ``hnsw`` tells whether the vector index
+    ``files`` is a folder that holds the ready-made COPY files of ``source``; ``hnsw`` says whether the vector index
     is part of the work. The destination's password travels with it, so it must go through a pipe, not an argument.
     """
 

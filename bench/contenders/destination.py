@@ -1,4 +1,4 @@
-"""What the baselines take over from the tool: the same schema, and the same indexes."""
+"""What the baselines share with the tool: the schema and the indexes."""
 
 from __future__ import annotations
 
@@ -20,20 +20,20 @@ def connect(task: Task) -> Connection:
     return psycopg.connect(conninfo(task.dsn), autocommit=True)
 
 
-def prepared(connection: Connection, model: ModelSignature | None, *, references_last: bool = False) -> Destination:
-    """The tool's schema, with no secondary index yet; references are enforced, as they are in Vestige's schema."""
+def prepared(connection: Connection, model: ModelSignature | None, *, foreign_keys_last: bool = False) -> Destination:
+    """The tool's schema, with no secondary index yet; foreign keys are enforced, as in Vestige's schema."""
     destination = prepare(connection, inspect(connection), model)
-    if not references_last:
-        enforce_references(connection, destination)
+    if not foreign_keys_last:
+        enforce_foreign_keys(connection, destination)
     return destination
 
 
-def enforce_references(connection: Connection, destination: Destination) -> None:
-    """Have the server enforce the references that the tool leaves for the end, as soon as autovacuum lets it."""
-    for reference in foreign_keys.pending(destination):
+def enforce_foreign_keys(connection: Connection, destination: Destination) -> None:
+    """Enforce the foreign keys that the tool leaves for the end; retried while autovacuum holds a lock."""
+    for foreign_key in foreign_keys.pending(destination):
         while True:
             with suppress(errors.LockNotAvailable):
-                foreign_keys.enforce(connection, destination, reference)
+                foreign_keys.enforce(connection, destination, foreign_key)
                 break
 
 

@@ -1,7 +1,7 @@
 """The floor: what PostgreSQL itself needs over one connection, with nothing to read, check or convert.
 
 Ready-made binary files go through one ``COPY`` a table straight into the tool's schema, then the indexes are built.
-``references_last`` has references enforced after the rows too.
+With ``foreign_keys_last`` the server enforces foreign keys after the rows, as the tool has it.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ import time
 
 from psycopg import sql
 
-from bench.contenders.destination import build_indexes, connect, enforce_references, prepared
+from bench.contenders.destination import build_indexes, connect, enforce_foreign_keys, prepared
 from bench.files import copy_file
 from bench.stopwatch import COPY, INDEXES, Stopwatch
 from bench.tasks import Measured, Task
@@ -22,13 +22,13 @@ from vestige_tui.core.source.describe import describe
 _CHUNK = 1 << 20  # bytes
 
 
-def run(task: Task, *, references_last: bool = False) -> Measured:
+def run(task: Task, *, foreign_keys_last: bool = False) -> Measured:
     """Load ``task.files``."""
     model = describe(task.source).model
     watch = Stopwatch()
     with watch, connect(task) as connection:
         watch.phase("prepare")
-        destination = prepared(connection, model, references_last=references_last)
+        destination = prepared(connection, model, foreign_keys_last=foreign_keys_last)
         watch.phase(COPY)
         for table in TABLES:
             started = time.monotonic()
@@ -36,8 +36,8 @@ def run(task: Task, *, references_last: bool = False) -> Measured:
             watch.tables[table.name] = time.monotonic() - started
         watch.phase(INDEXES)
         build_indexes(connection, destination, hnsw=task.hnsw)
-        if references_last:
-            enforce_references(connection, destination)
+        if foreign_keys_last:
+            enforce_foreign_keys(connection, destination)
     return watch.measured()
 
 

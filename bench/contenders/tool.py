@@ -42,7 +42,7 @@ def hnsw(wanted: bool) -> Iterator[None]:
     if wanted:
         yield
     else:
-        with mock.patch.object(indexes, "can_index_vectors", return_value=False):
+        with mock.patch.object(indexes, "_hnsw_expression", return_value=None):
             yield
 
 

@@ -1,7 +1,6 @@
 """The same copy under the wizard, run without a terminal: from pressing "Start copy" until the report is there.
 
-The steps before the preview are answered beforehand. The screen is composed and drawn as in a terminal of 120 × 40,
-with nobody to look at it.
+The steps before the preview are answered beforehand. The screen is composed and drawn as in a terminal of 120 × 40.
 """
 
 from __future__ import annotations

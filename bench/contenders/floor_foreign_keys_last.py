@@ -1,4 +1,4 @@
-"""The floor, with references enforced after the rows, as the tool does it where the server can."""
+"""The floor, with foreign keys enforced after the rows, as the tool has it where the server can."""
 
 from __future__ import annotations
 
@@ -8,4 +8,4 @@ from bench.tasks import Measured, Task
 
 def run(task: Task) -> Measured:
     """Load ``task.files``."""
-    return floor.run(task, references_last=True)
+    return floor.run(task, foreign_keys_last=True)
