@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, TypeVar
 from vestige_tui.core.missing import MissingPart, PartKind, Reason
 from vestige_tui.core.model import UNKNOWN_HASH, ModelSignature
 from vestige_tui.core.rows.problems import EMBEDDING_KINDS, EXPLANATIONS, OF_MANY, Kind
-from vestige_tui.core.rows.tables import BY_NAME, Reference
+from vestige_tui.core.rows.tables import BY_NAME, ForeignKey
 from vestige_tui.core.rows.vectors import SHORT, Fate, VectorGroup
 
 if TYPE_CHECKING:  # the first step of the wizard needs these words, and none of libpq
@@ -167,22 +167,22 @@ def _statement(part: MissingPart) -> str:
     alter = f"ALTER TABLE {part.table}"
     match part.reason:
         case Reason.ABSENT:
-            found = (one for one in BY_NAME[part.table].references if one.constraint(part.table) == part.name)
-            return " ".join(f"{alter} ADD FOREIGN KEY {_definition(reference)};" for reference in found)
+            found = (one for one in BY_NAME[part.table].foreign_keys if one.constraint(part.table) == part.name)
+            return " ".join(f"{alter} ADD FOREIGN KEY {_definition(foreign_key)};" for foreign_key in found)
         case Reason.NOT_VALID:
             return f'{alter} VALIDATE CONSTRAINT "{part.name}";'
         case Reason.NOT_ENFORCED:
             return f'{alter} ALTER CONSTRAINT "{part.name}" ENFORCED;'
         case Reason.SWITCHED_OFF:
-            tables = dict.fromkeys((part.table, *(reference.table for reference in BY_NAME[part.table].references)))
+            tables = dict.fromkeys((part.table, *(one.table for one in BY_NAME[part.table].foreign_keys)))
             return " ".join(f"ALTER TABLE {table} ENABLE TRIGGER ALL;" for table in tables)
         case _:
             return ""
 
 
-def _definition(reference: Reference) -> str:
-    cascade = " ON DELETE CASCADE" if reference.cascade else ""
-    return f"({', '.join(reference.columns)}) REFERENCES {reference.table}{cascade}"
+def _definition(foreign_key: ForeignKey) -> str:
+    cascade = " ON DELETE CASCADE" if foreign_key.cascade else ""
+    return f"({', '.join(foreign_key.columns)}) REFERENCES {foreign_key.table}{cascade}"
 
 
 _STATES = {

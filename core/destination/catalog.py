@@ -10,7 +10,7 @@ from typing import Any, LiteralString
 from psycopg import sql
 
 from vestige_tui.core.destination.connection import Connection
-from vestige_tui.core.rows.tables import Reference, Table
+from vestige_tui.core.rows.tables import ForeignKey, Table
 
 PENDING = "vestige-tui: enforced when the copy is complete"
 """The comment on a reference that the server does not enforce yet: see ``references``."""
@@ -38,7 +38,7 @@ class FoundColumn:
 
 
 @dataclass(frozen=True, slots=True)
-class FoundReference:
+class FoundForeignKey:
     """A foreign key as the catalog has it; ``table`` has its schema in front where that is another one."""
 
     columns: tuple[str, ...]
@@ -74,7 +74,7 @@ class FoundTable:
     key_can_wait: bool
     constraints: Mapping[str, tuple[str, ...]]
     unique: Mapping[str, tuple[str, ...]]
-    references: Mapping[str, FoundReference]
+    foreign_keys: Mapping[str, FoundForeignKey]
     checks: Mapping[str, FoundCheck]
     others: tuple[str, ...]
     plain: bool
@@ -87,11 +87,11 @@ class FoundTable:
     fills_rows: bool
     pending: frozenset[str]
 
-    def enforces(self, reference: Reference) -> bool:
+    def enforces(self, foreign_key: ForeignKey) -> bool:
         """Whether the server looks up what the rows refer to."""
         return any(
-            found.enforced and (found.columns, found.table) == (reference.columns, reference.table)
-            for found in self.references.values()
+            found.enforced and (found.columns, found.table) == (foreign_key.columns, foreign_key.table)
+            for found in self.foreign_keys.values()
         )
 
     def takes_copy(self, table: Table) -> bool:
@@ -205,18 +205,18 @@ def _uniqueness(indexes: Iterable[list[Any]], triggers: Iterable[str]) -> dict[s
 def _constraints(rows: Iterable[list[Any]], indexes: Iterable[list[Any]]) -> dict[str, Any]:
     """A table's constraints by name; the server names an index where one that is no constraint refuses a row."""
     columns = {name: tuple(covered) for name, *_, covered in indexes}
-    references: dict[str, FoundReference] = {}
+    foreign_keys: dict[str, FoundForeignKey] = {}
     checks: dict[str, FoundCheck] = {}
     pending = set()
     for name, kind, covered, is_pending, parent, enforced, words in rows:
         columns[name] = tuple(covered)
         if kind == "f":
-            references[name] = FoundReference(columns[name], parent, enforced)
+            foreign_keys[name] = FoundForeignKey(columns[name], parent, enforced)
         elif kind == "c":
             checks[name] = FoundCheck(columns[name], frozenset(words))
         if is_pending:
             pending.add(name)
-    return {"constraints": columns, "references": references, "checks": checks, "pending": frozenset(pending)}
+    return {"constraints": columns, "foreign_keys": foreign_keys, "checks": checks, "pending": frozenset(pending)}
 
 
 def _by_relation(rows: Iterable[tuple[Any, ...]]) -> defaultdict[int, list[list[Any]]]:

@@ -7,11 +7,11 @@ from dataclasses import dataclass
 
 from vestige_tui.core.destination import foreign_keys
 from vestige_tui.core.destination.connection import Connection
-from vestige_tui.core.destination.foreign_keys import PendingReference
+from vestige_tui.core.destination.foreign_keys import PendingForeignKey
 from vestige_tui.core.destination.indexes import missing_indexes
 from vestige_tui.core.destination.inspection import Destination
 from vestige_tui.core.missing import MissingPart, PartKind, Reason
-from vestige_tui.core.rows.tables import BY_NAME, Reference
+from vestige_tui.core.rows.tables import BY_NAME, ForeignKey
 
 Reasons = Mapping[str, Reason]
 """By the name of an index or constraint, why a run could not add it."""
@@ -68,7 +68,7 @@ def missing_beforehand(connection: Connection, destination: Destination, reasons
     return (*indexes, *absent)
 
 
-def enforceable(connection: Connection, destination: Destination) -> list[PendingReference]:
+def enforceable(connection: Connection, destination: Destination) -> list[PendingForeignKey]:
     """The references that a copy would have enforced: the role may. Raises ``psycopg.Error``."""
     owned, _ = _owned_tables(connection, destination)
     return [marked for marked in foreign_keys.pending(destination) if marked.table in owned]
@@ -82,16 +82,16 @@ def _missing_foreign_keys(connection: Connection, destination: Destination) -> I
     """The foreign keys that are absent or not valid. One is recognised by its columns, not by its name."""
     found = _foreign_keys(connection, destination.schema)
     for table in destination.tables:
-        for reference in BY_NAME[table].references:
-            alike = [one for one in found.get(table, ()) if _is_over(one, reference)]
+        for foreign_key in BY_NAME[table].foreign_keys:
+            alike = [one for one in found.get(table, ()) if _is_over(one, foreign_key)]
             if not alike:
-                yield MissingPart(PartKind.FOREIGN_KEY, reference.constraint(table), table, Reason.ABSENT)
+                yield MissingPart(PartKind.FOREIGN_KEY, foreign_key.constraint(table), table, Reason.ABSENT)
             elif all(one.fault for one in alike) and (reason := alike[0].fault):
                 yield MissingPart(PartKind.FOREIGN_KEY, alike[0].name, table, reason)
 
 
-def _is_over(found: _ForeignKey, reference: Reference) -> bool:
-    return (found.columns, found.table) == (reference.columns, reference.table)
+def _is_over(found: _ForeignKey, foreign_key: ForeignKey) -> bool:
+    return (found.columns, found.table) == (foreign_key.columns, foreign_key.table)
 
 
 def _foreign_keys(connection: Connection, schema: str) -> dict[str, list[_ForeignKey]]:

@@ -94,14 +94,14 @@ def _holds_all(column: Column, found: FoundColumn) -> bool:
 def own_rules(table: Table, found: FoundTable) -> list[str]:
     """The names of what the description does not have, and what may refuse or change a row."""
     known = [*((name,) for name in table.unique), table.key]
-    described = [(reference.columns, reference.table) for reference in table.references]
+    described = [(foreign_key.columns, foreign_key.table) for foreign_key in table.foreign_keys]
     return [
         *(f"CHECK {name}" for name, check in found.checks.items() if not _is_described(table, check)),
         *(f"unique {name}" for name, columns in found.unique.items() if columns not in (*known, found.key)),
         *(
             f"foreign key {name}"
-            for name, reference in found.references.items()
-            if reference.enforced and (reference.columns, reference.table) not in described
+            for name, foreign_key in found.foreign_keys.items()
+            if foreign_key.enforced and (foreign_key.columns, foreign_key.table) not in described
         ),
         *found.others,
         *(["row-level security"] if found.secured else []),

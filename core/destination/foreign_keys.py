@@ -23,7 +23,7 @@ from vestige_tui.core.report import NIL_UUID, RowError
 from vestige_tui.core.rows.copy_format import NULL
 from vestige_tui.core.rows.problems import Kind
 from vestige_tui.core.rows.records import Record
-from vestige_tui.core.rows.tables import BY_NAME, Reference, Table
+from vestige_tui.core.rows.tables import BY_NAME, ForeignKey, Table
 from vestige_tui.core.source.reader import Batch
 
 Key = tuple[bytes, ...]
@@ -47,34 +47,34 @@ def suspensions(server_version: int, schema: str, tables: Sequence[Table]) -> It
     """
     if server_version >= _CAN_ENFORCE_LATER:
         for table in tables:
-            for reference in table.references:
-                yield from _alterations(schema, table.name, reference, state="NOT ENFORCED", mark=PENDING)
+            for foreign_key in table.foreign_keys:
+                yield from _alterations(schema, table.name, foreign_key, state="NOT ENFORCED", mark=PENDING)
 
 
 @dataclass(frozen=True, slots=True)
-class PendingReference:
+class PendingForeignKey:
     """A reference of a table that is marked: the server does not enforce it yet."""
 
     table: str
-    reference: Reference
+    foreign_key: ForeignKey
 
     @property
     def name(self) -> str:
         """The name of its constraint."""
-        return self.reference.constraint(self.table)
+        return self.foreign_key.constraint(self.table)
 
 
-def pending(destination: Destination) -> Iterator[PendingReference]:
+def pending(destination: Destination) -> Iterator[PendingForeignKey]:
     """The references that are not enforced yet, in the order of their descriptions: of several that a row breaks, a
     server names the one that it has enforced the longest.
     """
     for name, found in destination.tables.items():
-        for reference in BY_NAME[name].references:
-            if reference.constraint(name) in found.pending:
-                yield PendingReference(name, reference)
+        for foreign_key in BY_NAME[name].foreign_keys:
+            if foreign_key.constraint(name) in found.pending:
+                yield PendingForeignKey(name, foreign_key)
 
 
-def enforce(connection: Connection, destination: Destination, marked: PendingReference) -> None:
+def enforce(connection: Connection, destination: Destination, marked: PendingForeignKey) -> None:
     """Have the server check a reference for all rows that are there, and enforce it from then on.
 
     Raises ``psycopg.Error``: ``ForeignKeyViolation`` where rows refer to what somebody has removed,
@@ -82,18 +82,18 @@ def enforce(connection: Connection, destination: Destination, marked: PendingRef
     """
     statements = (
         sql.SQL("SET LOCAL lock_timeout = {}").format(LOCK_WAIT_MS),
-        *_alterations(destination.schema, marked.table, marked.reference, state="ENFORCED", mark=None),
+        *_alterations(destination.schema, marked.table, marked.foreign_key, state="ENFORCED", mark=None),
     )
     with unlimited(connection):
         connection.execute(sql.SQL(";\n").join(statements))
 
 
 def _alterations(
-    schema: str, table: str, reference: Reference, *, state: Literal["ENFORCED", "NOT ENFORCED"], mark: str | None
+    schema: str, table: str, foreign_key: ForeignKey, *, state: Literal["ENFORCED", "NOT ENFORCED"], mark: str | None
 ) -> Iterator[sql.Composed]:
     names = {
         "table": sql.Identifier(schema, table),
-        "constraint": sql.Identifier(reference.constraint(table)),
+        "constraint": sql.Identifier(foreign_key.constraint(table)),
         "state": sql.SQL(state),
         "mark": sql.Literal(mark),
     }
@@ -101,7 +101,7 @@ def _alterations(
     yield sql.SQL("COMMENT ON CONSTRAINT {constraint} ON {table} IS {mark}").format(**names)
 
 
-def dangling_rows(connection: Connection, destination: Destination, marked: PendingReference) -> RowError:
+def dangling_rows(connection: Connection, destination: Destination, marked: PendingForeignKey) -> RowError:
     """The one error that stands for all rows of a table that refer to what is not there. Raises ``psycopg.Error``."""
     with unlimited(connection):
         (count,) = connection.execute(_dangling(destination, marked, sql.SQL("count(*)"))).fetchone() or (0,)
@@ -109,13 +109,13 @@ def dangling_rows(connection: Connection, destination: Destination, marked: Pend
 
 
 def dangling_keys(
-    connection: Connection, destination: Destination, marked: PendingReference
+    connection: Connection, destination: Destination, marked: PendingForeignKey
 ) -> Iterator[tuple[int, tuple[str, ...]]]:
     """The keys that rows refer to and that are not there, each with the number of rows. Inside a transaction alone.
 
     Raises ``psycopg.Error``.
     """
-    names = map(sql.Identifier, marked.reference.columns)
+    names = map(sql.Identifier, marked.foreign_key.columns)
     columns = sql.SQL(", ").join(sql.SQL("c.{}::text").format(name) for name in names)
     query = _dangling(destination, marked, sql.SQL("count(*), ") + columns) + sql.SQL(" GROUP BY ") + columns
     with connection.cursor(name="dangling") as cursor:  # as many as the server has: they are not fetched at once
@@ -123,31 +123,33 @@ def dangling_keys(
             yield count, tuple(key)
 
 
-def dangling_error(connection: Connection, destination: Destination, marked: PendingReference, count: int) -> RowError:
+def dangling_error(connection: Connection, destination: Destination, marked: PendingForeignKey, count: int) -> RowError:
     """The error for so many rows that refer to what is not there; its message has the query that lists all of them."""
     query = _dangling(destination, marked, sql.SQL("*")).as_string(connection)
     message = (
-        f"{count:,} {'row refers' if count == 1 else 'rows refer'} by {' and '.join(marked.reference.columns)} to "
-        f"{BY_NAME[marked.reference.table].title.lower()} that are not at the destination any more ({query})"
+        f"{count:,} {'row refers' if count == 1 else 'rows refer'} by {' and '.join(marked.foreign_key.columns)} to "
+        f"{BY_NAME[marked.foreign_key.table].title.lower()} that are not at the destination any more ({query})"
     )
-    return RowError(marked.table, NIL_UUID, marked.reference.columns[0], Kind.DANGLING_REFERENCE, message, copied=True)
+    return RowError(
+        marked.table, NIL_UUID, marked.foreign_key.columns[0], Kind.DANGLING_REFERENCE, message, copied=True
+    )
 
 
-def _dangling(destination: Destination, marked: PendingReference, wanted: sql.Composable) -> sql.Composed:
+def _dangling(destination: Destination, marked: PendingForeignKey, wanted: sql.Composable) -> sql.Composed:
     """The query for rows that refer to what is not there."""
-    parent = BY_NAME[marked.reference.table]
+    parent = BY_NAME[marked.foreign_key.table]
     return sql.SQL("SELECT {} FROM {} c WHERE NOT EXISTS (SELECT FROM {} p WHERE {})").format(
         wanted,
         sql.Identifier(destination.schema, marked.table),
         sql.Identifier(destination.schema, parent.name),
         sql.SQL(" AND ").join(
             sql.SQL("p.{} = c.{}").format(sql.Identifier(key), sql.Identifier(column))
-            for key, column in zip(parent.key, marked.reference.columns, strict=True)
+            for key, column in zip(parent.key, marked.foreign_key.columns, strict=True)
         ),
     )
 
 
-class ReferenceChecks:
+class ForeignKeyChecks:
     """Looks up what rows refer to, over one connection, where the server does not."""
 
     def __init__(self, connection: Connection, destination: Destination, lookups: KeyLookups) -> None:
@@ -159,18 +161,18 @@ class ReferenceChecks:
     def reject_orphans(self, table: Table, batches: Sequence[Batch]) -> None:
         """Turn records that refer to rows which are not there into errors. Raises ``psycopg.Error``."""
         found = self._destination.tables[table.name]
-        references = [one for one in table.references if not found.enforces(one)]
-        batches = [batch for batch in batches if batch.check_references]
-        if not references or not batches:
+        foreign_keys = [one for one in table.foreign_keys if not found.enforces(one)]
+        batches = [batch for batch in batches if batch.check_foreign_keys]
+        if not foreign_keys or not batches:
             return
         records = [record for batch in batches for record in batch.records]
-        orphans: dict[int, Reference] = {}
-        for reference in references:
-            keys = _keys(records, [table.position(name) for name in reference.columns])
-            if missing := self._missing(BY_NAME[reference.table], {*keys}):
+        orphans: dict[int, ForeignKey] = {}
+        for foreign_key in foreign_keys:
+            keys = _keys(records, [table.position(name) for name in foreign_key.columns])
+            if missing := self._missing(BY_NAME[foreign_key.table], {*keys}):
                 for place, key in enumerate(keys):
                     if key in missing:
-                        orphans.setdefault(place, reference)  # of several the server, too, names the first
+                        orphans.setdefault(place, foreign_key)  # of several the server, too, names the first
         for place in self._there(table, [*orphans], records):
             del orphans[place]  # what has arrived before is not looked at again by a server either
         if orphans:
@@ -195,19 +197,19 @@ class ReferenceChecks:
         return missing
 
 
-def _reject(table: Table, batches: Sequence[Batch], orphans: Mapping[int, Reference]) -> None:
+def _reject(table: Table, batches: Sequence[Batch], orphans: Mapping[int, ForeignKey]) -> None:
     """Turn these records, by their position in all batches, into errors."""
     disallowed = check(table)
     first = 0
     for batch in batches:
         kept: list[Record] = []
         for place, record in enumerate(batch.records, start=first):
-            if (reference := orphans.get(place)) is None:
+            if (foreign_key := orphans.get(place)) is None:
                 kept.append(record)
             elif (column := disallowed(record)) is not None:  # what the server checks first it also names
                 batch.rejected.append(row_error(table, record, Kind.VALUE_NOT_ALLOWED, (column,)))
             else:
-                batch.rejected.append(row_error(table, record, Kind.MISSING_REFERENCE, reference.columns))
+                batch.rejected.append(row_error(table, record, Kind.MISSING_REFERENCE, foreign_key.columns))
         first += len(batch.records)
         batch.records = kept
 

@@ -69,7 +69,7 @@ class Destination:
         return frozenset(
             name
             for name, found in self.tables.items()
-            if not all(found.enforces(reference) for reference in BY_NAME[name].references)
+            if not all(found.enforces(foreign_key) for foreign_key in BY_NAME[name].foreign_keys)
         )
 
     @property
@@ -307,9 +307,9 @@ def _cannot_be_referred_to(destination: Destination) -> Iterable[str]:
 def _needed_parents(destination: Destination) -> list[str]:
     """The tables that are there and to which those that are missing will refer."""
     parents = {
-        reference.table
+        foreign_key.table
         for name, table in BY_NAME.items()
         if name not in destination.tables
-        for reference in table.references
+        for foreign_key in table.foreign_keys
     }
     return [name for name in destination.tables if name in parents]

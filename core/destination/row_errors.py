@@ -20,7 +20,7 @@ def row_error(table: Table, record: Record, kind: Kind, columns: Sequence[str]) 
     """What is wrong with a row that the destination does not take because of these columns."""
     named = " and ".join(columns) or "the row"
     if kind is Kind.MISSING_REFERENCE:
-        parents = {reference.columns: reference.table for reference in table.references}
+        parents = {foreign_key.columns: foreign_key.table for foreign_key in table.foreign_keys}
         parent = _PARENTS.get(parents.get(tuple(columns), ""), "row")
         message = f"{named} refers to a {parent} that is neither copied nor at the destination"
     elif kind is Kind.ALREADY_TAKEN:

@@ -75,13 +75,13 @@ def table_definition(table: Table, schema: str, vector_schema: str) -> sql.Compo
         for column in table.columns
         if column.allowed
     )
-    for reference in table.references:
+    for foreign_key in table.foreign_keys:
         line = sql.SQL("CONSTRAINT {} FOREIGN KEY ({}) REFERENCES {}").format(
-            sql.Identifier(reference.constraint(table.name)),
-            identifiers(reference.columns),
-            sql.Identifier(schema, reference.table),
+            sql.Identifier(foreign_key.constraint(table.name)),
+            identifiers(foreign_key.columns),
+            sql.Identifier(schema, foreign_key.table),
         )
-        lines.append(line + sql.SQL(" ON DELETE CASCADE") if reference.cascade else line)
+        lines.append(line + sql.SQL(" ON DELETE CASCADE") if foreign_key.cascade else line)
     return sql.SQL("CREATE TABLE {} ({})").format(sql.Identifier(schema, table.name), sql.SQL(", ").join(lines))
 
 

@@ -125,7 +125,7 @@ def _count(name: str) -> Column:
 
 
 @dataclass(frozen=True, slots=True)
-class Reference:
+class ForeignKey:
     """``columns`` must be found as the primary key of ``table``; ``cascade`` deletes this row with the other."""
 
     columns: tuple[str, ...]
@@ -149,7 +149,7 @@ class Table:
     title: str
     columns: tuple[Column, ...]
     key: tuple[str, ...]
-    references: tuple[Reference, ...] = ()
+    foreign_keys: tuple[ForeignKey, ...] = ()
     unique: tuple[str, ...] = ()
     access: tuple[str, ...] = ()
     indexes: tuple[Index, ...] = ()
@@ -217,7 +217,7 @@ GROUP_MEMBERSHIPS = Table(
         _timestamp("joined_at"),
     ),
     key=("user_id", "group_id"),
-    references=(Reference(("user_id",), "users"), Reference(("group_id",), "groups")),
+    foreign_keys=(ForeignKey(("user_id",), "users"), ForeignKey(("group_id",), "groups")),
 )
 KNOWLEDGE_NODES = Table(
     "knowledge_nodes",
@@ -239,7 +239,7 @@ KNOWLEDGE_NODES = Table(
         _needed("domain_scores", PgType.JSONB, documents.number_map, documents.EMPTY_OBJECT, "'{}'"),
     ),
     key=("id",),
-    references=(Reference(("owner_user_id",), "users", cascade=False),),
+    foreign_keys=(ForeignKey(("owner_user_id",), "users", cascade=False),),
     access=("owner_user_id", "visibility", "shared_with_groups"),
     indexes=(
         *(_index("knowledge_nodes", column) for column in ("node_type", "created_at", "updated_at", "owner_user_id")),
@@ -250,7 +250,7 @@ KNOWLEDGE_NODES = Table(
         ),
     ),
 )
-_MEMORY = Reference(("memory_id",), "knowledge_nodes")
+_MEMORY = ForeignKey(("memory_id",), "knowledge_nodes")
 SCHEDULING = Table(
     "scheduling",
     "Scheduling",
@@ -265,7 +265,7 @@ SCHEDULING = Table(
         _count("lapses"),
     ),
     key=("memory_id",),
-    references=(_MEMORY,),
+    foreign_keys=(_MEMORY,),
     indexes=tuple(_index("scheduling", column) for column in ("next_review", "last_review")),
 )
 EDGES = Table(
@@ -279,7 +279,7 @@ EDGES = Table(
         _timestamp("created_at"),
     ),
     key=("source_id", "target_id"),
-    references=(Reference(("source_id",), "knowledge_nodes"), Reference(("target_id",), "knowledge_nodes")),
+    foreign_keys=(ForeignKey(("source_id",), "knowledge_nodes"), ForeignKey(("target_id",), "knowledge_nodes")),
     indexes=tuple(_index("edges", column) for column in ("source_id", "target_id", "edge_type")),
 )
 REVIEW_EVENTS = Table(
@@ -296,7 +296,7 @@ REVIEW_EVENTS = Table(
         _metadata(),
     ),
     key=("id",),
-    references=(_MEMORY,),
+    foreign_keys=(_MEMORY,),
     indexes=tuple(_index("review_events", column) for column in ("memory_id", "occurred_at")),
 )
 DOMAINS = Table(

@@ -16,7 +16,7 @@ from psycopg_pool import ConnectionPool, PoolTimeout
 from vestige_tui.core import events
 from vestige_tui.core.destination import completeness, foreign_keys, indexes
 from vestige_tui.core.destination.connection import Connection, connect
-from vestige_tui.core.destination.foreign_keys import PendingReference
+from vestige_tui.core.destination.foreign_keys import PendingForeignKey
 from vestige_tui.core.destination.indexes import Observed
 from vestige_tui.core.destination.inspection import Destination
 from vestige_tui.core.destination.server_errors import index_fault
@@ -142,17 +142,17 @@ class Builder:
         self._recorder = recorder
         self._failure: BaseException | None = None
         self._abandoned = False
-        self._current: tuple[Index | PendingReference, int] | None = None
+        self._current: tuple[Index | PendingForeignKey, int] | None = None
         self._thread: threading.Thread | None = None
         self._patience = float("inf")
         self._left: dict[str, Reason] = {}
         with session.watchdog.step():
-            self._missing: Sequence[Index | PendingReference] = (
+            self._missing: Sequence[Index | PendingForeignKey] = (
                 *indexes.missing_indexes(session.connection, destination),
                 *foreign_keys.pending(destination),
             )
 
-    def _carry_out(self, chosen: Sequence[Index | PendingReference]) -> None:
+    def _carry_out(self, chosen: Sequence[Index | PendingForeignKey]) -> None:
         """Build or enforce these, one after the other."""
         for part in chosen:
             self._recorder.stop_if_cancelled()
@@ -177,29 +177,29 @@ class Builder:
                 raise
             self._left[index.name] = reason
 
-    def _enforce(self, reference: PendingReference) -> None:
+    def _enforce(self, foreign_key: PendingForeignKey) -> None:
         """Have a reference enforced, trying again while somebody is at work with its tables."""
         try:
-            while not self._try_to_enforce(reference):
+            while not self._try_to_enforce(foreign_key):
                 if self._session.watchdog.now > self._patience:
-                    self._left[reference.name] = Reason.TABLES_IN_USE
+                    self._left[foreign_key.name] = Reason.TABLES_IN_USE
                     return
                 self._recorder.stop_if_cancelled()
                 time.sleep(LOCK_PAUSE)
         except errors.InsufficientPrivilege:
-            self._left[reference.name] = Reason.NOT_OWNER
+            self._left[foreign_key.name] = Reason.NOT_OWNER
         except errors.ForeignKeyViolation:
-            self._left[reference.name] = Reason.ROWS_IN_THE_WAY
+            self._left[foreign_key.name] = Reason.ROWS_IN_THE_WAY
             with self._session.watchdog.step(long=True):
                 self._recorder.problem(
-                    foreign_keys.dangling_rows(self._session.connection, self._destination, reference)
+                    foreign_keys.dangling_rows(self._session.connection, self._destination, foreign_key)
                 )
 
-    def _try_to_enforce(self, reference: PendingReference) -> bool:
+    def _try_to_enforce(self, foreign_key: PendingForeignKey) -> bool:
         """Whether nobody was in the way."""
         try:
             with self._session.watchdog.step(long=True):
-                foreign_keys.enforce(self._session.connection, self._destination, reference)
+                foreign_keys.enforce(self._session.connection, self._destination, foreign_key)
         except (errors.LockNotAvailable, errors.DeadlockDetected):
             self._patience = min(self._patience, self._session.watchdog.now + LOCK_PATIENCE)
             return False

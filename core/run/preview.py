@@ -11,7 +11,7 @@ from collections.abc import Iterable, Sequence
 from psycopg import sql
 
 from vestige_tui.core.destination.bootstrap import free_handle, handle_taken
-from vestige_tui.core.destination.foreign_keys import PendingReference, dangling_error, dangling_keys
+from vestige_tui.core.destination.foreign_keys import PendingForeignKey, dangling_error, dangling_keys
 from vestige_tui.core.destination.inspection import Destination
 from vestige_tui.core.destination.keys import KeyLookups, drop_known
 from vestige_tui.core.destination.row_errors import check, row_error
@@ -22,7 +22,7 @@ from vestige_tui.core.rows import convert, copy_format
 from vestige_tui.core.rows.problems import Kind
 from vestige_tui.core.rows.records import Record
 from vestige_tui.core.rows.seen_keys import SeenKeys, key_of
-from vestige_tui.core.rows.tables import BOOTSTRAP_USER_ID, BY_NAME, USERS, Reference, Table
+from vestige_tui.core.rows.tables import BOOTSTRAP_USER_ID, BY_NAME, USERS, ForeignKey, Table
 from vestige_tui.core.run.recorder import Recorder
 from vestige_tui.core.run.writers import grouped
 from vestige_tui.core.source.reader import Batch
@@ -111,10 +111,10 @@ class Preview:
             )
         }
 
-    def unresolved(self, table: Table, reference: Reference, records: Sequence[Record]) -> set[int]:
+    def unresolved(self, table: Table, foreign_key: ForeignKey, records: Sequence[Record]) -> set[int]:
         """Positions of records that refer to a row which neither arrives nor is at the destination."""
-        positions = [table.position(column) for column in reference.columns]
-        parent = BY_NAME[reference.table]
+        positions = [table.position(column) for column in foreign_key.columns]
+        parent = BY_NAME[foreign_key.table]
         waiting = [
             ord_
             for ord_, record in enumerate(records)
@@ -123,9 +123,9 @@ class Preview:
         keys = [[records[ord_].fields[position] for ord_ in waiting] for position in positions]
         return {waiting[place] for place in self.missing(parent, parent.key, keys)}
 
-    def dangling(self, marked: PendingReference) -> RowError | None:
+    def dangling(self, marked: PendingForeignKey) -> RowError | None:
         """The rows at the destination that refer to what it does not have and what does not arrive."""
-        arriving = _ARRIVING + marked.reference.table
+        arriving = _ARRIVING + marked.foreign_key.table
         count = sum(
             rows
             for rows, key in dangling_keys(self._connection, self.destination, marked)
@@ -147,7 +147,7 @@ class TablePreview:
         self._disallowed = check(table)
         self._key = preview.destination.key_of(table)
         self._referred_to = any(
-            reference.table == table.name for other in BY_NAME.values() for reference in other.references
+            foreign_key.table == table.name for other in BY_NAME.values() for foreign_key in other.foreign_keys
         )
 
     def write(self, records: Sequence[Record]) -> Written:
@@ -181,9 +181,9 @@ class TablePreview:
         for name in table.unique:
             for ord_ in self._preview.taken(table, name, records, missing):
                 faults.setdefault(ord_, row_error(table, records[ord_], Kind.ALREADY_TAKEN, (name,)))
-        for reference in table.references:
-            for ord_ in self._preview.unresolved(table, reference, records):
-                fault = row_error(table, records[ord_], Kind.MISSING_REFERENCE, reference.columns)
+        for foreign_key in table.foreign_keys:
+            for ord_ in self._preview.unresolved(table, foreign_key, records):
+                fault = row_error(table, records[ord_], Kind.MISSING_REFERENCE, foreign_key.columns)
                 faults.setdefault(ord_, fault)
         return faults
 

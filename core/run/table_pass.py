@@ -43,7 +43,7 @@ def stages(tables: Sequence[Table] = TABLES) -> Iterator[tuple[Table, ...]]:
     """The tables in groups: those of one group refer to none of the same group."""
     group: list[Table] = []
     for table in tables:
-        if {reference.table for reference in table.references} & {other.name for other in group}:
+        if {foreign_key.table for foreign_key in table.foreign_keys} & {other.name for other in group}:
             yield tuple(group)
             group = []
         group.append(table)
@@ -150,7 +150,7 @@ class Transfer:
         """
         to_look_up = table.name in self.populated
         for batch in batches:
-            batch.check_references = to_check
+            batch.check_foreign_keys = to_check
             batch.look_up = to_look_up
             batch.look_up_rejected = to_look_up and not repeats
             yield batch
@@ -163,9 +163,8 @@ class Transfer:
         """Whether all rows that a table refers to are known to be at the destination: they are in the source, and all
         rows of their tables have arrived.
         """
-        return all(self._has_arrived(reference.table) for reference in table.references) and self.guarantees.all_found(
-            table
-        )
+        arrived = all(self._has_arrived(foreign_key.table) for foreign_key in table.foreign_keys)
+        return arrived and self.guarantees.all_found(table)
 
     def _has_arrived(self, name: str) -> bool:
         counts = self.recorder.report.tables[name]

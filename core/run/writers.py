@@ -13,7 +13,7 @@ from types import TracebackType
 from typing import NamedTuple
 
 from vestige_tui.core.destination.bootstrap import add_bootstrap_user
-from vestige_tui.core.destination.foreign_keys import ReferenceChecks
+from vestige_tui.core.destination.foreign_keys import ForeignKeyChecks
 from vestige_tui.core.destination.inspection import Destination
 from vestige_tui.core.destination.keys import KeyLookups, count_known, drop_known
 from vestige_tui.core.destination.watchdog import Session
@@ -137,7 +137,7 @@ class _Desk:
         self._destination = destination
         self._writers: dict[str, TableWriter] = {}
         self._lookups = KeyLookups(destination)
-        self._references = ReferenceChecks(session.connection, destination, self._lookups)
+        self._foreign_keys = ForeignKeyChecks(session.connection, destination, self._lookups)
 
     def write(self, table: Table, batches: Sequence[Batch]) -> Iterator[tuple[Batch, Written]]:
         """Bring these batches to the server; what became of each, as soon as that is certain."""
@@ -146,7 +146,7 @@ class _Desk:
         with self._session.watchdog.step():
             drop_known(self._session.connection, self._lookups.by_key(table), batches)
         with self._session.watchdog.step():
-            self._references.reject_orphans(table, batches)
+            self._foreign_keys.reject_orphans(table, batches)
         if not any(batch.records for batch in batches):
             yield from ((batch, Written()) for batch in batches)
             return

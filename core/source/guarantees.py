@@ -44,8 +44,8 @@ class Guarantees:
     def all_found(self, table: Table) -> bool:
         """Whether whatever the rows of a table refer to is in the source too, spelled in the very same way."""
         return all(
-            len(reference.columns) == 1 and self._found(table, *reference.columns, reference.table)
-            for reference in table.references
+            len(foreign_key.columns) == 1 and self._found(table, *foreign_key.columns, foreign_key.table)
+            for foreign_key in table.foreign_keys
         )
 
     def _found(self, table: Table, column: str, parent: str) -> bool:

@@ -50,7 +50,7 @@ class Batch:
     ``number`` counts the batches of a table from 0; ``size`` is about what travels: bytes of BLOBs, letters of text.
     ``known`` rows are at the destination already: a mere number, and ``remarks`` on what is wrong with them. ``keys``
     are those of rows of which it is to be found out; ``look_up`` says the same of ``records``, and ``look_up_rejected``
-    of those that cannot be sent. ``check_references``: nobody vouches yet for what its rows refer to, nor will the
+    of those that cannot be sent. ``check_foreign_keys``: nobody vouches yet for what its rows refer to, nor will the
     server.
     """
 
@@ -63,7 +63,7 @@ class Batch:
     keys: Keys | None = None
     look_up: bool = False
     look_up_rejected: bool = False
-    check_references: bool = False
+    check_foreign_keys: bool = False
 
     def add_all(self, rows: Iterable[Record | RowError]) -> None:
         """Take in rows."""

@@ -153,9 +153,9 @@ def test_the_statement_that_mends_a_foreign_key(reason: Reason, statement: str) 
 
 def test_a_statement_for_every_foreign_key() -> None:
     for table in BY_NAME.values():
-        for reference in table.references:
-            part = MissingPart(PartKind.FOREIGN_KEY, reference.constraint(table.name), table.name, Reason.ABSENT)
+        for foreign_key in table.foreign_keys:
+            part = MissingPart(PartKind.FOREIGN_KEY, foreign_key.constraint(table.name), table.name, Reason.ABSENT)
             (said,) = shortfalls([part], Tense.DONE)
             (statement,) = said.sql
-            assert f"REFERENCES {reference.table}" in statement
-            assert statement.endswith("ON DELETE CASCADE;") == reference.cascade
+            assert f"REFERENCES {foreign_key.table}" in statement
+            assert statement.endswith("ON DELETE CASCADE;") == foreign_key.cascade

@@ -159,9 +159,9 @@ MISSING = (
 """What a role that does not own the tables cannot add."""
 
 UNENFORCED = tuple(
-    MissingPart(PartKind.FOREIGN_KEY, reference.constraint(table.name), table.name, Reason.TABLES_IN_USE)
+    MissingPart(PartKind.FOREIGN_KEY, foreign_key.constraint(table.name), table.name, Reason.TABLES_IN_USE)
     for table in TABLES
-    for reference in table.references
+    for foreign_key in table.foreign_keys
 )
 """What is left where another session keeps all tables locked."""
 
