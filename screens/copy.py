@@ -22,10 +22,10 @@ from vestige_tui.screens.row_dialog import RowDialog
 from vestige_tui.screens.run import Run
 from vestige_tui.screens.state import rows_in_source
 from vestige_tui.screens.steps import Step
+from vestige_tui.screens.widgets.problem_list import ProblemList
 from vestige_tui.screens.widgets.progress_bars import ProgressBars, phase_words
 from vestige_tui.screens.widgets.text import plain
-from vestige_tui.screens.widgets.trouble_list import TroubleList
-from vestige_tui.screens.work import WorkWanted
+from vestige_tui.screens.work import WorkRequested
 
 _CANCEL_MEANS = "ends after this batch; what has arrived stays"
 _CANCELLING = "Finishing this batch, then stopping…"
@@ -55,8 +55,8 @@ Rows with trouble appear in the list below the bars. They never stop the copy. T
         """What is being done, the bars, and the rows with trouble."""
         yield Label(id="phase")
         yield ProgressBars(rows_in_source(self.state) if self.state.only is None else {}, id="bars")
-        yield Label(id="trouble-title")
-        yield TroubleList(empty="None so far.", id="rows")
+        yield Label(id="problem-count")
+        yield ProblemList(empty="None so far.", id="rows")
 
     def extra_buttons(self) -> Iterable[Widget]:
         """Cancel, and what it means."""
@@ -75,10 +75,10 @@ Rows with trouble appear in the list below the bars. They never stop the copy. T
             keep=self.machine.keep_report,
         )
         self._started = self.machine.now()
-        self.post_message(WorkWanted(self._run))
+        self.post_message(WorkRequested(self._run))
         self._show(self._progress)
-        self._show_trouble(0)
-        self.query_one(TroubleList).focus()
+        self._show_problem_count(0)
+        self.query_one(ProblemList).focus()
         self.set_interval(_TICK, self._show_time)
 
     @property
@@ -113,11 +113,11 @@ Rows with trouble appear in the list below the bars. They never stop the copy. T
     def _progressed(self, event: Run.Progressed) -> None:
         self._show(event.progress)
 
-    @on(Run.Troubled)
-    def _troubled(self, event: Run.Troubled) -> None:
-        rows = self.query_one(TroubleList)
+    @on(Run.ProblemsFound)
+    def _problems_found(self, event: Run.ProblemsFound) -> None:
+        rows = self.query_one(ProblemList)
         rows.add(event.errors)
-        self._show_trouble(len(rows.errors))
+        self._show_problem_count(len(rows.errors))
 
     def _show(self, progress: Progress) -> None:
         self._progress = progress
@@ -139,16 +139,16 @@ Rows with trouble appear in the list below the bars. They never stop the copy. T
             return Content(f"{words}…")
         return Content(f"{words}: {total.read:,} of {total.total:,} rows")
 
-    def _show_trouble(self, number: int) -> None:
+    def _show_problem_count(self, number: int) -> None:
         mark = ("! ", "bold $warning") if number else ("– ", "$muted")
         words = Content.assemble(mark, f"Rows with trouble: {number:,}")
-        self.query_one("#trouble-title", Label).update(words, layout=False)
+        self.query_one("#problem-count", Label).update(words, layout=False)
 
     def _show_time(self) -> None:
         self.query_one("#lead", Label).update(plain(self.lead), layout=False)
 
-    @on(TroubleList.Opened)
-    def _open(self, event: TroubleList.Opened) -> None:
+    @on(ProblemList.Opened)
+    def _open(self, event: ProblemList.Opened) -> None:
         if self.state.source is not None:
             self.app.push_screen(RowDialog(event.error, self.state.source.path, dry=False))
 

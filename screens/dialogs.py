@@ -14,7 +14,7 @@ from textual.widgets import Button, Label, Static
 
 from vestige_tui.screens.widgets.key_bar import KeyBar
 from vestige_tui.screens.widgets.text import lines, paragraphs, plain
-from vestige_tui.screens.work import Farewell
+from vestige_tui.screens.work import QuitPrompt
 
 
 class TextDialog(ModalScreen[None]):
@@ -132,7 +132,7 @@ class QuitDialog(ConfirmDialog):
 
     BINDINGS: ClassVar[list[BindingType]] = [Binding("ctrl+c", "dismiss(True)", "Yes", show=False)]
 
-    def __init__(self, words: Farewell) -> None:
+    def __init__(self, words: QuitPrompt) -> None:
         super().__init__(words.question, words.text, yes=words.leave, no=words.stay)
 
 

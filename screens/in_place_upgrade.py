@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from textual.message import Message
 
 from vestige_tui.core.errors import MigrationError
-from vestige_tui.screens.work import Farewell
+from vestige_tui.screens.work import QuitPrompt
 
 if TYPE_CHECKING:
     from vestige_tui.core.source.describe import SourceDescription
@@ -22,7 +22,7 @@ log = logging.getLogger(__name__)
 class InPlaceUpgrade:
     """Upgrades a file itself, after a backup, and looks at it again. ``post`` takes the message of its end."""
 
-    farewell = Farewell(
+    quit_prompt = QuitPrompt(
         "Quit when the upgrade is done?",
         "Your file is being backed up and upgraded. That is not interrupted; it takes a moment.",
         leave="Quit then",

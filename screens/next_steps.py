@@ -11,7 +11,7 @@ from textual.content import Content
 from vestige_tui.core.dsn import MASK, Dsn
 from vestige_tui.core.explain import Tense, shortfalls
 from vestige_tui.core.report import MigrationReport, Outcome
-from vestige_tui.screens.left_behind import left_behind_counted
+from vestige_tui.screens.not_copied import not_copied_counted
 from vestige_tui.screens.state import Target, WizardState
 from vestige_tui.screens.widgets.text import lines, plain, short_path
 
@@ -104,6 +104,6 @@ def _files(state: WizardState, home: Path) -> Content:
 
 def _remarks(report: MigrationReport) -> Iterator[Content]:
     if report.left_behind:
-        yield plain(f"Left in the source: {left_behind_counted(report.left_behind)}. Another page names each.")
+        yield plain(f"Left in the source: {not_copied_counted(report.left_behind)}. Another page names each.")
     for notice in report.notices:
         yield plain(notice)

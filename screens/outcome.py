@@ -10,7 +10,7 @@ from vestige_tui.core.errors import MigrationError
 from vestige_tui.core.explain import Tense, shortfalls, what_is_missing
 from vestige_tui.core.report import MigrationReport, Outcome, TableReport
 from vestige_tui.core.rows.problems import Kind
-from vestige_tui.screens.left_behind import left_behind_counted
+from vestige_tui.screens.not_copied import not_copied_counted
 from vestige_tui.screens.widgets.notice import Tone
 from vestige_tui.screens.widgets.text import count
 
@@ -80,7 +80,7 @@ def _rest(report: MigrationReport, memories: TableReport) -> list[str]:
     if report.source.stale is not None:
         sentences.append("The source is stale: what Vestige 4 has written since is not in it.")
     if report.left_behind:
-        counted = left_behind_counted(report.left_behind)
+        counted = not_copied_counted(report.left_behind)
         sentences.append(f"Not copied, for want of a place in PostgreSQL: {counted}.")
     repaired = sum(table.repaired for table in report.tables.values())
     others = sum(table.failed for table in report.tables.values()) - memories.failed

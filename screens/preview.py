@@ -52,7 +52,7 @@ and your file is never written to.
         yield Static(id="progress")
         yield Static(id="counts")
         yield Static(id="estimate")
-        yield Static(id="trouble")
+        yield Static(id="problems")
         yield Static(id="incomplete")
         yield Static(id="vectors")
         yield Static(id="left-behind")
@@ -134,7 +134,7 @@ and your file is never written to.
         words = phase_words(progress.phase)
         bar = bar_parts(total.read / total.total if total.total else 0.0, max(10, min(40, self._width - 30)), "$accent")
         self._fill("#progress", Content.assemble(f"{words}…\n", *bar, rows))
-        for selector in ("#estimate", "#trouble", "#incomplete", "#vectors", "#left-behind"):
+        for selector in ("#estimate", "#problems", "#incomplete", "#vectors", "#left-behind"):
             self._fill(selector, Content(""))
 
     def _show(self) -> None:
@@ -142,14 +142,14 @@ and your file is never written to.
         report, failure = self.state.preview, self.state.preview_failure
         if failure is not None:
             self.query_one("#notice", Notice).explain(failure)
-            for selector in ("#counts", "#estimate", "#trouble", "#incomplete", "#vectors", "#left-behind"):
+            for selector in ("#counts", "#estimate", "#problems", "#incomplete", "#vectors", "#left-behind"):
                 self._fill(selector, Content(""))
         elif report is not None:
             if report.notices:
                 self.query_one("#notice", Notice).say(Tone.WARNING, *report.notices)
             self._fill("#counts", preview_report.counts(report))
             self._fill("#estimate", Content(preview_report.summary(report)))
-            self._fill("#trouble", preview_report.trouble(report, self._width))
+            self._fill("#problems", preview_report.problems(report, self._width))
             self._fill("#incomplete", preview_report.incomplete(report))
             self._fill("#vectors", vectors(report.vectors))
             self._fill("#left-behind", preview_report.left_behind(report))

@@ -8,11 +8,11 @@ from textual.content import Content
 
 from vestige_tui.core.explain import Tense, shortfalls
 from vestige_tui.core.report import MigrationReport
-from vestige_tui.screens.left_behind import left_behind_counted, left_behind_table
+from vestige_tui.screens.not_copied import not_copied_counted, not_copied_table
 from vestige_tui.screens.outcome import clock
+from vestige_tui.screens.problems import Group, grouped, rows_with_problems, short_row, table_title
 from vestige_tui.screens.progress import Pace, Progress
 from vestige_tui.screens.table_groups import GROUPS, TableGroup, summed
-from vestige_tui.screens.trouble import Group, grouped, short_row, table_title, troubled_rows
 from vestige_tui.screens.widgets.grid import Cell, grid
 from vestige_tui.screens.widgets.text import count, plain, size
 
@@ -30,7 +30,7 @@ def _row_so_far(group: TableGroup, rows: Mapping[str, int], progress: Progress) 
     pace = sum((progress.tables.get(name, Pace()) for name in group.names), Pace())
     known = [_NOTHING] * 2 if not pace.read else [f"{pace.present:,}", f"{pace.inserted:,}"]
     total = pace.total or summed(group, rows)
-    return [group.title, f"{total:,}", *known, _trouble(pace.troubles)]
+    return [group.title, f"{total:,}", *known, _problems(pace.problems)]
 
 
 def counts(report: MigrationReport) -> Content:
@@ -44,20 +44,20 @@ def counts(report: MigrationReport) -> Content:
                 f"{sum(table.source for table in tables):,}",
                 f"{sum(table.already_present for table in tables):,}",
                 f"{sum(table.inserted for table in tables):,}",
-                _trouble(troubled_rows(report.errors, group.names)),
+                _problems(rows_with_problems(report.errors, group.names)),
             ]
         )
     return grid(_TITLES, rows)
 
 
-def _trouble(number: int) -> Content:
+def _problems(number: int) -> Content:
     return Content.styled(f"! {number:,}", "bold $warning") if number else plain(_NOTHING, "$muted")
 
 
 def summary(report: MigrationReport) -> str:
     """How long a copy will take and how much room; and how much of the source will not be copied, listed below."""
     left = report.left_behind
-    counted = f"\n{left_behind_counted(left)} will not be copied, and are listed below." if left else ""
+    counted = f"\n{not_copied_counted(left)} will not be copied, and are listed below." if left else ""
     return estimate(report) + counted
 
 
@@ -73,13 +73,13 @@ def estimate(report: MigrationReport) -> str:
     return f"{count(to_write, 'row')} to write: about {long}, {size(report.estimate.size)} in PostgreSQL."
 
 
-def trouble(report: MigrationReport, width: int) -> Content:
+def problems(report: MigrationReport, width: int) -> Content:
     """Trouble by fate and kind: how many rows, what is wrong, and which ones for example."""
     groups = grouped(report.errors)
     if not groups:
         return Content.assemble(("✓ ", "bold $success"), "No row will have trouble.")
-    memories = troubled_rows(report.errors, ["knowledge_nodes"])
-    others = troubled_rows(report.errors, report.tables) - memories
+    memories = rows_with_problems(report.errors, ["knowledge_nodes"])
+    others = rows_with_problems(report.errors, report.tables) - memories
     parts = [count(memories, "memory", "memories") if memories else "", count(others, "other row") if others else ""]
     verb = "needs" if memories + others == 1 else "need"
     lines = [Content.assemble(("! ", "bold $warning"), (f"{' and '.join(filter(None, parts))} {verb} a look", "bold"))]
@@ -123,5 +123,5 @@ def left_behind(report: MigrationReport) -> Content:
     left = report.left_behind
     if not left:
         return Content("")
-    said = f"Not copied, for want of a place in PostgreSQL: {left_behind_counted(left)}"
-    return Content.assemble(("– ", "bold $muted"), (said, "bold"), "\n", left_behind_table(left))
+    said = f"Not copied, for want of a place in PostgreSQL: {not_copied_counted(left)}"
+    return Content.assemble(("– ", "bold $muted"), (said, "bold"), "\n", not_copied_table(left))

@@ -25,7 +25,7 @@ class Pace:
     read: int = 0
     inserted: int = 0
     present: int = 0
-    troubles: int = 0
+    problems: int = 0
     timed: int = 0
     seconds: float = 0.0
     finished: bool = False
@@ -42,7 +42,7 @@ class Pace:
             self.read + other.read,
             self.inserted + other.inserted,
             self.present + other.present,
-            self.troubles + other.troubles,
+            self.problems + other.problems,
             self.timed + other.timed,
             self.seconds + other.seconds,
             self.finished and other.finished,
@@ -112,7 +112,7 @@ class Meter:
             case events.TableFinished(table, seconds):
                 self._change(table, finished=True, timed=self._pace(table).read, seconds=seconds)
             case events.RowProblem(error):
-                self._change(error.table, troubles=self._pace(error.table).troubles + 1)
+                self._change(error.table, problems=self._pace(error.table).problems + 1)
             case events.IndexProgress():
                 self.progress = replace(self.progress, index=event)
             case events.Notice(text):

@@ -18,17 +18,17 @@ from textual.widgets import Button, Static, TabbedContent, TabPane, Tabs
 from vestige_tui.core.report import MigrationReport, Outcome, RowError
 from vestige_tui.screens.base import StepScreen
 from vestige_tui.screens.export_dialog import ExportDialog, free_name
-from vestige_tui.screens.left_behind import left_behind_table
 from vestige_tui.screens.next_steps import next_steps
+from vestige_tui.screens.not_copied import not_copied_table
 from vestige_tui.screens.outcome import duration, verdict
+from vestige_tui.screens.problems import failed_rows
 from vestige_tui.screens.steps import Step
 from vestige_tui.screens.table_groups import GROUPS
-from vestige_tui.screens.trouble import failed_rows
 from vestige_tui.screens.vector_groups import vectors
 from vestige_tui.screens.widgets.grid import Cell, grid
 from vestige_tui.screens.widgets.notice import Notice
+from vestige_tui.screens.widgets.problem_browser import ProblemBrowser
 from vestige_tui.screens.widgets.text import count
-from vestige_tui.screens.widgets.troubles import Troubles
 
 _TITLES = ("", "in source", "arrived", "before", "repaired", "behind")
 
@@ -92,7 +92,7 @@ The report itself was saved; the last page says where.
         yield Notice(id="outcome")
         with TabbedContent(initial="rows" if self._errors else "next", id="pages"):
             with TabPane(f"Rows with trouble {len(self._errors):,}", id="rows"):
-                yield Troubles(self._errors, self._source, dry=False)
+                yield ProblemBrowser(self._errors, self._source, dry=False)
             with TabPane("Counts", id="counts"):
                 yield Static(counts(self.state.report))
                 if self.state.report is not None and self.state.report.vectors:
@@ -102,7 +102,7 @@ The report itself was saved; the last page says where.
                     TabPane(f"Left behind {len(left):,}", id="left-behind"),
                     VerticalScroll(classes="scrolls", can_focus=False),
                 ):
-                    yield Static(left_behind_table(left))
+                    yield Static(not_copied_table(left))
             with TabPane("What to do next", id="next"), VerticalScroll(classes="scrolls", can_focus=False):
                 yield Static(next_steps(self.state, self.machine.home))
 
@@ -122,7 +122,7 @@ The report itself was saved; the last page says where.
         self.query_one("#again").display = not self._unfinished
         self.query_one("#quit").display = self._unfinished
         if self._errors:
-            self.query_one(Troubles).rows.focus()
+            self.query_one(ProblemBrowser).rows.focus()
         else:
             self.query_one("#primary").focus()
 
@@ -163,7 +163,7 @@ The report itself was saved; the last page says where.
     @on(Button.Pressed, "#export")
     def action_export(self) -> None:
         """Write the rows that the list shows to a file."""
-        rows = self.query_one(Troubles).shown
+        rows = self.query_one(ProblemBrowser).shown
         if rows:
             folder = self.machine.folder
             name = free_name(folder, f"vestige-rows-with-trouble-{self.machine.now():%Y%m%d}")
@@ -189,7 +189,7 @@ The report itself was saved; the last page says where.
         names = [pane.id or "" for pane in pages.query(TabPane)]
         pages.active = names[(names.index(self._page) + 1) % len(names)]
         if pages.active == "rows" and self._errors:
-            self.query_one(Troubles).rows.focus()
+            self.query_one(ProblemBrowser).rows.focus()
         else:
             pages.query_one(Tabs).focus()
 

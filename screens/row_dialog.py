@@ -18,7 +18,7 @@ from vestige_tui.core.rows.problems import EXPLANATIONS, OF_MANY
 from vestige_tui.core.source.row_lookup import FoundValue, find_row
 from vestige_tui.screens.background import ask
 from vestige_tui.screens.dialogs import TextDialog
-from vestige_tui.screens.trouble import short_row, table_title
+from vestige_tui.screens.problems import short_row, table_title
 from vestige_tui.screens.widgets.key_values import KeyValues
 from vestige_tui.screens.widgets.text import lines, plain
 

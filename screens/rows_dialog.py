@@ -15,7 +15,7 @@ from textual.widgets import Button, Label, Static
 
 from vestige_tui.core.report import RowError
 from vestige_tui.screens.widgets.key_bar import KeyBar
-from vestige_tui.screens.widgets.troubles import Troubles
+from vestige_tui.screens.widgets.problem_browser import ProblemBrowser
 
 
 class RowsDialog(ModalScreen[None]):
@@ -32,7 +32,7 @@ class RowsDialog(ModalScreen[None]):
         """A title, the rows, and how to leave."""
         with Vertical(classes="dialog -whole"):
             yield Label("Rows that will have trouble", classes="dialog-title")
-            yield Troubles(self._errors, self._source, dry=True)
+            yield ProblemBrowser(self._errors, self._source, dry=True)
             with Horizontal(classes="dialog-buttons"):
                 yield Static(classes="spacer")
                 yield Button("Close", id="close", compact=True, classes="-primary")
@@ -40,7 +40,7 @@ class RowsDialog(ModalScreen[None]):
 
     def on_mount(self) -> None:
         """The list has the keys."""
-        self.query_one(Troubles).rows.focus()
+        self.query_one(ProblemBrowser).rows.focus()
 
     @on(Button.Pressed, "#close")
     def close(self) -> None:

@@ -16,14 +16,14 @@ from vestige_tui.core.model import ModelSignature, PresentedEmbedder
 from vestige_tui.core.plan import CopyPlan
 from vestige_tui.core.report import MigrationReport, RowError
 from vestige_tui.screens.progress import Meter, Progress
-from vestige_tui.screens.work import Farewell
+from vestige_tui.screens.work import QuitPrompt
 
 log = logging.getLogger(__name__)
 
 PROGRESS_INTERVAL = 0.2
 """Seconds between two messages about the counts."""
 
-TROUBLE_INTERVAL = 0.3
+PROBLEM_INTERVAL = 0.3
 """Seconds between two messages with rows that have trouble; each brings all that came up in between."""
 
 Keep = Callable[[MigrationReport], Path]
@@ -38,7 +38,7 @@ class Run:
     ``unsaved`` says why there is none.
     """
 
-    farewell = Farewell(
+    quit_prompt = QuitPrompt(
         "Stop the copy and quit?",
         "The batch in flight is finished or rolled back. What has arrived stays, and starting again completes it.",
         leave="Stop and quit",
@@ -58,7 +58,7 @@ class Run:
             """Counts are totals, so that the newest tells all; a phase is shown, however short it is."""
             return isinstance(message, Run.Progressed) and message.progress.phase is self.progress.phase
 
-    class Troubled(Message, bubble=False):
+    class ProblemsFound(Message, bubble=False):
         """Rows that have trouble, since the last such message; none is ever dropped."""
 
         def __init__(self, run: Run, errors: tuple[RowError, ...]) -> None:
@@ -97,7 +97,7 @@ class Run:
         self._cancel = threading.Event()
         self._over = threading.Event()
         self._waiting: list[RowError] = []
-        self._progress_due = self._trouble_due = clock()
+        self._progress_due = self._problems_due = clock()
 
     @property
     def running(self) -> bool:
@@ -161,20 +161,20 @@ class Run:
             self._flush()
         elif now >= self._progress_due:
             self._send_progress(now)
-        if self._waiting and now >= self._trouble_due:
-            self._send_trouble(now)
+        if self._waiting and now >= self._problems_due:
+            self._send_problems(now)
 
     def _flush(self) -> None:
         now = self._clock()
         self._send_progress(now)
         if self._waiting:
-            self._send_trouble(now)
+            self._send_problems(now)
 
     def _send_progress(self, now: float) -> None:
         self._progress_due = now + PROGRESS_INTERVAL
         self._post(self.Progressed(self, self._meter.progress))
 
-    def _send_trouble(self, now: float) -> None:
-        self._trouble_due = now + TROUBLE_INTERVAL
-        self._post(self.Troubled(self, tuple(self._waiting)))
+    def _send_problems(self, now: float) -> None:
+        self._problems_due = now + PROBLEM_INTERVAL
+        self._post(self.ProblemsFound(self, tuple(self._waiting)))
         self._waiting.clear()

@@ -195,8 +195,8 @@ def _preview(state: WizardState) -> str:
         return "did not finish"
     if state.preview is None:
         return ""
-    if troubles := len(state.preview.errors):
-        return f"{troubles:,} with trouble"
+    if number := len(state.preview.errors):
+        return f"{number:,} with trouble"
     return "not all complete" if state.preview.incomplete else "no trouble found"
 
 

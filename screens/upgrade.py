@@ -20,7 +20,7 @@ from vestige_tui.screens.widgets.choice import Choice, Choices
 from vestige_tui.screens.widgets.key_values import two_columns
 from vestige_tui.screens.widgets.notice import Notice, Tone
 from vestige_tui.screens.widgets.text import count, lines, plain, short_path, size
-from vestige_tui.screens.work import WorkWanted
+from vestige_tui.screens.work import WorkRequested
 
 if TYPE_CHECKING:
     from vestige_tui.core.source.describe import SourceDescription
@@ -128,7 +128,7 @@ Either way, nothing that is in the file is changed or removed.
             Tone.BUSY, "Backing up your file, then upgrading it.", "It takes a moment, and is not interrupted."
         )
         self._enable(False)
-        self.post_message(WorkWanted(self._upgrade))
+        self.post_message(WorkRequested(self._upgrade))
         self.refresh_shell()
         self._to_the_top()
 

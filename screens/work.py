@@ -9,7 +9,7 @@ from textual.message import Message
 
 
 @dataclass(frozen=True, slots=True)
-class Farewell:
+class QuitPrompt:
     """What to say to somebody who wants to quit while work goes on: a question, what it means, both answers."""
 
     question: str
@@ -20,7 +20,7 @@ class Farewell:
     """What shows until the work has come to a safe point."""
 
 
-IDLE = Farewell(
+IDLE = QuitPrompt(
     "Quit vestige-tui?",
     "Nothing is going on. What you used is filled in again the next time.",
     leave="Quit",
@@ -34,7 +34,7 @@ class Work(Protocol):
     """Something that the application carries out in a thread of its own."""
 
     @property
-    def farewell(self) -> Farewell:
+    def quit_prompt(self) -> QuitPrompt:
         """The words for quitting while it goes on."""
         ...
 
@@ -52,7 +52,7 @@ class Work(Protocol):
         ...
 
 
-class WorkWanted(Message):
+class WorkRequested(Message):
     """A screen asks the application to carry out its work."""
 
     def __init__(self, work: Work) -> None:

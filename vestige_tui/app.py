@@ -26,7 +26,7 @@ from vestige_tui.screens.dialogs import ConfirmDialog, HelpDialog, QuitDialog, W
 from vestige_tui.screens.machine import Machine
 from vestige_tui.screens.state import WizardState
 from vestige_tui.screens.steps import Step, next_step
-from vestige_tui.screens.work import IDLE, Farewell, Work, WorkWanted
+from vestige_tui.screens.work import IDLE, QuitPrompt, Work, WorkRequested
 from vestige_tui.terminal.lost_terminal import enduring
 from vestige_tui.terminal.safe_lines import Harmless
 from vestige_tui.terminal.themes import DARK, LIGHT
@@ -160,13 +160,13 @@ class VestigeApp(App[None], inherit_bindings=False):
         if self.work is None or not self.work.running:
             self.leave()
         else:
-            self._ask_to_leave(self.work.farewell)
+            self._ask_to_leave(self.work.quit_prompt)
 
     def action_interrupt(self) -> None:
         """Ctrl-C may be meant to copy a text: ask, whether or not work is going on."""
-        self._ask_to_leave(self.work.farewell if self.work is not None and self.work.running else IDLE)
+        self._ask_to_leave(self.work.quit_prompt if self.work is not None and self.work.running else IDLE)
 
-    def _ask_to_leave(self, words: Farewell) -> None:
+    def _ask_to_leave(self, words: QuitPrompt) -> None:
         if not self._leaving and not isinstance(self.screen, ConfirmDialog):
             self.push_screen(QuitDialog(words), lambda leave: self.leave() if leave else None)
 
@@ -182,12 +182,12 @@ class VestigeApp(App[None], inherit_bindings=False):
         self._leaving = True
         if self.work is not None and self.work.running:
             self.work.cancel()
-            self.push_screen(WaitDialog(self.work.farewell.waiting))
+            self.push_screen(WaitDialog(self.work.quit_prompt.waiting))
         else:
             self.exit(return_code=self.return_code or 0)
 
-    @on(WorkWanted)
-    def _begin(self, event: WorkWanted) -> None:
+    @on(WorkRequested)
+    def _begin(self, event: WorkRequested) -> None:
         """Carry work out in a thread of the application's own: no screen that is left takes it along."""
         gc.collect()
         gc.freeze()  # going through all that is loaded by now, while work goes on, would hold a key up for 60 ms

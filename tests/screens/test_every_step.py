@@ -19,7 +19,7 @@ from vestige_tui.core.model import ModelSignature
 from vestige_tui.screens.row_dialog import RowDialog
 from vestige_tui.screens.rows_dialog import RowsDialog
 from vestige_tui.screens.state import UpgradeChoice
-from vestige_tui.screens.widgets.trouble_list import TroubleList
+from vestige_tui.screens.widgets.problem_list import ProblemList
 
 OTHER = ModelSignature("BAAI/bge-large-en-v1.5", 1_024)
 
@@ -64,7 +64,7 @@ MOUSE = Hands(
     LARGE,
     _click("#primary"),
     _click("#rows"),
-    _click(TroubleList, (10, 1)),
+    _click(ProblemList, (10, 1)),
     _click("#close"),
     _click("#retry"),
     _click("#primary"),

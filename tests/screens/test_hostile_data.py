@@ -28,8 +28,8 @@ from vestige_tui.screens.row_dialog import RowDialog
 from vestige_tui.screens.state import Prefill, WizardState
 from vestige_tui.screens.steps import Step
 from vestige_tui.screens.widgets.path_input import PathInput
-from vestige_tui.screens.widgets.trouble_list import TroubleList
-from vestige_tui.screens.widgets.troubles import Troubles
+from vestige_tui.screens.widgets.problem_browser import ProblemBrowser
+from vestige_tui.screens.widgets.problem_list import ProblemList
 
 NASTY = "\x1b[2J\x1b]0;owned\x07[/bold][@click=app.bell]x[/] [red]\u202eevil\u2066\r\n\t\x9b31m 漢字 é\u0301 \ud83d"
 _OBEYED = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069\ud800-\udfff]")
@@ -120,13 +120,13 @@ def crowded(small_source: Path) -> WizardState:
 def _lines_drawn(monkeypatch: pytest.MonkeyPatch) -> list[int]:
     """Fills with the number of every line that a list draws."""
     drawn: list[int] = []
-    draw = TroubleList.render_line
+    draw = ProblemList.render_line
 
-    def counted(rows: TroubleList, y: int) -> Strip:
+    def counted(rows: ProblemList, y: int) -> Strip:
         drawn.append(y)
         return draw(rows, y)
 
-    monkeypatch.setattr(TroubleList, "render_line", counted)
+    monkeypatch.setattr(ProblemList, "render_line", counted)
     return drawn
 
 
@@ -138,7 +138,7 @@ def test_ten_thousand_rows_cost_what_a_screenful_does(
     async def scenario(app: VestigeApp, pilot: Pilot[None]) -> None:
         screen = await on_screen(pilot, "ReportScreen")
         await shown(pilot, "10,001 of 10,001")
-        rows = screen.query_one(TroubleList)
+        rows = screen.query_one(ProblemList)
         assert not rows.children, "no row is a widget"
         for key in ("end", "home", "pagedown", "pagedown", "down", "up"):
             drawn.clear()
@@ -162,7 +162,7 @@ def test_rows_that_come_while_it_runs_draw_a_screenful_each_time(
 
     async def scenario(app: VestigeApp, pilot: Pilot[None]) -> None:
         screen = await on_screen(pilot, "ReportScreen")
-        rows = screen.query_one(Troubles).rows
+        rows = screen.query_one(ProblemBrowser).rows
         for _turn in range(20):
             drawn.clear()
             rows.add(_errors(500))

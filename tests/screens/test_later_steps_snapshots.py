@@ -25,7 +25,7 @@ from vestige_tui.screens.progress import Progress
 from vestige_tui.screens.run import Run
 from vestige_tui.screens.state import WizardState
 from vestige_tui.screens.steps import Step
-from vestige_tui.screens.widgets.trouble_list import TroubleList
+from vestige_tui.screens.widgets.problem_list import ProblemList
 
 Compare = Callable[..., bool]
 Prepare = Callable[[Pilot[None]], Awaitable[None]]
@@ -121,7 +121,7 @@ def test_preview_running(snap_compare: Compare, size: tuple[int, int]) -> None:
 
 
 @both_sizes
-def test_preview_with_trouble(snap_compare: Compare, size: tuple[int, int]) -> None:
+def test_preview_with_problems(snap_compare: Compare, size: tuple[int, int]) -> None:
     assert _at(Step.PREVIEW, scenes.previewed(scenes.report(dry_run=True)), size, snap_compare)
 
 
@@ -153,13 +153,13 @@ def test_preview_rows(snap_compare: Compare) -> None:
     assert _at(Step.PREVIEW, scenes.previewed(scenes.report(dry_run=True)), SMALL, snap_compare, look)
 
 
-def _copying(progress: Progress, *, trouble: bool = True) -> Prepare:
+def _copying(progress: Progress, *, problems: bool = True) -> Prepare:
     async def prepare(pilot: Pilot[None]) -> None:
         screen = pilot.app.screen
         run: Run = screen._run  # type: ignore[attr-defined]
         screen.post_message(Run.Progressed(run, progress))
-        if trouble:
-            screen.post_message(Run.Troubled(run, tuple(scenes.errors())))
+        if problems:
+            screen.post_message(Run.ProblemsFound(run, tuple(scenes.errors())))
         await shown(pilot, "100,000 / 100,000")
 
     return prepare
@@ -178,7 +178,7 @@ def test_copy_beginning(snap_compare: Compare) -> None:
 def test_copy_building_indexes(snap_compare: Compare) -> None:
     building = scenes.progress(Phase.INDEXES, index=IndexProgress("idx_embedding_hnsw", 17, 17, 0.31))
     state = scenes.previewed(scenes.report(dry_run=True))
-    assert _at(Step.COPY, state, SMALL, snap_compare, _copying(building, trouble=False))
+    assert _at(Step.COPY, state, SMALL, snap_compare, _copying(building, problems=False))
 
 
 def test_copy_being_cancelled(snap_compare: Compare) -> None:
@@ -191,7 +191,7 @@ def test_copy_being_cancelled(snap_compare: Compare) -> None:
 
 
 @both_sizes
-def test_report_with_trouble(snap_compare: Compare, size: tuple[int, int]) -> None:
+def test_report_with_problems(snap_compare: Compare, size: tuple[int, int]) -> None:
     assert _at(Step.REPORT, scenes.reported(scenes.report()), size, snap_compare)
 
 
@@ -208,7 +208,7 @@ def test_report_incomplete(snap_compare: Compare, size: tuple[int, int], parts: 
 
 
 @both_sizes
-def test_report_left_behind(snap_compare: Compare, size: tuple[int, int]) -> None:
+def test_report_not_copied(snap_compare: Compare, size: tuple[int, int]) -> None:
     """Every table, to its end."""
 
     async def turn(pilot: Pilot[None]) -> None:
@@ -229,7 +229,7 @@ def test_preview_of_an_incomplete_copy(snap_compare: Compare, size: tuple[int, i
 
 
 @both_sizes
-def test_preview_left_behind(snap_compare: Compare, size: tuple[int, int]) -> None:
+def test_preview_not_copied(snap_compare: Compare, size: tuple[int, int]) -> None:
     """Every table, to its end."""
 
     async def look(pilot: Pilot[None]) -> None:
@@ -265,7 +265,7 @@ def test_report_failed(snap_compare: Compare, size: tuple[int, int]) -> None:
 @both_sizes
 def test_report_row(snap_compare: Compare, size: tuple[int, int]) -> None:
     async def look(pilot: Pilot[None]) -> None:
-        rows = pilot.app.screen.query_one(TroubleList)
+        rows = pilot.app.screen.query_one(ProblemList)
         rows.cursor = next(at for at, error in enumerate(rows.errors) if error.field == "metadata")
         await pilot.press("enter")
         await shown(pilot, "! metadata")

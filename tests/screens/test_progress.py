@@ -39,7 +39,7 @@ def test_counts_follow_the_events() -> None:
     meter.take(TableProgress("knowledge_nodes", 4, 2, 1, 1))
     meter.take(RowProblem(RowError("knowledge_nodes", "a", None, Kind.EMPTY_CONTENT, "content is empty", copied=False)))
     pace = meter.progress.tables["knowledge_nodes"]
-    assert (pace.total, pace.read, pace.inserted, pace.present, pace.troubles) == (10, 4, 2, 1, 1)
+    assert (pace.total, pace.read, pace.inserted, pace.present, pace.problems) == (10, 4, 2, 1, 1)
     assert not pace.finished
     assert meter.progress.tables["domains"].finished, "an empty table is done from the start"
     assert meter.progress.total.read == 4

@@ -24,7 +24,7 @@ def _report() -> MigrationReport:
     return MigrationReport(PLAN, SourceReport("vestige.db"), DestinationReport("h"))
 
 
-def _trouble(number: int) -> RowProblem:
+def _problem(number: int) -> RowProblem:
     return RowProblem(RowError("edges", str(number), None, Kind.MISSING_REFERENCE, "m", copied=False))
 
 
@@ -63,8 +63,8 @@ class _Played:
         return [message for message in self.messages if isinstance(message, Run.Progressed)]
 
     @property
-    def troubles(self) -> list[Run.Troubled]:
-        return [message for message in self.messages if isinstance(message, Run.Troubled)]
+    def problems(self) -> list[Run.ProblemsFound]:
+        return [message for message in self.messages if isinstance(message, Run.ProblemsFound)]
 
 
 def test_progress_comes_five_times_a_second_at_most(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -87,10 +87,10 @@ def test_newer_progress_replaces_older_of_its_phase_alone(monkeypatch: pytest.Mo
     assert not second.can_replace(other)
 
 
-def test_trouble_comes_in_groups_and_none_is_lost(monkeypatch: pytest.MonkeyPatch) -> None:
-    played = _Played(monkeypatch, *map(_trouble, range(2_000)), step=0.001)
-    assert len(played.troubles) <= 9
-    rows = [error.row for message in played.troubles for error in message.errors]
+def test_problems_come_in_groups_and_none_is_lost(monkeypatch: pytest.MonkeyPatch) -> None:
+    played = _Played(monkeypatch, *map(_problem, range(2_000)), step=0.001)
+    assert len(played.problems) <= 9
+    rows = [error.row for message in played.problems for error in message.errors]
     assert rows == [str(number) for number in range(2_000)]
 
 

@@ -20,7 +20,7 @@ from vestige_tui.screens.dialogs import ConfirmDialog, HelpDialog
 from vestige_tui.screens.state import WizardState
 from vestige_tui.screens.steps import Step
 from vestige_tui.screens.widgets.key_bar import KeyBar
-from vestige_tui.screens.work import Farewell
+from vestige_tui.screens.work import QuitPrompt
 
 CANARY = "canary-7f3a"
 
@@ -143,7 +143,7 @@ def test_quitting_ends_with_nothing_done(home: Path) -> None:
 class _Copy:
     """Work that goes on until it is told to stop."""
 
-    farewell = Farewell("Stop the copy?", "What has arrived stays.", "Stop", "Go on", "Finishing…")
+    quit_prompt = QuitPrompt("Stop the copy?", "What has arrived stays.", "Stop", "Go on", "Finishing…")
 
     def __init__(self) -> None:
         self.running = True

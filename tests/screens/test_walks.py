@@ -32,7 +32,7 @@ from vestige_tui.screens.row_dialog import RowDialog
 from vestige_tui.screens.state import UpgradeChoice
 from vestige_tui.screens.steps import Mark, Step, statuses
 from vestige_tui.screens.widgets.notice import Notice
-from vestige_tui.screens.widgets.trouble_list import TroubleList
+from vestige_tui.screens.widgets.problem_list import ProblemList
 
 OTHER = ModelSignature("BAAI/bge-large-en-v1.5", 1_024, "77c0" * 16)
 
@@ -171,7 +171,7 @@ async def _look_at_a_row(app: VestigeApp, pilot: Pilot[None]) -> None:
     app.screen.query_one("#by-text", Input).value = "note-8"
     await shown(pilot, "1 of ")
     await pilot.press("enter")
-    assert len(app.screen.query_one(TroubleList).errors) == 1
+    assert len(app.screen.query_one(ProblemList).errors) == 1
     await pilot.press("enter")
     await until(pilot, lambda: isinstance(app.screen, RowDialog))
     for words in ("id is not a UUID: 'note-8'", "How to mend it", "! id", "note-8"):

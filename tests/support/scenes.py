@@ -29,7 +29,7 @@ from vestige_tui.core.rows.vectors import Fate, VectorGroup
 from vestige_tui.core.source.describe import Layout, SourceDescription
 from vestige_tui.screens.progress import Pace, Progress
 from vestige_tui.screens.state import WizardState
-from vestige_tui.screens.work import WorkWanted
+from vestige_tui.screens.work import WorkRequested
 
 HOME = Path("/home/operator")
 MODEL = ModelSignature("nomic-ai/nomic-embed-text-v1.5", 256, "ab12" + "0" * 56 + "90ef")
@@ -49,7 +49,7 @@ ROWS = {
 class StillWizard(WizardAt):
     """A wizard that opens at a step and carries no work out."""
 
-    def on_work_wanted(self, event: WorkWanted) -> None:
+    def on_work_requested(self, event: WorkRequested) -> None:
         """Called instead of the application's own handler, which would start it."""
         event.prevent_default()
 

@@ -18,17 +18,17 @@ from textual.strip import Strip
 from vestige_tui.core.explain import fate
 from vestige_tui.core.report import RowError
 from vestige_tui.core.text import display_safe
-from vestige_tui.screens.trouble import short_row, table_title
+from vestige_tui.screens.problems import short_row, table_title
 
 _TABLE, _ROW, _FATE, _SIGN = 14, 10, 14, 2
 _LONGEST = 400
 """Characters of a message that a line may be cut from; no terminal is wider."""
 
 
-class TroubleList(ScrollView, can_focus=True):
+class ProblemList(ScrollView, can_focus=True):
     """One line a row: table, id, what is wrong, what becomes of it. Enter or a click opens it."""
 
-    COMPONENT_CLASSES: ClassVar[set[str]] = {"trouble-list--head", "trouble-list--cursor", "trouble-list--blurred"}
+    COMPONENT_CLASSES: ClassVar[set[str]] = {"problem-list--head", "problem-list--cursor", "problem-list--blurred"}
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("enter", "open", "Open"),
         Binding("up", "move(-1)", "Up", show=False),
@@ -91,7 +91,7 @@ class TroubleList(ScrollView, can_focus=True):
         width = self.scrollable_content_region.width
         if y == 0:
             head = self._columns(width, "  ", "table", "row", "what is wrong", "outcome")
-            return self._strip(head, width, "trouble-list--head")
+            return self._strip(head, width, "problem-list--head")
         at = y - 1 + self.scroll_offset.y
         if at >= len(self._errors):
             return self._strip(f"  {self._empty}" if y == 1 and not self._errors else "", width)
@@ -107,7 +107,7 @@ class TroubleList(ScrollView, can_focus=True):
         )
         if not here:
             return self._strip(line, width)
-        return self._strip(line, width, "trouble-list--cursor" if self.has_focus else "trouble-list--blurred")
+        return self._strip(line, width, "problem-list--cursor" if self.has_focus else "problem-list--blurred")
 
     def _columns(self, width: int, sign: str, *cells: str) -> str:
         what = max(10, width - _SIGN - _TABLE - _ROW - _FATE - 1)

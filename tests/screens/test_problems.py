@@ -14,12 +14,12 @@ from vestige_tui.core.report import NIL_UUID, RowError
 from vestige_tui.core.rows.problems import EXPLANATIONS, Kind
 from vestige_tui.screens.export import export_rows
 from vestige_tui.screens.export_dialog import free_name
-from vestige_tui.screens.trouble import (
+from vestige_tui.screens.problems import (
     Filter,
     failed_rows,
     grouped,
+    rows_with_problems,
     short_row,
-    troubled_rows,
 )
 
 UUID = "3f0c1d2e-0000-4000-8000-0000000091a2"
@@ -65,8 +65,8 @@ def test_groups_show_what_stays_behind_first() -> None:
 
 def test_a_row_with_two_broken_fields_is_one_row() -> None:
     twice = [JSON, replace(JSON, field="tags"), NO_ID, NO_ID, EDGE]
-    assert troubled_rows(twice, ["knowledge_nodes"]) == 3
-    assert troubled_rows(twice, ["knowledge_nodes", "edges"]) == 4
+    assert rows_with_problems(twice, ["knowledge_nodes"]) == 3
+    assert rows_with_problems(twice, ["knowledge_nodes", "edges"]) == 4
 
 
 def test_only_named_rows_that_stayed_behind_are_tried_again() -> None:

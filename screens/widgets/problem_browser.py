@@ -16,14 +16,14 @@ from textual.widgets import Input, Label, Select
 
 from vestige_tui.core.report import RowError
 from vestige_tui.core.rows.problems import EXPLANATIONS, Kind
+from vestige_tui.screens.problems import Filter
 from vestige_tui.screens.row_dialog import RowDialog
 from vestige_tui.screens.tables import SHOWN
-from vestige_tui.screens.trouble import Filter
 from vestige_tui.screens.widgets.choice import Dropdown
-from vestige_tui.screens.widgets.trouble_list import TroubleList
+from vestige_tui.screens.widgets.problem_list import ProblemList
 
 
-class Troubles(Vertical):
+class ProblemBrowser(Vertical):
     """Filters, the list, and the row in full when one is opened; ``source`` is the file that the rows come from."""
 
     BINDINGS: ClassVar[list[BindingType]] = [Binding("slash", "find", "Find", key_display="/")]
@@ -54,16 +54,16 @@ class Troubles(Vertical):
             )
             yield Input(placeholder="text…", id="by-text", compact=True)
             yield Label(id="shown")
-        yield TroubleList()
+        yield ProblemList()
 
     def on_mount(self) -> None:
         """All rows at first."""
         self._show()
 
     @property
-    def rows(self) -> TroubleList:
+    def rows(self) -> ProblemList:
         """The list itself."""
-        return self.query_one(TroubleList)
+        return self.query_one(ProblemList)
 
     @property
     def shown(self) -> Sequence[RowError]:
@@ -92,8 +92,8 @@ class Troubles(Vertical):
     def _to_the_list(self) -> None:
         self.rows.focus()
 
-    @on(TroubleList.Opened)
-    def _open(self, event: TroubleList.Opened) -> None:
+    @on(ProblemList.Opened)
+    def _open(self, event: ProblemList.Opened) -> None:
         event.stop()
         self.app.push_screen(RowDialog(event.error, self._source, dry=self._dry))
 

@@ -41,7 +41,7 @@ def grouped(errors: Iterable[RowError]) -> list[Group]:
     return sorted(groups, key=lambda group: (group.copied, -len(group.errors), group.kind))
 
 
-def troubled_rows(errors: Iterable[RowError], tables: Iterable[str]) -> int:
+def rows_with_problems(errors: Iterable[RowError], tables: Iterable[str]) -> int:
     """How many rows of these tables have trouble; a row with two broken fields is one row."""
     wanted = frozenset(tables)
     concerned = [error for error in errors if error.table in wanted]

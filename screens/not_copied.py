@@ -14,7 +14,7 @@ _NAME = 24
 """Columns for the name of a table; a longer one takes what it needs, and is never cut."""
 
 
-def left_behind_table(left: Mapping[str, int]) -> Content:
+def not_copied_table(left: Mapping[str, int]) -> Content:
     """A line a table or column, in the order of the source."""
     head = Content.styled(f"{'rows':>{_COUNT}}{'':{_GAP}}{'table':<{_NAME}}{'':{_GAP}}what it holds", "$muted")
     return Content("\n").join([head, *(_line(name, rows) for name, rows in left.items())])
@@ -26,6 +26,6 @@ def _line(name: str, rows: int) -> Content:
     return Content.assemble(f"{rows:>{_COUNT},}{'':{_GAP}}", padded, plain(meaning_of(name), "$muted"))
 
 
-def left_behind_counted(left: Mapping[str, int]) -> str:
+def not_copied_counted(left: Mapping[str, int]) -> str:
     """How much that is: ``2 tables and 1 column, 1,234 rows``."""
     return f"{tables_and_columns(left)}, {count(sum(left.values()), 'row')}"

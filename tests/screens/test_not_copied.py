@@ -6,17 +6,17 @@ import pytest
 
 from tests.support.scenes import LEFT_BEHIND
 from vestige_tui.core.left_behind import MEANINGS, meaning_of
-from vestige_tui.screens.left_behind import left_behind_counted, left_behind_table
+from vestige_tui.screens.not_copied import not_copied_counted, not_copied_table
 
 
 def test_every_table_has_a_line_of_its_own_and_none_is_cut() -> None:
-    head, *lines = left_behind_table(LEFT_BEHIND).plain.split("\n")
+    head, *lines = not_copied_table(LEFT_BEHIND).plain.split("\n")
     assert head.split() == ["rows", "table", "what", "it", "holds"]
     assert [line.split()[:2] for line in lines] == [[f"{rows:,}", name] for name, rows in LEFT_BEHIND.items()]
 
 
 def test_a_name_that_a_terminal_would_obey_is_harmless() -> None:
-    assert "\x1b" not in left_behind_table({"a\x1b[2Jb": 1}).plain
+    assert "\x1b" not in not_copied_table({"a\x1b[2Jb": 1}).plain
 
 
 @pytest.mark.parametrize("name", MEANINGS)
@@ -30,4 +30,4 @@ def test_what_is_not_known_is_not_guessed() -> None:
 
 
 def test_how_much_it_is() -> None:
-    assert left_behind_counted({"a": 1_000, "b": 234, "c.d": 5}) == "2 tables and 1 column, 1,239 rows"
+    assert not_copied_counted({"a": 1_000, "b": 234, "c.d": 5}) == "2 tables and 1 column, 1,239 rows"
