@@ -1,4 +1,4 @@
-"""``docs/errors.md`` says the same of every kind of trouble as the program does, and forgets none."""
+"""``docs/errors.md`` says the same of every kind of problem as the program does, and leaves none out."""
 
 from __future__ import annotations
 
