@@ -19,7 +19,7 @@ from vestige_tui.core.errors import MigrationError, SourceError
 from vestige_tui.core.explain import STALE_MEANS, stale_source
 from vestige_tui.core.source.describe import SourceDescription, describe
 from vestige_tui.core.source.locate import candidates, locate
-from vestige_tui.core.source.overview import Usage, glance, usage
+from vestige_tui.core.source.overview import FileUsage, file_overview, file_usage
 from vestige_tui.screens.background import ask
 from vestige_tui.screens.base import StepScreen
 from vestige_tui.screens.browse import BrowseDialog
@@ -46,7 +46,7 @@ class Inspection:
     """What a look at a file found."""
 
     description: SourceDescription
-    usage: Usage
+    usage: FileUsage
 
 
 class SourceScreen(StepScreen):
@@ -254,7 +254,7 @@ copy if you like.
         self.set_timer(BUSY_AFTER, lambda: self._say_busy(path))
         ask(
             self,
-            lambda: Inspection(usage=usage(path), description=describe(path)),
+            lambda: Inspection(usage=file_usage(path), description=describe(path)),
             lambda outcome: self.Inspected(path, outcome, typed=typed),
             name="inspect",
         )
@@ -302,6 +302,6 @@ copy if you like.
 def _cards(origins: Iterable[tuple[Path, str]]) -> Iterable[Card]:
     for path, origin in origins:
         try:
-            yield Card(glance(path), origin)
+            yield Card(file_overview(path), origin)
         except SourceError:
             continue  # it was there once; a path that was named is explained when it is looked at

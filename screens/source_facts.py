@@ -8,7 +8,7 @@ from datetime import datetime
 from textual.content import Content
 
 from vestige_tui.core.source.describe import Layout, SourceDescription
-from vestige_tui.core.source.overview import Usage
+from vestige_tui.core.source.overview import FileUsage
 from vestige_tui.screens.tables import SHOWN
 from vestige_tui.screens.vector_groups import extraordinary
 from vestige_tui.screens.widgets.text import ago, plain, size
@@ -18,7 +18,7 @@ _WARNING = ("! ", "$text-warning bold")
 _GAP = " " * 5
 
 
-def facts_of(source: SourceDescription, used: Usage, now: datetime) -> Iterator[tuple[str, Content | str]]:
+def facts_of(source: SourceDescription, used: FileUsage, now: datetime) -> Iterator[tuple[str, Content | str]]:
     """What the file is, one fact a line."""
     yield "File", f"{size(source.size)}, changed {ago(source.modified, now)}"
     yield "In use", _usage(used, source)
@@ -51,7 +51,7 @@ def _model(source: SourceDescription) -> Content | str:
     return "none: there are no vectors"
 
 
-def _usage(used: Usage, source: SourceDescription) -> Content | str:
+def _usage(used: FileUsage, source: SourceDescription) -> Content | str:
     if used.process is not None:
         return _harm(f"open in {used.process}", source)
     if used.certain:

@@ -38,7 +38,7 @@ _INDEX_FAULTS = {
 """Why an index cannot be built, by how its SQLSTATE begins: values that do not fit, rights, memory."""
 
 
-def is_row_fault(error: psycopg.Error) -> bool:
+def is_row_error(error: psycopg.Error) -> bool:
     """Whether a row caused it, so that its neighbours can be saved; anything else ends the run."""
     if error.sqlstate is None:
         return isinstance(error, psycopg.DataError)

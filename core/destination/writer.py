@@ -24,7 +24,7 @@ from vestige_tui.core.destination.inspection import Destination
 from vestige_tui.core.destination.keys import KeyLookup
 from vestige_tui.core.destination.row_errors import dropped_row, refused_row
 from vestige_tui.core.destination.schema import column_type, identifiers
-from vestige_tui.core.destination.server_errors import is_row_fault, may_have_committed
+from vestige_tui.core.destination.server_errors import is_row_error, may_have_committed
 from vestige_tui.core.report import RowError
 from vestige_tui.core.rows import copy_format
 from vestige_tui.core.rows.records import Packed, Record
@@ -124,7 +124,7 @@ class TableWriter:
         try:
             self._send([*chain.from_iterable(batches)])
         except psycopg.Error as error:
-            if not is_row_fault(error):
+            if not is_row_error(error):
                 raise
             return False
         return True
@@ -149,7 +149,7 @@ class TableWriter:
             with self._unlimited(nullcontext()):
                 arrived = self._copy_rows(self._copy_straight, self._packed(records))
         except psycopg.Error as error:
-            if not is_row_fault(error):
+            if not is_row_error(error):
                 raise
             self._make_stage()
             return self._write_alone([*records])
@@ -202,7 +202,7 @@ class TableWriter:
                     checked.execute(CHECK_NOW)
                     pipeline.sync()  # ends the transaction
         except psycopg.Error as error:
-            if not is_row_fault(error):
+            if not is_row_error(error):
                 failure = error
         outcomes: list[_Outcome] = []
         for low, records, (inserted, checked) in zip(starts, batches, answers, strict=True):
@@ -235,7 +235,7 @@ class TableWriter:
                     self._connection.execute(self._empty_stage)
                 return written
         except psycopg.Error as error:
-            if not is_row_fault(error):
+            if not is_row_error(error):
                 raise
             if len(records) == 1:
                 return self._summary(records, 0, _Outcome(faults={0: error}), set())
@@ -255,7 +255,7 @@ class TableWriter:
             with self._connection.transaction():
                 return self._connection.execute(self._insert(low, high)).rowcount
         except psycopg.Error as error:
-            if not is_row_fault(error):
+            if not is_row_error(error):
                 raise
             if high - low == 1:
                 faults[low] = error

@@ -57,7 +57,7 @@ from vestige_tui.core.run.table_pass import Transfer
 from vestige_tui.core.source.describe import SourceDescription, describe_open
 from vestige_tui.core.source.guarantees import Guarantees
 from vestige_tui.core.source.opening import identity, keeps_from_writing, open_source
-from vestige_tui.core.source.overview import usage
+from vestige_tui.core.source.overview import file_usage
 from vestige_tui.core.source.scratch import private_folder
 from vestige_tui.core.source.upgrade import check_changeable, upgrade_in_place, upgraded_copy
 
@@ -247,7 +247,7 @@ class _Run:
         path = self.plan.sqlite_path
         if not keeps_from_writing(reading, path):
             return
-        used = usage(path)
+        used = file_usage(path)
         if used.process is not None or (used.side_files and not used.certain):
             self.recorder.notice(
                 f"The source is in rollback-journal mode, and {used.process or 'another program'} has it open: that "

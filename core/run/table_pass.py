@@ -114,7 +114,7 @@ class Transfer:
             model=self.model.name if self.model else None,
         )
         keys = KeyReader(self.reading, self.source.sources[table.name], self.key_of(table))
-        repeats = self.guarantees.may_repeat(table)
+        repeats = self.guarantees.keys_may_repeat(table)
         by_keys = self.keys_first and table.name in self.populated and keys.usable and not (repeats or table.unique)
         known = 0
         if by_keys:
@@ -164,7 +164,7 @@ class Transfer:
         rows of their tables have arrived.
         """
         arrived = all(self._has_arrived(foreign_key.table) for foreign_key in table.foreign_keys)
-        return arrived and self.guarantees.all_found(table)
+        return arrived and self.guarantees.foreign_keys_resolve(table)
 
     def _has_arrived(self, name: str) -> bool:
         counts = self.recorder.report.tables[name]

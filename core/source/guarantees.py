@@ -24,7 +24,7 @@ class Guarantees:
         self._exact: dict[str, str | None] = {}
         self._repeats: dict[str, bool] = {}
 
-    def may_repeat(self, table: Table) -> bool:
+    def keys_may_repeat(self, table: Table) -> bool:
         """Whether two rows of a table could have the same canonical key.
 
         They cannot where every id is spelled canonically and no two are equal. No index is asked: it may be damaged, or
@@ -41,7 +41,7 @@ class Guarantees:
             self._repeats[rows] = self._exists(f"{rows} HAVING {repeats}")
         return self._repeats[rows]
 
-    def all_found(self, table: Table) -> bool:
+    def foreign_keys_resolve(self, table: Table) -> bool:
         """Whether whatever the rows of a table refer to is in the source too, spelled in the very same way."""
         return all(
             len(foreign_key.columns) == 1 and self._found(table, *foreign_key.columns, foreign_key.table)

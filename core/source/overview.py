@@ -20,7 +20,7 @@ _PROCESSES = Path("/proc")
 
 
 @dataclass(frozen=True, slots=True)
-class Glance:
+class FileOverview:
     """A file in a list. ``size`` is in bytes with the WAL; ``memories`` is None where ``problem`` says
     why; ``stale`` tells that Vestige 4 has moved on from it.
     """
@@ -34,7 +34,7 @@ class Glance:
 
 
 @dataclass(frozen=True, slots=True)
-class Usage:
+class FileUsage:
     """Who has a file open. ``process`` names a program of this user and its number; None where none was found.
 
     ``certain`` is False where the system does not tell: then ``side_files`` are the only sign there is.
@@ -45,7 +45,7 @@ class Usage:
     certain: bool
 
 
-def glance(path: Path) -> Glance:
+def file_overview(path: Path) -> FileOverview:
     """Look at a file. Raises ``SourceError`` where not even its size can be told."""
     try:
         status = path.stat()
@@ -56,17 +56,17 @@ def glance(path: Path) -> Glance:
         ) from None
     modified = datetime.fromtimestamp(status.st_mtime, UTC)
     try:
-        return Glance(path, size, modified, _count_memories(path), stale=staleness(path) is not None)
+        return FileOverview(path, size, modified, _count_memories(path), stale=staleness(path) is not None)
     except SourceError as error:
-        return Glance(path, size, modified, None, error)
+        return FileOverview(path, size, modified, None, error)
 
 
-def usage(path: Path) -> Usage:
+def file_usage(path: Path) -> FileUsage:
     """Whether another program has the file open, looked up without touching the file."""
     found = bool(side_files(path))
     if sys.platform != "linux" or not _PROCESSES.is_dir():
-        return Usage(None, found, certain=False)
-    return Usage(_holder(path), found, certain=True)
+        return FileUsage(None, found, certain=False)
+    return FileUsage(_holder(path), found, certain=True)
 
 
 def _count_memories(path: Path) -> int:

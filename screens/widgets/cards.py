@@ -14,7 +14,7 @@ from textual.content import Content
 from textual.widgets import OptionList
 from textual.widgets.option_list import Option
 
-from vestige_tui.core.source.overview import Glance
+from vestige_tui.core.source.overview import FileOverview
 from vestige_tui.screens.widgets.text import ago, count, plain, short_path, shortened, size
 
 _MARGIN = 4  # columns of padding and scroll bar
@@ -25,7 +25,7 @@ _AROUND = 11  # columns beside a list that has not been laid out yet
 class Card:
     """A file that may be chosen, and why it is in the list."""
 
-    glance: Glance
+    overview: FileOverview
     origin: str
 
 
@@ -52,7 +52,7 @@ class Cards(OptionList, inherit_bindings=False):
     @property
     def paths(self) -> tuple[Path, ...]:
         """The file of each card."""
-        return tuple(card.glance.path for card in self._cards)
+        return tuple(card.overview.path for card in self._cards)
 
     def show(self, cards: Iterable[Card]) -> None:
         """Replace the cards; none is chosen."""
@@ -72,14 +72,14 @@ class Cards(OptionList, inherit_bindings=False):
 
     def _prompt(self, card: Card) -> Content:
         width = max((self.size.width or self.app.size.width - _AROUND) - _MARGIN, 20)
-        path = plain(shortened(short_path(card.glance.path, self._home), width), "bold")
+        path = plain(shortened(short_path(card.overview.path, self._home), width), "bold")
         facts = f"  {self._facts(card)}"
         if len(facts) > width:
             facts = facts.replace("changed ", "")
         return Content.assemble(path, "\n", plain(shortened(facts, width)))
 
     def _facts(self, card: Card) -> str:
-        found = card.glance
+        found = card.overview
         if found.problem is not None:
             return f"! cannot be used · {size(found.size)} · {card.origin}"
         memories = count(found.memories or 0, "memory", "memories")

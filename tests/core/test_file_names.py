@@ -20,7 +20,7 @@ from vestige_tui.core.source import file_names
 from vestige_tui.core.source.describe import describe
 from vestige_tui.core.source.file_names import has_several_names, name_to_read, names_of, wal_size
 from vestige_tui.core.source.opening import open_source
-from vestige_tui.core.source.overview import glance, usage
+from vestige_tui.core.source.overview import file_overview, file_usage
 from vestige_tui.core.source.upgrade import backup_path, upgrade_in_place, upgraded_copy
 
 NEW = "11111111-2222-4333-8444-555555555555"
@@ -67,10 +67,10 @@ def test_the_size_of_a_wal(live: sqlite3.Connection, small_source: Path, tmp_pat
     size = small_source.with_name(f"{small_source.name}-wal").stat().st_size
     assert size > 4_096
     assert (wal_size(small_source), wal_size(link)) == (size, size)
-    assert describe(link).size == glance(link).size == small_source.stat().st_size + size
+    assert describe(link).size == file_overview(link).size == small_source.stat().st_size + size
     live.close()
     assert wal_size(small_source) == 0
-    assert describe(link).size == glance(link).size == small_source.stat().st_size
+    assert describe(link).size == file_overview(link).size == small_source.stat().st_size
 
 
 @pytest.mark.parametrize("place", [".", "elsewhere"])
@@ -80,7 +80,7 @@ def test_the_wal_beside_the_other_name_is_read(
     other = linked(small_source, tmp_path / place)
     assert memories(other) == 31
     assert describe(other).rows["knowledge_nodes"] == 31
-    assert glance(other).memories == 31
+    assert file_overview(other).memories == 31
     assert copy(other, database).memories_copied == 31
     assert database.value(f"SELECT count(*) FROM knowledge_nodes WHERE id = '{NEW}'") == 1
     assert sorted(path.name for path in other.parent.glob("other.db*")) == ["other.db"]
@@ -142,7 +142,7 @@ def test_what_cannot_be_ruled_out_is_refused(
     for act in (memories, describe, lambda path: copy(path, database)):
         with pytest.raises(SourceError, match="another name .* that was not found"):
             act(other)
-    assert isinstance(glance(other).problem, SourceError)
+    assert isinstance(file_overview(other).problem, SourceError)
     assert database.rows("SELECT 1 FROM pg_tables WHERE schemaname = 'public'") == []
 
 
@@ -169,7 +169,7 @@ def test_an_idle_program_is_joined_under_its_name(small_source: Path, tmp_path: 
         connection.execute("SELECT count(*) FROM knowledge_nodes").fetchone()
         other = linked(small_source, tmp_path / "elsewhere")
         assert name_to_read(other) == small_source
-        assert usage(small_source).side_files
+        assert file_usage(small_source).side_files
 
 
 def test_a_journal_beside_the_other_name_counts(small_source: Path, tmp_path: Path) -> None:

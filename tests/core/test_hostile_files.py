@@ -40,7 +40,7 @@ from vestige_tui.core.report import MigrationReport, Outcome
 from vestige_tui.core.source import describe as describing
 from vestige_tui.core.source import opening
 from vestige_tui.core.source.describe import describe
-from vestige_tui.core.source.overview import glance
+from vestige_tui.core.source.overview import file_overview
 from vestige_tui.core.source.row_lookup import find_row
 
 NOWHERE = Dsn.parse("postgresql://nobody@127.0.0.1:1/none")
@@ -590,7 +590,7 @@ connection.close()
 
     def look() -> None:
         assert find_row(source, "knowledge_nodes", "nobody") is None
-        assert glance(source).memories == 6_000
+        assert file_overview(source).memories == 6_000
         vestige.communicate("go\n")
 
     report = copy(source, database, on_event=while_copying(look), batch_size=50, max_connections=1)

@@ -20,7 +20,7 @@ from tests.support.servers import Database
 from tests.support.sources import SMALL_SPEC, Sources, query
 from vestige_tui.core.report import Outcome
 from vestige_tui.core.run import copier
-from vestige_tui.core.source.overview import Usage
+from vestige_tui.core.source.overview import FileUsage
 
 ROLLBACK = ["delete", "truncate", "persist"]
 SPEC = replace(SMALL_SPEC, memories=120)
@@ -163,5 +163,5 @@ def test_where_the_system_does_not_tell_which_program(
     """The files beside it are the only sign."""
     source = sources.seed()
     in_wal_mode(source, "delete")
-    monkeypatch.setattr(copier, "usage", lambda _: Usage(None, side_files, certain=False))
+    monkeypatch.setattr(copier, "file_usage", lambda _: FileUsage(None, side_files, certain=False))
     assert any("another program has it open" in notice for notice in copy(source, database).notices) == told

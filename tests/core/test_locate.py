@@ -10,7 +10,7 @@ import pytest
 
 from tests.support.sources import Sources
 from vestige_tui.core.source.locate import candidates, locate
-from vestige_tui.core.source.overview import glance, usage
+from vestige_tui.core.source.overview import file_overview, file_usage
 
 
 def test_linux_looks_in_the_data_folders_then_at_home_then_here(tmp_path: Path) -> None:
@@ -58,16 +58,16 @@ def test_only_files_are_found_and_each_once(tmp_path: Path) -> None:
     assert found == (tmp_path / "link/vestige.db",)
 
 
-def test_a_glance_counts_memories_and_leaves_no_trace(sources: Sources) -> None:
+def test_an_overview_counts_memories_and_leaves_no_trace(sources: Sources) -> None:
     path = sources.seed()
-    seen = glance(path)
+    seen = file_overview(path)
     assert (seen.memories, seen.problem, seen.size) == (30, None, path.stat().st_size)
     assert list(path.parent.iterdir()) == [path]
 
 
-def test_a_glance_at_something_else_says_so(tmp_path: Path) -> None:
+def test_an_overview_at_something_else_says_so(tmp_path: Path) -> None:
     (tmp_path / "vestige.db").write_bytes(b"no database at all")
-    seen = glance(tmp_path / "vestige.db")
+    seen = file_overview(tmp_path / "vestige.db")
     assert seen.memories is None
     assert seen.problem is not None
     assert "not a plain SQLite database" in seen.problem.what
@@ -76,14 +76,14 @@ def test_a_glance_at_something_else_says_so(tmp_path: Path) -> None:
 @pytest.mark.skipif(sys.platform != "linux", reason="other systems do not tell")
 def test_another_program_that_has_the_file_open_is_named(sources: Sources) -> None:
     path = sources.seed()
-    assert usage(path).process is None
+    assert file_usage(path).process is None
     holder = "import sys; file = open(sys.argv[1]); print('open', flush=True); sys.stdin.read()"
     with subprocess.Popen(
         [sys.executable, "-c", holder, str(path)], stdin=subprocess.PIPE, stdout=subprocess.PIPE
     ) as process:
         assert process.stdout is not None
         process.stdout.readline()
-        seen = usage(path)
+        seen = file_usage(path)
         process.terminate()
     assert seen.certain
     assert f"process {process.pid}" in str(seen.process)

@@ -18,7 +18,7 @@ from tests.support.servers import Database
 from tests.support.sources import SMALL_SPEC, Sources, edit, memory_ids, query
 from vestige_tui.core.report import MigrationReport, Outcome
 from vestige_tui.core.source.describe import describe
-from vestige_tui.core.source.overview import glance
+from vestige_tui.core.source.overview import file_overview
 from vestige_tui.core.source.row_lookup import find_row
 from vestige_tui.core.source.upgrade import upgrade_in_place
 
@@ -86,7 +86,7 @@ def test_every_name_in_another_case(small_source: Path, sources: Sources, databa
     assert report.source.model is not None
     assert report.source.model.dimension == SMALL_SPEC.dimension
     assert_equal_everywhere(sources.seed(SMALL_SPEC, name="plain.db"), database)
-    assert glance(small_source).memories == SMALL_SPEC.memories
+    assert file_overview(small_source).memories == SMALL_SPEC.memories
     names = {row[0] for row in query(small_source, "SELECT name FROM pragma_table_info('knowledge_nodes')")}
     assert {"TAGS", "EMBEDDING"} <= names
 
@@ -260,7 +260,7 @@ def test_views_in_place_of_all_tables(small_source: Path, sources: Sources, data
     assert report.outcome is Outcome.CLEAN
     assert_equal_everywhere(sources.seed(name="plain.db"), database)
     assert report.left_behind["stored_knowledge_nodes"] == SMALL_SPEC.memories
-    assert glance(small_source).memories == SMALL_SPEC.memories
+    assert file_overview(small_source).memories == SMALL_SPEC.memories
     again = copy(small_source, database)
     assert counts(again, "already_present") == counts(again, "read")
     assert find_row(small_source, "knowledge_nodes", "nothing") is None

@@ -19,7 +19,7 @@ from vestige_tui.core.errors import NOTHING_CHANGED, StaleSourceError
 from vestige_tui.core.explain import stale_source
 from vestige_tui.core.report import Outcome
 from vestige_tui.core.source.describe import describe
-from vestige_tui.core.source.overview import glance
+from vestige_tui.core.source.overview import file_overview
 from vestige_tui.core.source.stale import Sign, Staleness, staleness
 
 BACKUP = "vestige.db.v3-backup-1764590400000-4711"
@@ -43,7 +43,7 @@ def test_signs(small_source: Path, names: list[str], wanted: Staleness | None) -
     left(small_source, *names)
     assert staleness(small_source) == wanted
     assert describe(small_source).stale == wanted
-    assert glance(small_source).stale == (wanted is not None)
+    assert file_overview(small_source).stale == (wanted is not None)
 
 
 def test_an_empty_folder_of_that_name_is_none(small_source: Path) -> None:

@@ -23,7 +23,7 @@ from vestige_tui.core.errors import DestinationError, Obstacle, SourceError
 from vestige_tui.core.model import ModelSignature
 from vestige_tui.core.rows.vectors import Fate, VectorGroup
 from vestige_tui.core.source.describe import Layout, SourceDescription
-from vestige_tui.core.source.overview import Glance, Usage
+from vestige_tui.core.source.overview import FileOverview, FileUsage
 from vestige_tui.core.source.stale import Sign, Staleness
 from vestige_tui.screens import connecting, source
 from vestige_tui.screens.destination import DestinationScreen
@@ -83,15 +83,17 @@ def _fixed_world(monkeypatch: pytest.MonkeyPatch) -> None:
             raise NO_DATABASE
         return description(path)
 
-    def glanced(path: Path) -> Glance:
+    def overview(path: Path) -> FileOverview:
         problem = NO_DATABASE if path == BROKEN else None
         changed = NOW - timedelta(hours=3)
-        return Glance(path, 18_400_000, changed, None if problem else 2_000, problem, stale=path == STALE)
+        return FileOverview(path, 18_400_000, changed, None if problem else 2_000, problem, stale=path == STALE)
 
     monkeypatch.setattr(source, "locate", lambda *_args, **_more: (NEW, OLD, BROKEN))
     monkeypatch.setattr(source, "describe", described)
-    monkeypatch.setattr(source, "glance", glanced)
-    monkeypatch.setattr(source, "usage", lambda path: Usage("vestige-mcp, process 4711", side_files=True, certain=True))
+    monkeypatch.setattr(source, "file_overview", overview)
+    monkeypatch.setattr(
+        source, "file_usage", lambda path: FileUsage("vestige-mcp, process 4711", side_files=True, certain=True)
+    )
 
 
 class _Nothing:

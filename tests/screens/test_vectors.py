@@ -13,7 +13,7 @@ from tests.support.walking import chosen, forward, walk
 from tests.support.wizard import LARGE, NOW, on_screen, shown
 from vestige_tui.app import VestigeApp
 from vestige_tui.core.source.describe import describe
-from vestige_tui.core.source.overview import Usage
+from vestige_tui.core.source.overview import FileUsage
 from vestige_tui.screens.source_facts import facts_of
 from vestige_tui.screens.steps import Step
 
@@ -47,7 +47,7 @@ def test_preview_and_report(home: Path, sources: Sources, database: Database) ->
 def test_the_source_card(sources: Sources) -> None:
     """Whatever does not simply arrive, and that the model is the profile's."""
     found = describe(odd_source(sources))
-    usage = Usage(process=None, side_files=False, certain=True)
+    usage = FileUsage(process=None, side_files=False, certain=True)
     facts = [str(value) for _, value in facts_of(found, usage, NOW)]
     assert any("of the profile nomic-v1.5-legacy-raw-256" in fact for fact in facts)
     assert [fact for fact in facts if "not copied" in fact] == [
