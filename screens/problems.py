@@ -8,8 +8,8 @@ from dataclasses import dataclass
 
 from vestige_tui.core.report import NIL_UUID, RowError
 from vestige_tui.core.rows.problems import EXPLANATIONS, OF_MANY, Kind
+from vestige_tui.core.rows.records import ARROW
 from vestige_tui.core.rows.tables import BY_NAME
-from vestige_tui.core.source.query import ARROW
 from vestige_tui.screens.widgets.text import shortened
 
 NO_ID = "(no id)"

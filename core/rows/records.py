@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from functools import partial
 from itertools import chain, repeat
 from operator import itemgetter
@@ -14,15 +15,28 @@ from vestige_tui.core.rows.bulk import Bulk, RestBulk
 from vestige_tui.core.rows.convert import Convert, SqliteValue, ValueProblem
 from vestige_tui.core.rows.copy_format import NULL
 from vestige_tui.core.rows.problems import Kind
-from vestige_tui.core.rows.tables import Column
-from vestige_tui.core.source.layouts import ResolvedSource
-from vestige_tui.core.source.query import ARROW
+from vestige_tui.core.rows.tables import Column, Table
+
+ARROW = "→"
+"""Stands between the parts of a key in a row's label."""
 
 Values = tuple[SqliteValue, ...]
 """A row as SQLite gives it: one value a column of the destination, and then the loose ones."""
 
 Folded = tuple[Any, ...]
 """The same with the loose values in the column that takes them along: a tuple, its own value first."""
+
+
+@dataclass(frozen=True, slots=True)
+class RowSource:
+    """What a source has for the rows of a table: SQL for each column (None: the file has no such column), and the
+    ``rest``, columns of its own that go into ``rest_column``.
+    """
+
+    table: Table
+    expressions: tuple[str | None, ...]
+    rest_column: str | None
+    rest: tuple[str, ...]
 
 
 class Record(NamedTuple):
@@ -70,7 +84,7 @@ class Packed(Sequence[Record]):
         return iter(self[:])
 
 
-def folder(source: ResolvedSource) -> Callable[[Values], Folded] | None:
+def folder(source: RowSource) -> Callable[[Values], Folded] | None:
     """A function that folds rows: one value a column of the destination. None where they are that already."""
     position = _rest_position(source)
     if position is None:
@@ -79,7 +93,7 @@ def folder(source: ResolvedSource) -> Callable[[Values], Folded] | None:
     return lambda row: (*row[:position], (row[position], *row[width:]), *row[position + 1 : width])
 
 
-def record_maker(source: ResolvedSource, dimension: int | None) -> Callable[[Folded], Record | RowError]:
+def record_maker(source: RowSource, dimension: int | None) -> Callable[[Folded], Record | RowError]:
     """A function from a folded row to its record, or to the reason why it has none."""
     table = source.table
     converters = _converters(source, dimension)
@@ -98,7 +112,7 @@ def record_maker(source: ResolvedSource, dimension: int | None) -> Callable[[Fol
     return make
 
 
-def bulks(source: ResolvedSource, dimension: int | None) -> list[Bulk | RestBulk]:
+def bulks(source: RowSource, dimension: int | None) -> list[Bulk | RestBulk]:
     """What ``record_maker`` does row by row, for columns of many folded rows."""
     rest = _rest_position(source)
     made = []
@@ -108,12 +122,12 @@ def bulks(source: ResolvedSource, dimension: int | None) -> list[Bulk | RestBulk
     return made
 
 
-def _rest_position(source: ResolvedSource) -> int | None:
+def _rest_position(source: RowSource) -> int | None:
     """Which column takes the loose ones along, None where there are none."""
-    return source.table.position(source.source.rest) if source.source.rest and source.rest else None
+    return source.table.position(source.rest_column) if source.rest_column and source.rest else None
 
 
-def _converters(source: ResolvedSource, dimension: int | None) -> list[Callable[..., bytes]]:
+def _converters(source: RowSource, dimension: int | None) -> list[Callable[..., bytes]]:
     """The table's converters; a column that the file does not have is filled without a word."""
     rest = _rest_position(source)
     made: list[Callable[..., bytes]] = []
@@ -144,13 +158,13 @@ _LOST = "; the rest of it is not copied"
 
 
 def _mend(
-    source: ResolvedSource, converters: Sequence[Callable[..., bytes]], values: Folded, key: Values
+    source: RowSource, converters: Sequence[Callable[..., bytes]], values: Folded, key: Values
 ) -> Record | RowError:
     """Convert again, this time putting what each broken column allows in place of its value.
 
     Metadata comes last: it takes along the whole of what other columns hold only the start of.
     """
-    table, row, last = source.table, row_label(key), source.source.rest
+    table, row, last = source.table, row_label(key), source.rest_column
     fields = [NULL] * len(table.columns)
     problems: list[list[RowError]] = [[] for _ in table.columns]
     whole: dict[str, metadata.Extra] = {}
@@ -182,7 +196,7 @@ def _judged(column: Column, how: Callable[..., bytes], value: Any) -> tuple[byte
     return field, None
 
 
-def _metadata(source: ResolvedSource, whole: Mapping[str, metadata.Extra], value: Any) -> bytes:
+def _metadata(source: RowSource, whole: Mapping[str, metadata.Extra], value: Any) -> bytes:
     """Metadata that takes values along, after the loose ones where there are any."""
     base, *loose = value if source.rest else (value,)
     return metadata.with_columns(base, (*source.rest, *whole), (*loose, *whole.values()))

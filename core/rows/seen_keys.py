@@ -7,10 +7,10 @@ from collections.abc import Iterable, Sequence
 from dataclasses import replace
 
 from vestige_tui.core.report import RowError
+from vestige_tui.core.rows.batches import Batch
 from vestige_tui.core.rows.problems import Kind
 from vestige_tui.core.rows.records import Record, row_label
 from vestige_tui.core.rows.tables import Table
-from vestige_tui.core.source.reader import Batch
 
 
 class SeenKeys:

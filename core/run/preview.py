@@ -19,13 +19,13 @@ from vestige_tui.core.destination.watchdog import Session
 from vestige_tui.core.destination.writer import Written
 from vestige_tui.core.report import Estimate, MigrationReport, RowError
 from vestige_tui.core.rows import convert, copy_format
+from vestige_tui.core.rows.batches import Batch
 from vestige_tui.core.rows.problems import Kind
 from vestige_tui.core.rows.records import Record
 from vestige_tui.core.rows.seen_keys import SeenKeys, key_of
 from vestige_tui.core.rows.tables import BOOTSTRAP_USER_ID, BY_NAME, USERS, ForeignKey, Table
 from vestige_tui.core.run.recorder import Recorder
 from vestige_tui.core.run.writers import grouped
-from vestige_tui.core.source.reader import Batch
 
 SECONDS_PER_MEMORY = 0.00025
 SECONDS_PER_VECTOR_ELEMENT = 0.0000012

@@ -13,8 +13,8 @@ from vestige_tui.core.errors import Cancelled
 from vestige_tui.core.events import Event, Phase, Watcher
 from vestige_tui.core.missing import MissingPart
 from vestige_tui.core.report import MigrationReport, RowError
+from vestige_tui.core.rows.batches import Batch
 from vestige_tui.core.rows.tables import TABLES, Table
-from vestige_tui.core.source.reader import Batch
 
 log = logging.getLogger(__name__)
 

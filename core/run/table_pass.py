@@ -12,6 +12,7 @@ from vestige_tui.core import events
 from vestige_tui.core.destination.bootstrap import HANDLE, OTHER_HANDLE
 from vestige_tui.core.errors import BATCHES_STAY, SourceError
 from vestige_tui.core.model import ModelSignature
+from vestige_tui.core.rows.batches import Batch
 from vestige_tui.core.rows.records import other_model_error, row_label
 from vestige_tui.core.rows.seen_keys import SeenKeys, drop_repeats
 from vestige_tui.core.rows.tables import TABLES, USERS, Table
@@ -20,7 +21,7 @@ from vestige_tui.core.run.recorder import Recorder
 from vestige_tui.core.source.describe import SourceDescription
 from vestige_tui.core.source.guarantees import Guarantees
 from vestige_tui.core.source.key_reader import KeyReader
-from vestige_tui.core.source.reader import Batch, TableReader
+from vestige_tui.core.source.reader import TableReader
 
 
 class BatchSink(Protocol):

@@ -19,9 +19,9 @@ from vestige_tui.core.destination.keys import KeyLookups, count_known, drop_know
 from vestige_tui.core.destination.watchdog import Session
 from vestige_tui.core.destination.writer import TableWriter, Written
 from vestige_tui.core.errors import Cancelled
+from vestige_tui.core.rows.batches import Batch
 from vestige_tui.core.rows.tables import Table
 from vestige_tui.core.run.recorder import Recorder
-from vestige_tui.core.source.reader import Batch
 
 GROUP_BATCHES = 8
 GROUP_BYTES = 1_000_000

@@ -10,12 +10,13 @@ from typing import Any
 
 import orjson
 
+from vestige_tui.core.rows.batches import Batch, Keys
 from vestige_tui.core.rows.bulk import listed_uuids
 from vestige_tui.core.rows.records import bulks
 from vestige_tui.core.rows.tables import PgType
 from vestige_tui.core.source.layouts import ResolvedSource
 from vestige_tui.core.source.query import rowid_name, select_short, summed_up
-from vestige_tui.core.source.reader import Batch, Keys, fetched
+from vestige_tui.core.source.reader import fetched
 
 AT_ONCE = 1_000
 """Rows in a batch."""

@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field, replace
 
+from vestige_tui.core.rows.records import RowSource
 from vestige_tui.core.rows.tables import TABLES, Table
 from vestige_tui.core.source.shape import Shape, folded
 
@@ -39,14 +40,11 @@ class TableSource:
 
 
 @dataclass(frozen=True, slots=True)
-class ResolvedSource:
-    """A ``TableSource`` that fits a file: SQL by column (None: the file has no such column), and the loose columns."""
+class ResolvedSource(RowSource):
+    """A ``TableSource`` that fits a file; ``used`` names the columns that its expressions need."""
 
-    table: Table
     source: TableSource
-    expressions: tuple[str | None, ...]
     used: frozenset[str]
-    rest: tuple[str, ...] = ()
 
 
 CODEBASE_TAG = Expression(
@@ -144,10 +142,7 @@ def resolve(shape: Shape) -> dict[str, ResolvedSource]:
             source = next((source for source in fitting if not shape.is_empty(source.table)), fitting[0])
             resolved[table.name] = _resolve_columns(table, source, shape)
     used = frozenset().union(*(entry.used for entry in resolved.values()))
-    return {
-        name: ResolvedSource(entry.table, entry.source, entry.expressions, entry.used, _rest(entry, shape, used))
-        for name, entry in resolved.items()
-    }
+    return {name: replace(entry, rest=_rest(entry, shape, used)) for name, entry in resolved.items()}
 
 
 def with_expression(entry: ResolvedSource, column: str, sql: str | None) -> ResolvedSource:
@@ -168,7 +163,7 @@ def _resolve_columns(table: Table, source: TableSource, shape: Shape) -> Resolve
                 break
         else:
             expressions.append(None)
-    return ResolvedSource(table, source, tuple(expressions), frozenset(used))
+    return ResolvedSource(table, tuple(expressions), source.rest, (), source, frozenset(used))
 
 
 def _rest(entry: ResolvedSource, shape: Shape, used: frozenset[str]) -> tuple[str, ...]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Mapping, Sequence
 
+from vestige_tui.core.rows.records import ARROW
 from vestige_tui.core.rows.tables import PgType
 from vestige_tui.core.source.layouts import ResolvedSource
 from vestige_tui.core.source.shape import TableKind, folded, quoted
@@ -17,9 +18,6 @@ SHORT = 4_000
 
 _CANONICAL_LENGTH = 36
 """Letters of a UUID with its hyphens."""
-
-ARROW = "→"
-"""Stands between the parts of a key in a row's label."""
 
 
 def select(source: ResolvedSource, connection: sqlite3.Connection, restricted_by: str | None = None) -> str:

@@ -8,9 +8,9 @@ from pathlib import Path
 from typing import Any
 
 from vestige_tui.core.report import NIL_UUID
+from vestige_tui.core.rows.records import ARROW
 from vestige_tui.core.source.layouts import ResolvedSource, resolve
 from vestige_tui.core.source.opening import open_source
-from vestige_tui.core.source.query import ARROW
 from vestige_tui.core.source.query import label as label_of
 from vestige_tui.core.source.shape import quoted, read_shape
 

@@ -17,13 +17,14 @@ from tests.support.servers import Database
 from tests.support.sources import Sources, edit, memory_ids, query
 from vestige_tui.core.destination.writer import TableWriter
 from vestige_tui.core.report import Outcome
+from vestige_tui.core.rows.batches import Batch
 from vestige_tui.core.rows.problems import Kind
 from vestige_tui.core.rows.tables import BY_NAME
 from vestige_tui.core.source import key_reader, reader
 from vestige_tui.core.source.describe import describe_open
 from vestige_tui.core.source.key_reader import KeyReader
 from vestige_tui.core.source.opening import open_source
-from vestige_tui.core.source.reader import Batch, TableReader
+from vestige_tui.core.source.reader import TableReader
 
 NOTHING = dict.fromkeys(TABLES, 0)
 KEYED = ["knowledge_nodes", "scheduling", "edges", "review_events"]
