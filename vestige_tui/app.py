@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-import gc
 import signal
-import sys
 from collections.abc import Sequence
 from contextlib import suppress
 from importlib import import_module
@@ -44,11 +42,6 @@ _SCREENS = {
 """Module of ``vestige_tui.screens`` and class by step; a module is loaded when its step is first shown."""
 
 HARMLESS = Harmless()
-
-SWITCH_INTERVAL = 0.05
-"""Seconds for which a thread may keep the interpreter while others want it. Reading rows gives it back all the time by
-itself; answering a key does not, and should not have to wait for it in between.
-"""
 
 WARM_UP_AFTER = 0.5
 """Seconds after the first screen."""
@@ -189,9 +182,6 @@ class VestigeApp(App[None], inherit_bindings=False):
     @on(WorkRequested)
     def _begin(self, event: WorkRequested) -> None:
         """Carry work out in a thread of the application's own: no screen that is left takes it along."""
-        gc.collect()
-        gc.freeze()  # going through all that is loaded by now, while work goes on, would hold a key up for 60 ms
-        sys.setswitchinterval(SWITCH_INTERVAL)
         self.work = event.work
         self.run_worker(event.work.carry_out, thread=True, exit_on_error=False, group="work")
 

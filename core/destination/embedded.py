@@ -22,6 +22,7 @@ from types import TracebackType
 from typing import Self
 
 import psycopg
+from filelock import FileLock
 
 from vestige_tui.core.destination.connection import Connection, connect
 from vestige_tui.core.destination.programs import Programs, account_for, last_words, let_pass
@@ -106,11 +107,6 @@ class EmbeddedServer:
         if folder is None:
             raise _unusable("It is not running.", self.data_dir)
         return Dsn({"host": folder, "port": _PORT, "user": _SUPERUSER, "dbname": DATABASE})
-
-    @property
-    def process(self) -> int:
-        """The number of the server's main process, of which all others are children."""
-        return int(self._postmaster_line(0) or 0)
 
     def _start(self) -> None:
         if self._account is not None:
@@ -202,7 +198,7 @@ class EmbeddedServer:
         return self._postmaster_line(7) == "ready"
 
     def _postmaster_line(self, number: int) -> str | None:
-        """A line of ``postmaster.pid``: 0 is the main process, 4 the socket's folder, 7 the state; None: not there."""
+        """A line of ``postmaster.pid``: 4 is the socket's folder, 7 the state; None: not there."""
         try:
             return (self.data_dir / "postmaster.pid").read_text(errors="surrogateescape").splitlines()[number].strip()
         except (FileNotFoundError, IndexError):
@@ -238,15 +234,7 @@ class EmbeddedServer:
     def _exclusive(self) -> Iterator[None]:
         """Only one process at a time starts or stops the server of this folder."""
         self.data_dir.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        with self.data_dir.with_name(f".{self.data_dir.name}.lock").open("a+b") as file:
-            if sys.platform == "win32":
-                import msvcrt
-
-                msvcrt.locking(file.fileno(), msvcrt.LK_LOCK, 1)
-            else:
-                import fcntl
-
-                fcntl.flock(file, fcntl.LOCK_EX)
+        with FileLock(self.data_dir.with_name(f".{self.data_dir.name}.lock")):
             yield
 
 

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import os
-import sys
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
+
+import psutil
 
 from vestige_tui.core.errors import SourceError
 from vestige_tui.core.source.describe import count_rows
@@ -15,8 +16,6 @@ from vestige_tui.core.source.file_names import side_files, wal_size
 from vestige_tui.core.source.opening import open_source
 from vestige_tui.core.source.shape import read_shape
 from vestige_tui.core.source.stale import staleness
-
-_PROCESSES = Path("/proc")
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,7 +63,7 @@ def file_overview(path: Path) -> FileOverview:
 def file_usage(path: Path) -> FileUsage:
     """Whether another program has the file open, looked up without touching the file."""
     found = bool(side_files(path))
-    if sys.platform != "linux" or not _PROCESSES.is_dir():
+    if not psutil.LINUX:
         return FileUsage(None, found, certain=False)
     return FileUsage(_holder(path), found, certain=True)
 
@@ -79,18 +78,15 @@ def _count_memories(path: Path) -> int:
 
 
 def _holder(path: Path) -> str | None:
-    """The first other process whose list of open files has this one; those of other users are not told."""
-    try:
-        wanted = path.stat()
-    except OSError:
-        return None
-    for process in _PROCESSES.iterdir():
-        if not process.name.isdigit() or int(process.name) == os.getpid():
-            continue
-        with suppress(OSError):
-            for descriptor in (process / "fd").iterdir():
-                with suppress(OSError):
-                    found = descriptor.stat()
-                    if (found.st_dev, found.st_ino) == (wanted.st_dev, wanted.st_ino):
-                        return f"{(process / 'comm').read_text(errors='replace').strip()}, process {process.name}"
+    """The first other process that has the file open. Processes of other users cannot be asked."""
+    for process in psutil.process_iter(["name", "open_files"]):
+        files = process.info["open_files"] or ()
+        if process.pid != os.getpid() and any(_is_same(path, file.path) for file in files):
+            return f"{process.info['name']}, process {process.pid}"
     return None
+
+
+def _is_same(path: Path, other: str) -> bool:
+    with suppress(OSError):
+        return path.samefile(other)
+    return False

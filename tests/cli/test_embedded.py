@@ -178,7 +178,8 @@ def test_the_server_says_why_it_does_not_start(folder: Path) -> None:
     server = EmbeddedServer(folder, settings={"shared_buffers": "much"})
     with pytest.raises(DestinationError, match='FATAL: .*invalid value for parameter "shared_buffers": "much"'), server:
         pass
-    assert not server.process
+    with pytest.raises(DestinationError, match="is not running"):
+        _ = server.dsn
     with EmbeddedServer(folder) as again:
         assert answers(again.dsn)
 

@@ -9,8 +9,6 @@ from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Self
 
-from vestige_tui.priority import stepping_back
-
 if TYPE_CHECKING:
     from vestige_tui.core.dsn import Dsn
 
@@ -35,9 +33,7 @@ class EmbeddedHost:
 
         with self._lock:
             if self._dsn is None:
-                server = self._running.enter_context(EmbeddedServer(self.folder))
-                self._running.enter_context(stepping_back(server.process))
-                self._dsn = server.dsn
+                self._dsn = self._running.enter_context(EmbeddedServer(self.folder)).dsn
             return self._dsn
 
     def __enter__(self) -> Self:
