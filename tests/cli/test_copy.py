@@ -210,7 +210,7 @@ def test_a_copy_that_leaves_a_foreign_key_missing(
 def test_a_dry_run_is_refused_as_the_copy_is(
     vestige_tui: VestigeTui, small_source: Path, database: Database, flags: tuple[str, ...]
 ) -> None:
-    """It tells all the same what it has found."""
+    """It still reports what it has found."""
     database.execute(f"ALTER DATABASE {database.name} SET default_transaction_read_only = on")
     result = vestige_tui.copy(small_source, database, "--quiet", *flags)
     assert result.code == 3

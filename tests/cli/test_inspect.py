@@ -52,8 +52,8 @@ def test_names_that_a_column_shares_with_a_key_of_the_metadata(vestige_tui: Vest
         ('{"it\'s\\u001b": 1}',),
     )
     result = vestige_tui("inspect", small_source)
-    told = "knowledge_nodes: in 3 rows the metadata has a key \"it's"
-    assert told in result.out
+    reported = "knowledge_nodes: in 3 rows the metadata has a key \"it's"
+    assert reported in result.out
     assert "\x1b" not in result.out
     assert json.loads(vestige_tui("inspect", small_source, "--json").out)["shared_names"] == [
         {"table": "knowledge_nodes", "column": "it's\x1b", "rows": 3}

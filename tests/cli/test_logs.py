@@ -29,7 +29,7 @@ def test_one_masked_line_a_message(tmp_path: Path, monkeypatch: pytest.MonkeyPat
     assert stat.S_IMODE(path.stat().st_mode) == 0o600
 
 
-def test_a_fault_is_logged_by_its_frames_alone(tmp_path: Path) -> None:
+def test_an_unexpected_error_is_logged_by_its_frames_alone(tmp_path: Path) -> None:
     def read(content: str) -> None:
         raise ValueError(content)
 

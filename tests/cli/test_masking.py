@@ -187,7 +187,7 @@ def test_an_error_that_quotes_an_argument(quote_it: Callable[[str], str]) -> Non
 @pytest.mark.skipif(not Path("/proc/self/cmdline").exists(), reason="needs /proc")
 def test_the_process_title_holds_none(home: Path) -> None:
     arguments = ["migrate", "copy", "--from", "sqlite", "--to", "postgres", "--sqlite-path", "x.db"]
-    # a pipe that nobody writes to keeps the process alive while it is looked at
+    # a pipe without a writer keeps the process alive while the test looks at it
     fifo = home / "log"
     os.mkfifo(fifo)
     url = rf"host=127.0.0.1 port=9 password=a\ {PASSWORD} dbname=db"

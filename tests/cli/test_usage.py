@@ -105,7 +105,7 @@ def failing(error: BaseException) -> Callable[..., None]:
     return main
 
 
-def test_an_unexpected_fault_shows_neither_variables_nor_its_message(
+def test_an_unexpected_error_shows_neither_variables_nor_its_message(
     monkeypatch: pytest.MonkeyPatch, vestige_tui: VestigeTui
 ) -> None:
     monkeypatch.setattr(cli, "main", failing(ValueError("what a memory says")))
@@ -117,7 +117,7 @@ def test_an_unexpected_fault_shows_neither_variables_nor_its_message(
     assert "what a memory says" not in result.said
 
 
-def test_an_error_is_shown_in_its_three_parts_harmlessly(
+def test_an_error_is_shown_in_its_three_parts_without_control_characters(
     monkeypatch: pytest.MonkeyPatch, vestige_tui: VestigeTui
 ) -> None:
     error = DestinationError("lost [bold]\x1b[2J\n  more", means="means", remedy="postgresql://u:pw@h/ again")

@@ -25,9 +25,9 @@ def test_the_same_lines_everywhere(
     edit(source, "UPDATE node_embeddings SET model = 'other\x1b' WHERE rowid = 2")
     edit(source, "UPDATE knowledge_nodes SET has_embedding = 0 WHERE id = (SELECT node_id FROM node_embeddings"
                  " WHERE rowid = 3)")  # fmt: skip
-    told = lines(vestige_tui("inspect", source).out)
+    shown = lines(vestige_tui("inspect", source).out)
     model = "nomic-ai/nomic-embed-text-v1.5"
-    assert [line.strip() for line in told] == [
+    assert [line.strip() for line in shown] == [
         f"{total - 3} of dimension 8 by {model} in node_embeddings: copied as they are",
         f"1 of dimension 8 by {model} in node_embeddings: not copied, since they belong to no memory (of ␛[2Jnothing)",
         f"1 of dimension 8 by {model} in node_embeddings: not copied, stale: the content was edited after they were made",
@@ -37,7 +37,7 @@ def test_the_same_lines_everywhere(
     for more in (["--dry-run"], []):
         result = vestige_tui.copy(source, database, *more, "--report", report)
         assert result.code == 1
-        assert lines(result.out) == told
+        assert lines(result.out) == shown
         inspected = json.loads(vestige_tui("inspect", source, "--json").out)
         assert json.loads(report.read_text())["vectors"] == inspected["vectors"]
     decisions = inspected["decisions"]

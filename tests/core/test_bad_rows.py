@@ -140,7 +140,7 @@ def test_every_row_of_a_batch_is_bad(small_source: Path, database: Database) -> 
 
 
 @pytest.mark.parametrize("batch_size", [1, 500])
-def test_what_belongs_to_a_bad_memory_stays_behind_with_it(
+def test_what_belongs_to_a_bad_memory_is_not_copied_either(
     small_source: Path, database: Database, batch_size: int
 ) -> None:
     bad = spoil(small_source, 14, "visibility", "secret")
@@ -169,7 +169,7 @@ def test_what_belongs_to_a_bad_memory_stays_behind_with_it(
 
 @pytest.mark.parametrize("batch_size", [1, 500])
 def test_a_handle_that_belongs_to_another_id(small_source: Path, copied_database: Database, batch_size: int) -> None:
-    """The user stays behind with a message, and so does what it owns: nothing is given to somebody else."""
+    """The user is not copied, and neither is what it owns: no row gets another owner."""
     ((user, handle),) = query(
         small_source,
         "SELECT id, handle FROM users WHERE id IN (SELECT owner_user_id FROM knowledge_nodes WHERE handle <> 'local')"
@@ -219,7 +219,7 @@ def test_two_users_of_one_handle_in_the_source(small_source: Path, database: Dat
 
 @pytest.mark.parametrize("batch_size", [3, 500])
 def test_bad_rows_of_the_other_tables(small_source: Path, database: Database, batch_size: int) -> None:
-    """A row that refers to nothing, or has no usable key, stays behind alone."""
+    """A row that refers to nothing, or has no usable key, is not copied, and no other row is affected."""
     before = expected_tables(small_source)
     flaws = [
         ("group_memberships", 1, "user_id", NOBODY, Kind.MISSING_REFERENCE),
@@ -324,7 +324,7 @@ def test_a_broken_field_costs_that_field_alone(sources: Sources, database: Datab
         assert found[key] == row
 
 
-def test_missing_values_are_filled_and_told(small_source: Path, database: Database) -> None:
+def test_missing_values_are_filled_and_reported(small_source: Path, database: Database) -> None:
     """In a file without NOT NULL constraints; a list or an object that is missing is simply empty."""
     edit(small_source, "CREATE TABLE loose AS SELECT * FROM knowledge_nodes")
     edit(small_source, "DROP TABLE knowledge_nodes")
@@ -364,7 +364,7 @@ def test_two_broken_fields_are_two_errors_of_one_row(small_source: Path, databas
 
 
 def test_a_broken_field_and_a_bad_row_in_one(small_source: Path, database: Database) -> None:
-    """A row that stays behind is one error, and is not counted as mended."""
+    """A row that is not copied is one error, and is not counted as repaired."""
     memory = spoil(small_source, 14, "metadata", "{")
     edit(small_source, "UPDATE knowledge_nodes SET visibility = 'secret' WHERE id = ?", (memory,))
     release(small_source, memory)
@@ -402,7 +402,7 @@ def test_the_sample_of_broken_rows(sources: Sources, database: Database, batch_s
     assert {error.kind for error in others} == {Kind.MISSING_REFERENCE}
 
 
-def test_a_dry_run_foretells_every_one_of_them(sources: Sources, database: Database) -> None:
+def test_a_dry_run_predicts_every_one_of_them(sources: Sources, database: Database) -> None:
     source = sources.seed(replace(SMALL_SPEC, memories=60, broken_rows=True))
     edit(source, "UPDATE group_memberships SET user_id = ? WHERE rowid = 1", (NOBODY,))
     edit(source, "UPDATE review_events SET memory_id = ? WHERE rowid = 4", (NOBODY,))
@@ -436,7 +436,7 @@ def test_spellings_of_one_id_are_one_row(small_source: Path, database: Database)
 
 
 def test_a_rule_that_the_server_alone_knows(small_source: Path, copied_database: Database) -> None:
-    """A trigger or a constraint of the destination refuses a row: it stays behind, in words without its values."""
+    """A trigger or a constraint of the destination refuses a row: it is not copied, and the message has none of its values."""
     bad = spoil(small_source, 14, "node_type", "forbidden")
     release(small_source, bad)
     copied_database.execute(

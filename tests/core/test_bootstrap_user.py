@@ -218,7 +218,7 @@ def test_an_empty_table_of_users_is_no_obstacle(sources: Sources, database: Data
 
 @pytest.mark.parametrize("spelled", [BOOTSTRAP, BOOTSTRAP_USER.hex, "{" + BOOTSTRAP + "}", f"urn:uuid:{BOOTSTRAP}"])
 def test_an_upgrade_adds_no_second_one(sources: Sources, database: Database, spelled: str) -> None:
-    """However the id of the one that is there is spelled, and without a key that would tell them apart."""
+    """However the id of the existing one is spelled, and without a key that would separate them."""
     source = sources.seed(version=14)
     edit(source, "CREATE TABLE users (id TEXT, handle TEXT, display_name, created_at, metadata)")
     edit(source, "INSERT INTO users VALUES (?, 'me', NULL, '2020-02-02T02:02:02Z', '{}')", (spelled,))

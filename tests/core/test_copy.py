@@ -111,7 +111,7 @@ def test_copying_again_inserts_nothing(seed_source: Path, database: Database) ->
     assert fingerprint(database) == before
 
 
-def test_malformed_groups_are_reported_and_the_memory_is_there_without_any(
+def test_malformed_groups_are_reported_and_the_memory_is_copied_without_any(
     seed_source: Path, database: Database, other_database: Database
 ) -> None:
     copy(seed_source, database)
@@ -202,7 +202,7 @@ def test_a_dry_run_counts_and_writes_nothing(seed_source: Path, database: Databa
     assert [name for name, _ in before["extensions"]] == ["plpgsql"]
 
 
-def test_a_dry_run_tells_what_a_copy_then_does(small_source: Path, copied_database: Database) -> None:
+def test_a_dry_run_predicts_the_copy(small_source: Path, copied_database: Database) -> None:
     gone = memory_ids(small_source)[::3]
     copied_database.rows("DELETE FROM knowledge_nodes WHERE id = ANY(%s::text[]::uuid[]) RETURNING 1", (gone,))
     edit(small_source, "UPDATE knowledge_nodes SET metadata = '{' WHERE id = ?", (gone[0],))

@@ -116,7 +116,7 @@ def test_more_columns_than_are_known(sources: Sources, copied_tcp_database: Data
     assert_copied(source, copied_tcp_database)
 
 
-def test_a_column_that_nobody_can_fill(sources: Sources, copied_tcp_database: Database) -> None:
+def test_a_column_that_no_copy_can_fill(sources: Sources, copied_tcp_database: Database) -> None:
     source = sources.seed()
     copied_tcp_database.execute(
         "TRUNCATE knowledge_nodes CASCADE", "ALTER TABLE knowledge_nodes ADD COLUMN tenant text NOT NULL"

@@ -244,7 +244,7 @@ def test_no_password_in_what_is_said_of_a_string_that_cannot_be_read(text: str) 
 
 
 @pytest.mark.parametrize("password", [f"p@{CANARY}", f"{CANARY}/x", f"p@ss:{CANARY}"])
-def test_a_password_that_breaks_the_url_is_told_how_to_be_written(password: str) -> None:
+def test_a_password_that_breaks_the_url_gets_advice(password: str) -> None:
     with pytest.raises(UsageError) as caught:
         Dsn.parse(f"postgresql://ada:{password}@localhost/v")
     assert "%40" in caught.value.remedy
@@ -260,7 +260,7 @@ def refused_port() -> int:
 
 
 def unreachable(database: Database, port: int) -> dict[str, Dsn]:
-    """Destinations with a password that nobody can connect to, each for another reason."""
+    """Destinations with a password that cannot be connected to, each for another reason."""
     there = dict(database.dsn.parameters) | {"password": CANARY}
     return {
         "refused": Dsn.parse(f"postgresql://ada:{CANARY}@127.0.0.1:{port}/v"),

@@ -135,7 +135,7 @@ def test_an_index_that_waits_for_a_lock(small_source: Path, database: Database) 
 # Rows in the way
 
 
-def test_rows_that_stay_in_the_way_are_told_by_every_run(small_source: Path, database: Database) -> None:
+def test_rows_that_stay_in_the_way_are_reported_by_every_run(small_source: Path, database: Database) -> None:
     """A memory that was deleted at both ends, while nothing took away what belongs to it."""
     memory = memory_ids(small_source)[0]
     interrupted(small_source, database)
@@ -191,25 +191,25 @@ def test_a_row_that_has_arrived_is_not_an_orphan(small_source: Path, database: D
 
 
 def test_rows_whose_memory_comes_back_are_not_in_the_way(small_source: Path, database: Database) -> None:
-    """What somebody deleted at the destination arrives again with the next copy, as the dry run knows."""
+    """What was deleted at the destination arrives again with the next copy, as the dry run knows."""
     memory, other = memory_ids(small_source)[:2]
     interrupted(small_source, database)
     database.execute(f"DELETE FROM knowledge_nodes WHERE id IN ('{memory}', '{other}')")
     edit(small_source, "UPDATE knowledge_nodes SET id = 'note-7' WHERE id = ?", (other,))
     preview = copy(small_source, database, dry_run=True)
     report = copy(small_source, database)
-    told = {error.table: error.message for error in preview.errors if error.kind is Kind.DANGLING_REFERENCE}
-    assert told["scheduling"].startswith("1 row refers by memory_id")
+    reported = {error.table: error.message for error in preview.errors if error.kind is Kind.DANGLING_REFERENCE}
+    assert reported["scheduling"].startswith("1 row refers by memory_id")
     assert preview.errors == report.errors
     assert (preview.outcome, preview.incomplete) == (report.outcome, report.incomplete)
     assert {part.reason for part in report.incomplete} == {Reason.ROWS_IN_THE_WAY}
 
 
-# Indexes of the source that vouch for too much, or for nothing
+# Indexes of the source that hold too much, or nothing
 
 
 def strayed(source: Path) -> str:
-    """Change a memory's id behind the back of the index of ids, which keeps the old one; the old one."""
+    """Change a memory's id without the index of ids, which keeps the old one; the old one."""
     with closing(sqlite3.connect(source, isolation_level=None)) as connection:
         (memory,) = connection.execute("SELECT id FROM knowledge_nodes WHERE rowid = 1").fetchone()
         query = "SELECT sql FROM sqlite_master WHERE name = 'knowledge_nodes'"

@@ -36,10 +36,10 @@ def prepared(server: Server, source_cache: Path, tmp_path_factory: pytest.TempPa
 
 def vectors_told(report: MigrationReport) -> Counter[tuple[Any, ...]]:
     """How many vectors of each kind a report names, and what becomes of them."""
-    told: Counter[tuple[Any, ...]] = Counter()
+    reported: Counter[tuple[Any, ...]] = Counter()
     for group in report.vectors:
-        told[group.table, group.profile, group.model, group.dimension, group.fate.value] += group.count
-    return told
+        reported[group.table, group.profile, group.model, group.dimension, group.fate.value] += group.count
+    return reported
 
 
 def test_every_state_of_vectors(prepared: Database, sources: Sources) -> None:
@@ -95,11 +95,11 @@ def check_vectors(source: Path, prepared: Database) -> None:
     assert differences(found, wanted.rows["knowledge_nodes"]) == {}
     said = complaints(report)
     assert said == wanted.complaints, {"only said": said - wanted.complaints, "not said": wanted.complaints - said}
-    told: Counter[tuple[Any, ...]] = Counter()
+    reported: Counter[tuple[Any, ...]] = Counter()
     for group, count in wanted.vectors.items():
-        told[group.table, group.profile, group.model, group.dimension, group.fate] += count
+        reported[group.table, group.profile, group.model, group.dimension, group.fate] += count
     named = vectors_told(report)
-    assert named == told, {"only named": named - told, "not named": told - named}
+    assert named == reported, {"only named": named - reported, "not named": reported - named}
     assert vectors_told(preview) == named
     assert (report.source.model is None) == (read_source(source, 256, SPEC.model_name).model is None)
     assert_foretold(preview, report)

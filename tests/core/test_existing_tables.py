@@ -224,7 +224,7 @@ def test_vectors_of_another_dimension_at_the_destination(small_source: Path, cop
 
 
 def test_tables_of_another_program(small_source: Path, database: Database) -> None:
-    """A database that somebody uses for something else: ``users`` is no rare name."""
+    """A database in use for something else: ``users`` is no rare name."""
     database.execute(
         "CREATE TABLE users (id serial PRIMARY KEY, email text NOT NULL UNIQUE)",
         "INSERT INTO users (email) VALUES ('ada@example.com')",
@@ -424,7 +424,7 @@ def test_a_role_that_has_every_name_quoted(small_source: Path, copied_database: 
     assert copy(small_source, copied_database).outcome is Outcome.CLEAN
 
 
-# What somebody does between the look at the destination and the first write
+# Changes between the inspection of the destination and the first write
 
 OTHER_16 = (
     "ALTER TABLE knowledge_nodes ALTER COLUMN embedding TYPE vector(16)",

@@ -75,13 +75,13 @@ def test_nothing_has_happened_in_a_dry_run(kind: Kind, copied: bool) -> None:
     error = replace(JSON, kind=kind, copied=copied)
     for text in (meaning(kind, Tense.FORETOLD), fate_in_full(error, Tense.FORETOLD), remedy(error, Tense.FORETOLD)):
         assert text.endswith(".")
-        told = text.replace("will be written", "").replace("were made by another model", "")
-        told = (
-            told.replace("was deleted there", "")
+        rest = text.replace("will be written", "").replace("were made by another model", "")
+        rest = (
+            rest.replace("was deleted there", "")
             .replace("was edited after the vector was made", "")
             .replace("a row that has arrived is not overwritten", "")
         )
-        assert not HAPPENED.search(told), text
+        assert not HAPPENED.search(rest), text
 
 
 @pytest.mark.parametrize("kind", Kind)

@@ -1,4 +1,4 @@
-"""Files that have been through something: each is read correctly, or told in one sentence, and left as it was found."""
+"""Files that have been through something: each is read correctly, or reported in one sentence, and left as it was found."""
 
 from __future__ import annotations
 
@@ -44,10 +44,10 @@ from vestige_tui.core.source.overview import file_overview
 from vestige_tui.core.source.row_lookup import find_row
 
 NOWHERE = Dsn.parse("postgresql://nobody@127.0.0.1:1/none")
-"""A source that cannot be read is told before the destination is asked."""
+"""A source that cannot be read is reported before the first connection."""
 
 
-def told(source: Path, *, upgrade_copy: bool = False) -> SourceError:
+def source_error(source: Path, *, upgrade_copy: bool = False) -> SourceError:
     """The error with which a copy of this file ends; nothing beside it is changed."""
     with pytest.raises(SourceError) as caught:
         copy(source, NOWHERE, upgrade_copy=upgrade_copy)
@@ -84,25 +84,25 @@ def test_no_database(tmp_path: Path, content: bytes, sentence: str) -> None:
     source.parent.mkdir()
     source.write_bytes(content)
     with untouched(source.parent):
-        assert sentence in told(source).what
+        assert sentence in source_error(source).what
 
 
 def test_missing(tmp_path: Path) -> None:
-    assert "does not exist" in told(tmp_path / "no" / "vestige.db").what
-    assert "does not exist" in told(tmp_path / "vestige.db").what
+    assert "does not exist" in source_error(tmp_path / "no" / "vestige.db").what
+    assert "does not exist" in source_error(tmp_path / "vestige.db").what
     assert list(tmp_path.iterdir()) == []
 
 
 def test_a_folder(tmp_path: Path) -> None:
-    assert "is a folder" in told(tmp_path).what
+    assert "is a folder" in source_error(tmp_path).what
 
 
 @pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="no named pipes here")
-def test_a_named_pipe_keeps_nobody_waiting(tmp_path: Path) -> None:
+def test_a_named_pipe_does_not_block(tmp_path: Path) -> None:
     pipe = tmp_path / "vestige.db"
     os.mkfifo(pipe)
     found: list[SourceError] = []
-    thread = threading.Thread(target=lambda: found.append(told(pipe)), daemon=True)
+    thread = threading.Thread(target=lambda: found.append(source_error(pipe)), daemon=True)
     thread.start()
     thread.join(20)
     waits = thread.is_alive()
@@ -114,25 +114,25 @@ def test_a_named_pipe_keeps_nobody_waiting(tmp_path: Path) -> None:
 
 @pytest.mark.skipif(not Path("/dev/zero").exists(), reason="no devices here")
 def test_a_device() -> None:
-    assert "is not a file" in told(Path("/dev/zero")).what
+    assert "is not a file" in source_error(Path("/dev/zero")).what
 
 
 def test_a_link_to_itself(tmp_path: Path) -> None:
     loop = tmp_path / "vestige.db"
     loop.symlink_to(loop)
-    assert told(loop).what
+    assert source_error(loop).what
 
 
 def test_a_name_that_is_too_long(tmp_path: Path) -> None:
-    assert told(tmp_path / ("x" * 400)).what
+    assert source_error(tmp_path / ("x" * 400)).what
 
 
-def test_a_sqlcipher_file_is_told_apart_from_damage(sources: Sources) -> None:
+def test_a_sqlcipher_file_is_not_taken_for_damage(sources: Sources) -> None:
     """An encrypted database is noise from its first byte on; a damaged one still has its header."""
     source = sources.seed()
     noise = random.Random(5).randbytes(source.stat().st_size)
     source.write_bytes(noise)
-    error = told(source)
+    error = source_error(source)
     assert "SQLCipher" in error.what
     assert "without encryption" in error.remedy
 
@@ -152,7 +152,7 @@ def test_without_its_wal_and_nothing_else_in_it(tmp_path: Path) -> None:
         copied.parent.mkdir()
         shutil.copyfile(source, copied)
     with untouched(copied.parent):
-        error = told(copied)
+        error = source_error(copied)
     assert "not one of Vestige" in error.what
     assert "-wal" in error.remedy
 
@@ -214,7 +214,7 @@ def damaged_files(source: Path, folder: Path) -> Iterator[tuple[str, Path]]:
 def test_damaged_pages(sources: Sources, server: Server, tmp_path: Path) -> None:
     """Wherever the damage is: the run ends with a sentence, or every row is there and every wrong value is named.
 
-    Without checksums in the file, noise that is valid where it stands cannot be told from data: only values within a
+    Without checksums in the file, valid noise cannot be distinguished from data: only values within a
     row may be wrong without a word, and only where the noise is.
     """
     source = sources.seed(replace(SMALL_SPEC, memories=60, dimension=64))
@@ -256,7 +256,7 @@ def assert_nothing_is_missing(
 
 
 def test_keys_that_lead_astray(sources: Sources, database: Database) -> None:
-    """A tree whose inner keys are wrong gives all its rows to whoever counts them, and fewer to whoever looks them up."""
+    """A tree whose inner keys are wrong gives all its rows to a count, and fewer to a look-up."""
     source = sources.seed(replace(SMALL_SPEC, memories=300))
     in_wal_mode(source, "delete")
     ((root,),) = query(source, "SELECT rootpage FROM sqlite_master WHERE name = 'knowledge_nodes'")
@@ -409,7 +409,7 @@ def test_no_room_to_read_a_private_copy(sources: Sources, monkeypatch: pytest.Mo
 
     monkeypatch.setattr("shutil.copyfile", full)
     with untouched(source.parent):
-        error = told(source)
+        error = source_error(source)
     assert "No space left" in error.what
     assert "TMPDIR" in error.remedy
 
@@ -453,7 +453,7 @@ def test_locked_exclusively(sources: Sources, monkeypatch: pytest.MonkeyPatch, m
         assert other.stdout is not None
         assert other.stdout.readline() == "locked\n"
         before = folder_state(source.parent)
-        assert "locked by another program" in told(source).what
+        assert "locked by another program" in source_error(source).what
         assert folder_state(source.parent) == before
         other.communicate("\n")
 

@@ -15,7 +15,7 @@ import pytest
 
 from tests.support.destination import read_tables
 from tests.support.expected import BOOTSTRAP_USER, expected_tables
-from tests.support.flaws import EPOCH, NOBODY, NOWHERE, WHEN, Raw, floats, insert, put, told
+from tests.support.flaws import EPOCH, NOBODY, NOWHERE, WHEN, Raw, floats, insert, put, reported
 from tests.support.hostile import (
     complaints,
     foretold_and_copied,
@@ -53,7 +53,7 @@ def test_users(loose: Path, database: Database) -> None:
         ("66666666-6666-4666-8666-666666666666", 12, 13, None, '{"a": 1}'),
     )  # fmt: skip
     report = foretold_and_copied(loose, database, batch_size=2)
-    assert told(report, "users") == {
+    assert reported(report, "users") == {
         (A, "display_name", "unstorable_text", True),
         (A.upper(), "id", "duplicate_id", False),
         (B, "handle", "already_taken", False),
@@ -96,11 +96,11 @@ def test_groups_and_memberships(loose: Path, database: Database) -> None:
     insert(loose, "group_memberships", (str(BOOTSTRAP_USER), C, None, WHEN))
     insert(loose, "groups", (C, "three", None, WHEN, "{}"))
     report = foretold_and_copied(loose, database, batch_size=3)
-    assert told(report, "groups") == {
+    assert reported(report, "groups") == {
         (B, "handle", "already_taken", False),
         ("x", "id", "bad_uuid", False),
     }
-    assert told(report, "group_memberships") == {
+    assert reported(report, "group_memberships") == {
         (f"{user}→{A}", "joined_at", "bad_timestamp", True),
         (f"{user.upper()}→{{{A}}}", "user_id", "duplicate_id", False),
         (f"{user}→{B}", "group_id", "missing_reference", False),
@@ -165,7 +165,7 @@ def test_scheduling(sources: Sources, database: Database) -> None:
     insert(source, "scheduling", (last.upper(), 1, 1, 1, None, None, 1, 1), (NOBODY, 1, 1, 1, None, None, 1, 1),
            ("note", 1, 1, 1, None, None, 1, 1))  # fmt: skip
     report = foretold_and_copied(source, database, batch_size=4)
-    assert told(report, "scheduling") == errors | {
+    assert reported(report, "scheduling") == errors | {
         (last.upper(), "memory_id", "duplicate_id", False),
         (NOBODY, "memory_id", "missing_reference", False),
         ("note", "memory_id", "bad_uuid", False),
@@ -190,7 +190,7 @@ def test_edges(loose: Path, database: Database) -> None:
         (fourth, second, Raw(b"\xff"), b"1", "soon"),
     )  # fmt: skip
     report = foretold_and_copied(loose, database, batch_size=3)
-    assert told(report, "edges") == {
+    assert reported(report, "edges") == {
         (f"{first}→{second}", "weight", "bad_number", True),
         (f"{first}→{third}", "edge_type", "missing_value", True),
         (f"{first}→{third}", "created_at", "missing_value", True),
@@ -231,7 +231,7 @@ def test_review_events(loose: Path, database: Database) -> None:
         (NOBODY, first.upper(), WHEN, None, None, "4", "promote", '{"a": [1, {"b": null}]}'),
     )  # fmt: skip
     report = foretold_and_copied(loose, database, batch_size=2)
-    assert told(report, "review_events") == {
+    assert reported(report, "review_events") == {
         ("{" + A.upper() + "}", "id", "duplicate_id", False),
         (B, "occurred_at", "missing_value", True),
         (B, "retrievability_before", "bad_number", True),
@@ -252,7 +252,7 @@ def test_review_events(loose: Path, database: Database) -> None:
 
 
 def test_domains(sources: Sources, database: Database) -> None:
-    """Their ids are texts: what was apart in SQLite may become one in PostgreSQL, and then the later one is told."""
+    """Their ids are texts: what was apart in SQLite may become one in PostgreSQL, and then the later one is reported."""
     source = sources.seed()
     edit(source, "DROP TABLE domains")
     edit(source, "CREATE TABLE domains (id PRIMARY KEY, label, centroid, top_terms, memory_count, created_at)")
@@ -306,7 +306,7 @@ def test_a_trigger_of_the_destination(loose: Path, copied_database: Database) ->
         "CREATE TRIGGER refuse BEFORE INSERT ON knowledge_nodes FOR EACH ROW EXECUTE FUNCTION refuse()",
     )
     report = copy(loose, copied_database, batch_size=6)
-    assert told(report, "knowledge_nodes") == {(chosen, None, "refused_by_server", False)}
+    assert reported(report, "knowledge_nodes") == {(chosen, None, "refused_by_server", False)}
     assert report.memories_copied == 29
 
 
@@ -389,7 +389,7 @@ def test_an_edge_type_too_long_for_an_index_stops_nothing(sources: Sources, data
 # What the dry run foretells
 
 
-def test_of_two_faults_in_one_row_the_same_one_is_told(sources: Sources, database: Database) -> None:
+def test_of_two_errors_in_one_row_the_same_one_is_reported(sources: Sources, database: Database) -> None:
     """The server names the check before the reference, and the first reference before the second."""
     source = sources.seed()
     chosen = memory_ids(source)[3]

@@ -1,6 +1,6 @@
 """Every broken value there is, each with what must become of it: kind, field, whether the row arrives, and as what.
 
-One source holds them all, each in a memory (or another row) of its own, so that a fault of one would show in others.
+One source holds them all, each in a memory (or another row) of its own, so that an error in one would show in others.
 """
 
 from __future__ import annotations
@@ -272,11 +272,11 @@ def moved(source_cache: Path, tmp_path_factory: pytest.TempPathFactory, server: 
 @pytest.mark.parametrize("case", MEMORIES, ids=lambda case: case.name)
 def test_one_field_of_a_memory(moved: Moved, case: Case) -> None:
     chosen = moved.ids[case.name]
-    told = moved.errors.get(("knowledge_nodes", chosen), [])
+    reported = moved.errors.get(("knowledge_nodes", chosen), [])
     if case.kind is None:
-        assert told == []
+        assert reported == []
     else:
-        assert told == [("knowledge_nodes", chosen, case.column, case.kind.value, case.copied)]
+        assert reported == [("knowledge_nodes", chosen, case.column, case.kind.value, case.copied)]
     found = moved.found["knowledge_nodes"].get((UUID(chosen),))
     if not case.copied:
         assert found is None
@@ -286,10 +286,10 @@ def test_one_field_of_a_memory(moved: Moved, case: Case) -> None:
 
 
 def test_ids_that_are_none(moved: Moved) -> None:
-    told = [error for error in moved.report.errors if error.kind is Kind.BAD_UUID and error.field == "id"]
-    assert len(told) == len(BAD_IDS)
-    assert not any(error.copied for error in told)
-    assert sum(error.row == NIL_UUID for error in told) == 2  # no id, and an empty one
+    reported = [error for error in moved.report.errors if error.kind is Kind.BAD_UUID and error.field == "id"]
+    assert len(reported) == len(BAD_IDS)
+    assert not any(error.copied for error in reported)
+    assert sum(error.row == NIL_UUID for error in reported) == 2  # no id, and an empty one
     assert not [row for row in moved.found["knowledge_nodes"].values() if row["content"].startswith("bad id")]
 
 
@@ -302,14 +302,14 @@ def test_an_id_in_any_spelling_is_found_by_what_refers_to_it(moved: Moved, numbe
 
 @pytest.mark.parametrize("number", range(len(SPELLINGS)))
 def test_ids_that_are_one_once_canonical(moved: Moved, number: int) -> None:
-    """The earlier one stays, and the later one is told."""
+    """The earlier one stays, and the later one is reported."""
     label = SPELLINGS[number - 1](moved.ids[f"spelling {number}"])
     assert moved.errors[("knowledge_nodes", label)] == [
         ("knowledge_nodes", label, "id", Kind.DUPLICATE_ID.value, False)
     ]
 
 
-def test_nothing_else_is_said_and_nobody_is_missing(moved: Moved) -> None:
+def test_nothing_else_is_reported_and_no_row_is_missing(moved: Moved) -> None:
     """The neighbours of all these rows arrived untouched, and every memory that is missing is named."""
     broken = sum(case.kind is not None for case in MEMORIES) + len(BAD_IDS) + len(SPELLINGS)
     assert len(moved.report.errors) == broken

@@ -33,9 +33,9 @@ Wanted = dict[str, dict[tuple[Any, ...], dict[str, Any]]]
 
 
 def spoil(source: Path) -> tuple[Wanted, set[tuple[str, str, str, bool]]]:
-    """Put long values everywhere; what must arrive, and table, row, field and copied of what must be told."""
+    """Put long values everywhere; what must arrive, and table, row, field and copied of what must be reported."""
     wanted = expected_tables(source)
-    told: set[tuple[str, str, str, bool]] = set()
+    reported: set[tuple[str, str, str, bool]] = set()
     ids = memory_ids(source)
 
     def memory(column: str, value: object, arrives: object, whole: object) -> None:
@@ -43,7 +43,7 @@ def spoil(source: Path) -> tuple[Wanted, set[tuple[str, str, str, bool]]]:
         edit(source, f"UPDATE knowledge_nodes SET {column} = ? WHERE id = ?", (value, chosen))
         row = wanted["knowledge_nodes"][(UUID(chosen),)]
         row |= {column: arrives, "metadata": row["metadata"] | {column: whole}}
-        told.add(("knowledge_nodes", chosen, column, True))
+        reported.add(("knowledge_nodes", chosen, column, True))
 
     for value, start in zip(LONG, START, strict=True):
         memory("node_type", value, start, value)
@@ -64,30 +64,30 @@ def spoil(source: Path) -> tuple[Wanted, set[tuple[str, str, str, bool]]]:
     edit(source, "UPDATE users SET handle = ? WHERE id = ?", (NOISE, str(party[0])))
     row = wanted["users"][party]
     row |= {"handle": NOISE[:2_600], "metadata": row["metadata"] | {"handle": NOISE}}
-    told.add(("users", str(party[0]), "handle", True))
+    reported.add(("users", str(party[0]), "handle", True))
     ((first, second), *_) = edges = [*wanted["edges"]]
     edit(
         source, "UPDATE edges SET edge_type = ? WHERE source_id = ? AND target_id = ?", (NOISE, str(first), str(second))
     )
     wanted["edges"][edges[0]]["edge_type"] = NOISE[:2_600]
-    told.add(("edges", f"{first}→{second}", "edge_type", True))
+    reported.add(("edges", f"{first}→{second}", "edge_type", True))
     (domain, *_) = wanted["domains"]
     edit(source, "UPDATE domains SET id = ? WHERE id = ?", (NOISE, domain[0]))
     del wanted["domains"][domain]
-    told.add(("domains", NOISE[:199] + "…", "id", False))
-    return wanted, told
+    reported.add(("domains", NOISE[:199] + "…", "id", False))
+    return wanted, reported
 
 
 def test_fresh_or_indexed_the_same_rows_arrive(sources: Sources, database: Database, other_database: Database) -> None:
     source = sources.seed()
-    wanted, told = spoil(source)
+    wanted, reported = spoil(source)
     copy(sources.seed(EMPTY, name="empty.db"), other_database)
     assert indexes(other_database).keys() == WANTED.keys()
     reports = [foretold_and_copied(source, where, batch_size=9) for where in (database, other_database)]
     for report in reports:
-        assert {(error.table, error.row, error.field, error.copied) for error in report.errors} == told
+        assert {(error.table, error.row, error.field, error.copied) for error in report.errors} == reported
         assert {error.kind for error in report.errors} == {Kind.TOO_LONG_FOR_INDEX}
-        assert len(report.errors) == len(told)
+        assert len(report.errors) == len(reported)
         assert (report.outcome, report.tables["domains"].failed) == (Outcome.ERRORS, 1)
         assert NOISE[:30] not in "".join(error.message for error in report.errors)
     found = read_tables(database)
@@ -97,7 +97,7 @@ def test_fresh_or_indexed_the_same_rows_arrive(sources: Sources, database: Datab
     assert dump(database, TABLES) == dump(other_database, TABLES)
 
 
-def test_the_message_tells_where_the_rest_is(sources: Sources, database: Database) -> None:
+def test_the_message_says_where_the_rest_is(sources: Sources, database: Database) -> None:
     source = sources.seed()
     spoil(source)
     report = copy(source, database, dry_run=True)

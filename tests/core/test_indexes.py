@@ -186,7 +186,7 @@ def test_a_limit_on_statements_does_not_count_for_a_build(copied_database: Datab
     assert HNSW in indexes(copied_database)
 
 
-def test_what_ended_a_build_is_told_before_what_was_found_out_later(
+def test_the_error_that_ended_a_build_comes_before_later_ones(
     small_source: Path, copied_database: Database, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def shut_down(*_: object) -> None:
@@ -421,7 +421,7 @@ def workers_of_builds(source: Path, database: Database) -> dict[str, int]:
 def test_the_vector_index_may_use_all_processors_of_this_machine(
     small_source: Path, copied_database: Database, monkeypatch: pytest.MonkeyPatch, chosen: int | None, workers: int
 ) -> None:
-    """Unless somebody has chosen a number; here is where a server is reached over a socket file."""
+    """Unless a number has been chosen; here is where a server is reached over a socket file."""
     dsn = copied_database.dsn
     if chosen is not None:
         dsn = dsn.with_parameters(options=f"-c max_parallel_maintenance_workers={chosen}")
@@ -437,7 +437,7 @@ def test_the_vector_index_may_use_all_processors_of_this_machine(
 def test_processors_for_the_vector_index_alone(
     small_source: Path, database: Database, tcp_database: Database, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Of a server that is reached over TCP nobody knows how many it has."""
+    """For a server that is reached over TCP the number is unknown."""
     monkeypatch.setattr("os.cpu_count", lambda: 8)
     assert set(workers_of_builds(small_source, tcp_database).values()) == {2}
     workers = workers_of_builds(small_source, database)

@@ -29,7 +29,7 @@ from tests.support.disturbances import (
 from tests.support.folders import give_away
 from tests.support.hostile import bulk_source, dump
 from tests.support.kills import nursery
-from tests.support.proxy import COMMIT, Proxy, Trouble, proxy_to
+from tests.support.proxy import COMMIT, Disruption, Proxy, proxy_to
 from tests.support.runs import TABLES, copy
 from tests.support.servers import Database
 from tests.support.sources import SMALL_SPEC, Sources, memory_ids
@@ -39,7 +39,7 @@ from vestige_tui.core.dsn import Dsn
 from vestige_tui.core.errors import NOTHING_CHANGED, DestinationError
 from vestige_tui.core.report import MigrationReport, Outcome
 
-pytestmark = pytest.mark.filterwarnings("ignore")  # psycopg's pool tells of every connection that it throws away
+pytestmark = pytest.mark.filterwarnings("ignore")  # psycopg's pool warns of every connection that it discards
 
 MEMORIES, DIMENSION, BATCH = 20_000, 32, 200
 """A hundred batches of memories, and as many of schedules."""
@@ -80,8 +80,8 @@ def left_alone(folder: Path, cluster: Cluster, memories: int) -> Undisturbed:
 
 
 def test_ten_kills_on_20000_memories(undisturbed: Undisturbed, tcp_database: Database, seed: int) -> None:
-    """At random moments, with one connection and with many; then a run that completes, and nothing tells it from one
-    that was left alone.
+    """At random moments, with one connection and with many; then a run that completes, with the same result as an
+    undisturbed one.
     """
     rng = random.Random(seed)
     killed = known = 0
@@ -152,7 +152,7 @@ def test_the_server_stops_again_and_again(undisturbed: Undisturbed, cluster: Clu
     assert dump(tcp_database, TABLES) == undisturbed.tables
 
 
-def test_a_restart_while_nobody_looks(sources: Sources, cluster: Cluster, tcp_database: Database) -> None:
+def test_a_restart_between_two_requests(sources: Sources, cluster: Cluster, tcp_database: Database) -> None:
     """Between the check of the destination and the first batch."""
 
     def restart(event: events.Event) -> None:
@@ -196,9 +196,9 @@ def test_a_link_that_breaks(sources: Sources, tcp_database: Database, proxy: Pro
     source = sources.seed(replace(SMALL_SPEC, memories=40))
     if moment == STAGING:
         with_another_user(sources, tcp_database)
-    half = [Trouble.HALF_CLOSE] if moment in ("sending", "committing") else []
-    for trouble in (Trouble.CUT_BEFORE, *half, Trouble.CUT_AFTER):
-        proxy.expect(trouble, MOMENTS[moment])
+    half = [Disruption.HALF_CLOSE] if moment in ("sending", "committing") else []
+    for disruption in (Disruption.CUT_BEFORE, *half, Disruption.CUT_AFTER):
+        proxy.expect(disruption, MOMENTS[moment])
         error = interrupted(DestinationError, partial(copy, source, proxy.dsn, batch_size=10))
         assert proxy.struck.is_set()
         assert error.what == "The connection to the server was lost."
@@ -217,13 +217,13 @@ def test_a_commit_whose_answer_is_lost(
 ) -> None:
     """The server has committed, and the client cannot know: it does not say that the batch was not kept."""
     source = sources.seed(replace(SMALL_SPEC, memories=120))
-    proxy.expect(Trouble.CUT_AFTER, marker)
+    proxy.expect(Disruption.CUT_AFTER, marker)
     error = interrupted(
         DestinationError, lambda: copy(source, proxy.dsn, batch_size=120, max_connections=max_connections)
     )
     assert error.report is not None
-    told = error.report.tables["knowledge_nodes"].copied
-    assert "not kept" not in error.means or told == arrived(tcp_database)
+    reported = error.report.tables["knowledge_nodes"].copied
+    assert "not kept" not in error.means or reported == arrived(tcp_database)
     if marker is INSERT_MEMORIES:
         assert "not known" in error.means
     proxy.behave()
@@ -242,8 +242,8 @@ def test_a_link_that_goes_silent(
     source = sources.seed(replace(SMALL_SPEC, memories=40))
     if moment == STAGING:
         with_another_user(sources, tcp_database)
-    for trouble in (Trouble.STALL_BEFORE, Trouble.STALL_AFTER):
-        proxy.expect(trouble, MOMENTS[moment])
+    for disruption in (Disruption.STALL_BEFORE, Disruption.STALL_AFTER):
+        proxy.expect(disruption, MOMENTS[moment])
         try:
             error = interrupted(DestinationError, partial(copy, source, proxy.dsn, batch_size=10))
         finally:
@@ -257,7 +257,9 @@ def test_a_link_that_goes_silent(
 # Waiting and limits
 
 
-def test_a_table_that_somebody_has_locked(sources: Sources, copied_tcp_database: Database, impatient: float) -> None:
+def test_a_table_that_another_session_has_locked(
+    sources: Sources, copied_tcp_database: Database, impatient: float
+) -> None:
     source = sources.seed()
     copied_tcp_database.execute("DELETE FROM edges")
     with copied_tcp_database.connect() as other, other.transaction():
@@ -398,7 +400,7 @@ def test_cancelled_while_the_link_is_silent(
     monkeypatch.setattr(watchdog, "CANCEL_GRACE", 0.5)
     source = sources.seed(replace(SMALL_SPEC, memories=120))
     cancel = threading.Event()
-    proxy.expect(Trouble.STALL_BEFORE, INSERT_MEMORIES, at=3)
+    proxy.expect(Disruption.STALL_BEFORE, INSERT_MEMORIES, at=3)
     found: list[MigrationReport] = []
     run = threading.Thread(
         target=lambda: found.append(copy(source, proxy.dsn, cancel=cancel, batch_size=10)), daemon=True
@@ -417,7 +419,7 @@ def test_cancelled_while_the_link_is_silent(
 
 @pytest.mark.parametrize("max_connections", [1, 4])
 def test_cancelled_while_an_index_is_built(sources: Sources, tcp_database: Database, max_connections: int) -> None:
-    """The server is told to stop; the index is not there, the rows are, and the next run builds it."""
+    """The server is asked to stop; the index is not there, the rows are, and the next run builds it."""
     source = sources.seed(replace(SMALL_SPEC, memories=120))
     copy(source, tcp_database)
     tcp_database.execute("DROP INDEX idx_knowledge_nodes_embedding_hnsw")
@@ -468,14 +470,14 @@ def test_the_dsn_of_a_proxy_is_not_that_of_the_server(proxy: Proxy, cluster: Clu
     assert proxy.dsn.parameters["port"] != str(cluster.port)
 
 
-@pytest.mark.parametrize("trouble", [Trouble.CUT_BEFORE, Trouble.STALL_BEFORE])
+@pytest.mark.parametrize("disruption", [Disruption.CUT_BEFORE, Disruption.STALL_BEFORE])
 @pytest.mark.parametrize("marker", [b"unnest(", b"pg_is_in_recovery"])
 def test_a_dry_run_on_a_bad_link(
-    small_source: Path, copied_tcp_database: Database, impatient: float, trouble: Trouble, marker: bytes
+    small_source: Path, copied_tcp_database: Database, impatient: float, disruption: Disruption, marker: bytes
 ) -> None:
     """A dry run writes nothing, and no sentence speaks of a batch in flight."""
     with proxy_to(copied_tcp_database.dsn) as proxy:
-        proxy.expect(trouble, marker)
+        proxy.expect(disruption, marker)
         error = interrupted(DestinationError, partial(copy, small_source, proxy.dsn, dry_run=True))
         assert error.means == NOTHING_CHANGED
         proxy.behave()
@@ -503,7 +505,7 @@ def test_cancelled_after_a_commit_whose_answer_is_lost(
     copy(source, tcp_database)
     tcp_database.execute(f"DELETE FROM knowledge_nodes WHERE id <> '{memory_ids(source)[0]}'")
     cancel = threading.Event()
-    proxy.expect(Trouble.STALL_AFTER, INSERT_MEMORIES)
+    proxy.expect(Disruption.STALL_AFTER, INSERT_MEMORIES)
     found: list[MigrationReport] = []
     run = threading.Thread(
         target=lambda: found.append(copy(source, proxy.dsn, cancel=cancel, max_connections=1, batch_size=batch_size)),
@@ -521,11 +523,11 @@ def test_cancelled_after_a_commit_whose_answer_is_lost(
 
 
 def test_a_watcher_that_fails_costs_the_run_nothing(small_source: Path, tcp_database: Database) -> None:
-    told: list[events.Event] = []
+    reported: list[events.Event] = []
 
     def watch(event: events.Event) -> None:
-        told.append(event)
+        reported.append(event)
         raise ValueError
 
     assert copy(small_source, tcp_database, on_event=watch).outcome is Outcome.CLEAN
-    assert len(told) == 1
+    assert len(reported) == 1

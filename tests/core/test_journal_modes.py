@@ -81,7 +81,7 @@ def contents(source: Path) -> set[str]:
 
 @pytest.mark.parametrize("dry_run", [False, True])
 def test_in_wal_mode_it_goes_on_writing(sources: Sources, database: Database, dry_run: bool) -> None:
-    """The copy is of the moment at which it began, and there is nothing to tell."""
+    """The copy is of the moment at which it began, and there is nothing to report."""
     source = sources.seed(SPEC)
     in_wal_mode(source)
     wanted = expected_tables(source)["knowledge_nodes"]
@@ -150,18 +150,18 @@ def test_a_private_copy_makes_no_writer_wait(sources: Sources, database: Databas
 
 
 @pytest.mark.parametrize("mode", ROLLBACK)
-def test_nothing_is_told_where_no_program_has_it_open(sources: Sources, database: Database, mode: str) -> None:
+def test_no_notice_where_no_program_has_it_open(sources: Sources, database: Database, mode: str) -> None:
     source = sources.seed()
     in_wal_mode(source, mode)
     assert copy(source, database).notices == []
 
 
-@pytest.mark.parametrize(("side_files", "told"), [(True, True), (False, False)])
-def test_where_the_system_does_not_tell_which_program(
-    sources: Sources, database: Database, monkeypatch: pytest.MonkeyPatch, side_files: bool, told: bool
+@pytest.mark.parametrize(("side_files", "reported"), [(True, True), (False, False)])
+def test_where_the_system_does_not_name_the_program(
+    sources: Sources, database: Database, monkeypatch: pytest.MonkeyPatch, side_files: bool, reported: bool
 ) -> None:
     """The files beside it are the only sign."""
     source = sources.seed()
     in_wal_mode(source, "delete")
     monkeypatch.setattr(copier, "file_usage", lambda _: FileUsage(None, side_files, certain=False))
-    assert any("another program has it open" in notice for notice in copy(source, database).notices) == told
+    assert any("another program has it open" in notice for notice in copy(source, database).notices) == reported

@@ -62,7 +62,7 @@ def assert_arrived(twin: Path, database: Database) -> None:
 
 
 def unknown_to_all(source: Path, table: str) -> None:
-    """Give a table columns that nobody has heard of, filled for some rows."""
+    """Give a table unknown columns, filled for some rows."""
     for name, kind in (("of tomorrow", "TEXT"), ("dream_weight", "REAL"), ("order", "INTEGER"), ("typeless", "")):
         edit(source, f'ALTER TABLE {table} ADD COLUMN "{name}" {kind}')
     edit(source, f'UPDATE {table} SET "of tomorrow" = \'é "\' || id, dream_weight = 0.1, "order" = rowid, typeless = 1.5'
@@ -153,7 +153,7 @@ def test_the_seeds_own_layout_before_v15(sources: Sources, database: Database, v
 @pytest.mark.parametrize("version", [9, 35])
 @pytest.mark.parametrize("option", ["upgrade_copy", "allow_source_upgrade"])
 def test_the_dry_run_of_an_old_file(sources: Sources, database: Database, version: int, option: str) -> None:
-    """It tells what the copy then does, and changes nothing: not the file, whatever is permitted, nor the database."""
+    """It predicts the copy, and changes nothing: not the file, whatever is permitted, nor the database."""
     source = sources.published(version, SPEC, v15=False)
     edit(source, "UPDATE knowledge_nodes SET tags = 'oops' WHERE rowid = 4")
     edit(source, "UPDATE node_embeddings SET embedding = x'00' WHERE rowid = 6")
@@ -179,7 +179,7 @@ def with_embedding(database: Database) -> set[str]:
 
 @pytest.mark.parametrize("version", [13, 17])
 def test_several_models_in_one_file(sources: Sources, database: Database, version: int) -> None:
-    """The registered one counts, or the one of most vectors; the others are told by name and number."""
+    """The registered one counts, or the one of most vectors; the others are reported by name and number."""
     source = sources.published(version, SPEC)
     ids = embedded(source)
     edit(source, f"UPDATE node_embeddings SET model = '{OTHER_MODEL}' WHERE node_id IN ('{ids[0]}', '{ids[1]}')")
@@ -219,7 +219,7 @@ def test_vectors_of_one_model_with_two_dimensions(sources: Sources, database: Da
 
 
 def test_the_active_profile_counts_before_the_mirror(sources: Sources, database: Database) -> None:
-    """A vector that is in both is taken from the profile; retired profiles are read by nobody."""
+    """A vector that is in both is taken from the profile; retired profiles are not read."""
     source = sources.published(35, SPEC)
     both, mirrored, retired = embedded(source)[:3]
     for memory, statement in (
@@ -245,7 +245,7 @@ def test_without_a_profile_the_mirror_counts(sources: Sources, database: Databas
     assert with_embedding(database) == set(embedded(source))
 
 
-# Layouts that nobody has published
+# Layouts that were never published
 
 
 def test_edges_without_their_optional_columns(sources: Sources, database: Database) -> None:

@@ -28,9 +28,9 @@ def test_the_variable_comes_first_and_its_tilde_is_expanded(tmp_path: Path) -> N
     assert found[0] == tmp_path / "memory/vestige.db"
 
 
-@pytest.mark.parametrize(("told", "data"), [("/srv/data", "/srv/data"), ("relative", None), ("", None)])
-def test_xdg_counts_only_when_it_is_absolute(tmp_path: Path, told: str, data: str | None) -> None:
-    found = candidates({"XDG_DATA_HOME": told}, home=tmp_path, folder=tmp_path, platform="linux")
+@pytest.mark.parametrize(("given", "data"), [("/srv/data", "/srv/data"), ("relative", None), ("", None)])
+def test_xdg_counts_only_when_it_is_absolute(tmp_path: Path, given: str, data: str | None) -> None:
+    found = candidates({"XDG_DATA_HOME": given}, home=tmp_path, folder=tmp_path, platform="linux")
     assert found[0] == Path(data or tmp_path / ".local/share") / "core/vestige.db"
 
 
@@ -73,7 +73,7 @@ def test_an_overview_at_something_else_says_so(tmp_path: Path) -> None:
     assert "not a plain SQLite database" in seen.problem.what
 
 
-@pytest.mark.skipif(sys.platform != "linux", reason="other systems do not tell")
+@pytest.mark.skipif(sys.platform != "linux", reason="other systems do not name the program")
 def test_another_program_that_has_the_file_open_is_named(sources: Sources) -> None:
     path = sources.seed()
     assert file_usage(path).process is None

@@ -25,7 +25,7 @@ def test_a_memory_is_found_in_every_layout(sources: Sources, version: int) -> No
     assert _values(source, "knowledge_nodes", label)["id"].start == label
 
 
-def test_values_are_told_by_type_and_size(small_source: Path) -> None:
+def test_values_are_described_by_type_and_size(small_source: Path) -> None:
     label = memory_ids(small_source)[0]
     edit(
         small_source,
@@ -81,6 +81,6 @@ def test_what_is_not_there_is_none(sources: Sources) -> None:
     assert find_row(source, "users", "nobody") is None, "the file has no such table"
 
 
-def test_a_lost_source_is_told(tmp_path: Path) -> None:
+def test_a_lost_source_is_reported(tmp_path: Path) -> None:
     with pytest.raises(SourceError, match="does not exist"):
         find_row(tmp_path / "gone.db", "edges", "a")

@@ -114,7 +114,7 @@ def test_every_name_of_published_vestige_in_another_case(
 
 
 def test_letters_beyond_ascii_keep_their_case(small_source: Path, database: Database) -> None:
-    """SQLite tells ``é`` from ``É``: both are columns of their own, and both ride along."""
+    """SQLite distinguishes ``é`` from ``É``: both are columns of their own, and both ride along."""
     for name in ("é", "É", 'quoted "name"', "with space", "select", "\u212aelvin"):
         quoted = name.replace('"', '""')
         edit(small_source, f'ALTER TABLE knowledge_nodes ADD COLUMN "{quoted}" TEXT')

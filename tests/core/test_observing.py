@@ -117,7 +117,7 @@ def test_an_observer_that_is_only_interrupted_is_kept(
 def test_a_server_that_does_not_answer_is_not_at_work(
     copied_database: Database, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Who connects to look is let in, and hears nothing: a build that nobody sees at work has a limit."""
+    """The observer can connect, and gets no answer: a build that is not seen at work has a limit."""
     monkeypatch.setenv("PGCONNECT_TIMEOUT", "2")  # seconds, the least that libpq takes
     with socket.create_server(("127.0.0.1", 0)) as silent, copied_database.connect() as builder:
         dsn = copied_database.dsn.with_parameters(host="127.0.0.1", port=str(silent.getsockname()[1]))

@@ -88,8 +88,11 @@ def check_arrives(odd: OddSource, prepared: Prepared, path: Path, batch_size: in
     for table in TABLES:
         counted = report.tables[table]
         assert (counted.read, counted.failed) == (wanted.read[table], wanted.failed[table]), table
-    told = complaints(report)
-    assert told == wanted.complaints, {"only told": told - wanted.complaints, "not told": wanted.complaints - told}
+    reported = complaints(report)
+    assert reported == wanted.complaints, {
+        "only told": reported - wanted.complaints,
+        "not told": wanted.complaints - reported,
+    }
     assert (report.outcome is Outcome.CLEAN) == (not wanted.complaints)
     assert report.left_behind == wanted.left_behind
     described = describe(source)

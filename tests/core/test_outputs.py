@@ -73,7 +73,7 @@ def test_side_files_of_another_name(source: Path, tmp_path: Path) -> None:
 
 
 def test_a_file_system_that_ignores_case(source: Path) -> None:
-    """Of a file that does not exist yet, nothing tells whether another spelling is another file."""
+    """Of a file that does not exist yet, nothing shows whether another spelling is another file."""
     assert "beside the source" in refused(source, source.with_name("VESTIGE.DB-WAL"))
     assert "the same file as for output 1" in refused(
         source, source.with_name("É.json"), source.with_name("e\u0301.JSON")

@@ -127,7 +127,7 @@ def pooled(pooler: Dsn, tcp_database: Database) -> Database:
 
 @pytest.mark.parametrize("batch_size", [1, 7, 500])
 def test_through_a_pooler(sources: Sources, tcp_database: Database, pooled: Database, batch_size: int) -> None:
-    """Sessions change between two transactions there; everything arrives, broken rows are told, and nothing stays."""
+    """Sessions change between two transactions there; everything arrives, broken rows are reported, and nothing stays."""
     source = sources.seed(replace(SMALL_SPEC, memories=60))
     edit(source, "UPDATE knowledge_nodes SET metadata = '{' WHERE rowid = 5")
     edit(source, "UPDATE edges SET target_id = '99999999-9999-4999-8999-999999999999' WHERE rowid = 6")
@@ -142,7 +142,7 @@ def test_through_a_pooler(sources: Sources, tcp_database: Database, pooled: Data
 
 
 def test_a_dry_run_through_a_pooler(sources: Sources, tcp_database: Database, pooled: Database) -> None:
-    """Nothing is written, and no setting of it is left to whoever gets the session next."""
+    """Nothing is written, and no setting of it is left to the next user of the session."""
     source = sources.seed()
     before = fingerprint(tcp_database)
     assert copy(source, pooled, dry_run=True).tables["knowledge_nodes"].inserted == 30

@@ -56,7 +56,7 @@ def test_a_connection_over_loopback_ends_on_this_machine(tcp_database: Database)
     assert (found.local, found.tls) == (True, None)
 
 
-def test_what_is_there_is_counted(database: Database) -> None:
+def test_rows_at_the_destination_are_counted(database: Database) -> None:
     database.execute(
         "CREATE EXTENSION IF NOT EXISTS vector",
         "CREATE TABLE domains (id text PRIMARY KEY, label text, centroid vector, top_terms text[],"
@@ -75,7 +75,7 @@ def test_tables_that_do_not_fit_are_a_refusal(database: Database) -> None:
     assert "domains" in found.refusals[0].what
 
 
-def test_a_missing_database_is_told_and_can_be_created(server: Server) -> None:
+def test_a_missing_database_is_reported_and_can_be_created(server: Server) -> None:
     missing = server.dsn.with_parameters(dbname='not there; "yet"')
     with pytest.raises(DestinationError) as failure:
         probe(missing)
@@ -110,9 +110,9 @@ def test_a_server_that_says_nothing_is_given_up() -> None:
     assert failure.value.obstacle is Obstacle.NO_ANSWER
 
 
-def test_an_unknown_user_is_told(server: Server) -> None:
+def test_an_unknown_user_is_reported(server: Server) -> None:
     if not server.dsn.parameters.get("host", "").startswith("/"):
-        pytest.skip("another server may let nobody in without a password")
+        pytest.skip("another server may refuse logins without a password")
     with pytest.raises(DestinationError) as failure:
         probe(server.dsn.with_parameters(user="nobody_here"))
     assert failure.value.obstacle is Obstacle.UNKNOWN_USER

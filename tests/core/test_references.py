@@ -79,7 +79,7 @@ def at(phase: Phase, act: Callable[[], object]) -> Callable[[events.Event], None
 
 
 def childless(source: Path) -> None:
-    """Memories that do not arrive: one has no content, one an owner whom nobody knows."""
+    """Memories that do not arrive: one has no content, one an unknown owner."""
     first, second = memory_ids(source)[1:3]
     edit(source, "UPDATE knowledge_nodes SET owner_user_id = ? WHERE id = ?", (NOBODY, first))
     edit(source, "UPDATE knowledge_nodes SET content = '' WHERE id = ?", (second,))
@@ -122,7 +122,7 @@ def both(source: Path) -> None:
 
 
 def by_row(errors: list[RowError]) -> list[RowError]:
-    """In an order that does not tell who found them."""
+    """In an order that does not depend on the thread that found them."""
     return sorted(errors, key=lambda error: (error.table, error.row, error.kind))
 
 
@@ -159,14 +159,17 @@ ALL_TABLES = {table for table, _ in WANTED.values()}
         (childless, {"knowledge_nodes", "scheduling", "edges", "review_events"}),
         (fatherless, ALL_TABLES - {"knowledge_nodes"}),
         (spelled_otherwise, {"review_events"}),
-        (not_allowed, ALL_TABLES - {"knowledge_nodes", "group_memberships"}),  # the check is told before the reference
+        (
+            not_allowed,
+            ALL_TABLES - {"knowledge_nodes", "group_memberships"},
+        ),  # the check is reported before the foreign key
         (both, ALL_TABLES),
     ],
 )
 def test_rows_that_refer_to_nothing(
     sources: Sources, server: Server, harm: Callable[[Path], None], tables: set[str]
 ) -> None:
-    """Each is told in the words, and leaves the rows, of a server that enforces references from the start."""
+    """Each is reported in the words, and leaves the rows, of a server that enforces references from the start."""
     source = orphaned(sources, harm)
     with server.database() as strict:
         copy(sources.seed(replace(SMALL_SPEC, memories=1, edges=0, review_events=0), name="other.db"), strict)
@@ -207,8 +210,8 @@ def test_a_memory_that_is_deleted_while_the_copy_runs(small_source: Path, databa
     memory = memory_ids(small_source)[0]
     delete = f"DELETE FROM knowledge_nodes WHERE id = '{memory}'"
     report = copy(small_source, database, on_event=at(Phase.INDEXES, lambda: database.execute(delete)))
-    told = {(error.table, error.field, error.kind, error.copied) for error in report.errors}
-    assert ("scheduling", "memory_id", Kind.DANGLING_REFERENCE, True) in told
+    reported = {(error.table, error.field, error.kind, error.copied) for error in report.errors}
+    assert ("scheduling", "memory_id", Kind.DANGLING_REFERENCE, True) in reported
     assert report.outcome is Outcome.ERRORS
     assert "scheduling_memory_id_fkey" in unenforced(database)
     again = copy(small_source, database)
@@ -217,14 +220,14 @@ def test_a_memory_that_is_deleted_while_the_copy_runs(small_source: Path, databa
     assert references(database) == WANTED
 
 
-def test_references_that_somebody_else_suspended_stay_so(small_source: Path, copied_database: Database) -> None:
+def test_foreign_keys_that_someone_else_suspended_stay_so(small_source: Path, copied_database: Database) -> None:
     copied_database.execute("ALTER TABLE edges ALTER CONSTRAINT edges_source_id_fkey NOT ENFORCED")
     assert copy(small_source, copied_database).outcome is Outcome.INCOMPLETE
     assert unenforced(copied_database) == {"edges_source_id_fkey"}
 
 
 def test_tables_beside_others_are_checked_from_the_start(small_source: Path, copied_database: Database) -> None:
-    """Somebody may be at work with those that are there."""
+    """Another session may be using those that exist."""
     copied_database.execute("DROP TABLE edges")
     seen: list[set[str]] = []
     copy(small_source, copied_database, on_event=at(Phase.COPY, lambda: seen.append(unenforced(copied_database))))

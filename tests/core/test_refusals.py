@@ -179,7 +179,7 @@ def test_an_observed_model_takes_the_hash_of_the_presented_one(sources: Sources,
 
 
 def test_a_source_that_names_no_model(sources: Sources, database: Database, other_database: Database) -> None:
-    """The presented embedder is registered; without one nobody is, and it is said."""
+    """The presented embedder is registered; without one none is, and the report says so."""
     source = sources.seed()
     edit(source, "DELETE FROM embedding_model")
 
@@ -318,7 +318,7 @@ def test_a_server_that_is_too_old(small_source: Path) -> None:
 
 @pytest.fixture
 def hide_pgvector(server: Server, database: Database) -> Database:
-    """A database for which the server finds no extension: PostgreSQL 18 can be told where to look."""
+    """A database for which the server finds no extension: PostgreSQL 18 has a setting for where to look."""
     if server.version < 18 or not server.is_superuser:
         pytest.skip("only a superuser of PostgreSQL 18 can hide an extension")
     database.execute(f"ALTER DATABASE {database.name} SET extension_control_path = '/nowhere'")
@@ -427,6 +427,6 @@ def test_a_server_that_never_answers(
 
 
 def test_the_source_is_looked_at_first(tmp_path: Path) -> None:
-    """A mistake that is found without waiting for a network is told without waiting for one."""
+    """A mistake that is found without waiting for a network is reported without waiting for one."""
     with pytest.raises(MigrationError, match="does not exist"):
         copy(tmp_path / "nothing.db", NOWHERE)

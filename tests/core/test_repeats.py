@@ -1,4 +1,4 @@
-"""Rows with the same key behind indexes that promise there are none: a copy and a dry run find each of them."""
+"""Rows with the same key, under indexes that should prevent them: a copy and a dry run find each of them."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def forging(source: Path) -> Iterator[sqlite3.Connection]:
 
 
 def repeat(source: Path, table: str = "knowledge_nodes") -> None:
-    """Add the first row of a table once more, told apart by its other columns."""
+    """Add the first row of a table once more, with other values in its other columns."""
     names = [name for (name,) in query(source, "SELECT name FROM pragma_table_info(?)", (table,)) if name != "n"]
     changed = {
         "content": f"'{SECOND}'",

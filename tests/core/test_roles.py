@@ -57,7 +57,7 @@ def test_a_role_that_may_add_no_extension(sources: Sources, tcp_database: Databa
 
 @pytest.mark.parametrize("may", ["true", "node_type <> 'fact'"])
 def test_a_role_under_row_level_security(sources: Sources, copied_tcp_database: Database, may: str) -> None:
-    """COPY does not work there, INSERT does; rows that a policy refuses are told."""
+    """COPY does not work there, INSERT does; rows that a policy refuses are reported."""
     source = sources.seed()
     copied_tcp_database.execute(
         "TRUNCATE knowledge_nodes CASCADE",
@@ -155,7 +155,7 @@ def test_a_role_that_sees_no_schema(sources: Sources, tcp_database: Database) ->
 
 
 def test_a_role_that_may_only_fill_the_tables(sources: Sources, copied_tcp_database: Database) -> None:
-    """All is there and made by somebody else: it works, and says what it may not do."""
+    """All tables exist and belong to another role: it works, and says what it may not do."""
     source = sources.seed()
     copied_tcp_database.execute("DELETE FROM knowledge_nodes", f"DROP INDEX {HNSW}")
     with role(copied_tcp_database, DML) as dsn:

@@ -43,7 +43,7 @@ def read_nothing(reader: TableReader, *_: object, **__: object) -> Iterator[Batc
     return iter(())
 
 
-def test_rows_that_are_there_are_not_read_and_not_sent(
+def test_rows_at_the_destination_are_not_read_and_not_sent(
     small_source: Path, copied_database: Database, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     for table in ("domains", "users", "groups"):
@@ -60,7 +60,7 @@ def test_rows_that_are_there_are_not_read_and_not_sent(
 
 @pytest.mark.parametrize("batch_size", [1, 7, 500])
 @pytest.mark.parametrize("at_once", [1, 4, 1_000])
-def test_only_what_is_missing_is_brought(
+def test_only_missing_rows_are_copied(
     small_source: Path, copied_database: Database, monkeypatch: pytest.MonkeyPatch, batch_size: int, at_once: int
 ) -> None:
     monkeypatch.setattr(key_reader, "AT_ONCE", at_once)
@@ -154,7 +154,7 @@ def test_a_preview_reports_new_problems_of_rows_already_copied(
 def test_a_row_already_copied_does_not_fail(
     small_source: Path, copied_database: Database, table: str, change: str, kind: Kind
 ) -> None:
-    """Even where the source has nothing left that could be sent; a preview tells what is wrong there."""
+    """Even where no row is left to send; a preview reports its problems."""
     loosen_all_but_keys(small_source, table)
     edit(small_source, f"UPDATE {table} SET {change} WHERE rowid = 7")
     preview, real = (copy(small_source, copied_database, dry_run=dry_run) for dry_run in (True, False))
@@ -197,7 +197,7 @@ def test_a_memory_that_is_shared_with_very_many_groups(small_source: Path, copie
         assert (report.errors, counts(report, "already_present")) == ([], counts(report, "source"))
 
 
-def test_a_row_that_is_there_is_never_sent(small_source: Path, copied_database: Database) -> None:
+def test_a_row_at_the_destination_is_never_sent(small_source: Path, copied_database: Database) -> None:
     """Not even one with a problem: a trigger would see it, and count it."""
     loosen_all_but_keys(small_source, "knowledge_nodes")
     edit(small_source, "UPDATE knowledge_nodes SET owner_user_id = 'nobody', visibility = 'secret' WHERE rowid % 2")

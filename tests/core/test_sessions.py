@@ -41,7 +41,7 @@ def settings(connection: psycopg.Connection, *names: str) -> dict[str, str]:
 
 
 def test_every_connection_is_opened_in_one_place() -> None:
-    """One that is opened elsewhere has neither UTF-8 for certain, nor its time limits lifted."""
+    """One that is opened elsewhere has neither UTF-8 checked nor its time limits lifted."""
     opened = {
         path.relative_to(CORE).as_posix(): found
         for path in CORE.rglob("*.py")
@@ -151,7 +151,7 @@ def test_what_the_server_receives_is_looked_at(database: Database, monkeypatch: 
         connect(database.dsn)
 
 
-def test_a_database_of_another_encoding_is_told_of_as_such(database: Database) -> None:
+def test_a_database_of_another_encoding_is_named_as_such(database: Database) -> None:
     """There the sample cannot be converted, which is no reason to speak of the connection."""
     name = f"{database.name}_latin1"
     database.execute(f"CREATE DATABASE {name} TEMPLATE template0 ENCODING 'LATIN1' LOCALE 'C'")
@@ -255,12 +255,12 @@ def test_a_silent_server_is_not_waited_for_without_end(
     monkeypatch: pytest.MonkeyPatch, copied_tcp_database: Database
 ) -> None:
     """One that lets clients in, as a pooler does, and then answers no question."""
-    from tests.support.proxy import Trouble, proxy_to
+    from tests.support.proxy import Disruption, proxy_to
     from vestige_tui.core.destination import connection as opening
 
     monkeypatch.setattr(opening, "FIRST_ANSWER_TIMEOUT", 0.5)
     with proxy_to(copied_tcp_database.dsn) as proxy:
-        proxy.expect(Trouble.STALL_BEFORE, b"pg_backend_pid")
+        proxy.expect(Disruption.STALL_BEFORE, b"pg_backend_pid")
         with pytest.raises(DestinationError, match="did not answer in time"):
             probe(proxy.dsn)
     with suppress(psycopg.Error):

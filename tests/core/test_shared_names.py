@@ -1,4 +1,4 @@
-"""Columns whose name is a key of the metadata as well: both arrive, and every way to look at the file tells which."""
+"""Columns whose name is a key of the metadata as well: both arrive, and every way to look at the file says which."""
 
 from __future__ import annotations
 
@@ -63,13 +63,13 @@ def test_both_are_kept_and_every_report_says_which(sources: Sources, database: D
     shared = describe(source).shared_names
     assert {(each.column, each.rows) for each in shared if each.table == "knowledge_nodes"} == wanted
     assert [each for each in shared if each.table == "users"] == [SharedName("users", "role", users)]
-    told = [each.notice for each in shared]
+    reported = [each.notice for each in shared]
 
     with untouched(source.parent):
         preview, report = copy(source, database, dry_run=True), copy(source, database)
     assert_foretold(preview, report)
     for run in (preview, report):
-        assert [notice for notice in run.notices if "beside the column" in notice] == told
+        assert [notice for notice in run.notices if "beside the column" in notice] == reported
     assert report.outcome is Outcome.ERRORS  # for the one that is no JSON
     assert len(report.errors) == 1
     found = {str(key[0]): row["metadata"] for key, row in read_tables(database)["knowledge_nodes"].items()}
@@ -120,7 +120,7 @@ def test_the_count_is_that_of_a_reading_row_by_row(
     assert found == {name: count for name, count in wanted.items() if count}
 
 
-def test_a_row_that_is_tried_again_is_told_by_itself(sources: Sources, database: Database) -> None:
+def test_a_row_that_is_tried_again_is_reported_by_itself(sources: Sources, database: Database) -> None:
     """The question is about the whole file, and is not asked there."""
     source = sources.seed()
     with_columns(source, "knowledge_nodes", "source")

@@ -248,7 +248,7 @@ def test_a_read_only_file_in_a_read_only_folder(sources: Sources, database: Data
         source.parent.chmod(0o700)
 
 
-# A source that somebody is writing to
+# A source that another program writes to
 
 
 CRASHED_WRITER = """
@@ -282,7 +282,7 @@ def test_what_is_still_in_the_wal_is_read(sources: Sources, database: Database, 
 
 
 def test_a_writer_at_work_does_not_tear_the_copy(sources: Sources, database: Database) -> None:
-    """Between two batches somebody deletes, adds and changes memories: the copy is of the moment it began."""
+    """Between two batches another program deletes, adds and changes memories: the copy is of the moment it began."""
     source = sources.seed()
     wanted = expected_tables(source)
     ids = memory_ids(source)
@@ -340,7 +340,7 @@ def test_a_writer_that_never_stops(sources: Sources, database: Database) -> None
     assert one == other
 
 
-def test_an_exclusive_lock_is_told_in_words(sources: Sources, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_exclusive_lock_is_explained(sources: Sources, monkeypatch: pytest.MonkeyPatch) -> None:
     source = sources.seed()
     with closing(sqlite3.connect(source, isolation_level=None)) as writer:
         writer.execute("PRAGMA journal_mode = delete")

@@ -165,12 +165,12 @@ def test_the_full_text_index_goes_on_working(old: Path) -> None:
     edit(old, "INSERT INTO knowledge_fts(knowledge_fts) VALUES ('integrity-check')")
 
 
-@pytest.mark.parametrize("trouble", ["tokenizer", "damage"])
-def test_a_full_text_index_that_cannot_be_kept_up(old: Path, trouble: str) -> None:
+@pytest.mark.parametrize("cause", ["tokenizer", "damage"])
+def test_a_full_text_index_that_cannot_be_kept_up(old: Path, cause: str) -> None:
     """Its triggers fail, for a tokenizer that only Vestige has or damage in it; the code bases are filled all the same."""
     wanted = query(old, "SELECT count(*) FROM knowledge_nodes WHERE tags LIKE '%\"codebase:%'")
     with closing(sqlite3.connect(old, isolation_level=None)) as connection:
-        if trouble == "tokenizer":
+        if cause == "tokenizer":
             connection.execute("PRAGMA writable_schema = 1")
             connection.execute(
                 "UPDATE sqlite_master SET sql = replace(sql, 'porter ascii', 'vestige') WHERE name = 'knowledge_fts'"
@@ -212,7 +212,7 @@ def test_twice_is_once(old: Path, database: Database) -> None:
 
 
 def test_only_what_is_missing_is_added(old: Path) -> None:
-    """Parts that somebody has put in already stay as they are."""
+    """Parts that exist already stay as they are."""
     chosen = memory_ids(old)[2]
     edit(old, "ALTER TABLE knowledge_nodes ADD COLUMN visibility TEXT DEFAULT 'public'")
     edit(old, "ALTER TABLE knowledge_nodes ADD COLUMN codebase TEXT")
@@ -449,7 +449,7 @@ def age(folder: Path) -> None:
     os.utime(folder, (time.time() - 60, time.time() - 60))
 
 
-def test_only_folders_that_nobody_uses_are_swept_away(private: Path, tmp_path: Path) -> None:
+def test_only_unused_folders_are_removed(private: Path, tmp_path: Path) -> None:
     """Not those of another run, not other folders, not what a link leads to."""
     treasure = tmp_path / "treasure"
     treasure.mkdir()
@@ -525,7 +525,7 @@ def test_a_destination_that_is_not_there_is_found_out_before_the_upgrade(sources
     assert caught.value.means == NOTHING_CHANGED
 
 
-def test_a_copy_that_fails_after_the_upgrade_tells_of_it(sources: Sources, database: Database) -> None:
+def test_a_copy_that_fails_after_the_upgrade_reports_the_upgrade(sources: Sources, database: Database) -> None:
     """No sentence claims then that the source is unchanged, and the backup is named once more."""
     source = sources.published(13, v15=False)
 

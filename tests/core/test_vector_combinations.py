@@ -143,7 +143,7 @@ def fates(read: Reading) -> Counter[tuple[str, str | None, str | None, int | Non
     return counts
 
 
-def told(groups: Sequence[VectorGroup]) -> Counter[tuple[str, str | None, str | None, int | None, str]]:
+def counted(groups: Sequence[VectorGroup]) -> Counter[tuple[str, str | None, str | None, int | None, str]]:
     """The same, as the tool says it."""
     return Counter({(group.table, group.profile, group.model, group.dimension, group.fate.value): group.count
                     for group in groups})  # fmt: skip
@@ -167,7 +167,7 @@ def test_every_version_and_combination(sources: Sources, version: int, number: i
         reader = TableReader(connection, found.sources["knowledge_nodes"], model.dimension, model.name)
         records = [record for batch in reader.batches(7) for record in batch.records]
     assert (found.model and Model(found.model.name, found.model.dimension)) == wanted.model
-    assert told(found.vectors) == fates(wanted)
+    assert counted(found.vectors) == fates(wanted)
     assert {UUID(str(record.key[0])): vector(record) for record in records if vector(record)} == vectors_of(wanted)
     problems = {(problem.row, problem.kind.value) for record in records for problem in record.problems}
     assert problems == {(row, kind) for _, row, field, kind, _ in wanted.complaints

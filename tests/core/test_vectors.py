@@ -60,11 +60,11 @@ def fates(groups: Sequence[VectorGroup]) -> dict[tuple[str, str | None, str | No
 
 def copied(source: Path, database: Database) -> MigrationReport:
     """A copy that a dry run has foretold, and whose groups are those of ``inspect``."""
-    told = json.loads(to_json(describe(source)))["vectors"]
+    reported = json.loads(to_json(describe(source)))["vectors"]
     preview = copy(source, database, dry_run=True)
     report = copy(source, database)
     assert_foretold(preview, report)
-    assert told == json.loads(preview.to_json())["vectors"] == json.loads(report.to_json())["vectors"]
+    assert reported == json.loads(preview.to_json())["vectors"] == json.loads(report.to_json())["vectors"]
     return report
 
 

@@ -1,4 +1,4 @@
-"""What a run tells: its report, its watcher, its log; and how it ends when it is cancelled or cut off."""
+"""What a run reports: its report, its watcher, its log; and how it ends when it is cancelled or cut off."""
 
 from __future__ import annotations
 
@@ -66,7 +66,7 @@ def test_report_as_json(sources: Sources, database: Database, tmp_path: Path) ->
     assert "secret plans" not in report.to_json()
 
 
-def test_a_watcher_is_told_everything_in_order(small_source: Path, database: Database) -> None:
+def test_a_watcher_gets_every_event_in_order(small_source: Path, database: Database) -> None:
     ids = memory_ids(small_source)
     edit(small_source, "UPDATE knowledge_nodes SET metadata = '{' WHERE id = ?", (ids[0],))
     seen: list[events.Event] = []
@@ -184,7 +184,7 @@ def test_with_and_without_a_watcher_the_same_is_reported(
 ) -> None:
     source = sources.seed(SampleSpec(memories=40, edges=10, review_events=10, dimension=4, broken_rows=True))
 
-    def told(report: MigrationReport) -> tuple[list[RowError], list[dict[str, int]]]:
+    def reported(report: MigrationReport) -> tuple[list[RowError], list[dict[str, int]]]:
         return report.errors, [counts(report, field) for field in ("read", "inserted", "already_present", "failed")]
 
-    assert told(copy(source, database)) == told(copy(source, other_database, on_event=lambda event: None))
+    assert reported(copy(source, database)) == reported(copy(source, other_database, on_event=lambda event: None))

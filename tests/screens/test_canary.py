@@ -53,7 +53,7 @@ def test_after_a_whole_run(
     assert app.state.target is not None
     assert app.state.target.dsn.parameters["password"] == CANARY, "it was really used"
     assert isinstance(on.passwords, MemoryKeyring)
-    assert not on.passwords.passwords, "nobody asked to keep it"
+    assert not on.passwords.passwords, "the operator did not ask to keep it"
     assert {"recent.json", "report.json", "run.log"} <= {file.name for file in home.iterdir()}
     seen.extend((*_files(home), *_files(small_source.parent), *capfd.readouterr()))
     assert not [text for text in seen if CANARY in text]
@@ -69,7 +69,7 @@ def test_after_a_crash(
     def crash(state: WizardState, _home: Path) -> None:
         assert state.target is not None
         secret = state.target.dsn.conninfo()
-        raise RuntimeError(f"a fault that quotes {secret}")
+        raise RuntimeError(f"an error that quotes {secret}")
 
     monkeypatch.setattr(report, "next_steps", crash)
 

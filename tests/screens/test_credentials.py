@@ -71,7 +71,7 @@ def test_forgetting_what_is_not_there_is_no_problem(backend: _Backend) -> None:
     assert Keyring().forget(ACCOUNT) is None
 
 
-def test_a_locked_keyring_is_told_without_the_password(backend: _Backend) -> None:
+def test_a_locked_keyring_is_reported_without_the_password(backend: _Backend) -> None:
     backend.broken = True
     said = Keyring().set(ACCOUNT, Secret("canary-7f3a"))
     assert said is not None

@@ -109,7 +109,7 @@ def _errors(number: int) -> list[RowError]:
 
 @pytest.fixture
 def crowded(small_source: Path) -> WizardState:
-    """After a copy in which ten thousand rows had trouble, each with a name of its own."""
+    """After a copy in which ten thousand rows had problems, each with a name of its own."""
     state = WizardState(source=describe(small_source), target=target())
     done = report(state, Outcome.ERRORS)
     done.errors.extend(_errors(10_000))

@@ -52,7 +52,7 @@ def test_a_closed_window_does_not_hang_who_writes() -> None:
     assert not writer.is_alive()
 
 
-def test_other_troubles_of_the_terminal_are_told() -> None:
+def test_other_problems_of_the_terminal_are_reported() -> None:
     terminal = _Terminal()
     terminal.error = errno.ENOSPC
     with pytest.raises(OSError, match="No space"):

@@ -15,7 +15,7 @@ def test_every_table_has_a_line_of_its_own_and_none_is_cut() -> None:
     assert [line.split()[:2] for line in lines] == [[f"{rows:,}", name] for name, rows in LEFT_BEHIND.items()]
 
 
-def test_a_name_that_a_terminal_would_obey_is_harmless() -> None:
+def test_control_characters_in_a_name_do_not_reach_the_terminal() -> None:
     assert "\x1b" not in not_copied_table({"a\x1b[2Jb": 1}).plain
 
 

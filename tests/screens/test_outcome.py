@@ -47,7 +47,7 @@ def test_a_second_run_says_that_all_was_there() -> None:
     assert said.headline == "All 2,000 memories are at the destination; they had arrived before."
 
 
-def test_errors_are_accounted_for() -> None:
+def test_every_error_is_counted() -> None:
     said = verdict(
         _report(
             Outcome.ERRORS,
@@ -101,7 +101,7 @@ def test_a_retry_that_brought_all() -> None:
     assert (said.tone, said.headline) == (Tone.GOOD, "Tried 3 rows again: all that had stayed behind has arrived.")
 
 
-def test_a_retry_tells_of_rows_that_are_gone() -> None:
+def test_a_retry_reports_rows_that_are_gone() -> None:
     report = _report(Outcome.ERRORS, knowledge_nodes=TableReport(1, 1, 0, failed=1), edges=TableReport(1, 1, 1))
     said = verdict(report, None, ONLY)
     assert said.tone is Tone.WARNING
@@ -138,7 +138,7 @@ def test_next_steps_say_nothing_of_a_password_where_there_is_none() -> None:
     assert "password" not in text
 
 
-def test_next_steps_tell_of_other_settings_and_of_the_embedded_server() -> None:
+def test_next_steps_name_other_settings_and_the_embedded_server() -> None:
     tls = Target(Dsn({"host": "h", "sslmode": "require"}), target().probe)
     assert "sslmode" in _next(_state(_report(), tls))
     assert "vestige-tui's own" in _next(_state(_report(), target(embedded=True)))
@@ -182,7 +182,7 @@ def test_a_retry_that_leaves_an_index_missing_is_no_good_news() -> None:
     assert len(said.details) == 2
 
 
-def test_a_stale_source_and_tables_left_behind_are_in_the_verdict() -> None:
+def test_a_stale_source_and_tables_not_copied_are_in_the_verdict() -> None:
     report = _report(knowledge_nodes=TableReport(2, 2, 2))
     report.left_behind = {"intentions": 12}
     assert verdict(report, None).tone is Tone.GOOD

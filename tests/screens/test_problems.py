@@ -1,4 +1,4 @@
-"""Rows with trouble in words."""
+"""Rows with problems in words."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ def test_one_error_for_many_rows_names_none() -> None:
     assert failed_rows([error]) == {}
 
 
-def test_groups_show_what_stays_behind_first() -> None:
+def test_groups_show_rows_that_are_not_copied_first() -> None:
     groups = grouped([JSON, JSON, BAD_ID, EDGE, EDGE])
     assert [(group.kind, group.copied, len(group.errors)) for group in groups] == [
         (Kind.MISSING_REFERENCE, False, 2),

@@ -51,7 +51,7 @@ def test_a_rate_counts_from_the_first_batch_on() -> None:
     meter = _meter(clock, knowledge_nodes=5_000)
     clock.now += 3
     meter.take(TableProgress("knowledge_nodes", 500, 500, 0, 0))
-    assert meter.progress.tables["knowledge_nodes"].rate == 0, "one batch alone tells no pace"
+    assert meter.progress.tables["knowledge_nodes"].rate == 0, "one batch alone gives no pace"
     clock.now += 0.01
     meter.take(TableProgress("knowledge_nodes", 1_000, 1_000, 0, 0))
     assert meter.progress.tables["knowledge_nodes"].rate == 0, "nor does a group that arrives at once"

@@ -1,4 +1,4 @@
-"""A run's messages: few enough to follow, and nothing of trouble lost."""
+"""A run's messages: few enough to follow, and no problem lost."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def _problem(number: int) -> RowProblem:
 
 
 class _Played:
-    """A run whose copier does nothing but tell these events, one every ``step`` seconds."""
+    """A run whose copier does nothing but emit these events, one every ``step`` seconds."""
 
     def __init__(
         self,
@@ -74,7 +74,7 @@ def test_progress_comes_five_times_a_second_at_most(monkeypatch: pytest.MonkeyPa
     assert played.progress[-1].progress.tables["edges"].read == 1_000, "the last one always comes"
 
 
-def test_every_phase_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_every_phase_is_shown(monkeypatch: pytest.MonkeyPatch) -> None:
     played = _Played(monkeypatch, *(PhaseStarted(phase) for phase in Phase))
     assert {message.progress.phase for message in played.progress} == set(Phase)
 
@@ -119,7 +119,7 @@ def test_a_failure_brings_the_report_of_what_was_done(monkeypatch: pytest.Monkey
     assert run.report is error.report
 
 
-def test_an_unexpected_fault_is_told_without_its_words(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_unexpected_error_is_shown_without_its_message(monkeypatch: pytest.MonkeyPatch) -> None:
     run = _Played(monkeypatch, ending=RuntimeError(CANARY)).run
     assert run.failure is not None
     assert "RuntimeError" in run.failure.what
@@ -128,7 +128,7 @@ def test_an_unexpected_fault_is_told_without_its_words(monkeypatch: pytest.Monke
     assert not run.running
 
 
-def test_nobody_listening_any_more_stops_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_closed_screen_stops_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(copier, "run_sqlite_to_postgres", lambda *_, **__: _report())
     run = Run(PLAN, None, lambda _: False)
     run.carry_out()

@@ -92,7 +92,7 @@ def test_the_theme_changes_and_back(home: Path) -> None:
     play(scenario, machine(home))
 
 
-def test_too_small_a_terminal_is_told_and_keeps_everything(home: Path, found: Path) -> None:
+def test_too_small_a_terminal_says_so_and_keeps_everything(home: Path, found: Path) -> None:
     async def scenario(app: VestigeApp, pilot: Pilot[None]) -> None:
         screen = await on_screen(pilot, "SourceScreen")
         await until(pilot, lambda: screen.primary_ready)
@@ -141,7 +141,7 @@ def test_quitting_ends_with_nothing_done(home: Path) -> None:
 
 
 class _Copy:
-    """Work that goes on until it is told to stop."""
+    """Work that goes on until it is cancelled."""
 
     quit_prompt = QuitPrompt("Stop the copy?", "What has arrived stays.", "Stop", "Go on", "Finishing…")
 
@@ -210,7 +210,7 @@ def test_a_signal_leaves_without_a_question(home: Path) -> None:
 
 
 @pytest.mark.parametrize("turns", [1, 3, 5, 8])
-def test_leaving_while_a_step_is_being_built_is_no_fault(home: Path, turns: int) -> None:
+def test_leaving_while_a_step_is_being_built_is_no_error(home: Path, turns: int) -> None:
     async def scenario(app: VestigeApp, pilot: Pilot[None]) -> None:
         screen = await on_screen(pilot, "SourceScreen")
         screen.go_to(Step.REPORT)
@@ -237,7 +237,7 @@ def test_a_click_on_a_key_presses_it(home: Path, found: Path) -> None:
     play(scenario, machine(home))
 
 
-def test_a_fault_shows_no_variable(home: Path) -> None:
+def test_an_unexpected_error_shows_no_variable(home: Path) -> None:
     app = VestigeApp(machine(home))
 
     def fail() -> None:

@@ -178,7 +178,7 @@ def test_a_file_that_is_no_database_says_what_to_do(home: Path) -> None:
     assert app.state.source is None
 
 
-def test_a_path_of_the_command_line_that_does_not_exist_is_told(home: Path, found: Path) -> None:
+def test_a_path_of_the_command_line_that_does_not_exist_is_reported(home: Path, found: Path) -> None:
     state = WizardState(prefill=Prefill(sqlite_path=str(home / "missing.db")))
 
     async def scenario(app: VestigeApp, pilot: Pilot[None]) -> None:
@@ -221,7 +221,7 @@ def test_another_source_takes_the_answers_along_that_came_from_the_first(home: P
     play(scenario, machine(home))
 
 
-def test_hostile_names_and_contents_stay_harmless(home: Path, sources: Sources) -> None:
+def test_hostile_names_and_contents_do_not_reach_the_terminal(home: Path, sources: Sources) -> None:
     path = home / "[red]\x1b[31m\u202e.db"
     sources.seed().rename(path)
     state = WizardState(prefill=Prefill(sqlite_path=str(path)))

@@ -113,7 +113,7 @@ def test_an_old_source_by_a_private_copy(home: Path, sources: Sources, database:
     assert _memories(database) == 30
 
 
-def test_vectors_of_nobody_are_named(home: Path, small_source: Path, database: Database) -> None:
+def test_vectors_without_a_memory_are_named(home: Path, small_source: Path, database: Database) -> None:
     edit(small_source, "DELETE FROM embedding_model")
 
     async def scenario(app: VestigeApp, pilot: Pilot[None]) -> None:
@@ -207,7 +207,7 @@ async def _export(app: VestigeApp, pilot: Pilot[None], home: Path) -> None:
     assert len(file.read_text().splitlines()) == len(app.state.report.errors)
 
 
-def test_a_server_that_dies_is_told_and_the_next_run_completes(
+def test_a_server_that_dies_is_reported_and_the_next_run_completes(
     home: Path, sources: Sources, database: Database, other_database: Database, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     source = sources.seed(LONG_SPEC)

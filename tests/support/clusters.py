@@ -38,7 +38,7 @@ def programs() -> Programs:
 
 
 def free_port() -> int:
-    """A port of the loopback interface that nobody listens at."""
+    """A port of the loopback interface without a listener."""
     with closing(socket.socket()) as reserved:
         reserved.bind(("127.0.0.1", 0))
         return int(reserved.getsockname()[1])
@@ -63,7 +63,7 @@ class Cluster:
 
     @contextmanager
     def database(self, options: str = "", *, template: str = "template0") -> Iterator[Database]:
-        """A new database, empty or equal to another one that nobody is connected to; dropped at the end.
+        """A new database, empty or equal to another one without connections; dropped at the end.
 
         The server may be restarted in between. ``options``: of SQL.
         """

@@ -96,7 +96,7 @@ def without_made_user(users: dict[Key, Row], made: Row | None) -> dict[Key, Row]
 
 
 def same(found: Any, wanted: Any) -> bool:
-    """Equality that tells True from 1, and the two zeros of a float apart."""
+    """Equality that distinguishes True from 1, and the two zeros of a float."""
     if isinstance(found, dict) and isinstance(wanted, dict):
         return found.keys() == wanted.keys() and all(same(found[name], wanted[name]) for name in found)
     if isinstance(found, list) and isinstance(wanted, list):

@@ -1,4 +1,4 @@
-"""Putting broken values into sources, and what a report tells of them."""
+"""Putting broken values into sources, and what a report says of them."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ def insert(source: Path, table: str, *rows: tuple[object, ...]) -> None:
         edit(source, f'INSERT INTO "{table}" VALUES ({places})', stored)
 
 
-def told(report: MigrationReport, table: str) -> set[tuple[str, str | None, str, bool]]:
+def reported(report: MigrationReport, table: str) -> set[tuple[str, str | None, str, bool]]:
     """Row, field, kind and whether it arrived, of the errors of a table, each of which came once."""
     found = [
         (error.row, error.field, error.kind.value, error.copied) for error in report.errors if error.table == table

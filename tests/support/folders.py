@@ -72,7 +72,7 @@ def data_folder(name: str, programs: Programs) -> Iterator[Path]:
 
 
 def give_away(path: Path) -> None:
-    """Make nobody the owner of a file or folder, where the tests run as root."""
+    """Make the user ``nobody`` the owner of a file or folder, where the tests run as root."""
     if account := account_for(path):
         os.chown(path, *account)
 

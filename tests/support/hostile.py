@@ -1,4 +1,4 @@
-"""Sources that have been through something, and what a run must leave behind of them."""
+"""Sources that have been through something, and what a run must leave of them."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ def complaints(report: MigrationReport) -> Counter[Complaint]:
 
 
 def foretold_and_copied(source: Path, database: Database, **options: Any) -> MigrationReport:
-    """A dry run and then the copy, which must do exactly what the dry run told; returns the copy's report."""
+    """A dry run and then the copy, which must do exactly what the dry run predicted; returns the copy's report."""
     preview = copy(source, database, dry_run=True, **options)
     real = copy(source, database, **options)
     assert_foretold(preview, real)
@@ -49,11 +49,11 @@ def foretold_and_copied(source: Path, database: Database, **options: Any) -> Mig
 
 def assert_foretold(preview: MigrationReport, real: MigrationReport) -> None:
     """The same errors, and for every table the same counts."""
-    told, done = complaints(preview), complaints(real)
-    assert told == done, f"foretold in vain: {[*(told - done)]}; not foretold: {[*(done - told)]}"
+    foretold, done = complaints(preview), complaints(real)
+    assert foretold == done, f"foretold in vain: {[*(foretold - done)]}; not foretold: {[*(done - foretold)]}"
     for field in ("source", "read", "inserted", "already_present", "failed", "repaired"):
-        told_, done_ = counts(preview, field), counts(real, field)
-        assert told_ == done_, f"{field}: foretold {told_}, done {done_}"
+        foretold_, real_ = counts(preview, field), counts(real, field)
+        assert foretold_ == real_, f"{field}: foretold {foretold_}, done {real_}"
     assert preview.outcome is real.outcome
 
 

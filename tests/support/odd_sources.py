@@ -1,4 +1,4 @@
-"""Odd but legal sources: the same rows in files whose names, types, kinds of tables and indexes nobody expects."""
+"""Odd but legal sources: the same rows in files whose names, types, kinds of tables and indexes are unusual."""
 
 from __future__ import annotations
 

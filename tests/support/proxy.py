@@ -18,28 +18,28 @@ COMMIT = b"COMMIT\0"
 """The end of a transaction as psycopg sends it; ``ON COMMIT DELETE ROWS`` has no NUL there."""
 
 
-class Trouble(Enum):
+class Disruption(Enum):
     """What happens to the connection whose request has the marker in it."""
 
     CUT_BEFORE = "cut; the server never sees the request"
     CUT_AFTER = "cut; the server has done what was asked, and its answer is lost"
     STALL_BEFORE = "everything is swallowed from here on, the request included"
     STALL_AFTER = "the server does what was asked; its answer and all that follows are swallowed"
-    HALF_CLOSE = "the client is told that no more data will come, yet may still send"
+    HALF_CLOSE = "the client sees the end of the stream, yet may still send"
 
 
 class Proxy:
-    """Forwards every connection to a server, until trouble is asked for and its moment comes.
+    """Forwards every connection to a server, until the moment of the disruption that a test asks for.
 
-    ``requests`` counts how often the marker was seen since ``expect``; ``struck`` is set when trouble began.
+    ``requests`` counts how often the marker was seen since ``expect``; ``struck`` is set when the disruption begins.
     """
 
     def __init__(self, dsn: Dsn) -> None:
         self._server = (dsn.parameters["host"], int(dsn.parameters["port"]))
         self._listener = socket.create_server(("127.0.0.1", 0))
-        self._links: list[_Link] = []
+        self._connections: list[_Forwarding] = []
         self._lock = threading.Lock()
-        self._trouble: Trouble | None = None
+        self._disruption: Disruption | None = None
         self._marker = b""
         self._at = 0
         self.requests = 0
@@ -49,48 +49,48 @@ class Proxy:
         )
         threading.Thread(target=self._accept, name="proxy", daemon=True).start()
 
-    def expect(self, trouble: Trouble, marker: bytes = COMMIT, *, at: int = 1) -> None:
-        """Let trouble come with the ``at``-th request from now on that has the marker in it."""
+    def expect(self, disruption: Disruption, marker: bytes = COMMIT, *, at: int = 1) -> None:
+        """Disrupt the connection at the ``at``-th request from now on that has the marker in it."""
         with self._lock:
-            self._trouble, self._marker, self._at, self.requests = trouble, marker, at, 0
+            self._disruption, self._marker, self._at, self.requests = disruption, marker, at, 0
             self.struck.clear()
 
     def count(self, marker: bytes) -> None:
         """Only count the requests that have the marker in them."""
         with self._lock:
-            self._trouble, self._marker, self._at, self.requests = None, marker, 0, 0
+            self._disruption, self._marker, self._at, self.requests = None, marker, 0, 0
 
     def behave(self) -> None:
-        """No more trouble for new connections; those that have it keep it."""
+        """Disrupt no new connection; those that are disrupted stay so."""
         with self._lock:
-            self._trouble = None
+            self._disruption = None
 
     def cut(self) -> None:
         """Reset every connection now."""
-        for link in list(self._links):
-            link.reset()
+        for connection in list(self._connections):
+            connection.reset()
 
     def stall(self) -> None:
         """Swallow from now on whatever either side sends."""
         self.struck.set()
-        for link in list(self._links):
-            link.stalled.set()
+        for connection in list(self._connections):
+            connection.stalled.set()
 
     def close(self) -> None:
         """Stop listening and let go of every connection."""
         self._listener.close()
         self.cut()
 
-    def seen(self, data: bytes, tail: bytes) -> Trouble | None:
-        """Whether trouble begins with this data; ``tail`` is what came before it."""
+    def seen(self, data: bytes, tail: bytes) -> Disruption | None:
+        """The disruption that begins with this data, if any; ``tail`` is what came before it."""
         with self._lock:
             if not self._marker:
                 return None
             found = (tail + data).count(self._marker)
             before, self.requests = self.requests, self.requests + found
-            if self._trouble is not None and before < self._at <= self.requests:
+            if self._disruption is not None and before < self._at <= self.requests:
                 self.struck.set()
-                return self._trouble
+                return self._disruption
         return None
 
     @property
@@ -110,12 +110,12 @@ class Proxy:
                 client.close()
                 continue
             server.settimeout(None)
-            link = _Link(self, client, server)
-            self._links.append(link)
-            link.start()
+            connection = _Forwarding(self, client, server)
+            self._connections.append(connection)
+            connection.start()
 
 
-class _Link:
+class _Forwarding:
     """One connection: a thread for each direction."""
 
     def __init__(self, proxy: Proxy, client: socket.socket, server: socket.socket) -> None:
@@ -128,7 +128,7 @@ class _Link:
     def start(self) -> None:
         """Begin to forward."""
         for pump in (self._upstream, self._downstream):
-            threading.Thread(target=pump, name="proxy link", daemon=True).start()
+            threading.Thread(target=pump, name="proxy connection", daemon=True).start()
 
     def reset(self) -> None:
         """End it with a reset on both sides, as a router does that forgot the connection."""
@@ -144,10 +144,10 @@ class _Link:
         tail = b""
         try:
             while data := self._client.recv(65_536):
-                trouble = self._proxy.seen(data, tail)
+                disruption = self._proxy.seen(data, tail)
                 tail = data[-self._proxy.tail :] if self._proxy.tail else b""
-                if trouble is not None:
-                    self._make(trouble)
+                if disruption is not None:
+                    self._make(disruption)
                 if not self.stalled.is_set():
                     self._server.sendall(data)
             if not self.stalled.is_set():
@@ -169,15 +169,15 @@ class _Link:
             if not self.stalled.is_set():
                 self.reset()
 
-    def _make(self, trouble: Trouble) -> None:
+    def _make(self, disruption: Disruption) -> None:
         """Called before the request goes on to the server."""
-        if trouble is Trouble.CUT_BEFORE:
+        if disruption is Disruption.CUT_BEFORE:
             self.reset()
-        elif trouble is Trouble.CUT_AFTER:
+        elif disruption is Disruption.CUT_AFTER:
             self._answered = self.reset
-        elif trouble is Trouble.STALL_BEFORE:
+        elif disruption is Disruption.STALL_BEFORE:
             self.stalled.set()
-        elif trouble is Trouble.STALL_AFTER:
+        elif disruption is Disruption.STALL_AFTER:
             self._answered = lambda: None
         else:
             self._client.shutdown(socket.SHUT_WR)

@@ -109,7 +109,7 @@ def _id(number: int) -> str:
 
 
 def errors() -> list[RowError]:
-    """Twelve rows with trouble, of many kinds."""
+    """Nine rows with problems, of many kinds."""
     repaired: list[tuple[str, Kind, str]] = [
         ("metadata", Kind.MALFORMED_JSON, "metadata is not valid JSON"),
         ("metadata", Kind.MALFORMED_JSON, "metadata is not valid JSON"),

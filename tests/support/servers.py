@@ -110,7 +110,7 @@ class Server:
 
     @contextmanager
     def database(self, template: str = "template0") -> Iterator[Database]:
-        """A new database, empty or equal to another one that nobody is connected to; dropped at the end."""
+        """A new database, empty or equal to another one without connections; dropped at the end."""
         if template == "template0":
             name = self._spare.result() if self._spare else self._create(template)
             self._spare = self._beside.submit(self._create, template)

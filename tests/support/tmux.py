@@ -69,7 +69,7 @@ class Terminal:
         return int(code), settings
 
     def close(self) -> None:
-        """Close the window; what runs in it is told by SIGHUP."""
+        """Close the window; what runs in it gets SIGHUP."""
         self._tmux("kill-session", "-t", "walk")
 
     def _tmux(self, *command: str) -> str:

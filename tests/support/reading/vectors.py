@@ -77,7 +77,7 @@ class Vectors:
 
 
 def place_vectors(file: File, memories: list[Raw], model: Model) -> Counter[Group]:
-    """Give each memory the vector that Vestige uses for it, as ``embedding`` of its values; tell what all are.
+    """Give each memory the vector that Vestige uses for it, as ``embedding`` of its values; return what all are.
 
     ``model`` is the one whose vectors are copied.
     """
