@@ -14,9 +14,9 @@ from textual.widget import Widget
 from textual.widgets import Button, Label, Static
 
 from vestige_tui.core.events import Phase
+from vestige_tui.core.text import clock
 from vestige_tui.screens.base import StepScreen
 from vestige_tui.screens.dialogs import ConfirmDialog
-from vestige_tui.screens.outcome import clock
 from vestige_tui.screens.progress import Progress
 from vestige_tui.screens.row_dialog import RowDialog
 from vestige_tui.screens.run import Run

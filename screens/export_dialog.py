@@ -16,10 +16,11 @@ from textual.widgets import Button, Input, Label, Static
 from vestige_tui.core.errors import UsageError
 from vestige_tui.core.outputs import Output, check_outputs
 from vestige_tui.core.report import RowError
+from vestige_tui.core.text import count
 from vestige_tui.screens.export import export_rows
 from vestige_tui.screens.widgets.key_bar import KeyBar
 from vestige_tui.screens.widgets.notice import Notice, Tone
-from vestige_tui.screens.widgets.text import count, lines
+from vestige_tui.screens.widgets.text import lines
 
 
 class ExportDialog(ModalScreen[Path | None]):

@@ -7,7 +7,8 @@ from collections.abc import Mapping
 from textual.content import Content
 
 from vestige_tui.core.left_behind import meaning_of
-from vestige_tui.screens.widgets.text import count, plain, tables_and_columns
+from vestige_tui.core.text import count
+from vestige_tui.screens.widgets.text import plain, tables_and_columns
 
 _COUNT, _GAP = 9, 2
 _NAME = 24

@@ -4,15 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from datetime import timedelta
 
 from vestige_tui.core.errors import MigrationError
 from vestige_tui.core.explain import Tense, shortfalls, what_is_missing
 from vestige_tui.core.report import MigrationReport, Outcome, TableReport
 from vestige_tui.core.rows.problems import Kind
+from vestige_tui.core.text import count
 from vestige_tui.screens.not_copied import not_copied_counted
 from vestige_tui.screens.widgets.notice import Tone
-from vestige_tui.screens.widgets.text import count
 
 MEMORIES = "knowledge_nodes"
 RUN_AGAIN = "What has arrived stays. Run again to bring the rest: nothing is copied twice."
@@ -122,16 +121,3 @@ def _of_retry(report: MigrationReport, only: Mapping[str, frozenset[str]]) -> Ve
         return Verdict(tone, headline + _but_incomplete(report), tuple(details))
     headline = f"Tried {count(tried, 'row')} again: {arrived:,} arrived, {read - arrived:,} still stayed behind."
     return Verdict(Tone.WARNING, headline, tuple(details))
-
-
-def duration(seconds: float) -> str:
-    """A length of time: ``0.8 s``, ``41 s``, ``2:05``, ``1:04:09``."""
-    if seconds < 10:
-        return f"{seconds:.1f} s"
-    return f"{seconds:.0f} s" if seconds < 60 else clock(seconds)
-
-
-def clock(seconds: float) -> str:
-    """A length of time as a clock shows it: ``0:41``, ``1:04:09``."""
-    text = str(timedelta(seconds=int(seconds)))
-    return text.removeprefix("0:").removeprefix("0") if text.startswith("0:") else text

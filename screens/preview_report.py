@@ -8,13 +8,13 @@ from textual.content import Content
 
 from vestige_tui.core.explain import Tense, shortfalls
 from vestige_tui.core.report import MigrationReport
+from vestige_tui.core.text import clock, count, size
 from vestige_tui.screens.not_copied import not_copied_counted, not_copied_table
-from vestige_tui.screens.outcome import clock
 from vestige_tui.screens.problems import Group, grouped, rows_with_problems, short_row, table_title
 from vestige_tui.screens.progress import Pace, Progress
 from vestige_tui.screens.table_groups import GROUPS, TableGroup, summed
 from vestige_tui.screens.widgets.grid import Cell, grid
-from vestige_tui.screens.widgets.text import count, plain, size
+from vestige_tui.screens.widgets.text import plain
 
 _TITLES = ("", "in source", "already there", "to write", "trouble")
 _NOTHING = "–"

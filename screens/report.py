@@ -16,11 +16,12 @@ from textual.widget import Widget
 from textual.widgets import Button, Static, TabbedContent, TabPane, Tabs
 
 from vestige_tui.core.report import MigrationReport, Outcome, RowError
+from vestige_tui.core.text import count, duration
 from vestige_tui.screens.base import StepScreen
 from vestige_tui.screens.export_dialog import ExportDialog, free_name
 from vestige_tui.screens.next_steps import next_steps
 from vestige_tui.screens.not_copied import not_copied_table
-from vestige_tui.screens.outcome import duration, verdict
+from vestige_tui.screens.outcome import verdict
 from vestige_tui.screens.problems import failed_rows
 from vestige_tui.screens.steps import Step
 from vestige_tui.screens.table_groups import GROUPS
@@ -28,7 +29,6 @@ from vestige_tui.screens.vector_groups import vectors
 from vestige_tui.screens.widgets.grid import Cell, grid
 from vestige_tui.screens.widgets.notice import Notice
 from vestige_tui.screens.widgets.problem_browser import ProblemBrowser
-from vestige_tui.screens.widgets.text import count
 
 _TITLES = ("", "in source", "arrived", "before", "repaired", "behind")
 

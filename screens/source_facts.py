@@ -9,9 +9,10 @@ from textual.content import Content
 
 from vestige_tui.core.source.describe import Layout, SourceDescription
 from vestige_tui.core.source.overview import FileUsage
+from vestige_tui.core.text import size
 from vestige_tui.screens.tables import SHOWN
 from vestige_tui.screens.vector_groups import extraordinary
-from vestige_tui.screens.widgets.text import ago, plain, size
+from vestige_tui.screens.widgets.text import ago, plain
 
 _LAYOUTS = {Layout.PUBLISHED: "published layout", Layout.SEED: "layout of the specification"}
 _WARNING = ("! ", "$text-warning bold")

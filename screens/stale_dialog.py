@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, ClassVar
 from textual.binding import Binding, BindingType
 
 from vestige_tui.core.explain import STALE_MEANS, stale_source
+from vestige_tui.core.text import count
 from vestige_tui.screens.dialogs import ConfirmDialog
-from vestige_tui.screens.widgets.text import count
 
 if TYPE_CHECKING:
     from vestige_tui.core.source.describe import SourceDescription

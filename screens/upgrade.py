@@ -12,6 +12,7 @@ from textual.content import Content
 from textual.widgets import Input, Label, RadioSet, Static
 
 from vestige_tui.core.source.upgrade import COLUMNS, TABLES, VERSION, backup_path
+from vestige_tui.core.text import count, size
 from vestige_tui.screens.base import StepScreen
 from vestige_tui.screens.in_place_upgrade import InPlaceUpgrade
 from vestige_tui.screens.state import UpgradeChoice
@@ -19,7 +20,7 @@ from vestige_tui.screens.steps import Step
 from vestige_tui.screens.widgets.choice import Choice, Choices
 from vestige_tui.screens.widgets.key_values import two_columns
 from vestige_tui.screens.widgets.notice import Notice, Tone
-from vestige_tui.screens.widgets.text import count, lines, plain, short_path, size
+from vestige_tui.screens.widgets.text import lines, plain, short_path
 from vestige_tui.screens.work import WorkRequested
 
 if TYPE_CHECKING:

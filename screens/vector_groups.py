@@ -8,7 +8,8 @@ from textual.content import Content
 
 from vestige_tui.core.explain import VECTOR_FATES, vector_group
 from vestige_tui.core.rows.vectors import Fate, VectorGroup
-from vestige_tui.screens.widgets.text import count, plain
+from vestige_tui.core.text import count
+from vestige_tui.screens.widgets.text import plain
 
 _ORDINARY = (Fate.COPIED, Fate.SUPERSEDED)
 """Fates that no operator has to think about: a vector is copied, or its memory has another copy of it."""

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from vestige_tui.core.rows.metadata import free_key, metadata_object
 from vestige_tui.core.source.layouts import ResolvedSource
 from vestige_tui.core.source.shape import quoted
+from vestige_tui.core.text import count
 
 _ESCAPED = re.compile(r'["\\/\0-\x1f]')
 """Characters that JSON may write in a form of their own; any other one only as ``\\u`` and four digits."""
@@ -27,9 +28,8 @@ class SharedName:
     @property
     def notice(self) -> str:
         """The same as a sentence."""
-        rows = "1 row" if self.rows == 1 else f"{self.rows:,} rows"
         return (
-            f'{self.table}: in {rows} the metadata has a key "{self.column}" beside the column of that name. Both '
+            f'{self.table}: in {count(self.rows, "row")} the metadata has a key "{self.column}" beside the column of that name. Both '
             f'are kept, the column as "{free_key(self.column, ((self.column,),))}".'
         )
 

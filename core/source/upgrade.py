@@ -21,6 +21,7 @@ from vestige_tui.core.source.describe import V15_TABLES, missing_v15
 from vestige_tui.core.source.file_names import has_several_names, name_to_read, wal_size
 from vestige_tui.core.source.layouts import CODEBASE_METADATA, CODEBASE_TAG
 from vestige_tui.core.source.shape import Shape, TableKind, quoted, read_shape
+from vestige_tui.core.text import size
 
 VERSION = 15
 LOCK_WAIT = 5.0
@@ -185,7 +186,7 @@ def _require_space(path: Path, folder: Path) -> None:
     free = shutil.disk_usage(folder).free
     if needed > free:
         raise SourceError(
-            f"A copy of {path} needs {needed / 1e6:,.0f} MB, and {folder} has {free / 1e6:,.0f} MB left.",
+            f"A copy of {path} needs {size(needed)}, and {folder} has {size(free)} left.",
             remedy="Make room there. For a private copy, TMPDIR can name another folder.",
         )
 

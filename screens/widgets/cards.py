@@ -15,7 +15,8 @@ from textual.widgets import OptionList
 from textual.widgets.option_list import Option
 
 from vestige_tui.core.source.overview import FileOverview
-from vestige_tui.screens.widgets.text import ago, count, plain, short_path, shortened, size
+from vestige_tui.core.text import count, size
+from vestige_tui.screens.widgets.text import ago, plain, short_path, shortened
 
 _MARGIN = 4  # columns of padding and scroll bar
 _AROUND = 11  # columns beside a list that has not been laid out yet

@@ -1,4 +1,4 @@
-"""Text on the screen: harmless, never read as markup, and numbers as people write them."""
+"""Text on the screen: safe to show, and never read as markup."""
 
 from __future__ import annotations
 
@@ -8,9 +8,7 @@ from pathlib import Path
 
 from textual.content import Content
 
-from vestige_tui.core.text import display_safe
-
-_UNITS = (("GB", 10**9), ("MB", 10**6), ("kB", 10**3))
+from vestige_tui.core.text import count, display_safe
 
 
 def plain(text: object, style: str = "") -> Content:
@@ -28,24 +26,11 @@ def paragraphs(text: str) -> Content:
     return Content("\n\n").join(plain(" ".join(part.split())) for part in text.strip().split("\n\n"))
 
 
-def count(number: int, singular: str, plural: str = "") -> str:
-    """A number with its noun: ``1 memory``, ``2,000 memories``."""
-    return f"{number:,} {singular if number == 1 else plural or singular + 's'}"
-
-
 def tables_and_columns(names: Iterable[str]) -> str:
     """How many of each: ``2 tables and 1 column``; a column's name is ``table.column``."""
     columns = [("." in name) for name in names]
     parts = ((columns.count(False), "table"), (columns.count(True), "column"))
     return " and ".join(count(number, noun) for number, noun in parts if number)
-
-
-def size(number: int) -> str:
-    """A number of bytes: ``3.4 MB``."""
-    for unit, bytes_each in _UNITS:
-        if number >= bytes_each:
-            return f"{number / bytes_each:,.1f} {unit}"
-    return count(number, "byte")
 
 
 def ago(moment: datetime, now: datetime) -> str:

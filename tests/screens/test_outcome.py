@@ -22,8 +22,9 @@ from vestige_tui.core.report import (
 )
 from vestige_tui.core.rows.problems import Kind
 from vestige_tui.core.source.stale import Sign, Staleness
+from vestige_tui.core.text import clock, duration
 from vestige_tui.screens.next_steps import next_steps
-from vestige_tui.screens.outcome import RUN_AGAIN, clock, duration, verdict
+from vestige_tui.screens.outcome import RUN_AGAIN, verdict
 from vestige_tui.screens.state import Target, WizardState
 from vestige_tui.screens.widgets.notice import Tone
 

@@ -9,8 +9,9 @@ from pathlib import Path
 import pytest
 
 from tests.support.wizard import NOW
+from vestige_tui.core.text import count, size
 from vestige_tui.screens.widgets.path_input import completion
-from vestige_tui.screens.widgets.text import ago, count, lines, paragraphs, plain, short_path, shortened, size
+from vestige_tui.screens.widgets.text import ago, lines, paragraphs, plain, short_path, shortened
 
 
 def test_no_text_is_markup_or_obeyed() -> None:

@@ -21,8 +21,9 @@ from vestige_tui.core.dsn import Dsn
 from vestige_tui.core.model import ModelSignature, PresentedEmbedder, signature_hash
 from vestige_tui.core.plan import CopyPlan
 from vestige_tui.core.report import MigrationReport
+from vestige_tui.core.text import count
 from vestige_tui.sample import SampleSpec, create_seed_sample
-from vestige_tui.terminal.output import count, heading, safe, standard_error, standard_output
+from vestige_tui.terminal.output import heading, safe, standard_error, standard_output
 from vestige_tui.terminal.signals import stop_requests
 from vestige_tui.user.settings import demo_folder
 

@@ -16,7 +16,8 @@ from vestige_tui.core.rows.tables import TABLES
 from vestige_tui.core.rows.vectors import Fate
 from vestige_tui.core.source.describe import SourceDescription
 from vestige_tui.core.source.stale import stale_as_dict
-from vestige_tui.terminal.output import count, heading, labelled, safe, size
+from vestige_tui.core.text import count, size
+from vestige_tui.terminal.output import heading, labelled, safe
 
 FORMAT = "vestige-tui/source/1"
 _WIDTH = max(len(table.title) for table in TABLES) + 1

@@ -23,7 +23,8 @@ from vestige_tui.core.events import (
     ignore,
 )
 from vestige_tui.core.rows.tables import BY_NAME
-from vestige_tui.terminal.output import count, duration, safe
+from vestige_tui.core.text import count, duration
+from vestige_tui.terminal.output import safe
 
 LINE_INTERVAL = 10.0
 """Seconds between two plain lines about one table."""

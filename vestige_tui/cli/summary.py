@@ -15,7 +15,8 @@ from vestige_tui.core.explain import NOT_OVERWRITTEN, meaning, shortfalls, tense
 from vestige_tui.core.report import NIL_UUID, MigrationReport, Outcome, RowError
 from vestige_tui.core.rows.problems import EXPLANATIONS
 from vestige_tui.core.rows.tables import BY_NAME, TABLES
-from vestige_tui.terminal.output import count, duration, heading, labelled, safe, size
+from vestige_tui.core.text import count, duration, size
+from vestige_tui.terminal.output import heading, labelled, safe
 
 ERRORS_SHOWN = 20
 _LABELS = {
