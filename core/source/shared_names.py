@@ -29,8 +29,8 @@ class SharedName:
     def notice(self) -> str:
         """The same as a sentence."""
         return (
-            f'{self.table}: in {count(self.rows, "row")} the metadata has a key "{self.column}" beside the column of that name. Both '
-            f'are kept, the column as "{free_key(self.column, ((self.column,),))}".'
+            f'{self.table}: in {count(self.rows, "row")} the metadata has a key "{self.column}" beside the column of '
+            f'that name. Both are kept, the column as "{free_key(self.column, ((self.column,),))}".'
         )
 
 
