@@ -2,12 +2,35 @@
 
 from __future__ import annotations
 
+import ast
+from collections.abc import Iterator
+from pathlib import Path
+
 import pytest
 
 from tests.support.ids import LONGEST, short_id
 
 LONGEST_NAME = 160
 """Characters of a test's whole name."""
+
+TESTS = Path(__file__).parent
+
+Function = ast.FunctionDef | ast.AsyncFunctionDef
+
+
+def functions() -> Iterator[tuple[str, Function]]:
+    """Every function of the tests and their support, with its file."""
+    for path in sorted(TESTS.rglob("*.py")):
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            if isinstance(node, Function):
+                yield path.relative_to(TESTS).as_posix(), node
+
+
+def called(function: Function) -> set[str]:
+    """The names of what a function calls, without the modules and objects that they belong to."""
+    calls = [node.func for node in ast.walk(function) if isinstance(node, ast.Call)]
+    return {call.attr if isinstance(call, ast.Attribute) else call.id for call in calls
+            if isinstance(call, ast.Attribute | ast.Name)}  # fmt: skip
 
 
 def test_names_are_short(request: pytest.FixtureRequest) -> None:
@@ -29,3 +52,28 @@ def test_names_are_short(request: pytest.FixtureRequest) -> None:
 def test_a_long_value_is_cut_in_a_name(value: object, expected: str | None) -> None:
     assert short_id(value) == expected
     assert len(expected or "") <= LONGEST
+
+
+def test_every_test_can_fail() -> None:
+    """It asserts something itself, or by way of a function that it calls."""
+    all_functions = [*functions()]
+    asserting = {"raises"}
+    while more := {
+        function.name for _, function in all_functions
+        if any(isinstance(node, ast.Assert | ast.Raise) for node in ast.walk(function)) or called(function) & asserting
+    } - asserting:  # fmt: skip
+        asserting |= more
+    idle = [f"{file}: {function.name}" for file, function in all_functions
+            if function.name.startswith("test_") and function.name not in asserting]  # fmt: skip
+    assert not idle
+
+
+def test_no_test_sleeps() -> None:
+    """A test waits with ``wait_until``; what is slow on purpose calls ``outlast``."""
+    sleeping = [
+        f"{file}: {function.name}"
+        for file, function in functions()
+        if not file.startswith("support/")
+        and any(isinstance(node, ast.Call) and ast.unparse(node.func) == "time.sleep" for node in ast.walk(function))
+    ]
+    assert not sleeping
