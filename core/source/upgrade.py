@@ -9,12 +9,12 @@ from __future__ import annotations
 import os
 import shutil
 import sqlite3
-import tempfile
 from contextlib import closing
 from datetime import UTC, datetime
 from pathlib import Path
 
 from vestige_tui.core.errors import NOTHING_CHANGED, RefusedError, SourceError
+from vestige_tui.core.files import replacing
 from vestige_tui.core.rows.tables import BOOTSTRAP_USER_ID
 from vestige_tui.core.source import opening
 from vestige_tui.core.source.describe import V15_TABLES, missing_v15
@@ -151,8 +151,7 @@ def _back_up(path: Path) -> Path:
     target = backup_path(path)
     _require_space(path, target.parent)
     try:
-        partial = _new_file(target)
-        try:
+        with replacing(target) as partial:
             with closing(opening.connect(path, "ro")) as reading:
                 copy_database(reading, partial)
             with closing(sqlite3.connect(partial)) as copy:
@@ -162,9 +161,6 @@ def _back_up(path: Path) -> Path:
                         remedy="Check it with: sqlite3 FILE 'PRAGMA integrity_check'.",
                     )
             shutil.copymode(path, partial)
-            partial.replace(target)
-        finally:
-            partial.unlink(missing_ok=True)
     except (OSError, sqlite3.Error) as error:
         raise SourceError(
             f"No backup could be made beside {path}: {error}.",
@@ -172,13 +168,6 @@ def _back_up(path: Path) -> Path:
             remedy="Make room or get write access to that folder, or upgrade a private copy instead.",
         ) from None
     return target
-
-
-def _new_file(target: Path) -> Path:
-    """An empty file beside ``target``, for this user alone: one that was there could be a link to anything."""
-    descriptor, name = tempfile.mkstemp(dir=target.parent, prefix=f"{target.name}.", suffix=".part")
-    os.close(descriptor)
-    return Path(name)
 
 
 def _require_space(path: Path, folder: Path) -> None:

@@ -329,7 +329,7 @@ def test_what_may_not_be_written(source_cache: Path, what: str) -> None:
 
 def test_no_room_for_a_backup(old: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("shutil.disk_usage", lambda _: SimpleNamespace(free=1_000))
-    with untouched(old.parent), pytest.raises(SourceError, match="needs .* MB"):
+    with untouched(old.parent), pytest.raises(SourceError, match=r"needs .* kB.* 1\.0 kB left"):
         upgrade_in_place(old)
 
 
@@ -491,7 +491,7 @@ def test_no_place_for_a_private_copy(old: Path, monkeypatch: pytest.MonkeyPatch)
 
 def test_no_room_for_a_private_copy(old: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("shutil.disk_usage", lambda _: SimpleNamespace(free=1_000))
-    with untouched(old.parent), pytest.raises(SourceError, match="needs .* MB") as caught:
+    with untouched(old.parent), pytest.raises(SourceError, match=r"needs .* kB.* 1\.0 kB left") as caught:
         copy(old, NOWHERE, upgrade_copy=True)
     assert "TMPDIR" in caught.value.remedy
 

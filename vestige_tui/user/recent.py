@@ -8,6 +8,8 @@ from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from vestige_tui.core.files import replacing
+
 if TYPE_CHECKING:
     from vestige_tui.core.dsn import Dsn
 
@@ -55,8 +57,5 @@ class Recent:
 
     def _write(self, change: dict[str, Any]) -> None:
         document = {"format": FORMAT} | self._read() | change
-        with suppress(OSError):
-            partial = self._file.with_name(f".{self._file.name}.part")
+        with suppress(OSError), replacing(self._file) as partial:
             partial.write_text(json.dumps(document, indent=2) + "\n", encoding="utf-8", errors="backslashreplace")
-            partial.chmod(0o600)
-            partial.replace(self._file)

@@ -5,10 +5,10 @@ from __future__ import annotations
 import os
 import secrets
 import stat
-import tempfile
 from pathlib import Path
 
 from vestige_tui.core.errors import UsageError
+from vestige_tui.core.files import replacing
 from vestige_tui.core.outputs import Output, check_outputs
 from vestige_tui.core.report import MigrationReport
 from vestige_tui.terminal.streams import descriptor_of, write_all
@@ -51,15 +51,6 @@ def save(report: MigrationReport, path: Path) -> Path:
     if path.exists() and not path.is_file():  # a pipe or a device takes it as it comes
         path.write_bytes(text)
         return path
-    target = path.resolve()
-    descriptor, name = tempfile.mkstemp(dir=target.parent, prefix=f".{target.name}-")  # made with mode 0600
-    try:
-        with os.fdopen(descriptor, "wb") as file:
-            file.write(text)
-            file.flush()
-            os.fsync(file.fileno())
-        Path(name).replace(target)
-    except BaseException:
-        Path(name).unlink(missing_ok=True)
-        raise
+    with replacing(path.resolve()) as partial:
+        partial.write_bytes(text)
     return path
