@@ -78,13 +78,23 @@ class IndexProgress:
 
 
 @dataclass(frozen=True, slots=True)
+class Waiting:
+    """Another session uses one of these tables, so that an index or a reference has to wait: for no longer than
+    ``seconds`` from now on. The next ``IndexProgress`` ends it.
+    """
+
+    tables: tuple[str, ...]
+    seconds: float
+
+
+@dataclass(frozen=True, slots=True)
 class Notice:
     """Something worth a sentence that stops nothing."""
 
     text: str
 
 
-Event = PhaseStarted | TablesPlanned | TableProgress | TableFinished | RowProblem | IndexProgress | Notice
+Event = PhaseStarted | TablesPlanned | TableProgress | TableFinished | RowProblem | IndexProgress | Waiting | Notice
 Watcher = Callable[[Event], None]
 
 

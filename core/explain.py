@@ -132,10 +132,10 @@ class Shortfall:
 
 def shortfalls(parts: Iterable[MissingPart], tense: Tense) -> Iterator[Shortfall]:
     """What is missing, by kind and reason, in words."""
-    for (kind, reason), alike in _grouped(parts, lambda part: (part.kind, part.reason)):
+    for (kind, reason, code), alike in _grouped(parts, lambda part: (part.kind, part.reason, part.sqlstate)):
         cause, what_to_do = _MISSING[reason]
         yield Shortfall(
-            f"{_state(alike, kind, tense)}: {cause}.",
+            f"{_state(alike, kind, tense)}: {cause}{f' (SQLSTATE {code})' if code else ''}.",
             tuple(f"{part.name} of {part.table}" for part in alike),
             what_to_do,
             (_FIND,) if reason is Reason.TABLES_IN_USE else tuple(filter(None, map(_statement, alike))),
@@ -220,6 +220,10 @@ _MISSING = {
     Reason.SWITCHED_OFF: (
         "the triggers that check it are disabled, and not by a copy",
         "Let a superuser enable them.",
+    ),
+    Reason.REFUSED_BY_SERVER: (
+        "the server refuses it for a reason of its own",
+        f"The server's log has its words. Mend what they name, such as an event trigger, and {_AGAIN}",
     ),
 }
 """Why it is so, and what to do."""

@@ -41,6 +41,17 @@ class Reason(StrEnum):
     SWITCHED_OFF = "switched_off"
     """The triggers that check it are disabled, as DISABLE TRIGGER ALL leaves them."""
 
+    REFUSED_BY_SERVER = "refused_by_server"
+    """The server refused it for another reason, such as an event trigger: ``Cause.sqlstate`` is its code."""
+
+
+@dataclass(frozen=True, slots=True)
+class Cause:
+    """Why a run could not add a part; ``sqlstate`` is the server's code where that is all it says."""
+
+    reason: Reason
+    sqlstate: str | None = None
+
 
 @dataclass(frozen=True, slots=True)
 class MissingPart:
@@ -50,3 +61,4 @@ class MissingPart:
     name: str
     table: str
     reason: Reason
+    sqlstate: str | None = None

@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from vestige_tui.core.destination import foreign_keys
 from vestige_tui.core.destination.connection import Connection
 from vestige_tui.core.destination.foreign_keys import PendingForeignKey
 from vestige_tui.core.destination.indexes import missing_indexes
 from vestige_tui.core.destination.inspection import Destination
-from vestige_tui.core.missing import MissingPart, PartKind, Reason
+from vestige_tui.core.missing import Cause, MissingPart, PartKind, Reason
 from vestige_tui.core.rows.tables import BY_NAME, ForeignKey
 
-Reasons = Mapping[str, Reason]
+Causes = Mapping[str, Cause]
 """By the name of an index or constraint, why a run could not add it."""
 
 
@@ -38,19 +38,19 @@ class _ForeignKey:
         return Reason.NOT_VALID if self.enforced else Reason.NOT_ENFORCED
 
 
-def missing_after(connection: Connection, destination: Destination, reasons: Reasons) -> tuple[MissingPart, ...]:
-    """What is missing at the end of a copy; ``reasons`` is what the copy found out. Raises ``psycopg.Error``."""
+def missing_after(connection: Connection, destination: Destination, causes: Causes) -> tuple[MissingPart, ...]:
+    """What is missing at the end of a copy; ``causes`` is what the copy found out. Raises ``psycopg.Error``."""
     indexes = [
-        MissingPart(PartKind.INDEX, index.name, index.table, reasons.get(index.name, Reason.REMOVED))
+        MissingPart(PartKind.INDEX, index.name, index.table, Reason.REMOVED)
         for index in missing_indexes(connection, destination)
     ]
-    return (*indexes, *(_with_reason(part, reasons) for part in _missing_foreign_keys(connection, destination)))
+    return tuple(_with_cause(part, causes) for part in (*indexes, *_missing_foreign_keys(connection, destination)))
 
 
-def missing_beforehand(connection: Connection, destination: Destination, reasons: Reasons) -> tuple[MissingPart, ...]:
+def missing_beforehand(connection: Connection, destination: Destination, causes: Causes) -> tuple[MissingPart, ...]:
     """What a copy into this destination could not add, as far as the catalogs tell. Raises ``psycopg.Error``.
 
-    A copy makes the tables that are absent with all that belongs to them. ``reasons`` is what else is known beforehand.
+    A copy makes the tables that are absent with all that belongs to them. ``causes`` is what else is known beforehand.
     """
     owned, may_create = _owned_tables(connection, destination)
     indexes = [
@@ -59,11 +59,11 @@ def missing_beforehand(connection: Connection, destination: Destination, reasons
         if index.table in destination.tables and not (may_create and index.table in owned)
     ]
     pending = {marked.name: marked.table for marked in foreign_keys.pending(destination)}
-    reasons = {name: Reason.NOT_OWNER for name, table in pending.items() if table not in owned} | {**reasons}
+    causes = {name: Cause(Reason.NOT_OWNER) for name, table in pending.items() if table not in owned} | {**causes}
     absent = [
-        _with_reason(part, reasons)
+        _with_cause(part, causes)
         for part in _missing_foreign_keys(connection, destination)
-        if part.name not in pending or part.name in reasons
+        if part.name not in pending or part.name in causes
     ]
     return (*indexes, *absent)
 
@@ -74,8 +74,9 @@ def enforceable(connection: Connection, destination: Destination) -> list[Pendin
     return [marked for marked in foreign_keys.pending(destination) if marked.table in owned]
 
 
-def _with_reason(part: MissingPart, reasons: Reasons) -> MissingPart:
-    return MissingPart(part.kind, part.name, part.table, reasons.get(part.name, part.reason))
+def _with_cause(part: MissingPart, causes: Causes) -> MissingPart:
+    cause = causes.get(part.name, Cause(part.reason))
+    return replace(part, reason=cause.reason, sqlstate=cause.sqlstate)
 
 
 def _missing_foreign_keys(connection: Connection, destination: Destination) -> Iterator[MissingPart]:

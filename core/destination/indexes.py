@@ -72,28 +72,32 @@ def _equals(index: Index, dimension: int) -> set[tuple[object, ...]]:
     return {whole} if index.where is None else {whole, (*whole[:3], True, index.columns)}
 
 
-def build(connection: Connection, destination: Destination, index: Index) -> None:
-    """Build one index in a transaction of its own; replaces an invalid one of that name. Raises ``psycopg.Error``."""
+def build(connection: Connection, destination: Destination, index: Index, patience: float = 0.0) -> None:
+    """Build one index in a transaction of its own; replaces an invalid one of that name. Raises ``psycopg.Error``:
+    ``LockNotAvailable`` where another session has been at work with the table for all of ``patience``, in seconds; 0
+    knows no end.
+    """
     try:
-        _build(connection, destination, index)
+        _build(connection, destination, index, patience)
     except (psycopg.errors.DiskFull, psycopg.errors.OutOfMemory):
         # Parallel workers share memory through /dev/shm, which is small in many containers.
-        _build(connection, destination, index, modest=True)
+        _build(connection, destination, index, patience, modest=True)
 
 
 class Observed(NamedTuple):
-    """A build as another connection sees it: whether its session is at work, rather than waiting for somebody's lock,
-    and the fraction done where it tells.
+    """A build as another connection sees it: whether its session is at work, whether it waits for a lock of another
+    session, and the fraction done where it tells.
     """
 
     working: bool
     fraction: float | None
+    waiting: bool = False
 
 
 def observe(observer: Connection, builder: Connection) -> Observed:
     """Look at the session of ``builder``, which must not be behind a pooler. Raises ``psycopg.Error``."""
     row = observer.execute(
-        """SELECT a.state = 'active' AND a.wait_event_type IS DISTINCT FROM 'Lock',
+        """SELECT a.state = 'active', a.wait_event_type IS NOT DISTINCT FROM 'Lock',
                   CASE WHEN blocks_total > 0 THEN blocks_done::float8 / blocks_total
                        WHEN tuples_total > 0 THEN tuples_done::float8 / tuples_total END
            FROM pg_stat_activity a LEFT JOIN pg_stat_progress_create_index p USING (pid) WHERE a.pid = %s""",
@@ -101,12 +105,16 @@ def observe(observer: Connection, builder: Connection) -> Observed:
     ).fetchone()
     if row is None:
         return Observed(working=False, fraction=None)
-    return Observed(bool(row[0]), None if row[1] is None else min(1.0, row[1]))
+    active, waiting, fraction = row
+    return Observed(active and not waiting, None if fraction is None else min(1.0, fraction), active and waiting)
 
 
-def _build(connection: Connection, destination: Destination, index: Index, *, modest: bool = False) -> None:
+def _build(
+    connection: Connection, destination: Destination, index: Index, patience: float, *, modest: bool = False
+) -> None:
     with unlimited(connection):
         settings = {_WORKERS: "0"} if modest else _build_settings(connection, destination, index)
+        settings = {**settings, "lock_timeout": f"{patience * 1_000:.0f}ms"}
         statements = [
             sql.SQL("SET LOCAL {} = {}").format(sql.Identifier(name), value) for name, value in settings.items()
         ]

@@ -13,7 +13,7 @@ import psycopg
 
 from vestige_tui.core.dsn import Dsn
 from vestige_tui.core.errors import BATCHES_STAY, LAST_BATCH_UNKNOWN, NOTHING_CHANGED, DestinationError, Obstacle
-from vestige_tui.core.missing import Reason
+from vestige_tui.core.missing import Cause, PartKind, Reason
 from vestige_tui.core.rows.problems import Kind
 
 _ROW_CLASSES = ("22", "23", "44", "54", "P0")
@@ -29,13 +29,19 @@ _KINDS = {
     "23502": Kind.MISSING_VALUE,
 }
 
-_INDEX_FAULTS = {
-    "22": Reason.VALUE_TOO_LARGE,
-    "54": Reason.VALUE_TOO_LARGE,
+_CAUSES = {
     "42501": Reason.NOT_OWNER,
     "53200": Reason.OUT_OF_MEMORY,
+    "40P01": Reason.TABLES_IN_USE,
+    "55P03": Reason.TABLES_IN_USE,
 }
-"""Why an index cannot be built, by how its SQLSTATE begins: values that do not fit, rights, memory."""
+"""Why an index cannot be built or a foreign key not enforced, by SQLSTATE."""
+
+_CAUSES_OF_INDEXES = {"22": Reason.VALUE_TOO_LARGE, "54": Reason.VALUE_TOO_LARGE}
+"""The same of indexes alone, by class: values that do not fit."""
+
+_ENDS = ("08", "25P03", "25P04", "57P", "53100")
+"""What is no refusal of a statement: a connection that is lost, a session or server that ends, a disk that is full."""
 
 
 def is_row_error(error: psycopg.Error) -> bool:
@@ -52,10 +58,17 @@ def may_have_committed(error: psycopg.Error) -> bool:
     return error.sqlstate.startswith(("08", "40", "57P"))
 
 
-def index_fault(error: psycopg.Error) -> Reason | None:
-    """Why an index cannot be built where the rows are none the worse; None for all other errors."""
-    state = error.sqlstate or ""
-    return next((reason for prefix, reason in _INDEX_FAULTS.items() if state.startswith(prefix)), None)
+def refusal(error: psycopg.Error, kind: PartKind) -> Cause | None:
+    """Why the server does not add an index or a foreign key, where the rows are none the worse; None where the run
+    cannot go on.
+    """
+    state = error.sqlstate
+    if state is None or state.startswith(_ENDS) or _limit(error) is not None:
+        return None
+    reason = _CAUSES.get(state)
+    if reason is None and kind is PartKind.INDEX:
+        reason = _CAUSES_OF_INDEXES.get(state[:2])
+    return Cause(Reason.REFUSED_BY_SERVER, state) if reason is None else Cause(reason)
 
 
 def kind_of(error: psycopg.Error) -> Kind:

@@ -42,7 +42,7 @@ from vestige_tui.core.errors import (
 )
 from vestige_tui.core.events import Phase, Watcher
 from vestige_tui.core.explain import STALE_MEANS, stale_source, unknown_hash
-from vestige_tui.core.missing import Reason
+from vestige_tui.core.missing import Cause, Reason
 from vestige_tui.core.model import UNKNOWN_HASH, Embedder, ModelSignature
 from vestige_tui.core.plan import CopyPlan
 from vestige_tui.core.report import DestinationReport, MigrationReport, Outcome, SourceReport, TableReport
@@ -393,10 +393,10 @@ class _Run:
 
     def _foretell_missing(self, preview: Preview, destination: Destination, session: Session) -> None:
         """Tell which indexes and foreign keys a copy could not add, and which rows are in their way there."""
-        reasons: dict[str, Reason] = {}
+        causes: dict[str, Cause] = {}
         with session.watchdog.step(long=True):
             for marked in enforceable(session.connection, destination):
                 if (error := preview.dangling(marked)) is not None:
                     self.recorder.problem(error)
-                    reasons[marked.name] = Reason.ROWS_IN_THE_WAY
-            self.recorder.incomplete(missing_beforehand(session.connection, destination, reasons))
+                    causes[marked.name] = Cause(Reason.ROWS_IN_THE_WAY)
+            self.recorder.incomplete(missing_beforehand(session.connection, destination, causes))

@@ -19,11 +19,11 @@ from vestige_tui.core.destination.connection import Connection, connect
 from vestige_tui.core.destination.foreign_keys import PendingForeignKey
 from vestige_tui.core.destination.indexes import Observed
 from vestige_tui.core.destination.inspection import Destination
-from vestige_tui.core.destination.server_errors import index_fault
+from vestige_tui.core.destination.server_errors import refusal
 from vestige_tui.core.destination.watchdog import Session, Watchdog
 from vestige_tui.core.dsn import Dsn
 from vestige_tui.core.events import Phase
-from vestige_tui.core.missing import MissingPart, Reason
+from vestige_tui.core.missing import Cause, MissingPart, PartKind, Reason
 from vestige_tui.core.rows.tables import Index
 from vestige_tui.core.run.recorder import Recorder
 from vestige_tui.core.run.table_pass import Transfer, stages
@@ -39,7 +39,9 @@ RECONNECT_PAUSE = 5.0
 """Seconds between two attempts to get a connection from which to look."""
 
 LOCK_PATIENCE = 30.0
-"""Seconds, all references together, for which a run waits until nobody is at work with their tables any more."""
+"""Seconds for which a run waits until no other session is at work with the tables any more: for each index, and for all
+references together.
+"""
 
 LOCK_PAUSE = 0.2
 """Seconds between two attempts, in which those who waited behind this one get their turn."""
@@ -144,8 +146,8 @@ class Builder:
         self._abandoned = False
         self._current: tuple[Index | PendingForeignKey, int] | None = None
         self._thread: threading.Thread | None = None
-        self._patience = float("inf")
-        self._left: dict[str, Reason] = {}
+        self._give_up = float("inf")
+        self._left: dict[str, Cause] = {}
         with session.watchdog.step():
             self._missing: Sequence[Index | PendingForeignKey] = (
                 *indexes.missing_indexes(session.connection, destination),
@@ -160,49 +162,49 @@ class Builder:
                 return
             self._current = part, self._missing.index(part) + 1
             self._emit_progress(0.0)
-            if isinstance(part, Index):
-                self._build(part)
-            else:
-                self._enforce(part)
+            kind = PartKind.INDEX if isinstance(part, Index) else PartKind.FOREIGN_KEY
+            try:
+                if isinstance(part, Index):
+                    self._build(part)
+                else:
+                    self._enforce(part)
+            except psycopg.Error as error:
+                cause = refusal(error, kind)
+                if cause is None:
+                    raise
+                self._left[part.name] = cause
             self._emit_progress(1.0)
         self._current = None
 
     def _build(self, index: Index) -> None:
-        try:
-            with self._session.watchdog.step(long=True):
-                indexes.build(self._session.connection, self._destination, index)
-        except psycopg.Error as error:
-            reason = index_fault(error)
-            if reason is None:
-                raise
-            self._left[index.name] = reason
+        with self._session.watchdog.step(long=True):
+            indexes.build(self._session.connection, self._destination, index, LOCK_PATIENCE)
 
     def _enforce(self, foreign_key: PendingForeignKey) -> None:
-        """Have a reference enforced, trying again while somebody is at work with its tables."""
+        """Have a foreign key enforced, trying again while another session is at work with its tables."""
+        while not self._try_to_enforce(foreign_key):
+            self._recorder.stop_if_cancelled()
+            tables = dict.fromkeys((foreign_key.table, foreign_key.foreign_key.table))
+            self._recorder.emit(events.Waiting(tuple(tables), self._give_up - self._session.watchdog.now))
+            time.sleep(LOCK_PAUSE)
+
+    def _try_to_enforce(self, foreign_key: PendingForeignKey) -> bool:
+        """Whether no other session was in the way. Raises its error where that has been so for too long."""
+        watchdog = self._session.watchdog
         try:
-            while not self._try_to_enforce(foreign_key):
-                if self._session.watchdog.now > self._patience:
-                    self._left[foreign_key.name] = Reason.TABLES_IN_USE
-                    return
-                self._recorder.stop_if_cancelled()
-                time.sleep(LOCK_PAUSE)
-        except errors.InsufficientPrivilege:
-            self._left[foreign_key.name] = Reason.NOT_OWNER
+            with watchdog.step(long=True):
+                foreign_keys.enforce(self._session.connection, self._destination, foreign_key)
+        except (errors.LockNotAvailable, errors.DeadlockDetected):
+            self._give_up = min(self._give_up, watchdog.now + LOCK_PATIENCE)
+            if watchdog.now > self._give_up:
+                raise
+            return False
         except errors.ForeignKeyViolation:
-            self._left[foreign_key.name] = Reason.ROWS_IN_THE_WAY
-            with self._session.watchdog.step(long=True):
+            self._left[foreign_key.name] = Cause(Reason.ROWS_IN_THE_WAY)
+            with watchdog.step(long=True):
                 self._recorder.problem(
                     foreign_keys.dangling_rows(self._session.connection, self._destination, foreign_key)
                 )
-
-    def _try_to_enforce(self, foreign_key: PendingForeignKey) -> bool:
-        """Whether nobody was in the way."""
-        try:
-            with self._session.watchdog.step(long=True):
-                foreign_keys.enforce(self._session.connection, self._destination, foreign_key)
-        except (errors.LockNotAvailable, errors.DeadlockDetected):
-            self._patience = min(self._patience, self._session.watchdog.now + LOCK_PATIENCE)
-            return False
         return True
 
     def missing(self) -> tuple[MissingPart, ...]:
@@ -246,7 +248,7 @@ class Builder:
     def watch(self, observer: Observer) -> None:
         """Until all is built, look from another connection how far the server is, and whether it is at work at all."""
         watchdog = self._session.watchdog
-        seen_at_work = watchdog.now
+        seen_at_work = free = watchdog.now
         while self._thread is not None and self._thread.is_alive():
             self._thread.join(PROGRESS_INTERVAL)
             if not self._thread.is_alive():
@@ -258,9 +260,18 @@ class Builder:
                 continue
             if seen.working:
                 seen_at_work = watchdog.now
+            if not seen.waiting:
+                free = watchdog.now
             watchdog.silent_since(seen_at_work)
+            self._tell_of_waiting(watchdog.now - free)
             if seen.fraction is not None:
                 self._emit_progress(seen.fraction)
+
+    def _tell_of_waiting(self, seconds: float) -> None:
+        """Tell that an index has been waiting for another session; ``_enforce`` tells it of a foreign key."""
+        part = self._current[0] if self._current is not None else None
+        if seconds > 0 and isinstance(part, Index):
+            self._recorder.emit(events.Waiting((part.table,), max(0.0, LOCK_PATIENCE - seconds)))
 
     def _emit_progress(self, fraction: float) -> None:
         current = self._current

@@ -22,6 +22,7 @@ from vestige_tui.core.events import Phase
 from vestige_tui.core.missing import Reason
 from vestige_tui.core.report import NIL_UUID, MigrationReport, Outcome
 from vestige_tui.core.rows.problems import Kind
+from vestige_tui.core.rows.tables import BY_NAME
 from vestige_tui.core.run import index_builder
 
 pytestmark = pytest.mark.usefixtures("can_enforce_later")
@@ -119,9 +120,37 @@ def test_a_client_that_locks_the_tables_in_the_other_order(small_source: Path, d
     assert database.value("SELECT content FROM knowledge_nodes WHERE id = %s", (NOBODY,)) == "live"
 
 
+def test_an_index_that_waits_for_a_lock(
+    small_source: Path, database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """An open transaction that has written keeps a table's indexes from being built: not without end, and not the
+    others. What is waited for is told meanwhile.
+    """
+    monkeypatch.setattr(index_builder, "LOCK_PATIENCE", 1.5)
+    monkeypatch.setattr(index_builder, "PROGRESS_INTERVAL", 0.1)
+    seen: list[events.Event] = []
+    with beside(database) as writer:
+        write = at(Phase.INDEXES, lambda: writer.execute("UPDATE review_events SET kind = 'x'"))
+
+        def watch(event: events.Event) -> None:
+            seen.append(event)
+            write(event)
+
+        report = copy(small_source, database, on_event=watch)
+    assert report.outcome is Outcome.INCOMPLETE
+    indexes = {index.name for index in BY_NAME["review_events"].indexes}
+    assert {part.name for part in report.incomplete} == indexes | {"review_events_memory_id_fkey"}
+    assert {part.reason for part in report.incomplete} == {Reason.TABLES_IN_USE}
+    waits = [event for event in seen if isinstance(event, events.Waiting)]
+    assert {wait.tables for wait in waits} == {("review_events",), ("review_events", "knowledge_nodes")}
+    assert all(0 <= wait.seconds <= 1.5 for wait in waits)
+    assert copy(small_source, database).outcome is Outcome.CLEAN
+    assert references(database) == WANTED
+
+
 @pytest.mark.usefixtures("impatient")
-def test_an_index_that_waits_for_a_lock(small_source: Path, database: Database) -> None:
-    """An open transaction that has written keeps a table's indexes from being built: not without end."""
+def test_a_server_that_does_not_get_to_an_index(small_source: Path, database: Database) -> None:
+    """A run that waits longer than it waits for any answer looks no further."""
     with beside(database) as writer:
         write = at(Phase.INDEXES, lambda: writer.execute("UPDATE review_events SET kind = 'x'"))
         with pytest.raises(DestinationError, match="has not answered") as caught:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import random
 import string
+from collections.abc import Callable
 from pathlib import Path
 
 import psycopg
@@ -16,7 +17,9 @@ from tests.support.roles import DML, role
 from tests.support.runs import copy
 from tests.support.servers import Database, Server
 from tests.support.sources import edit, memory_ids
+from vestige_tui.core.destination import indexes as builds
 from vestige_tui.core.dsn import Dsn
+from vestige_tui.core.errors import DestinationError
 from vestige_tui.core.events import Phase
 from vestige_tui.core.explain import Tense, shortfalls
 from vestige_tui.core.missing import MissingPart, PartKind, Reason
@@ -72,6 +75,7 @@ def test_a_session_that_is_idle_in_a_transaction(
         "name": report.incomplete[0].name,
         "table": report.incomplete[0].table,
         "reason": "tables_in_use",
+        "sqlstate": None,
     }
     again = copy(small_source, database)
     assert (again.outcome, again.incomplete) == (Outcome.CLEAN, ())
@@ -126,6 +130,71 @@ def test_an_index_that_cannot_be_built(small_source: Path, copied_database: Data
     report = copy(small_source, copied_database)
     assert report.outcome is Outcome.INCOMPLETE
     assert report.incomplete == (index("idx_knowledge_nodes_node_type", "knowledge_nodes", Reason.VALUE_TOO_LARGE),)
+
+
+REFUSALS = ("P0001", "XX000", "0A000", "55000", "42501", "22023", "23514", "57014", "58030")
+
+
+@pytest.fixture
+def refusing(server: Server, database: Database) -> Callable[[str, str], None]:
+    """Has an event trigger refuse a command with a SQLSTATE, from now on."""
+    if not server.is_superuser:
+        pytest.skip("only a superuser makes event triggers")
+
+    def refuse(command: str, state: str) -> None:
+        database.execute(
+            "CREATE FUNCTION refuse() RETURNS event_trigger LANGUAGE plpgsql AS"
+            f" $$ BEGIN RAISE 'secret words' USING ERRCODE = '{state}'; END $$",
+            f"CREATE EVENT TRIGGER refuse ON ddl_command_start WHEN TAG IN ('{command}') EXECUTE FUNCTION refuse()",
+        )
+
+    return refuse
+
+
+@pytest.mark.parametrize("state", REFUSALS)
+def test_an_event_trigger_that_refuses_every_index(
+    small_source: Path, database: Database, refusing: Callable[[str, str], None], state: str
+) -> None:
+    """All rows are there, and so the copy has not failed, whatever the server says; it is quoted by its code alone."""
+    report = copy(small_source, database, on_event=at(Phase.INDEXES, lambda: refusing("CREATE INDEX", state)))
+    assert report.outcome is Outcome.INCOMPLETE
+    assert {part.kind for part in report.incomplete} == {PartKind.INDEX}
+    known = {"42501": Reason.NOT_OWNER, "22023": Reason.VALUE_TOO_LARGE}
+    wanted = (known[state], None) if state in known else (Reason.REFUSED_BY_SERVER, state)
+    assert {(part.reason, part.sqlstate) for part in report.incomplete} == {wanted}
+    (said,) = shortfalls(report.incomplete, Tense.DONE)
+    assert (f"(SQLSTATE {state})" in said.headline) == (state not in known)
+    assert "secret words" not in report.to_json() + said.headline + said.remedy
+    again = copy(small_source, database)
+    assert (again.outcome, again.incomplete) == (Outcome.INCOMPLETE, report.incomplete)
+    database.execute("DROP EVENT TRIGGER refuse")
+    assert copy(small_source, database).outcome is Outcome.CLEAN
+
+
+@pytest.mark.usefixtures("can_enforce_later")
+@pytest.mark.parametrize("state", ["P0001", "XX000", "22023"])
+def test_an_event_trigger_that_refuses_to_enforce_foreign_keys(
+    small_source: Path, database: Database, refusing: Callable[[str, str], None], state: str
+) -> None:
+    report = copy(small_source, database, on_event=at(Phase.INDEXES, lambda: refusing("ALTER TABLE", state)))
+    wanted = {MissingPart(PartKind.FOREIGN_KEY, *key, Reason.REFUSED_BY_SERVER, state) for key in FOREIGN_KEYS.items()}
+    assert (report.outcome, set(report.incomplete)) == (Outcome.INCOMPLETE, wanted)
+    assert set(copy(small_source, database).incomplete) == wanted
+    database.execute("DROP EVENT TRIGGER refuse")
+    assert copy(small_source, database).outcome is Outcome.CLEAN
+
+
+@pytest.mark.parametrize("error", [psycopg.errors.DiskFull, psycopg.errors.AdminShutdown, psycopg.OperationalError])
+def test_what_ends_a_run_is_no_missing_index(
+    small_source: Path, database: Database, monkeypatch: pytest.MonkeyPatch, error: type[psycopg.Error]
+) -> None:
+    def end(*_: object) -> None:
+        raise error
+
+    with monkeypatch.context() as patch, pytest.raises(DestinationError):
+        patch.setattr(builds, "build", end)
+        copy(small_source, database)
+    assert copy(small_source, database).outcome is Outcome.CLEAN
 
 
 def test_a_foreign_key_that_the_tables_were_made_without(small_source: Path, copied_database: Database) -> None:
