@@ -16,6 +16,7 @@ from vestige_tui.core.rows.vectors import SHORT, Fate, VectorGroup
 if TYPE_CHECKING:  # the first step of the wizard needs these words, and none of libpq
     from datetime import datetime
 
+    from vestige_tui.core.events import Waiting
     from vestige_tui.core.report import RowError
     from vestige_tui.core.source.stale import Staleness
 
@@ -227,6 +228,12 @@ _MISSING = {
     ),
 }
 """Why it is so, and what to do."""
+
+
+def waiting_for(waiting: Waiting) -> str:
+    """What a run waits for, and for how long at most."""
+    tables = " or ".join(waiting.tables)
+    return f"Waiting for another session that uses {tables}, at most {max(1, round(waiting.seconds))} s"
 
 
 # Stale sources

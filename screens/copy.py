@@ -14,6 +14,7 @@ from textual.widget import Widget
 from textual.widgets import Button, Label, Static
 
 from vestige_tui.core.events import Phase
+from vestige_tui.core.explain import waiting_for
 from vestige_tui.core.text import clock
 from vestige_tui.screens.base import StepScreen
 from vestige_tui.screens.dialogs import ConfirmDialog
@@ -133,6 +134,8 @@ Rows with trouble appear in the list below the bars. They never stop the copy. T
     def _phase_line(self) -> Content:
         if self._run is not None and self._run.cancelled:
             return Content.assemble(("… ", "bold $warning"), (_CANCELLING, "bold"))
+        if self._progress.waiting is not None:
+            return Content.assemble(("… ", "bold $warning"), f"{waiting_for(self._progress.waiting)}…")
         words = phase_words(self._progress.phase)
         total = self._progress.total
         if self._progress.phase is not Phase.COPY or not total.total:

@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 
 from vestige_tui.core import events
-from vestige_tui.core.events import Event, IndexProgress, Phase
+from vestige_tui.core.events import Event, IndexProgress, Phase, Waiting
 from vestige_tui.core.run.preview import SECONDS_PER_MEMORY, SECONDS_PER_OTHER_ROW, SECONDS_PER_VECTOR_ELEMENT
 
 _TELLING = 2.0
@@ -56,9 +56,15 @@ class Progress:
     phase: Phase | None = None
     tables: Mapping[str, Pace] = field(default_factory=dict)
     index: IndexProgress | None = None
+    waiting: Waiting | None = None
     notices: tuple[str, ...] = ()
     copying: float = 0.0
     dimension: int = 0
+
+    @property
+    def step(self) -> tuple[object, ...]:
+        """What the run is at: as long as this stays the same, only numbers change."""
+        return self.phase, self.index and self.index.name, self.waiting and self.waiting.tables
 
     @property
     def total(self) -> Pace:
@@ -114,7 +120,9 @@ class Meter:
             case events.RowProblem(error):
                 self._change(error.table, problems=self._pace(error.table).problems + 1)
             case events.IndexProgress():
-                self.progress = replace(self.progress, index=event)
+                self.progress = replace(self.progress, index=event, waiting=None)
+            case events.Waiting():
+                self.progress = replace(self.progress, waiting=event)
             case events.Notice(text):
                 self.progress = replace(self.progress, notices=(*self.progress.notices, text))
 

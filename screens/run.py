@@ -153,11 +153,12 @@ class Run:
 
     def _take(self, event: Event) -> None:
         """Hear an event of the run, in its thread."""
+        step = self._meter.progress.step
         self._meter.take(event)
         if isinstance(event, RowProblem):
             self._waiting.append(event.error)
         now = self._clock()
-        if isinstance(event, PhaseStarted | TablesPlanned):
+        if isinstance(event, PhaseStarted | TablesPlanned) or self._meter.progress.step != step:
             self._flush()
         elif now >= self._progress_due:
             self._send_progress(now)

@@ -16,6 +16,7 @@ from vestige_tui.core.events import (
     TableFinished,
     TableProgress,
     TablesPlanned,
+    Waiting,
 )
 from vestige_tui.core.report import RowError
 from vestige_tui.core.rows.problems import Kind
@@ -35,8 +36,11 @@ RUN: tuple[Event, ...] = (
     PhaseStarted(Phase.INDEXES),
     IndexProgress("first", 1, 2),
     IndexProgress("hnsw", 2, 2),
+    Waiting(("edges", "users"), 29.6),
+    Waiting(("edges", "users"), 28.9),
     IndexProgress("hnsw", 2, 2, 1.0),
 )
+WAITS = "Waiting for another session that uses edges or users, at most 30 s…"
 
 
 def watch(*, terminal: bool = False, quiet: bool = False) -> str:
@@ -55,6 +59,7 @@ def test_plain_lines_elsewhere() -> None:
         "Memories: 2,000 of 2,000 in 2.0 s",
         "Connections: 10 of 10 in 0.1 s",
         "Building indexes",
+        WAITS,
     ]
 
 
@@ -62,6 +67,8 @@ def test_bars_in_a_terminal() -> None:
     shown = watch(terminal=True)
     for part in ("Memories", "2,000/2,000", "1,000/s", "1 error", "Connections", "Indexes", "2/2", "a notice [bold]␛"):
         assert part in shown
+    assert shown.count(WAITS) == 1
+    assert "29 s" not in shown
     assert "Users" not in shown
     assert "1 errors" not in shown
 
@@ -89,3 +96,17 @@ def test_a_long_index_gives_signs_of_life_too() -> None:
         now[0] += 4
         lines(IndexProgress("hnsw", 2, 3, percent / 100))
     assert stream.getvalue().splitlines() == [f"Finishing 2 of 3: hnsw, {percent}%" for percent in (20, 50, 80)]
+
+
+def test_what_is_waited_for_is_said_at_once_and_every_ten_seconds() -> None:
+    """It is said again of the next index or foreign key that has to wait."""
+    stream, now = io.StringIO(), [0.0]
+    lines = Lines(Console(file=stream), clock=lambda: now[0])
+    for left in range(30, 6, -1):
+        lines(Waiting(("edges",), left))
+        now[0] += 1
+    lines(IndexProgress("edges_source_id_fkey", 18, 24, 1.0))
+    lines(Waiting(("edges",), 6.0))
+    assert stream.getvalue().splitlines() == [
+        f"Waiting for another session that uses edges, at most {left} s…" for left in (30, 20, 10, 6)
+    ]

@@ -16,7 +16,7 @@ from tests.support import scenes
 from tests.support.scenes import StillWizard, settle
 from tests.support.wizard import LARGE, SMALL, machine, on_screen, shown
 from vestige_tui.core.errors import DestinationError, SourceError
-from vestige_tui.core.events import IndexProgress, Phase
+from vestige_tui.core.events import IndexProgress, Phase, Waiting
 from vestige_tui.core.missing import MissingPart
 from vestige_tui.core.report import Outcome, TableReport
 from vestige_tui.core.source.row_lookup import FoundValue
@@ -179,6 +179,16 @@ def test_copy_building_indexes(snap_compare: Compare) -> None:
     building = scenes.progress(Phase.INDEXES, index=IndexProgress("idx_embedding_hnsw", 17, 17, 0.31))
     state = scenes.previewed(scenes.report(dry_run=True))
     assert _at(Step.COPY, state, SMALL, snap_compare, _copying(building, problems=False))
+
+
+def test_copy_waiting_for_another_session(snap_compare: Compare) -> None:
+    waiting = scenes.progress(
+        Phase.INDEXES,
+        index=IndexProgress("edges_source_id_fkey", 18, 24),
+        waiting=Waiting(("edges", "knowledge_nodes"), 27.4),
+    )
+    state = scenes.previewed(scenes.report(dry_run=True))
+    assert _at(Step.COPY, state, SMALL, snap_compare, _copying(waiting, problems=False))
 
 
 def test_copy_being_cancelled(snap_compare: Compare) -> None:

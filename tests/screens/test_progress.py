@@ -11,6 +11,7 @@ from vestige_tui.core.events import (
     TableFinished,
     TableProgress,
     TablesPlanned,
+    Waiting,
 )
 from vestige_tui.core.report import RowError
 from vestige_tui.core.rows.problems import Kind
@@ -84,6 +85,16 @@ def test_indexes_and_notices_are_kept() -> None:
     meter.take(Notice("two"))
     assert meter.progress.index == IndexProgress("idx", 2, 3, 0.5)
     assert meter.progress.notices == ("one", "two")
+
+
+def test_waiting_ends_with_the_next_index() -> None:
+    meter = _meter(_Clock())
+    meter.take(IndexProgress("idx", 2, 3, 0.5))
+    waiting = Waiting(("edges",), 30)
+    meter.take(waiting)
+    assert (meter.progress.waiting, meter.progress.index) == (waiting, IndexProgress("idx", 2, 3, 0.5))
+    meter.take(IndexProgress("idx", 2, 3, 1.0))
+    assert meter.progress.waiting is None
 
 
 def test_paces_add_up() -> None:

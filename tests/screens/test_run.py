@@ -9,7 +9,17 @@ from textual.message import Message
 
 from vestige_tui.core.dsn import Dsn
 from vestige_tui.core.errors import NOTHING_CHANGED, DestinationError
-from vestige_tui.core.events import Event, Phase, PhaseStarted, RowProblem, TableProgress, TablesPlanned, Watcher
+from vestige_tui.core.events import (
+    Event,
+    IndexProgress,
+    Phase,
+    PhaseStarted,
+    RowProblem,
+    TableProgress,
+    TablesPlanned,
+    Waiting,
+    Watcher,
+)
 from vestige_tui.core.plan import CopyPlan
 from vestige_tui.core.report import DestinationReport, MigrationReport, RowError, SourceReport
 from vestige_tui.core.rows.problems import Kind
@@ -77,6 +87,16 @@ def test_progress_comes_five_times_a_second_at_most(monkeypatch: pytest.MonkeyPa
 def test_every_phase_is_shown(monkeypatch: pytest.MonkeyPatch) -> None:
     played = _Played(monkeypatch, *(PhaseStarted(phase) for phase in Phase))
     assert {message.progress.phase for message in played.progress} == set(Phase)
+
+
+def test_what_is_waited_for_is_told_at_once_and_so_is_its_end(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Between two of these events there may be minutes."""
+    waiting = Waiting(("edges",), 30)
+    told: list[Event] = [IndexProgress("a", 1, 2), waiting, IndexProgress("a", 1, 2, 1.0), IndexProgress("b", 2, 2)]
+    played = _Played(monkeypatch, *told, step=0.001)
+    seen = [message.progress for message in played.progress]
+    assert [progress.waiting for progress in seen[:4]] == [None, waiting, None, None]
+    assert [progress.index and progress.index.name for progress in seen[:4]] == ["a", "a", "a", "b"]
 
 
 def test_newer_progress_replaces_older_of_its_phase_alone(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -10,7 +10,7 @@ from textual.widgets import Input
 
 from tests.support.states import target
 from tests.support.wizard import NOW, WizardAt
-from vestige_tui.core.events import IndexProgress, Phase
+from vestige_tui.core.events import IndexProgress, Phase, Waiting
 from vestige_tui.core.left_behind import MEANINGS
 from vestige_tui.core.missing import MissingPart, PartKind, Reason
 from vestige_tui.core.model import ModelSignature
@@ -190,7 +190,9 @@ def reported(done: MigrationReport) -> WizardState:
     return previewed(report(dry_run=True)).with_report(done, saved=saved)
 
 
-def progress(phase: Phase = Phase.COPY, *, index: IndexProgress | None = None) -> Progress:
+def progress(
+    phase: Phase = Phase.COPY, *, index: IndexProgress | None = None, waiting: Waiting | None = None
+) -> Progress:
     """A copy of 600,000 rows: memories done, connections half done; or all rows done, and an index being built."""
     done = index is not None
     paces = {
@@ -203,4 +205,4 @@ def progress(phase: Phase = Phase.COPY, *, index: IndexProgress | None = None) -
         "review_events": Pace(200_000, 200_000 if done else 0, timed=200_000, seconds=3.1 * done, finished=done),
         "domains": Pace(5, 5 if done else 0, finished=done),
     }
-    return Progress(phase, paces, index, copying=13.9, dimension=256)
+    return Progress(phase, paces, index, waiting, copying=13.9, dimension=256)

@@ -19,9 +19,11 @@ from vestige_tui.core.events import (
     TableFinished,
     TableProgress,
     TablesPlanned,
+    Waiting,
     Watcher,
     ignore,
 )
+from vestige_tui.core.explain import waiting_for
 from vestige_tui.core.rows.tables import BY_NAME
 from vestige_tui.core.text import count, duration
 from vestige_tui.terminal.output import safe
@@ -50,6 +52,7 @@ class Bars:
         self._console = console
         self._bars: dict[str, TaskID] = {}
         self._errors: dict[str, int] = {}
+        self._waiting: tuple[str, ...] = ()
         self.progress = Progress(
             TextColumn("{task.description:>14}", markup=False),
             BarColumn(bar_width=None, complete_style="cyan", finished_style="green"),
@@ -79,7 +82,11 @@ class Bars:
                 self._errors[error.table] = self._errors.get(error.table, 0) + 1
                 self.progress.update(self._bars[error.table], errors=self._errors[error.table])
             case IndexProgress():
+                self._waiting = ()
                 self._show_index(event)
+            case Waiting(tables) if tables != self._waiting:
+                self._waiting = tables
+                self._console.print(safe(f"{waiting_for(event)}…"))
             case Notice(text):
                 self._console.print(safe(text))
             case _:
@@ -147,6 +154,7 @@ class Lines:
         self._clock = clock
         self._totals: dict[str, int] = {}
         self._read: dict[str, int] = {}
+        self._waiting: tuple[str, ...] = ()
         self._spoke = clock()
 
     def __call__(self, event: Event) -> None:
@@ -165,8 +173,13 @@ class Lines:
                 read = self._read.get(table, 0)
                 self._say(f"{BY_NAME[table].title}: {read:,} of {self._totals[table]:,} in {duration(seconds)}")
             case IndexProgress(name, position, total, fraction):
+                self._waiting = ()
                 if self._is_due():
                     self._say(f"Finishing {position} of {total}: {name}, {fraction:.0%}")
+            case Waiting(tables):
+                if tables != self._waiting or self._is_due():
+                    self._waiting = tables
+                    self._say(f"{waiting_for(event)}…")
             case Notice(text):
                 self._say(text)
             case _:
