@@ -47,7 +47,7 @@ def test_every_connection_is_opened_in_one_place() -> None:
         for path in CORE.rglob("*.py")
         if (found := re.findall(r"psycopg\.connect\(|ConnectionPool\(|Connection\.connect\(", path.read_text()))
     }
-    assert opened == {"destination/connect.py": ["psycopg.connect(", "ConnectionPool("]}
+    assert opened == {"destination/connection.py": ["psycopg.connect(", "ConnectionPool("]}
 
 
 # UTF-8
