@@ -30,7 +30,7 @@ LOAD DATABASE
 def run(task: Task) -> Measured:
     """Load the tables of ``task.source`` that the tool reads."""
     sources = describe(task.source).sources.values()
-    tables = {need.partition(".")[0] for source in sources for need in source.used}
+    tables = {source.source.table for source in sources}
     command = _COMMAND.format(
         source=task.source, target=_url(task.dsn), tables=", ".join(f"'{name}'" for name in sorted(tables))
     )

@@ -1,7 +1,7 @@
-"""The SQLite side: opening a file without changing it, understanding what it is, and streaming its rows.
+"""The SQLite side: opens a file without changing it, describes it, and reads its rows.
 
-``locate`` finds databases, ``overview`` takes a quick look at one, ``opening`` opens one read-only, in a private copy
-where it must (``scratch``). ``describe`` tells what a file holds, ``layouts`` which SQL yields each column, ``upgrade``
-brings an old file to V15. ``query`` reads a table, ``records`` makes records of its rows, ``reader`` batches of those;
-``lookup`` finds a single row again.
+``locate`` finds databases, ``overview`` takes a quick look at one. ``opening`` opens one read-only, in a private copy
+where it must (``scratch``). ``shape`` lists tables and columns, ``layouts`` knows the SQL of each column, ``describe``
+says what the file is, ``upgrade`` brings an old file to V15. ``query`` writes the SQL that ``reader`` and
+``key_reader`` read batches with; ``guarantees`` tells what holds for all rows; ``row_lookup`` finds a single row again.
 """

@@ -1,4 +1,4 @@
-"""What a source file is: its layout, version, rows, model, and what in it has no destination."""
+"""Describes a source file: its layout, version, rows and model, and what in it has no destination."""
 
 from __future__ import annotations
 
@@ -13,25 +13,25 @@ from vestige_tui.core.model import MAX_DIMENSION, ModelSignature
 from vestige_tui.core.rows.vectors import VectorGroup, most_used, true_name, usual_dimension
 from vestige_tui.core.source import vectors
 from vestige_tui.core.source.file_names import wal_size
-from vestige_tui.core.source.layouts import ResolvedSource, resolve, unused, with_expression
+from vestige_tui.core.source.layouts import ResolvedSource, resolve, unused, used_columns, with_expression
 from vestige_tui.core.source.opening import open_source
 from vestige_tui.core.source.shape import FileTable, Shape, TableKind, folded, quoted, read_shape
 from vestige_tui.core.source.shared_names import SharedName, shared_names
 from vestige_tui.core.source.stale import Staleness, staleness
-from vestige_tui.core.source.vector_places import vector_tables
+from vestige_tui.core.source.vector_tables import only_vectors
 
 V15_COLUMNS = ("owner_user_id", "visibility", "shared_with_groups", "codebase")
 V15_TABLES = ("users", "groups", "group_memberships")
 
 BOOKKEEPING = frozenset({"schema_version", "embedding_model", "embedding_profile_state", "embedding_profiles"})
-"""Tables that are read for what they say of other rows, or that SQLite and Vestige need for themselves."""
+"""Tables that describe other rows, or that SQLite and Vestige need for themselves."""
 
 _STORES = ("_content", "_rowid")
-"""How the names of tables end in which SQLite's full-text and R*Tree modules keep one row for each of theirs."""
+"""Endings of the shadow tables in which SQLite's full-text and R*Tree modules keep one row for each of theirs."""
 
 
 class Layout(StrEnum):
-    """Which family of schemas a file belongs to: the specification's, or that of published Vestige."""
+    """The family of schemas: the specification's, or that of published Vestige."""
 
     SEED = "seed"
     PUBLISHED = "published"
@@ -39,14 +39,13 @@ class Layout(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class SourceDescription:
-    """What a file holds. ``size`` is in bytes with the WAL; ``version`` is the best of the version markers.
+    """What a file holds. ``size`` is in bytes with the WAL.
 
-    ``rows`` counts the rows of each destination table; ``missing_v15`` names the V15 parts that are not there;
-    ``registered`` is what the file itself says of its model, by its active ``profile`` or else by its registry;
-    ``vectors`` are all vectors of the file, in groups of the same fate;
-    ``left_behind`` counts the rows of each table that has no destination, and the values of each such column of
-    another table, named ``table.column``; ``stale`` tells that Vestige 4 has moved on from the file; ``shared_names``
-    are columns that metadata has a key of the same name as.
+    ``rows`` counts the rows of each destination table; ``missing_v15`` names the parts of V15 that the file lacks.
+    ``registered`` is the model that the file names, by its active ``profile`` or else by its registry; ``vectors`` are
+    all its vectors, grouped by fate. ``left_behind`` counts the rows of each table without a destination, and the
+    values of each such column, named ``table.column``. ``stale``: Vestige 4 has moved on from the file.
+    ``shared_names`` are extra columns whose name is also a key of metadata.
     """
 
     path: Path
@@ -88,12 +87,12 @@ class SourceDescription:
 
     @property
     def dimension(self) -> int:
-        """The dimension of most vectors that belong to memories and could count, 0 where there are none."""
+        """The dimension of most vectors that can count for a memory, 0 where there are none."""
         return usual_dimension(self.vectors)
 
 
 def describe(path: Path) -> SourceDescription:
-    """Open a file, look, and close it again. Raises ``SourceError``."""
+    """Describe a file. Raises ``SourceError``."""
     with open_source(path) as connection:
         return describe_open(connection, path)
 
@@ -114,7 +113,7 @@ def describe_open(connection: sqlite3.Connection, path: Path) -> SourceDescripti
             "its -wal file as well: the memories may be in there.",
         )
     size, modified = _size_and_change(path)
-    found = vectors.look(connection, shape, _registered(connection, shape))
+    found = vectors.find_vectors(connection, shape, _registered(connection, shape))
     sources["knowledge_nodes"] = with_expression(sources["knowledge_nodes"], "embedding", found.expression)
     return SourceDescription(
         path=path,
@@ -148,9 +147,9 @@ def _size_and_change(path: Path) -> tuple[int, datetime]:
 
 
 def missing_v15(shape: Shape) -> tuple[str, ...]:
-    """The V15 parts that a file lacks, tables by name and columns as ``knowledge_nodes.name``.
+    """The parts of V15 that a file lacks: tables by name, columns as ``knowledge_nodes.name``.
 
-    A view of memories takes no columns: it is read as if it had those of V15, filled with their defaults.
+    No column can be added to a view of memories: it is read as if it had those of V15, with their defaults.
     """
     memories = shape.find("knowledge_nodes")
     takes_columns = memories is not None and memories.kind is TableKind.TABLE
@@ -184,15 +183,15 @@ def _registered(connection: sqlite3.Connection, shape: Shape) -> ModelSignature 
     if not 1 <= row[1] <= MAX_DIMENSION:
         return None
     name = true_name(row[0], row[1])
-    known = name == row[0] and isinstance(row[2], str) and row[2]  # a hash is one of the name, too
+    known = name == row[0] and isinstance(row[2], str) and row[2]  # the hash covers the name, too
     return ModelSignature(name, row[1], row[2]) if known else ModelSignature(name, row[1])
 
 
 def _left_behind(connection: sqlite3.Connection, shape: Shape, sources: dict[str, ResolvedSource]) -> dict[str, int]:
-    """Rows of the tables, and values of the columns (``table.column``), that have no destination."""
-    used = {need for source in sources.values() for need in source.used}
+    """How many rows of tables, and values of columns (``table.column``), have no destination."""
+    used = used_columns(sources.values())
     read = {source.source.table for source in sources.values()}
-    known = read | BOOKKEEPING | {need.partition(".")[0] for need in used} | vector_tables(shape)
+    known = read | BOOKKEEPING | only_vectors(shape)
     unknown = [table for table in shape.tables if folded(table.name) not in known]
     stores = [(table.name, store) for table in unknown if (store := _store(shape, table)) is not None]
     counts = {name: count_rows(connection, store) for name, store in stores}
@@ -208,9 +207,9 @@ def _left_behind(connection: sqlite3.Connection, shape: Shape, sources: dict[str
 
 
 def _store(shape: Shape, table: FileTable) -> str | None:
-    """The table that holds the rows of a table: itself, or the one behind a virtual table; None where it has no rows.
+    """The table that stores a table's rows: itself, or a shadow table of a virtual one; None where it stores none.
 
-    A full-text index over another table keeps no rows, and a view shows those of other tables.
+    A full-text index over another table stores no rows, and a view shows those of other tables.
     """
     if table.kind is TableKind.TABLE:
         return table.name

@@ -1,7 +1,7 @@
 """The names of a database file, and the side files that SQLite keeps beside one of them.
 
-SQLite finds recent changes (``-wal``) and an interrupted transaction (``-journal``) by the name under which a file is
-opened. Under another hard link, or another mount of the single file, it sees neither, and reads an old state.
+SQLite looks for recent changes (``-wal``) and an interrupted transaction (``-journal``) beside the name that it opens.
+Under another hard link, or another mount of the single file, it sees neither and reads an old state.
 """
 
 from __future__ import annotations
@@ -20,34 +20,34 @@ from vestige_tui.core.errors import SourceError
 from vestige_tui.core.source.locate import candidates
 
 SIDE_FILES = ("-wal", "-shm", "-journal")
-"""What SQLite keeps beside a database: recent changes, an index of them, and an interrupted transaction."""
+"""What SQLite keeps beside a database: recent changes, their index, and an interrupted transaction."""
 
 SEARCH_SECONDS = 2.0
-"""How long the other names of a file are searched for; a file of which not all are found is refused."""
+"""How long the search for the other names of a file may take; if it misses one, the file is refused."""
 
 MOUNTS = Path("/proc/self/mountinfo")
 
 
 @dataclass(frozen=True, slots=True)
 class Names:
-    """The paths that lead to one file, the given one first; ``complete`` where it has no other."""
+    """The paths that lead to one file, the given one first; ``complete``: there are no others."""
 
     paths: tuple[Path, ...]
     complete: bool
 
 
 def side_files(path: Path) -> list[Path]:
-    """The files of a database that lie beside it right now; SQLite keeps them where a symbolic link leads."""
+    """The side files that exist now; SQLite keeps them where a symbolic link leads."""
     return [file for file in possible_side_files(path.resolve()) if file.exists()]
 
 
 def possible_side_files(path: Path) -> list[Path]:
-    """The paths of the files that SQLite may keep beside this name."""
+    """The paths of the side files that SQLite may keep."""
     return [path.with_name(path.name + suffix) for suffix in SIDE_FILES]
 
 
 def wal_size(path: Path) -> int:
-    """Bytes of the recent changes beside a file. A program that closes the file may remove them at any moment."""
+    """Bytes of the WAL beside a file. A program that closes the file may remove it at any moment."""
     real = path.resolve()
     return _size(real.with_name(f"{real.name}-wal"))
 
@@ -66,9 +66,9 @@ def has_several_names(path: Path) -> bool:
 
 
 def name_to_read(path: Path) -> Path:
-    """The name under which all of a database is seen: ``path``, or the other one that has the side files.
+    """The name under which SQLite sees all of a database: ``path``, or the other name that has the side files.
 
-    Raises ``SourceError`` where changes may lie beside a name that was not found, or lie beside two of them.
+    Raises ``SourceError`` where changes may lie beside a name that was not found, or lie beside two names.
     """
     if not has_several_names(path):
         return path
@@ -112,7 +112,7 @@ def _has_changes(path: Path) -> bool:
 
 
 def _entry(path: Path) -> tuple[int, int, str]:
-    """A name in its folder, by the folder's identity: mounted twice, it is still one name."""
+    """A name and the identity of its folder: mounted twice, it is still one name."""
     folder = path.parent.stat()
     return folder.st_dev, folder.st_ino, path.name
 
@@ -124,7 +124,7 @@ def _known_folders() -> list[Path]:
 
 
 def _search(starts: Iterable[Path], wanted: os.stat_result) -> Iterator[Path]:
-    """The names of a file in Vestige's own folders, then beneath the folders of ``starts``, the nearest first."""
+    """The names of a file in Vestige's own folders, then below the folders of ``starts``, the nearest first."""
     deadline = time.monotonic() + SEARCH_SECONDS
     seen: set[tuple[int, int]] = set()
     for folder in (*_known_folders(), *_by_distance(starts)):
@@ -142,7 +142,7 @@ def _by_distance(starts: Iterable[Path]) -> Iterator[Path]:
 
 
 def _look_through(waiting: deque[str], wanted: os.stat_result, seen: set[tuple[int, int]]) -> Iterator[Path]:
-    """Look through the first folder that waits; the folders in it wait from now on."""
+    """Look through the first waiting folder; the folders in it join the queue."""
     folder = waiting.popleft()
     with suppress(OSError):
         status = os.lstat(folder)
@@ -182,7 +182,7 @@ def _unescaped(field: bytes) -> Path:
 
 
 def _mounted_from(real: Path) -> tuple[Path, ...] | None:
-    """The names that can be seen of a file which is mounted by itself, as containers do; None for any other file."""
+    """The visible names of a file that is mounted by itself, as containers do; None for any other file."""
     mounts = _mounts()
     own = next((mount for mount in reversed(mounts) if mount.point == real), None)
     if own is None:

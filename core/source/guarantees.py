@@ -1,4 +1,4 @@
-"""What can be said of all rows of a table before one of them is read: one question to SQLite, not one for each row."""
+"""What holds for all rows of a table before any of them is read: one query for each table, none for each row."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from vestige_tui.core.source.shape import quoted
 
 
 class Guarantees:
-    """Answers for a source that does not change meanwhile: ``connection`` is inside a read transaction.
+    """Guarantees for a source that cannot change: ``connection`` is inside a read transaction.
 
     All methods raise ``sqlite3.Error``.
     """
@@ -25,11 +25,11 @@ class Guarantees:
         self._repeats: dict[str, bool] = {}
 
     def keys_may_repeat(self, table: Table) -> bool:
-        """Whether two rows of a table could have the same canonical key.
+        """Whether two rows of a table may have the same canonical key.
 
-        They cannot where every id is spelled canonically and no two are equal. No index is asked: it may be damaged, or
-        compare in another way than it says.
-        Text may become equal when what PostgreSQL cannot store is replaced, or a number in its place becomes text.
+        They cannot where every id is spelled canonically and no two are equal. The query uses no index: an index may be
+        damaged, or compare in another way than it says. Keys that are text may always repeat: they can become equal
+        when a character that PostgreSQL cannot store is replaced, or a number becomes text.
         """
         if any(table.columns[table.position(name)].type is not PgType.UUID for name in table.key):
             return True
@@ -37,18 +37,18 @@ class Guarantees:
         keys = [source.expressions[table.position(name)] or "NULL" for name in table.key]
         repeats = " OR ".join(["count(*) > 1", *map(spelled_otherwise, keys)])
         rows = f"FROM {quoted(source.source.table)} n NOT INDEXED GROUP BY {', '.join(map(_sortable, keys))}"
-        if rows not in self._repeats:  # scheduling may come from the very table of the memories
+        if rows not in self._repeats:  # scheduling may come from the table of the memories
             self._repeats[rows] = self._exists(f"{rows} HAVING {repeats}")
         return self._repeats[rows]
 
     def foreign_keys_resolve(self, table: Table) -> bool:
-        """Whether whatever the rows of a table refer to is in the source too, spelled in the very same way."""
+        """Whether every row that a table refers to is in the source, with its id spelled in the same way."""
         return all(
-            len(foreign_key.columns) == 1 and self._found(table, *foreign_key.columns, foreign_key.table)
+            len(foreign_key.columns) == 1 and self._resolves(table, *foreign_key.columns, foreign_key.table)
             for foreign_key in table.foreign_keys
         )
 
-    def _found(self, table: Table, column: str, parent: str) -> bool:
+    def _resolves(self, table: Table, column: str, parent: str) -> bool:
         if parent not in self._sources:
             return False
         if parent not in self._exact:
@@ -65,8 +65,8 @@ class Guarantees:
         )
 
     def _exact_index(self, source: ResolvedSource) -> str | None:
-        """An index of a table's key that has each of its rows once, and nothing else: a damaged one could vouch for
-        rows that are not there, or have lost some that are.
+        """An index of a table's key that has each row once, and nothing else: a damaged index may contain rows that the
+        table has lost, or lack rows that it has.
         """
         table, key, rowid = source.source.table, _key(source), rowid_name(self._connection, source.source.table)
         if key is None or rowid is None:
@@ -80,12 +80,14 @@ class Guarantees:
                     f" WHERE (SELECT p.{rowid} {by_index} = n.{quoted(key)}) IS NOT n.{rowid}"
                 ):
                     return index
-            except sqlite3.DatabaseError:  # damaged so that SQLite notices; whether the table is, its reader will see
+            except (
+                sqlite3.DatabaseError
+            ):  # SQLite notices the damage; whether the table is damaged too, its reader will see
                 continue
         return None
 
     def _unique_indexes(self, table: str, key: str) -> list[str]:
-        """The unique indexes of a table of the source that cover this column and no other."""
+        """The unique indexes of a table over this column alone."""
         indexes = self._connection.execute(
             'SELECT name FROM pragma_index_list(?) l WHERE "unique" AND NOT partial'
             " AND NOT EXISTS (SELECT 1 FROM pragma_index_info(l.name) WHERE lower(name) IS NOT ?)",
@@ -99,12 +101,12 @@ class Guarantees:
 
 
 def _sortable(expression: str) -> str:
-    """SQL for an id that SQLite has to sort itself: in a table without row numbers it would trust the order of rows."""
+    """SQL for an id that SQLite must sort: of a WITHOUT ROWID table it would trust the order of rows."""
     return f"+{expression} COLLATE BINARY"
 
 
 def _key(source: ResolvedSource) -> str | None:
-    """The column of the source that a table's only key column comes from, as it is; None where there is none such."""
+    """The source column that is a table's only key column, unchanged; None where there is none."""
     if len(source.table.key) > 1:
         return None
     expression = source.expressions[source.table.position(source.table.key[0])]

@@ -1,4 +1,4 @@
-"""Keys of rows that the destination may have already, read without the rest of the row."""
+"""Reads keys alone, of rows that the destination may have already."""
 
 from __future__ import annotations
 
@@ -15,23 +15,22 @@ from vestige_tui.core.rows.bulk import listed_uuids
 from vestige_tui.core.rows.records import bulks
 from vestige_tui.core.rows.tables import PgType
 from vestige_tui.core.source.layouts import ResolvedSource
-from vestige_tui.core.source.query import rowid_name, select_short, summed_up
+from vestige_tui.core.source.query import joined_keys, rowid_name, select_keys
 from vestige_tui.core.source.reader import fetched
 
 AT_ONCE = 1_000
 """Rows in a batch."""
 
 _NUMBERS = range(-(1 << 63), 1 << 63)
-"""What a row of SQLite can have as its number."""
+"""Every rowid that SQLite can give."""
 
 
 class KeyReader:
-    """Reads the ``key`` columns of one table, by which the destination tells rows apart, and its access columns.
+    """Reads the ``key`` columns of one table, the destination's primary key, and its access columns.
 
-    It is for tables in which no two rows have the same key. SQLite itself puts the values of a batch together, so that
-    no row becomes an object of Python. ``absent`` receives, in the order of storage, the numbers of rows that have to
-    be read whole: those that the destination is found not to have, and those whose key or access columns have a
-    problem.
+    It is for tables in which no two rows have the same key. SQLite joins the values of a batch, so that no row becomes
+    a Python object. ``absent`` receives, in the order of storage, the rowids of rows that must be read whole: rows that
+    the destination does not have, and rows with a problem in key or access columns.
     """
 
     def __init__(self, connection: sqlite3.Connection, source: ResolvedSource, key: Sequence[str]) -> None:
@@ -44,27 +43,27 @@ class KeyReader:
         self.absent: list[array[int]] = []
         rowid = rowid_name(connection, source.source.table)
         self.usable = rowid is not None and {*table.types(key)} == {PgType.UUID}
-        """Whether the keys can be put together, and their rows be found again by their numbers."""
-        self._rows = select_short(source, rowid or "", key, access)
-        self._summed_up = summed_up(self._rows, len(key), len(access))
+        """Whether SQLite can join the keys, and each row can be found again by its rowid."""
+        self._row_query = select_keys(source, rowid or "", key, access)
+        self._joined_query = joined_keys(self._row_query, len(key), len(access))
 
     def batches(self) -> Iterator[Batch]:
         """The keys of all rows. Raises ``sqlite3.Error``."""
         first = _NUMBERS.start
         for number in count():
             self.absent.append(absent := array("q"))
-            keys, last = self._together(first, absent) or self._one_by_one(first, absent)
+            keys, last = self._joined(first, absent) or self._row_by_row(first, absent)
             if keys.count:
                 yield Batch(number, sum(map(len, keys.fields)), keys=keys)
             if last is None or last + 1 not in _NUMBERS:
                 return
             first = last + 1
 
-    def _together(self, first: int, absent: array[int]) -> tuple[Keys, int | None] | None:
-        """The keys from a row's number on, and the last one's number; None where one of the values has a problem."""
+    def _joined(self, first: int, absent: array[int]) -> tuple[Keys, int | None] | None:
+        """The keys from a rowid on, and the last rowid; None where one of the values has a problem."""
         try:
-            row = self._connection.execute(self._summed_up, {"first": first, "count": AT_ONCE}).fetchone()
-        except sqlite3.OperationalError:  # a value that cannot be put together; what else it may be shows row by row
+            row = self._connection.execute(self._joined_query, {"first": first, "count": AT_ONCE}).fetchone()
+        except sqlite3.OperationalError:  # a value that SQLite cannot join; reading row by row shows any other reason
             return None
         size, last, rowids, *values = row
         if not size:
@@ -77,11 +76,11 @@ class KeyReader:
             return None
         return (Keys(size, rowids, [*filter(None, fields)], absent), last) if sound and None not in fields else None
 
-    def _one_by_one(self, first: int, absent: array[int]) -> tuple[Keys, int | None]:
-        """The same, leaving out rows with a problem."""
+    def _row_by_row(self, first: int, absent: array[int]) -> tuple[Keys, int | None]:
+        """The same, without the rows that have a problem."""
         parameters = {"first": first, "count": AT_ONCE}
         rows: list[tuple[Any, ...]] = [
-            *chain.from_iterable(fetched(self._connection, self._rows, parameters, lambda: AT_ONCE))
+            *chain.from_iterable(fetched(self._connection, self._row_query, parameters, lambda: AT_ONCE))
         ]
         sound = [row for row in rows if self._is_sound(row[1:])]
         absent.extend({row[0] for row in rows}.difference(row[0] for row in sound))

@@ -1,13 +1,13 @@
-"""Which SQL yields each column of each table, for every layout that a source can have.
+"""The SQL that yields each column of each table, for every layout that a source can have.
 
-Layout is data: a table of the destination has one or more ``TableSource`` descriptions; the first whose table and
-columns exist in a file, and whose table has rows, is the one that is read. The names come from Vestige's public history
-of schemas.
+A layout is data: each table of the destination has one or more ``TableSource`` descriptions. A copy reads the first one
+whose table and columns exist in the file, and whose table has rows. The names come from Vestige's public history of
+schemas.
 """
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 
 from vestige_tui.core.rows.records import RowSource
@@ -17,7 +17,7 @@ from vestige_tui.core.source.shape import Shape, folded
 
 @dataclass(frozen=True, slots=True)
 class Expression:
-    """SQL over the alias ``n``, and the columns (``table.column``) that must exist for it to be used."""
+    """SQL over the alias ``n``, and the columns of the source table that it needs."""
 
     sql: str
     needs: tuple[str, ...]
@@ -27,9 +27,9 @@ class Expression:
 class TableSource:
     """Where the rows of one destination table may come from.
 
-    ``columns`` maps a column to the expressions that can yield it, best first; a column that is not mentioned comes
-    from the source column of its own name. ``order`` is the order of reading, where it is not that of storage.
-    ``rest`` names the column that takes every column of the source table that no description uses.
+    ``needs`` are the columns that ``table`` must have. ``columns`` maps a column to the expressions that can yield it,
+    best first; any other column comes from the source column of its own name. ``order`` is the order of reading, where
+    it is not that of storage. ``rest`` names the column that takes every source column that no description uses.
     """
 
     table: str
@@ -50,18 +50,18 @@ class ResolvedSource(RowSource):
 CODEBASE_TAG = Expression(
     """(SELECT substr(tag.value, 10) FROM json_each(CASE WHEN json_valid(n.tags) THEN n.tags ELSE '[]' END) tag
         WHERE tag.type = 'text' AND tag.value GLOB 'codebase:?*' LIMIT 1)""",
-    ("knowledge_nodes.tags",),
+    ("tags",),
 )
-"""The first ``codebase:NAME`` tag of a memory, which is how published Vestige marks where one belongs."""
+"""The first ``codebase:NAME`` tag of a memory, as published Vestige writes it."""
 
 CODEBASE_METADATA = Expression(
     """(SELECT entry.value FROM json_each(CASE WHEN json_valid(n.metadata) THEN n.metadata ELSE '{}' END) entry
         WHERE entry.key = 'codebase' AND entry.type = 'text' AND entry.value <> '' LIMIT 1)""",
-    ("knowledge_nodes.metadata",),
+    ("metadata",),
 )
-"""Where a memory's codebase was kept before V15 gave it a column."""
+"""The codebase in a memory's metadata, from before V15 gave it a column."""
 
-_CODEBASE = Expression("n.codebase", ("knowledge_nodes.codebase",))
+_CODEBASE = Expression("n.codebase", ("codebase",))
 
 
 def _first(*expressions: Expression) -> Expression:
@@ -75,9 +75,9 @@ def _first(*expressions: Expression) -> Expression:
 _BY_CREATION = ("created_at", "id")
 
 
-def _renamed(table: str, **columns: str) -> dict[str, tuple[Expression, ...]]:
-    """Columns that only have another name in the source: destination name to source name."""
-    return {name: (Expression(f'n."{source}"', (f"{table}.{source}",)),) for name, source in columns.items()}
+def _renamed(**columns: str) -> dict[str, tuple[Expression, ...]]:
+    """Columns that have another name in the source: destination name to source name."""
+    return {name: (Expression(f'n."{source}"', (source,)),) for name, source in columns.items()}
 
 
 SOURCES: Mapping[str, tuple[TableSource, ...]] = {
@@ -107,9 +107,7 @@ SOURCES: Mapping[str, tuple[TableSource, ...]] = {
         TableSource(
             "knowledge_nodes",
             ("id", "stability", "difficulty"),
-            columns=_renamed(
-                "knowledge_nodes", memory_id="id", retrievability="retention_strength", last_review="last_accessed"
-            ),
+            columns=_renamed(memory_id="id", retrievability="retention_strength", last_review="last_accessed"),
         ),
     ),
     "edges": (
@@ -117,17 +115,12 @@ SOURCES: Mapping[str, tuple[TableSource, ...]] = {
         TableSource(
             "memory_connections",
             ("source_id", "target_id"),
-            columns=_renamed("memory_connections", weight="strength", edge_type="link_type"),
+            columns=_renamed(weight="strength", edge_type="link_type"),
         ),
     ),
     "review_events": (TableSource("review_events", ("id", "memory_id"), rest="metadata"),),
     "domains": (TableSource("domains", ("id",)),),
 }
-
-
-def has(shape: Shape, needs: tuple[str, ...]) -> bool:
-    """Whether a file has every column named as ``table.column``."""
-    return all(shape.has(table, column) for table, _, column in (need.partition(".") for need in needs))
 
 
 def resolve(shape: Shape) -> dict[str, ResolvedSource]:
@@ -141,12 +134,17 @@ def resolve(shape: Shape) -> dict[str, ResolvedSource]:
         if fitting:
             source = next((source for source in fitting if not shape.is_empty(source.table)), fitting[0])
             resolved[table.name] = _resolve_columns(table, source, shape)
-    used = frozenset().union(*(entry.used for entry in resolved.values()))
+    used = used_columns(resolved.values())
     return {name: replace(entry, rest=_rest(entry, shape, used)) for name, entry in resolved.items()}
 
 
+def used_columns(sources: Iterable[ResolvedSource]) -> set[tuple[str, str]]:
+    """Every table and column that a description uses, in lower case."""
+    return {(entry.source.table, column) for entry in sources for column in entry.used}
+
+
 def with_expression(entry: ResolvedSource, column: str, sql: str | None) -> ResolvedSource:
-    """The same, with other SQL for one column."""
+    """Replace the SQL of one column."""
     position = entry.table.position(column)
     return replace(entry, expressions=(*entry.expressions[:position], sql, *entry.expressions[position + 1 :]))
 
@@ -155,9 +153,9 @@ def _resolve_columns(table: Table, source: TableSource, shape: Shape) -> Resolve
     expressions: list[str | None] = []
     used: set[str] = set()
     for column in table.columns:
-        plain = Expression(f'n."{column.name}"', (f"{source.table}.{column.name}",))
+        plain = Expression(f'n."{column.name}"', (column.name,))
         for expression in source.columns.get(column.name, (plain,)):
-            if has(shape, expression.needs):
+            if shape.has(source.table, *expression.needs):
                 expressions.append(expression.sql)
                 used.update(expression.needs)
                 break
@@ -166,13 +164,13 @@ def _resolve_columns(table: Table, source: TableSource, shape: Shape) -> Resolve
     return ResolvedSource(table, tuple(expressions), source.rest, (), source, frozenset(used))
 
 
-def _rest(entry: ResolvedSource, shape: Shape, used: frozenset[str]) -> tuple[str, ...]:
-    """The columns of the source table that no description uses, for the one that takes them along."""
+def _rest(entry: ResolvedSource, shape: Shape, used: Collection[tuple[str, str]]) -> tuple[str, ...]:
+    """The columns of the source table that no description uses, where a column takes them along."""
     if entry.source.rest is None:
         return ()
     return unused(shape, entry.source.table, used)
 
 
-def unused(shape: Shape, table: str, used: Collection[str]) -> tuple[str, ...]:
-    """The columns of a table that are not among those used, each named as ``table.column`` in lower case."""
-    return tuple(column for column in shape.columns(table) if f"{table}.{folded(column)}" not in used)
+def unused(shape: Shape, table: str, used: Collection[tuple[str, str]]) -> tuple[str, ...]:
+    """The columns of a table that are not among the ``used_columns``."""
+    return tuple(column for column in shape.columns(table) if (table, folded(column)) not in used)

@@ -1,4 +1,4 @@
-"""Where Vestige keeps its database on this machine; the order is that of Vestige's own programs and documents."""
+"""Where Vestige keeps its database on this machine, in the order of Vestige's own programs and documents."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ def candidates(
     folder: Path | None = None,
     platform: str = sys.platform,
 ) -> tuple[Path, ...]:
-    """Every place to look, the likeliest first and each once, whether there is anything or not.
+    """Every possible path, the likeliest first and each once, whether a file is there or not.
 
     ``home`` and ``folder`` default to the user's home and the current folder; ``platform`` is ``sys.platform``.
     """
@@ -33,7 +33,7 @@ def locate(
     folder: Path | None = None,
     platform: str = sys.platform,
 ) -> tuple[Path, ...]:
-    """The candidates that are files; a file that can be reached by two paths is named once."""
+    """The candidates that are files; a file with two paths is listed once."""
     found: dict[Path, Path] = {}
     for path in candidates(environment, home=home, folder=folder, platform=platform):
         try:
@@ -45,15 +45,15 @@ def locate(
 
 
 def _folders(environment: Mapping[str, str], home: Path, folder: Path, platform: str) -> Iterator[Path]:
-    if told := environment.get(DATA_DIR_VARIABLE, "").strip():
-        yield _expanded(told, home, folder)
+    if named := environment.get(DATA_DIR_VARIABLE, "").strip():
+        yield _expanded(named, home, folder)
     yield from _data_folders(environment, home, platform)
     yield home / ".vestige"
     yield folder / ".vestige"
 
 
 def _data_folders(environment: Mapping[str, str], home: Path, platform: str) -> Iterator[Path]:
-    """What Rust's ``ProjectDirs("com", "vestige", "core")`` gives, then what Vestige's documents name besides."""
+    """The folders of Rust's ``ProjectDirs("com", "vestige", "core")``, then those that Vestige's documents name."""
     if platform == "win32":
         roaming = Path(environment.get("APPDATA") or home / "AppData" / "Roaming")
         yield roaming / "vestige" / "core" / "data"
@@ -61,14 +61,14 @@ def _data_folders(environment: Mapping[str, str], home: Path, platform: str) -> 
     elif platform == "darwin":
         yield home / "Library" / "Application Support" / "com.vestige.core"
     else:
-        told = Path(environment.get("XDG_DATA_HOME", ""))
-        data = told if told.is_absolute() else home / ".local" / "share"  # the standard ignores a relative one
+        named = Path(environment.get("XDG_DATA_HOME", ""))
+        data = named if named.is_absolute() else home / ".local" / "share"  # the standard ignores a relative one
         yield data / "core"
         yield data / "vestige" / "core"
 
 
-def _expanded(told: str, home: Path, folder: Path) -> Path:
-    """A leading ``~`` is the home folder, also in front of a backslash."""
-    if told == "~" or told.startswith(("~/", "~\\")):
-        return home / told[2:]
-    return folder / told
+def _expanded(named: str, home: Path, folder: Path) -> Path:
+    """A leading ``~`` is the home folder, also before a backslash."""
+    if named == "~" or named.startswith(("~/", "~\\")):
+        return home / named[2:]
+    return folder / named

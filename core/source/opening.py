@@ -1,8 +1,8 @@
-"""Opening a SQLite file without changing it, and saying in plain words why one cannot be read.
+"""Opens a SQLite file without changing it, and explains why a file cannot be read.
 
-SQLite's locks belong to the process: were the file opened here in any other way, closing it would drop the locks of
-every connection of this process, and a Vestige could write into a file that a copy is reading. So it is only looked at
-by ``stat`` and by SQLite itself.
+SQLite's locks belong to the process. If this module opened the file in any other way, closing it would drop the locks
+of all connections of this process, and Vestige could write to a file that a copy is reading. So it uses ``stat`` and
+SQLite alone.
 """
 
 from __future__ import annotations
@@ -25,19 +25,19 @@ BUSY_TIMEOUT = 10.0
 """Seconds to wait for a lock that another program holds on the file."""
 
 _NEEDS_A_COPY = ("SQLITE_CANTOPEN", "SQLITE_READONLY")
-"""SQLite's complaints when a folder is read-only and a WAL or an interrupted transaction asks for a file in it."""
+"""SQLite's errors where it must create a file for a WAL or an interrupted transaction in a read-only folder."""
 
 _COPY_ATTEMPTS = 3
 
 
 @contextmanager
 def open_source(path: Path, *, copy_of: Path | None = None) -> Iterator[sqlite3.Connection]:
-    """A read-only connection inside one read transaction: all that is read belongs to one moment.
+    """A read-only connection inside one read transaction, which sees the file as of one moment.
 
-    Where SQLite cannot read the file in its place without writing beside it, a private copy is read, WAL included. A
-    file with several names is read under the one that has its side files (see ``name_to_read``).
+    Where SQLite would have to write beside the file, a private copy is read, WAL included. A file with several names is
+    read under the one that has its side files (see ``name_to_read``).
     TEXT arrives as ``str``, or as ``BrokenText`` where it is not UTF-8. ``copy_of`` is the operator's own file where
-    ``path`` is a copy of it. Raises ``SourceError``, also for whatever SQLite reports inside the block.
+    ``path`` is a copy of it. Raises ``SourceError``, also for SQLite's errors inside the block.
     """
     check_file(path)
     shown, path = copy_of or path, name_to_read(path)
@@ -55,7 +55,7 @@ def open_source(path: Path, *, copy_of: Path | None = None) -> Iterator[sqlite3.
 def _read_in_place(path: Path) -> sqlite3.Connection | None:
     """A connection to the file itself, None where SQLite would have to write beside it.
 
-    A WAL without its ``-shm`` is what a crash or a copy leaves: nobody has it open, and reading would make a new one.
+    A crash or a copy leaves a WAL without its ``-shm``: no program has it open, and reading would create a new one.
     """
     if wal_size(path) and not any(file.name.endswith("-shm") for file in side_files(path)):
         return None
@@ -68,7 +68,7 @@ def _read_in_place(path: Path) -> sqlite3.Connection | None:
 
 
 def connect(path: Path, mode: str, timeout: float = BUSY_TIMEOUT) -> sqlite3.Connection:
-    """``mode`` is ``ro`` or ``rw``. The library makes the URI: with a ``?`` in it, a path opens another file."""
+    """Open a file; ``mode`` is ``ro`` or ``rw``. ``as_uri`` escapes the ``?`` of a path, which would end it."""
     connection = sqlite3.connect(
         f"{path.absolute().as_uri()}?mode={mode}",
         uri=True,
@@ -92,7 +92,7 @@ def _begin_reading(path: Path) -> sqlite3.Connection:
 
 
 def keeps_from_writing(connection: sqlite3.Connection, path: Path) -> bool:
-    """Whether reading keeps other programs from writing to a file: not in WAL mode, and not where a copy is read."""
+    """Whether reading blocks other writers of a file: not in WAL mode, and not where a copy is read."""
     (mode,) = connection.execute("PRAGMA journal_mode").fetchone()
     _, _, read, *_ = connection.execute("PRAGMA database_list").fetchone()
     return str(mode) != "wal" and identity(Path(str(read))) == identity(path)
@@ -102,8 +102,8 @@ def keeps_from_writing(connection: sqlite3.Connection, path: Path) -> bool:
 def _without_traces(path: Path) -> Iterator[None]:
     """Leave the folder as it was found.
 
-    A read-only connection to a file in WAL mode makes ``-wal`` and ``-shm`` and may not remove them. The last
-    writable one to close does, under SQLite's own locks, and with an empty WAL it changes nothing in the file.
+    A read-only connection to a file in WAL mode creates ``-wal`` and ``-shm`` and cannot remove them. The last writable
+    connection to close does, under SQLite's own locks; with an empty WAL it changes nothing in the file.
     """
     found_clean = not side_files(path)
     try:
@@ -114,14 +114,14 @@ def _without_traces(path: Path) -> Iterator[None]:
                 with closing(connect(path, "rw")) as connection:
                     connection.execute("PRAGMA query_only = 1")
                     connection.execute("SELECT count(*) FROM sqlite_schema").fetchone()
-            except sqlite3.Error:  # somebody else is using the file by now, and the side files are theirs
-                if not path.exists() and not wal_size(path):  # or it was removed, and nothing is in them
+            except sqlite3.Error:  # another program uses the file by now, and the side files are its own
+                if not path.exists() and not wal_size(path):  # or the file was removed, and they are empty
                     for file in side_files(path):
                         file.unlink(missing_ok=True)
 
 
 def _raw_copy(path: Path, folder: Path) -> Path:
-    """Copy a database with its side files, all of one moment, and let SQLite recover it there."""
+    """Copy a database and its side files as of one moment, and let SQLite recover the copy."""
     real, target = path.resolve(), folder / "vestige.db"
     for _ in range(_COPY_ATTEMPTS):
         files = [real, *(file for file in side_files(real) if not file.name.endswith("-shm"))]
@@ -153,13 +153,13 @@ def _state(path: Path) -> tuple[int, int, int, int] | None:
 
 
 def identity(path: Path) -> tuple[int, int] | None:
-    """Which file a path leads to: its device and number, or None where there is none."""
+    """Device and inode of the file that a path leads to, None where there is none."""
     state = _state(path)
     return state[:2] if state else None
 
 
 def check_file(path: Path) -> None:
-    """Refuse what is no SQLite file before SQLite is asked, which would take an empty file for a database."""
+    """Refuse what cannot be a SQLite database; SQLite itself would take an empty file for one."""
     try:
         if path.is_dir():
             raise SourceError(f"{path} is a folder.", remedy="Name the database file inside it, usually vestige.db.")
@@ -186,7 +186,7 @@ def check_file(path: Path) -> None:
 
 @contextmanager
 def explained(path: Path) -> Iterator[None]:
-    """Turn SQLite's errors inside the block into ``SourceError`` in plain words."""
+    """Turn SQLite's errors inside the block into a ``SourceError``."""
     try:
         yield
     except sqlite3.Error as error:
@@ -207,9 +207,9 @@ def explain(error: sqlite3.Error, path: Path) -> SourceError:
 
 @contextmanager
 def _undisturbed(path: Path) -> Iterator[None]:
-    """See to it that a file which is being read stays the same one, though ``cp`` heeds no locks of SQLite.
+    """Detect that a file was overwritten while it was read: ``cp`` ignores SQLite's locks.
 
-    While a read transaction lasts, SQLite changes the file itself only to bring in what was in the WAL at its start.
+    During a read transaction SQLite changes the file only to bring in what was in the WAL at its start.
     """
     before = None if wal_size(path) else _state(path)
     yield
@@ -223,7 +223,7 @@ def _undisturbed(path: Path) -> Iterator[None]:
 
 
 def _check_length(connection: sqlite3.Connection, path: Path) -> None:
-    """Refuse a file whose last page is cut short: SQLite takes what is missing of it for zeros.
+    """Refuse a file whose end is missing: SQLite reads zeros there.
 
     With a WAL or a journal beside it, a file may be shorter than SQLite says.
     """
@@ -241,16 +241,16 @@ def _incomplete(path: Path, missing: int) -> SourceError:
 
 
 def _missing_bytes(path: Path) -> int:
-    """How much shorter a damaged file is than its header says. It is read by a process of its own, for its locks' sake.
+    """How many bytes a damaged file lacks by its header. A child process reads it, to keep this process's locks.
 
-    SQLite's file format: page size at 16, page count at 28, which counts where the numbers at 24 and 92 are equal.
+    SQLite's file format: page size at 16, page count at 28, which is valid where the numbers at 24 and 92 are equal.
     """
     read = "import sys; print(open(sys.argv[1], 'rb').read(100).hex())"
     with suppress(OSError, ValueError, subprocess.SubprocessError):
         command = [sys.executable, "-c", read, str(path)]
         done = subprocess.run(command, capture_output=True, timeout=10, check=True)  # noqa: S603  (our own words)
         header = bytes.fromhex(done.stdout.decode().strip())
-        if len(header) == 100 and header[24:28] == header[92:96]:  # else by a SQLite that did not keep the page count
+        if len(header) == 100 and header[24:28] == header[92:96]:  # else an old SQLite wrote it without a page count
             page_size = int.from_bytes(header[16:18], "big")
             page_size = 65_536 if page_size == 1 else page_size
             return max(0, page_size * int.from_bytes(header[28:32], "big") - path.stat().st_size)

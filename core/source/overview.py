@@ -70,7 +70,7 @@ def file_usage(path: Path) -> FileUsage:
 
 def _count_memories(path: Path) -> int:
     with open_source(path) as connection:
-        if not read_shape(connection).columns("knowledge_nodes"):
+        if not read_shape(connection, computing=False).columns("knowledge_nodes"):
             raise SourceError(
                 f"{path} has no table of memories.", remedy="Name the file that Vestige uses, usually vestige.db."
             )

@@ -1,4 +1,4 @@
-"""The SQL with which a table of a source is read: which values, and in which order."""
+"""The SQL that reads a table of a source: which values, and in which order."""
 
 from __future__ import annotations
 
@@ -11,20 +11,20 @@ from vestige_tui.core.source.layouts import ResolvedSource
 from vestige_tui.core.source.shape import TableKind, folded, quoted
 
 _LONG_TYPES = frozenset({PgType.TEXT, PgType.JSONB, PgType.TEXT_ARRAY, PgType.UUID_ARRAY, PgType.VECTOR})
-"""What can be of any length."""
+"""Types without a limit to their length."""
 
 SHORT = 4_000
-"""Bytes of a value that is looked at in passing: more than nearly every such value has."""
+"""Bytes of an access column's value; a longer one is left to the reading of whole rows."""
 
 _CANONICAL_LENGTH = 36
-"""Letters of a UUID with its hyphens."""
+"""Characters of a UUID with its hyphens."""
 
 
 def select(source: ResolvedSource, connection: sqlite3.Connection, restricted_by: str | None = None) -> str:
-    """The query of a table: rows sorted by their keys alone, then fetched whole, so that sorting stays small.
+    """The query for a table's rows: it sorts rowids alone and then fetches whole rows, which keeps the sort small.
 
-    ``restricted_by`` is SQL for a value of a row, such as its ``label``: the parameter ``only`` lists those to be read.
-    The table itself is scanned, never an index: a damaged index could leave rows out without a word.
+    ``restricted_by`` is SQL for a value of a row, such as its ``label``; the parameter ``only`` lists those to read.
+    SQLite scans the table and uses no index: a damaged index could leave rows out silently.
     """
     table = quoted(source.source.table)
     order = ", ".join(map(quoted, source.source.order))
@@ -42,10 +42,9 @@ def select(source: ResolvedSource, connection: sqlite3.Connection, restricted_by
     )
 
 
-def select_short(source: ResolvedSource, rowid: str, key: Sequence[str], others: Sequence[str]) -> str:
-    """The query for the next rows in the order of storage, from the number ``first`` on, ``count`` of them: the number
-    of each, its key, and its values of ``others``; in place of one of more than ``SHORT`` bytes a BLOB
-    that no column takes.
+def select_keys(source: ResolvedSource, rowid: str, key: Sequence[str], others: Sequence[str]) -> str:
+    """The query for the next ``count`` rows in the order of storage, from the rowid ``first`` on: rowid, key, and the
+    values of ``others``. A BLOB that no column takes replaces a value of more than ``SHORT`` bytes.
     """
     keys = [source.expressions[source.table.position(name)] or "NULL" for name in key]
     rest = [source.expressions[source.table.position(name)] for name in others]
@@ -57,17 +56,17 @@ def select_short(source: ResolvedSource, rowid: str, key: Sequence[str], others:
     )
 
 
-def summed_up(short: str, keys: int, others: int) -> str:
-    """The query for one row that sums up those of a ``select_short``: how many, the last number, all numbers and each
-    of the ``keys`` key columns as a list with commas, and the distinct values of each other column as JSON.
+def joined_keys(rows: str, keys: int, others: int) -> str:
+    """The query that joins the rows of a ``select_keys`` into one: their number, the last rowid, the rowids and each of
+    the ``keys`` key columns as lists with commas, and the distinct values of each other column as JSON.
     """
     lists = [f'group_concat("{place}")' for place in range(1 + keys)]
     distinct = [f'json_group_array(DISTINCT "{1 + keys + place}")' for place in range(others)]
-    return f'SELECT count(*), max("0"), {", ".join([*lists, *distinct])} FROM ({short})'
+    return f'SELECT count(*), max("0"), {", ".join([*lists, *distinct])} FROM ({rows})'
 
 
 def long_values(source: ResolvedSource) -> list[int]:
-    """Where in a row that ``select`` gives the values stand that can be of any length."""
+    """The positions, in a row of ``select``, of values without a limit to their length."""
     width = len(source.table.columns)
     long = [place for place, column in enumerate(source.table.columns) if column.type in _LONG_TYPES]
     return [*long, *range(width, width + len(source.rest))]
@@ -79,8 +78,8 @@ def largest_row(
     parameters: Mapping[str, str | None],
     restricted_by: str | None = None,
 ) -> int:
-    """How large the long values of the largest row are together, at least 1: bytes of BLOBs, letters of text. Of all
-    rows, or as with ``select``, which has the same ``parameters``.
+    """The size of the long values of the largest row that ``select`` gives with these ``parameters``, at least 1: bytes
+    of BLOBs, characters of text.
     """
     values = _values(source)
     lengths = " + ".join(f"coalesce(length({values[place]}), 0)" for place in long_values(source)) or "0"
@@ -94,26 +93,26 @@ def _restriction(restricted_by: str | None) -> str:
 
 
 def _values(source: ResolvedSource) -> list[str]:
-    """The expressions of a row: one a column of the destination, and then the loose ones."""
+    """The expressions of a row: one for each column of the destination, then the extra columns."""
     return [expression or "NULL" for expression in source.expressions] + [f"n.{quoted(name)}" for name in source.rest]
 
 
 def label(source: ResolvedSource) -> str:
-    """SQL for what ``row_label`` makes of a row's key."""
+    """SQL for the label that ``row_label`` gives a row."""
     parts = [source.expressions[source.table.position(name)] or "NULL" for name in source.table.key]
     return f" || '{ARROW}' || ".join(f"coalesce({part}, '')" for part in parts)
 
 
 def spelled_otherwise(identifier: str) -> str:
-    """SQL for whether an id is not spelled canonically: in lower case, and so long that only the form with hyphens is
-    left of those that ``convert.uuid`` takes.
+    """SQL for whether an id is not spelled canonically: in lower case, and as long as only the form with hyphens is of
+    the forms that ``convert.uuid`` takes.
     """
     canonical = f"length({identifier}) = {_CANONICAL_LENGTH} AND {identifier} = lower({identifier}) COLLATE BINARY"
     return f"({canonical}) IS NOT TRUE"
 
 
 def rowid_name(connection: sqlite3.Connection, table: str) -> str | None:
-    """One of SQLite's names for a row's number that no column of the table has; None where its rows have none."""
+    """A name for the rowid that no column of the table has; None where its rows have no rowid."""
     kind, without = connection.execute(
         "SELECT type, wr FROM pragma_table_list(?) WHERE schema = 'main'", (table,)
     ).fetchone()

@@ -1,4 +1,4 @@
-"""One row of a source, for an operator to look at: read by its label, and never more of a value than is shown."""
+"""One row of a source, found by its label for an operator to look at; no more of a value is read than is shown."""
 
 from __future__ import annotations
 
@@ -15,15 +15,15 @@ from vestige_tui.core.source.query import label as label_of
 from vestige_tui.core.source.shape import quoted, read_shape
 
 EXCERPT = 4_000
-"""Bytes of a value that are read: some screens full, whatever the value's size."""
+"""Bytes that are read of each value: several screens full."""
 
 
 @dataclass(frozen=True, slots=True)
 class FoundValue:
-    """A value as it stands in the source.
+    """A value as the source has it.
 
-    ``type`` is SQLite's: null, integer, real, text or blob. ``size`` is in bytes; ``start`` is the value's beginning
-    as text, or the first bytes of a BLOB in hexadecimal.
+    ``type`` is SQLite's: null, integer, real, text or blob. ``size`` is in bytes; ``start`` is the beginning of the
+    value as text, or of a BLOB in hexadecimal.
     """
 
     column: str
@@ -33,9 +33,9 @@ class FoundValue:
 
 
 def find_row(path: Path, table: str, label: str) -> tuple[FoundValue, ...] | None:
-    """The row of a destination table that ``RowError.row`` names, as the source has it now; None where there is none.
+    """The source row that ``RowError.row`` names; None where there is none.
 
-    The nil UUID finds the first row without an id. Raises ``SourceError``.
+    ``table`` is the destination's. The nil UUID finds the first row without an id. Raises ``SourceError``.
     """
     with open_source(path) as connection:
         shape = read_shape(connection)
@@ -58,7 +58,7 @@ def find_row(path: Path, table: str, label: str) -> tuple[FoundValue, ...] | Non
 
 
 def _fetch(connection: sqlite3.Connection, source: ResolvedSource, fields: str, label: str) -> tuple[Any, ...] | None:
-    """The first row of a label: by the key's own columns, which an index may serve, or else by reading all labels."""
+    """The first row with a label: by the key columns, which an index may serve, or else by comparing all labels."""
     keys = [source.expressions[source.table.position(name)] or "NULL" for name in source.table.key]
     query = f"SELECT {fields} FROM {quoted(source.source.table)} n WHERE"
     parts = label.split(ARROW)

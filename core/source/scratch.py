@@ -1,4 +1,4 @@
-"""Private folders for private copies: gone when the block ends, and after a crash when the next one is made."""
+"""Private folders for private copies: removed when the block ends, or after a crash by the next run that makes one."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from vestige_tui.core.errors import SourceError
 PREFIX = "vestige-tui-private-"
 _LOCK = "in-use.lock"
 _SETTLING = 10.0
-"""Seconds for which a new folder is left alone, lest it be swept before its owner has locked it."""
+"""Seconds for which a new folder is kept, so that its owner has time to lock it."""
 
 
 @contextmanager
@@ -41,7 +41,7 @@ def private_folder() -> Iterator[Path]:
 
 
 def _sweep() -> None:
-    """Remove the folders of runs that were killed: the system let go of their locks."""
+    """Remove the folders of killed runs: the system has released their locks."""
     for folder in Path(tempfile.gettempdir()).glob(f"{PREFIX}*"):
         try:
             status = folder.lstat()

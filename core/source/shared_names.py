@@ -1,4 +1,4 @@
-"""Columns whose name is also a key of the metadata they travel in: both are kept, the column under another name."""
+"""Extra columns whose name is also a key of the row's metadata: both are kept, the column under another name."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ from vestige_tui.core.source.shape import quoted
 from vestige_tui.core.text import count
 
 _ESCAPED = re.compile(r'["\\/\0-\x1f]')
-"""Characters that JSON may write in a form of their own; any other one only as ``\\u`` and four digits."""
+"""Characters with a short escape in JSON; any other can only be escaped as ``\\u`` and four digits."""
 
 
 @dataclass(frozen=True, slots=True)
 class SharedName:
-    """``rows`` of ``table`` have both a value in ``column`` and a key of that name in their metadata."""
+    """``rows`` rows of ``table`` have a value in ``column`` and a key of that name in their metadata."""
 
     table: str
     column: str
@@ -27,7 +27,7 @@ class SharedName:
 
     @property
     def notice(self) -> str:
-        """The same as a sentence."""
+        """The sentence for an operator."""
         return (
             f'{self.table}: in {count(self.rows, "row")} the metadata has a key "{self.column}" beside the column of '
             f'that name. Both are kept, the column as "{free_key(self.column, ((self.column,),))}".'
@@ -35,7 +35,7 @@ class SharedName:
 
 
 def shared_names(connection: sqlite3.Connection, sources: Mapping[str, ResolvedSource]) -> tuple[SharedName, ...]:
-    """Every such column of a file. Raises ``sqlite3.Error``."""
+    """All such columns of a file. Raises ``sqlite3.Error``."""
     return tuple(
         SharedName(source.source.table, column, rows)
         for source in sources.values()
@@ -44,7 +44,7 @@ def shared_names(connection: sqlite3.Connection, sources: Mapping[str, ResolvedS
 
 
 def _shared(connection: sqlite3.Connection, source: ResolvedSource) -> dict[str, int]:
-    """By column, in how many rows it shares its name. Only rows whose text can have such a key are looked at."""
+    """In how many rows each column shares its name. Only rows whose metadata may have such a key are parsed."""
     if source.source.rest is None or not source.rest:
         return {}
     metadata = source.expressions[source.table.position(source.source.rest)]

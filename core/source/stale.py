@@ -1,7 +1,7 @@
-"""Whether a Vestige 4 has moved on from a file: it leaves ``vestige.db`` as it was and writes new memories to a log.
+"""Whether Vestige 4 has moved on from a file: it leaves ``vestige.db`` as it was and writes new memories to a log.
 
-At its first start Vestige 4.0 backs the file up and imports it into ``log/`` beside it. From then on it writes to that
-log alone. The file stays readable, and lacks all that came after that day.
+On its first start, Vestige 4.0 backs the file up, imports it into ``log/`` beside it, and writes only to that log from
+then on. The file stays readable, and lacks every later memory.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ class Sign(StrEnum):
     SEGMENTS = "log/*.seg"
     KEY = "log/strata.key"
     CLOSED_LOG = "log/ (not readable)"
-    """A folder of the log's name that this user may not look into: it can hold anything."""
+    """A folder with the log's name that this user may not read."""
 
     BACKUP = "*.v3-backup-*"
     UPGRADE_LOG = "upgrade.log"
@@ -30,7 +30,7 @@ class Sign(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Staleness:
-    """The signs that a file is stale; ``written`` is when its successor last changed, as far as that is known."""
+    """The signs that a file is stale; ``written`` is when the log last changed, if known."""
 
     signs: tuple[Sign, ...]
     written: datetime | None
@@ -39,14 +39,14 @@ class Staleness:
 def staleness(path: Path) -> Staleness | None:
     """Look beside a file under all its names, where links lead; None where nothing says that Vestige 4 has moved on.
 
-    A segment or the key of a log is a sign by itself. The backup is one unless the file was written after it: then an
-    older Vestige has come back to it. ``upgrade.log`` alone could be anybody's.
+    A segment or the key of a log is proof. So is the backup, unless the file was written after it: then an older
+    Vestige uses the file again. ``upgrade.log`` alone proves nothing.
     """
     return next(filter(None, map(_beside_name, _names(path))), None)
 
 
 def _names(path: Path) -> tuple[Path, ...]:
-    """The file itself, and its hard links as far as they are found."""
+    """The file itself and those of its hard links that are found."""
     with suppress(OSError):
         if has_several_names(path):
             return names_of(path).paths
@@ -65,7 +65,7 @@ def _beside_name(real: Path) -> Staleness | None:
 
 
 def stale_as_dict(stale: Staleness) -> dict[str, object]:
-    """The same as JSON-compatible values."""
+    """A JSON-compatible form."""
     written = stale.written.isoformat(timespec="seconds").replace("+00:00", "Z") if stale.written else None
     return {"signs": [sign.value for sign in stale.signs], "written": written}
 
@@ -110,7 +110,7 @@ def _newest(found: Iterable[tuple[Sign, Path]]) -> dict[Sign, datetime]:
 
 
 def _last_written(real: Path) -> datetime:
-    """When a file, or its WAL with anything in it, was written last."""
+    """When a file or its non-empty WAL was last written."""
     wal = real.with_name(f"{real.name}-wal")
     return max(_changed(real), _changed(wal) if wal_size(real) else _NEVER)
 
@@ -119,7 +119,7 @@ _NEVER = datetime.min.replace(tzinfo=UTC)
 
 
 def _changed(file: Path) -> datetime:
-    """When a file changed; one that cannot be asked counts as the oldest."""
+    """When a file changed; an unreadable one counts as the oldest."""
     try:
         return datetime.fromtimestamp(file.stat().st_mtime, UTC)
     except OSError:

@@ -1,7 +1,7 @@
-"""The upgrade to V15: four columns, three tables and the bootstrap user are added; nothing that is there changes.
+"""The upgrade to V15 adds four columns, three tables and the bootstrap user; no existing value changes.
 
-Published Vestige reads ``schema_version`` and skips every migration up to it, so that row is left alone: raising it
-would make the user's own program skip migrations that it still needs. Only ``PRAGMA user_version`` becomes 15.
+Published Vestige reads ``schema_version`` and skips every migration up to it. The upgrade keeps that row, so that the
+user's own program skips no migration that it still needs. Only ``PRAGMA user_version`` becomes 15.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from vestige_tui.core.text import size
 
 VERSION = 15
 LOCK_WAIT = 5.0
-"""Seconds to wait for another program to finish writing before the upgrade in place is refused."""
+"""Seconds to wait for another program to finish writing before an upgrade in place is refused."""
 
 COLUMNS: dict[str, str] = {
     "owner_user_id": f"TEXT NOT NULL DEFAULT '{BOOTSTRAP_USER_ID}'",
@@ -61,14 +61,14 @@ _BOOTSTRAP_USER = {
 """The default owner of memories: SQL by column."""
 
 _DIGITS = "replace(replace(replace(replace(lower(id), 'urn:uuid:', ''), '{', ''), '}', ''), '-', '')"
-"""SQL for the digits of an id, however it is spelled."""
+"""SQL for the digits of an id in any spelling."""
 
 
 def upgrade_in_place(path: Path) -> Path:
     """Back the file up beside itself, then upgrade it in one transaction; returns the backup's path.
 
     Raises ``RefusedError`` while another program holds the write lock, and ``SourceError`` where the backup or the
-    upgrade fails; the file is then as it was.
+    upgrade fails; the file is unchanged then.
     """
     check_changeable(path)
     with opening.explained(path), closing(opening.connect(path, "rw", timeout=LOCK_WAIT)) as connection:
@@ -93,9 +93,8 @@ def upgrade_in_place(path: Path) -> Path:
 
 
 def check_changeable(path: Path) -> None:
-    """Refuse what cannot be upgraded in place. Raises ``SourceError``, or ``RefusedError`` for a file of several names.
-
-    A program that has it open under another name heeds no lock beside this one: both would write at once.
+    """Refuse a file that cannot be upgraded in place. Raises ``SourceError``, or ``RefusedError`` where it has several
+    names: a program that has it open under another name does not see the locks beside this one, and both would write.
     """
     opening.check_file(path)
     if not os.access(path, os.W_OK):
@@ -118,7 +117,7 @@ def upgraded_copy(path: Path, folder: Path) -> Path:
         _require_space(name_to_read(path), folder)
         copy_database(reading, target)
     with opening.explained(path), closing(opening.connect(target, "rw")) as connection:
-        connection.execute("PRAGMA journal_mode = DELETE")  # nobody else reads it
+        connection.execute("PRAGMA journal_mode = DELETE")  # no other program reads it
         connection.execute("BEGIN IMMEDIATE")
         _add_v15(connection)
         connection.execute("COMMIT")
@@ -137,12 +136,12 @@ def backup_path(path: Path) -> Path:
 
 
 def backup_prefix(path: Path) -> str:
-    """How the name of every backup of a file begins, also while it is being made."""
+    """The beginning of every name of a file's backups, finished or not."""
     return f"{path.name}.before-v15-"
 
 
 def copy_database(reading: sqlite3.Connection, target: Path) -> None:
-    """Copy what a connection sees, as of one moment, with SQLite's own backup."""
+    """Copy what a connection sees with SQLite's backup, as of one moment."""
     with closing(sqlite3.connect(target)) as writing:
         reading.backup(writing)
 
@@ -181,7 +180,7 @@ def _require_space(path: Path, folder: Path) -> None:
 
 
 def _add_v15(connection: sqlite3.Connection) -> None:
-    """Add what is missing; every step leaves alone what is there. The caller's transaction holds all of it."""
+    """Add what is missing, and change nothing else, inside the caller's transaction."""
     missing = missing_v15(read_shape(connection, opening=False))
     for name, definition in COLUMNS.items():
         if f"knowledge_nodes.{name}" in missing:
@@ -199,7 +198,7 @@ def _add_v15(connection: sqlite3.Connection) -> None:
 
 
 def _add_bootstrap_user(connection: sqlite3.Connection, shape: Shape) -> None:
-    """Make the default owner of memories, where there is a table that can hold it, and no other user has its handle."""
+    """Add the default owner of memories where the table of users takes it and no other user has its handle."""
     users = shape.find("users")
     if users is None or users.kind is not TableKind.TABLE or users.failing:
         return
@@ -214,12 +213,12 @@ def _add_bootstrap_user(connection: sqlite3.Connection, shape: Shape) -> None:
 
 
 def _plain_columns(connection: sqlite3.Connection) -> set[str]:
-    """The columns of ``users`` that can be written, in lower case: all but generated ones."""
+    """The columns of ``users`` that can be written, in lower case: all but the generated ones."""
     return {name for (name,) in connection.execute("SELECT lower(name) FROM pragma_table_info('users')")}
 
 
 def _fill_codebase(connection: sqlite3.Connection, shape: Shape) -> None:
-    """Take each memory's codebase from its metadata or its tag."""
+    """Fill each memory's codebase from its metadata or its tag."""
     sources = [
         expression.sql
         for expression, column in ((CODEBASE_METADATA, "metadata"), (CODEBASE_TAG, "tags"))
@@ -236,9 +235,9 @@ def _fill_codebase(connection: sqlite3.Connection, shape: Shape) -> None:
 
 
 def _execute_without_triggers(connection: sqlite3.Connection, table: str, statement: str) -> None:
-    """Change a table behind the back of its triggers: whatever these do, nothing that is there is to change.
+    """Change a table without firing its triggers, which could change existing values.
 
-    The full-text index, which Vestige keeps by triggers, covers none of the columns that the upgrade fills.
+    Vestige keeps its full-text index by triggers; it covers none of the columns that the upgrade fills.
     """
     triggers = connection.execute(
         "SELECT name, sql FROM sqlite_schema WHERE type = 'trigger' AND lower(tbl_name) = ?", (table,)

@@ -1,12 +1,12 @@
 """Which vector of which table counts for which memory, and what all other vectors of a source are.
 
-Three tables can hold vectors that count: ``knowledge_nodes`` itself, the rows of the active profile, and
-``node_embeddings``. ``look`` groups all vectors of a file, and gives the SQL with which the reader finds the one that
-counts: what is said of them and what is read comes from one place.
+Three tables can hold vectors that count: ``knowledge_nodes`` itself, ``embedding_profile_vectors`` with the rows of the
+active profile, and ``node_embeddings``. ``find_vectors`` groups all vectors of a file and gives the SQL by which the
+reader finds the one that counts, so that the report and the copy agree.
 
-In an ordinary file the tables' own indexes find the vectors, once a question to SQLite has shown that they find every
-vector, each once and for the right memory. For all other files (ids spelled in several ways, several models, stale
-vectors, a damaged index) ``vector_list`` makes a list.
+In an ordinary file the tables' own indexes find the vectors, after one query has shown that they lead to every vector,
+once, and for the right memory. For other files (ids spelled in several ways, several models, stale vectors, a damaged
+index) ``vector_list`` makes a list.
 """
 
 from __future__ import annotations
@@ -18,24 +18,23 @@ from dataclasses import dataclass
 from vestige_tui.core.model import ModelSignature
 from vestige_tui.core.rows.vectors import Fate, VectorGroup, most_used, settled
 from vestige_tui.core.source import vector_list
-from vestige_tui.core.source.layouts import has
 from vestige_tui.core.source.query import rowid_name, spelled_otherwise
 from vestige_tui.core.source.shape import Shape, folded, quoted
-from vestige_tui.core.source.vector_places import (
-    Place,
+from vestige_tui.core.source.vector_tables import (
     Profile,
+    VectorTable,
     active_profile,
+    counting_tables,
     other_spaces,
-    places_of,
     profiles_of,
     size_of,
 )
 
 
 @dataclass(frozen=True, slots=True)
-class Vectors:
-    """What ``look`` finds. ``signature`` is what the file itself says of its model, the active ``profile`` or else the
-    registry; ``expression`` is SQL over the memory ``n`` for its vector, meant for the connection that was asked.
+class FoundVectors:
+    """``signature`` is the model that the file names, by its active ``profile`` or else by its registry.
+    ``expression`` is SQL over the memory ``n`` for its vector; it works on the connection that was searched.
     """
 
     signature: ModelSignature | None
@@ -44,23 +43,23 @@ class Vectors:
     expression: str | None
 
 
-def look(connection: sqlite3.Connection, shape: Shape, registered: ModelSignature | None) -> Vectors:
-    """Look at all vectors of a file; ``registered`` is what its registry says. Raises ``sqlite3.Error``."""
+def find_vectors(connection: sqlite3.Connection, shape: Shape, registered: ModelSignature | None) -> FoundVectors:
+    """Find all vectors of a file; ``registered`` is the model in its registry. Raises ``sqlite3.Error``."""
     profiles = profiles_of(connection, shape)
     active = active_profile(connection, shape, profiles)
     signature = _signature(active, registered)
-    places = [place for place in places_of(shape, active, profiles) if _any(connection, place)]
+    tables = [table for table in counting_tables(shape, active, profiles) if _any(connection, table)]
     name = signature.name if signature else None
-    groups, expression = _Indexes(connection, _stale(shape)).find(places, name) or vector_list.make(
-        connection, places, name, _stale(shape)
+    groups, expression = _Indexes(connection, _stale(shape)).find(tables, name) or vector_list.create(
+        connection, tables, name, _stale(shape)
     )
     groups = [*groups, *other_spaces(connection, shape, active, profiles)]
     settled_groups = settled(groups, signature or most_used(groups))
-    return Vectors(signature, active.id if active else None, settled_groups, expression)
+    return FoundVectors(signature, active.id if active else None, settled_groups, expression)
 
 
 def _signature(active: Profile | None, registered: ModelSignature | None) -> ModelSignature | None:
-    """What a file says of its model; the registry knows the hash where it speaks of the same."""
+    """The model that a file names; the registry adds the hash where it names the same one."""
     if active is None or active.model is None or active.dimension is None:
         return registered
     own = ModelSignature(active.model, active.dimension)
@@ -69,14 +68,14 @@ def _signature(active: Profile | None, registered: ModelSignature | None) -> Mod
 
 
 def _stale(shape: Shape) -> str:
-    """SQL for whether the memory ``n`` was edited after its vector was made: only published Vestige keeps that."""
-    if not has(shape, ("knowledge_nodes.has_embedding", "knowledge_nodes.last_accessed")):
+    """SQL for whether the memory ``n`` was edited after its vector was made; only published Vestige records that."""
+    if not shape.has("knowledge_nodes", "has_embedding", "last_accessed"):
         return "false"
     return "((n.has_embedding = 0 OR n.has_embedding = '0') IS TRUE)"
 
 
-def _any(connection: sqlite3.Connection, place: Place) -> bool:
-    return bool(connection.execute(f"SELECT EXISTS (SELECT 1 {place.rows})").fetchone()[0])
+def _any(connection: sqlite3.Connection, table: VectorTable) -> bool:
+    return bool(connection.execute(f"SELECT EXISTS (SELECT 1 {table.rows})").fetchone()[0])
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,31 +85,31 @@ class _Indexes:
     connection: sqlite3.Connection
     stale: str
 
-    def find(self, places: Sequence[Place], name: str | None) -> tuple[list[VectorGroup], str | None] | None:
-        """The groups of all vectors, and SQL for those that count, which are those of the model ``name`` (None: of the
-        one that is named). None where the indexes might not find all of them, or something else.
+    def find(self, tables: Sequence[VectorTable], name: str | None) -> tuple[list[VectorGroup], str | None] | None:
+        """The groups of all vectors, and SQL for those that count: those of the model ``name`` (None: of the one model
+        that the file names). None where the indexes may lead to other vectors, or not to all.
         """
-        if not all(place.own for place in places) and not self._canonical_ids():
+        if not all(table.own for table in tables) and not self._canonical_ids():
             return None
         groups: list[VectorGroup] = []
-        ways: list[_Way] = []
-        for place in places:
-            rowid = None if place.own else rowid_name(self.connection, place.table)
-            index = self._index(place) if rowid else None
-            if index is None and not place.own:
+        accesses: list[_Access] = []
+        for table in tables:
+            rowid = None if table.own else rowid_name(self.connection, table.name)
+            index = self._index(table) if rowid else None
+            if index is None and not table.own:
                 return None
             try:
-                way = _way(place, rowid, index)
-                found = self._groups(place, way, ways)
+                access = _access(table, rowid, index)
+                found = self._groups(table, access, accesses)
             except sqlite3.OperationalError:  # SQLite cannot use the index for this
                 return None
             if found is None:
                 return None
             groups += found
-            ways.append(way)
+            accesses.append(access)
         if len({name, *(group.model for group in groups)} - {None}) > 1:
             return None
-        return groups, f"coalesce({', '.join(way.value for way in ways)}, NULL)" if ways else None
+        return groups, f"coalesce({', '.join(access.value for access in accesses)}, NULL)" if accesses else None
 
     def _canonical_ids(self) -> bool:
         """Whether every memory's id is spelled canonically."""
@@ -119,56 +118,57 @@ class _Indexes:
         ).fetchone()
         return not odd
 
-    def _index(self, place: Place) -> str | None:
+    def _index(self, table: VectorTable) -> str | None:
         """A unique index that finds the vector of a memory."""
         for (index,) in self.connection.execute(
-            'SELECT name FROM pragma_index_list(?) WHERE "unique" AND NOT partial', (place.table,)
+            'SELECT name FROM pragma_index_list(?) WHERE "unique" AND NOT partial', (table.name,)
         ).fetchall():
             columns = self.connection.execute("SELECT name FROM pragma_index_info(?)", (index,))
-            if {folded(name or "") for (name,) in columns} == place.index:
+            if {folded(name or "") for (name,) in columns} == table.index:
                 return str(index)
         return None
 
-    def _groups(self, place: Place, way: _Way, before: Sequence[_Way]) -> list[VectorGroup] | None:
-        """The groups of one place; ``before`` are the ways to the vectors of a memory that count before it.
+    def _groups(self, table: VectorTable, access: _Access, before: Sequence[_Access]) -> list[VectorGroup] | None:
+        """The groups of one table; vectors that ``before`` leads to count before those of this table.
 
-        None unless the way leads to as many rows as there are, all different, each for the memory that it names, none
-        of them empty or stale, all with the same label.
+        None unless ``access`` leads to every row once, each for the memory that it names, none of them empty or stale,
+        and all with the same label.
         """
         superseded = " OR ".join(other.exists for other in before) or "0"
-        size = size_of(way.vector)
+        size = size_of(access.vector)
         row = self.connection.execute(
-            f"SELECT count({way.vector}), {way.checks}, total({self.stale}), min({size}), max({size}),"
-            f" count({place.label}), min({place.label}), max({place.label}), sum({superseded}) {way.rows}"
+            f"SELECT count({access.vector}), {access.checks}, total({self.stale}), min({size}), max({size}),"
+            f" count({table.label}), min({table.label}), max({table.label}), sum({superseded}) {access.rows}"
         ).fetchone()
         found, distinct, right, stale, least, most, labelled, label, last, others = row
-        if {distinct, right} != {found} or (not place.own and found != self._count(place)):
+        if {distinct, right} != {found} or (not table.own and found != self._count(table)):
             return None
         if stale or least < 1 or labelled not in (0, found) or label != last:
             return None
         if least == most:
-            (model,) = self.connection.execute(f"SELECT {place.model} {way.rows} LIMIT 1").fetchone()
+            (model,) = self.connection.execute(f"SELECT {table.model} {access.rows} LIMIT 1").fetchone()
             groups = [(model, least, 0, found - others), (model, least, 1, others)]
         else:
-            columns = f"{place.model}, {size}, {superseded}"
-            query = f"SELECT {columns}, count(*) {way.rows} GROUP BY 1, 2, 3 ORDER BY 4 DESC, 1, 2, 3"
+            columns = f"{table.model}, {size}, {superseded}"
+            query = f"SELECT {columns}, count(*) {access.rows} GROUP BY 1, 2, 3 ORDER BY 4 DESC, 1, 2, 3"
             groups = self.connection.execute(query).fetchall()
         return [
-            place.group(model, size, count, Fate.SUPERSEDED if other else Fate.COPIED)
+            table.group(model, size, count, Fate.SUPERSEDED if other else Fate.COPIED)
             for model, size, other, count in groups
             if count
         ]
 
-    def _count(self, place: Place) -> int:
-        (count,) = self.connection.execute(f"SELECT count(*) {place.rows}").fetchone()
+    def _count(self, table: VectorTable) -> int:
+        (count,) = self.connection.execute(f"SELECT count(*) {table.rows}").fetchone()
         return int(count)
 
 
 @dataclass(frozen=True, slots=True)
-class _Way:
-    """How the vectors of a place are reached from the memory ``n``, in SQL: a memory's vector as a ``value``, and
-    whether it ``exists``; the ``rows`` of all memories with theirs, and in these the ``vector``; ``checks`` count how
-    many different ones are reached, and for how many memories rightly.
+class _Access:
+    """SQL that leads from the memory ``n`` to its vector in one table.
+
+    ``value`` is a memory's vector, and ``exists`` whether it has one. ``rows`` joins all memories with theirs; there,
+    ``vector`` is the vector. ``checks`` counts the different rows reached, and those of the right memory.
     """
 
     value: str
@@ -178,17 +178,17 @@ class _Way:
     checks: str
 
 
-def _way(place: Place, rowid: str | None, index: str | None) -> _Way:
+def _access(table: VectorTable, rowid: str | None, index: str | None) -> _Access:
     if index is None:
         rows = "FROM knowledge_nodes n NOT INDEXED WHERE n.embedding IS NOT NULL"
-        return _Way("n.embedding", "n.embedding IS NOT NULL", rows, "n.embedding", "count(*), count(*)")
-    table, key = quoted(place.table), f"{place.where('k')} AND k.{place.memory} = n.id"
-    by_index = f"{table} k INDEXED BY {quoted(index)}"
-    return _Way(
+        return _Access("n.embedding", "n.embedding IS NOT NULL", rows, "n.embedding", "count(*), count(*)")
+    name, key = quoted(table.name), f"{table.where('k')} AND k.{table.memory} = n.id"
+    by_index = f"{name} k INDEXED BY {quoted(index)}"
+    return _Access(
         f"(SELECT k.embedding FROM {by_index} WHERE {key})",
         f"EXISTS (SELECT 1 FROM {by_index} WHERE {key})",
         f"FROM knowledge_nodes n NOT INDEXED CROSS JOIN {by_index} ON {key}"
-        f" CROSS JOIN {table} e ON e.{rowid} = k.{rowid}",
+        f" CROSS JOIN {name} e ON e.{rowid} = k.{rowid}",
         "e.embedding",
-        f"count(DISTINCT k.{rowid}), sum(e.{place.memory} = n.id)",
+        f"count(DISTINCT k.{rowid}), sum(e.{table.memory} = n.id)",
     )

@@ -1,4 +1,4 @@
-"""Where a file keeps vectors: the tables, the profiles, and SQL for what each row says of its model."""
+"""The tables and profiles in which a file keeps vectors, and SQL for the model of each row."""
 
 from __future__ import annotations
 
@@ -21,22 +21,23 @@ from vestige_tui.core.rows.vectors import (
     VectorGroup,
     true_name,
 )
-from vestige_tui.core.source.layouts import has
 from vestige_tui.core.source.shape import Shape, quoted
 
-_OWN = ("knowledge_nodes.id", "knowledge_nodes.embedding")
-_PROFILES = tuple(f"embedding_profile_vectors.{name}" for name in ("profile_id", "node_id", "embedding"))
-_STATE = ("embedding_profile_state.singleton", "embedding_profile_state.active_profile_id")
-_MIRROR = ("node_embeddings.node_id", "node_embeddings.embedding")
+_OWN = ("knowledge_nodes", "id", "embedding")
+_PROFILES = ("embedding_profile_vectors", "profile_id", "node_id", "embedding")
+_STATE = ("embedding_profile_state", "singleton", "active_profile_id")
+_MIRROR = ("node_embeddings", "node_id", "embedding")
+"""A table, and the columns that it needs to be one of Vestige's."""
+
 _ACTIVE = "(SELECT active_profile_id FROM embedding_profile_state WHERE singleton = 1)"
 
 NO_VECTOR = -1
-"""Stands for the bytes of a value that is no BLOB."""
+"""The size of a value that is no BLOB."""
 
 
 @dataclass(frozen=True, slots=True)
 class Profile:
-    """An embedding profile of a file: its model, and the dimension of its vectors; None where nothing says so."""
+    """An embedding profile of a file: its model, and the dimension of its vectors; None where the file has neither."""
 
     id: str
     model: str | None
@@ -44,12 +45,12 @@ class Profile:
 
 
 @dataclass(frozen=True, slots=True)
-class Place:
-    """A table with vectors that could count: the column that names the memory, the profile that its rows must have, and
-    SQL over the row ``e`` for the ``label`` from which, with the bytes of the vector, its ``model`` is told.
+class VectorTable:
+    """A table with vectors that can count. ``memory`` is the column that names the memory, ``profile`` the one that
+    its rows must have. ``label`` and ``model`` are SQL over the row ``e``: the model follows from label and size.
     """
 
-    table: str
+    name: str
     memory: str
     profile: str | None
     label: str
@@ -57,50 +58,49 @@ class Place:
 
     @property
     def own(self) -> bool:
-        """Whether the vector stands in the memory's own row."""
-        return self.table == "knowledge_nodes"
+        """Whether the vector is in the memory's own row."""
+        return self.name == "knowledge_nodes"
 
     @property
     def index(self) -> set[str]:
-        """The columns whose unique index finds a memory's vector."""
+        """The columns of the unique index that finds a memory's vector."""
         return {self.memory} if self.profile is None else {"profile_id", self.memory}
 
     @property
     def rows(self) -> str:
         """SQL for the rows ``e`` that have a vector."""
-        return f"FROM {quoted(self.table)} e NOT INDEXED WHERE {self.where('e')} AND e.embedding IS NOT NULL"
+        return f"FROM {quoted(self.name)} e NOT INDEXED WHERE {self.where('e')} AND e.embedding IS NOT NULL"
 
     def where(self, row: str) -> str:
-        """SQL for whether a row is one of these."""
+        """SQL for whether a row has the profile."""
         return "true" if self.profile is None else f"{row}.profile_id = {_id(self.profile)}"
 
     def group(
         self, model: SqliteValue, size: int, count: int, fate: Fate = Fate.COPIED, named: tuple[str, ...] = ()
     ) -> VectorGroup:
-        """Some vectors of the place, each a BLOB of ``size`` bytes."""
+        """Some vectors of the table, each a BLOB of ``size`` bytes."""
         dimension = size // 4 if size > 0 and size % 4 == 0 else None
-        return VectorGroup(self.table, self.profile, readable(model), dimension, count, fate, named)
+        return VectorGroup(self.name, self.profile, readable(model), dimension, count, fate, named)
 
 
 def _id(profile: str) -> str:
-    """SQL for the id of the active profile. The legacy one is active also where the file does not say so; any other is
-    taken from the file, as it may hold a NUL.
+    """SQL for the id of the active profile. The legacy profile can be active without the file saying so; any other id
+    is read from the file, since it may contain a NUL.
     """
     return literal(profile) if profile == LEGACY_PROFILE else _ACTIVE
 
 
-def vector_tables(shape: Shape) -> set[str]:
-    """The tables of a file that hold vectors and nothing else: groups of vectors account for all of their rows."""
-    return {needs[0].partition(".")[0] for needs in (_PROFILES, _MIRROR) if has(shape, needs)}
+def only_vectors(shape: Shape) -> set[str]:
+    """The tables of a file that hold nothing but vectors: the groups of vectors count all of their rows."""
+    return {table for table, *columns in (_PROFILES, _MIRROR) if shape.has(table, *columns)}
 
 
 def profiles_of(connection: sqlite3.Connection, shape: Shape) -> Mapping[str, Profile]:
-    """The profiles that a file describes, and those of Vestige's catalogue."""
+    """The profiles in a file and in Vestige's catalogue, by id."""
     found = {name: Profile(name, *known) for name, known in CATALOGUE.items()}
-    columns = ("profile_id", "model_id", "embedding_dimension")
-    if not has(shape, tuple(f"embedding_profiles.{column}" for column in columns[:2])):
+    if not shape.has("embedding_profiles", "profile_id", "model_id"):
         return found
-    dimension = columns[2] if has(shape, (f"embedding_profiles.{columns[2]}",)) else "NULL"
+    dimension = "embedding_dimension" if shape.has("embedding_profiles", "embedding_dimension") else "NULL"
     for name, model, size in connection.execute(f"SELECT profile_id, model_id, {dimension} FROM embedding_profiles"):
         if isinstance(name, str):
             known = found.get(name, Profile(name, None, None))
@@ -111,14 +111,14 @@ def profiles_of(connection: sqlite3.Connection, shape: Shape) -> Mapping[str, Pr
 
 
 def active_profile(connection: sqlite3.Connection, shape: Shape, profiles: Mapping[str, Profile]) -> Profile | None:
-    """The profile whose vectors Vestige uses, None where nothing tells. Where a file does not say which is active, it
-    is the one that Vestige begins with, if there are vectors of it.
+    """The profile whose vectors Vestige uses, None where it is unknown. Where a file names none, it is the one that
+    Vestige begins with, if that has vectors.
     """
-    if has(shape, _STATE):
+    if shape.has(*_STATE):
         (name,) = connection.execute(f"SELECT {_ACTIVE}").fetchone()
         if isinstance(name, str):
             return profiles.get(name, Profile(name, None, None))
-    return profiles[LEGACY_PROFILE] if has(shape, _PROFILES) and _has_legacy_vectors(connection) else None
+    return profiles[LEGACY_PROFILE] if shape.has(*_PROFILES) and _has_legacy_vectors(connection) else None
 
 
 def _has_legacy_vectors(connection: sqlite3.Connection) -> bool:
@@ -126,46 +126,47 @@ def _has_legacy_vectors(connection: sqlite3.Connection) -> bool:
     return connection.execute(f"SELECT 1 {found}", (LEGACY_PROFILE,)).fetchone() is not None
 
 
-def places_of(shape: Shape, active: Profile | None, profiles: Mapping[str, Profile]) -> Iterator[Place]:
-    """Where vectors that count can be, in the order in which they do."""
-    if has(shape, _OWN):
-        yield Place("knowledge_nodes", "id", None, "NULL", "NULL")
-    if active is not None and has(shape, _PROFILES):
+def counting_tables(shape: Shape, active: Profile | None, profiles: Mapping[str, Profile]) -> Iterator[VectorTable]:
+    """The tables with vectors that can count, the first of them first."""
+    if shape.has(*_OWN):
+        yield VectorTable("knowledge_nodes", "id", None, "NULL", "NULL")
+    if active is not None and shape.has(*_PROFILES):
         model = literal(active.model) if active.model is not None else "NULL"
-        yield Place("embedding_profile_vectors", "node_id", active.id, "NULL", model)
-    if (active is None or active.id == LEGACY_PROFILE) and has(shape, _MIRROR):
+        yield VectorTable("embedding_profile_vectors", "node_id", active.id, "NULL", model)
+    if (active is None or active.id == LEGACY_PROFILE) and shape.has(*_MIRROR):
         yield _mirror(shape, profiles)
 
 
 def other_spaces(
     connection: sqlite3.Connection, shape: Shape, active: Profile | None, profiles: Mapping[str, Profile]
 ) -> Iterator[VectorGroup]:
-    """The vectors that do not count, whichever memory they belong to: those of other profiles than the active one."""
-    if has(shape, _PROFILES):
+    """The vectors of all profiles but the active one: they count for no memory."""
+    if shape.has(*_PROFILES):
         table = "embedding_profile_vectors"
         other = "true" if active is None else f"e.profile_id IS NOT {_id(active.id)}"
         for name, size, count in _sizes(connection, table, "e.profile_id", other):
             profile = profiles.get(name) if isinstance(name, str) else None
             model = profile.model if profile else None
-            yield Place(table, "node_id", readable(name), "NULL", "NULL").group(model, size, count, Fate.OTHER_SPACE)
-    if active is not None and active.id != LEGACY_PROFILE and has(shape, _MIRROR):
+            space = VectorTable(table, "node_id", readable(name), "NULL", "NULL")
+            yield space.group(model, size, count, Fate.OTHER_SPACE)
+    if active is not None and active.id != LEGACY_PROFILE and shape.has(*_MIRROR):
         mirror = _mirror(shape, profiles)
-        for model, size, count in _sizes(connection, mirror.table, mirror.model):
+        for model, size, count in _sizes(connection, mirror.name, mirror.model):
             yield mirror.group(model, size, count, Fate.OTHER_SPACE)
 
 
 def _sizes(connection: sqlite3.Connection, table: str, name: str, where: str = "true") -> list[tuple[Any, ...]]:
-    """The vectors of a table by a name and their bytes: how many there are of each."""
+    """How many vectors a table has of each name and size."""
     return connection.execute(
         f"SELECT {name} AS name, {size_of('e.embedding')} AS size, count(*) FROM {quoted(table)} e NOT INDEXED"
         f" WHERE {where} AND e.embedding IS NOT NULL GROUP BY 1, 2 ORDER BY 3 DESC, 1, 2"
     ).fetchall()
 
 
-def _mirror(shape: Shape, profiles: Mapping[str, Profile]) -> Place:
-    if has(shape, ("node_embeddings.model",)):
-        return Place("node_embeddings", "node_id", None, "e.model", _labelled(profiles))
-    return Place("node_embeddings", "node_id", None, "NULL", "NULL")
+def _mirror(shape: Shape, profiles: Mapping[str, Profile]) -> VectorTable:
+    if shape.has("node_embeddings", "model"):
+        return VectorTable("node_embeddings", "node_id", None, "e.model", _labelled(profiles))
+    return VectorTable("node_embeddings", "node_id", None, "NULL", "NULL")
 
 
 def _labelled(profiles: Mapping[str, Profile]) -> str:
@@ -180,15 +181,15 @@ def _labelled(profiles: Mapping[str, Profile]) -> str:
 
 
 def literal(value: str) -> str:
-    """A text for SQLite's SQL; it must hold no NUL."""
+    """A string literal of SQLite; the text must contain no NUL."""
     return "'" + value.replace("'", "''") + "'"
 
 
 def size_of(value: str) -> str:
-    """SQL for the bytes of a vector."""
+    """SQL for the size of a vector in bytes."""
     return f"iif(typeof({value}) = 'blob', length({value}), {NO_VECTOR})"
 
 
 def readable(value: SqliteValue) -> str | None:
-    """A name as text, whatever a file holds there: vectors under a garbled name count as another model's."""
+    """A name as text, whatever the file has there: a garbled name counts as another model."""
     return value.decode(errors="replace") if isinstance(value, bytes) else None if value is None else str(value)
