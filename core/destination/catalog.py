@@ -1,11 +1,11 @@
-"""Tables as the server's catalogs have them: all of them with a few questions, since each costs a round trip."""
+"""Tables as the server's catalogs describe them: a few queries for all tables, since each query costs a round trip."""
 
 from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
-from typing import Any, LiteralString
+from dataclasses import dataclass, field
+from typing import Any, LiteralString, NamedTuple
 
 from psycopg import sql
 
@@ -13,17 +13,16 @@ from vestige_tui.core.destination.connection import Connection
 from vestige_tui.core.rows.tables import ForeignKey, Table
 
 PENDING = "vestige-tui: enforced when the copy is complete"
-"""The comment on a reference that the server does not enforce yet: see ``references``."""
+"""The comment on a foreign key that the server does not enforce yet: see ``foreign_keys``."""
 
 
 @dataclass(frozen=True, slots=True)
 class FoundColumn:
-    """A column as the catalog has it; ``filled`` means that an INSERT may leave it out, ``generated`` that it must.
+    """A column in the catalog. An INSERT may leave it out if ``filled``, and must if ``generated``.
 
-    ``type`` is the bare type, without a length or precision, and that of the base where the column's is a domain;
-    ``shown`` is that type with its length, ``domain`` the domain's name. ``modifier`` is the length or precision as the
-    catalog has it, -1 where there is none. ``checked``: the domain has checks. ``exact``: it takes no two values for
-    equal that differ in their bytes.
+    ``type`` is the bare type, the base type of a domain; ``shown`` is the same with its length. ``domain`` is the name
+    of the domain, and ``checked`` means that it has checks. ``modifier`` is the length or precision as the catalog has
+    it, -1 for none. ``exact``: no two values compare equal that differ in their bytes.
     """
 
     type: str
@@ -39,16 +38,33 @@ class FoundColumn:
 
 @dataclass(frozen=True, slots=True)
 class FoundForeignKey:
-    """A foreign key as the catalog has it; ``table`` has its schema in front where that is another one."""
+    """A foreign key in the catalog. ``table`` is qualified where its schema is another one.
 
+    ``valid``: all rows were checked; a key that is NOT ENFORCED (PostgreSQL 18) is not valid either. ``switched_off``:
+    triggers that check it are disabled, on either side. ``pending``: a copy has marked it, to enforce it later.
+    """
+
+    name: str
     columns: tuple[str, ...]
     table: str
+    valid: bool
     enforced: bool
+    switched_off: bool
+    pending: bool
+
+    @property
+    def checks_rows(self) -> bool:
+        """Whether the server checks new rows."""
+        return self.enforced and not self.switched_off
+
+    def is_over(self, described: ForeignKey) -> bool:
+        """Whether it has the columns and the table of a description; its name may be another."""
+        return (self.columns, self.table) == (described.columns, described.table)
 
 
 @dataclass(frozen=True, slots=True)
 class FoundCheck:
-    """A CHECK as the catalog has it; ``words`` are the texts in it."""
+    """A CHECK constraint in the catalog; ``words`` are its string literals."""
 
     columns: tuple[str, ...]
     words: frozenset[str]
@@ -56,22 +72,20 @@ class FoundCheck:
 
 @dataclass(frozen=True, slots=True)
 class FoundTable:
-    """A table as the catalog has it; ``constraints`` maps a constraint's name to its columns, ``unique`` the name of a
-    unique index that holds for every row at once. ``references`` and ``checks`` are by name too. ``others`` names what
-    else may refuse or change a row: triggers, exclusion constraints, unique indexes of expressions or of some rows.
+    """A table in the catalog. ``constraints`` maps the name of each constraint and unique index to its columns,
+    ``unique`` of those that hold for every row at once. ``foreign_keys`` and ``checks`` are by name too. ``others``
+    names what else may refuse or change a row: triggers, exclusion constraints, unique indexes of expressions or of
+    some rows. ``fills_rows``: a BEFORE INSERT trigger sees each row, and may fill columns.
 
-    ``plain`` tells that it is a table without row-level security for this role, so that a ``COPY`` into it does what an
-    ``INSERT`` would. ``ON CONFLICT`` does not work with it where it has rules (``has_rules``) or a DEFERRABLE primary
-    key (``key_can_wait``). ``may_read`` and ``may_insert`` are what this role may do; a table is ``closed`` to it where
-    the policies of row-level security do not let it both read and insert, as ``ON CONFLICT`` needs it, and ``secured``
-    where there are any for it. ``may_refer``: this role may make tables that refer to it. ``pending`` names the
-    constraints that are references which the server does not enforce yet. ``fills_rows``: a trigger sees each row
-    before it is inserted, and may fill columns of it.
+    ``plain``: a table without row-level security for this role, into which ``COPY`` does what ``INSERT`` would.
+    ``ON CONFLICT`` does not work with rules (``has_rules``) or a DEFERRABLE primary key (``key_deferrable``).
+    ``may_read``, ``may_insert`` and ``may_refer`` are the privileges of this role. ``secured``: row-level security
+    applies to it; ``closed``: its policies do not let the role both read and insert, as ``ON CONFLICT`` needs.
     """
 
     columns: Mapping[str, FoundColumn]
     key: tuple[str, ...]
-    key_can_wait: bool
+    key_deferrable: bool
     constraints: Mapping[str, tuple[str, ...]]
     unique: Mapping[str, tuple[str, ...]]
     foreign_keys: Mapping[str, FoundForeignKey]
@@ -85,17 +99,18 @@ class FoundTable:
     closed: bool
     secured: bool
     fills_rows: bool
-    pending: frozenset[str]
+
+    @property
+    def pending(self) -> frozenset[str]:
+        """The names of the foreign keys that the server does not enforce yet."""
+        return frozenset(name for name, found in self.foreign_keys.items() if found.pending)
 
     def enforces(self, foreign_key: ForeignKey) -> bool:
-        """Whether the server looks up what the rows refer to."""
-        return any(
-            found.enforced and (found.columns, found.table) == (foreign_key.columns, foreign_key.table)
-            for found in self.foreign_keys.values()
-        )
+        """Whether the server checks the rows for this foreign key."""
+        return any(found.checks_rows and found.is_over(foreign_key) for found in self.foreign_keys.values())
 
     def takes_copy(self, table: Table) -> bool:
-        """Whether fields in binary form can be copied straight into it: the types have to be the very same."""
+        """Whether binary fields can be copied straight into it: the types must be identical."""
         return self.plain and all(self.columns[column.name].type == column.type.sql for column in table.columns)
 
 
@@ -146,32 +161,62 @@ _UNIQUE: LiteralString = """
     FROM pg_index i JOIN pg_class c ON c.oid = i.indexrelid
     WHERE i.indrelid = ANY (%s) AND (i.indisunique OR i.indisexclusion) ORDER BY c.relname"""
 _CONSTRAINTS: LiteralString = """
-    SELECT c.conrelid, c.conname::text, c.contype::text,
+    SELECT t.relname::text, c.conname::text, c.contype::text,
            ARRAY(SELECT a.attname::text FROM pg_attribute a
                  WHERE a.attrelid = c.conrelid AND a.attnum = ANY (c.conkey) ORDER BY a.attnum),
-           coalesce(obj_description(c.oid, 'pg_constraint') = %s AND c.contype = 'f', false),
-           CASE WHEN p.relnamespace = c.connamespace THEN p.relname::text ELSE p.oid::regclass::text END,
-           coalesce((to_jsonb(c) ->> 'conenforced')::boolean, true) -- PostgreSQL 18 and newer have that column
-               AND NOT EXISTS (SELECT FROM pg_trigger WHERE tgconstraint = c.oid AND tgenabled IN ('D', 'R')),
            CASE WHEN c.contype = 'c' THEN
-               ARRAY(SELECT word[1] FROM regexp_matches(pg_get_constraintdef(c.oid), '''([^'']*)''', 'g') word) END
-    FROM pg_constraint c LEFT JOIN pg_class p ON p.oid = c.confrelid
-    WHERE c.conrelid = ANY (%s) ORDER BY c.conname"""
+               ARRAY(SELECT word[1] FROM regexp_matches(pg_get_constraintdef(c.oid), '''([^'']*)''', 'g') word) END,
+           CASE WHEN p.relnamespace = c.connamespace THEN p.relname::text ELSE p.oid::regclass::text END,
+           c.convalidated, coalesce((to_jsonb(c) ->> 'conenforced')::boolean, true), -- new in PostgreSQL 18
+           EXISTS (SELECT FROM pg_trigger WHERE tgconstraint = c.oid AND tgenabled IN ('D', 'R')),
+           coalesce(obj_description(c.oid, 'pg_constraint') = %s, false)
+    FROM pg_constraint c JOIN pg_class t ON t.oid = c.conrelid JOIN pg_namespace n ON n.oid = t.relnamespace
+    LEFT JOIN pg_class p ON p.oid = c.confrelid
+    WHERE n.nspname = %s AND t.relname = ANY (%s) ORDER BY c.conname"""
+
+
+@dataclass(slots=True)
+class FoundConstraints:
+    """The constraints of one table by name: the columns of each, the foreign keys, and the checks."""
+
+    columns: dict[str, tuple[str, ...]] = field(default_factory=dict)
+    foreign_keys: dict[str, FoundForeignKey] = field(default_factory=dict)
+    checks: dict[str, FoundCheck] = field(default_factory=dict)
+
+
+def read_constraints(connection: Connection, schema: str, names: Iterable[str]) -> Mapping[str, FoundConstraints]:
+    """The constraints of the named tables. Raises ``psycopg.Error``."""
+    found: defaultdict[str, FoundConstraints] = defaultdict(FoundConstraints)
+    for table, name, kind, columns, words, *rest in connection.execute(_CONSTRAINTS, (PENDING, schema, list(names))):
+        constraints = found[table]
+        constraints.columns[name] = tuple(columns)
+        if kind == "f":
+            constraints.foreign_keys[name] = FoundForeignKey(name, tuple(columns), *rest)
+        elif kind == "c":
+            constraints.checks[name] = FoundCheck(tuple(columns), frozenset(words))
+    return found
 
 
 def read_tables(connection: Connection, schema: str, names: Iterable[str]) -> dict[str, FoundTable]:
-    """Those of the named tables that are there, in the order of the names. Raises ``psycopg.Error``."""
+    """Those of the named tables that exist, in the order of the names. Raises ``psycopg.Error``."""
     names = list(names)
     relations = connection.execute(_RELATIONS, (schema, names)).fetchall()
     oids = [oid for oid, *_ in relations]
     columns = _by_relation(connection.execute(_COLUMNS, (oids,)))
     unique = _by_relation(connection.execute(_UNIQUE, (oids,)))
-    constraints = _by_relation(connection.execute(_CONSTRAINTS, (PENDING, oids)))
-    found = {
-        name: FoundTable(
+    constraints = read_constraints(connection, schema, names)
+    found = {}
+    for oid, name, plain, has_rules, may_read, may_insert, may_refer, closed, secured, triggers, fills in relations:
+        indexes = _indexes(unique[oid])
+        found[name] = FoundTable(
             columns={column: FoundColumn(*rest) for column, *rest in columns[oid]},
-            **_uniqueness(unique[oid], triggers),
-            **_constraints(constraints[oid], unique[oid]),
+            key=indexes.key,
+            key_deferrable=indexes.key_deferrable,
+            constraints={**indexes.columns, **constraints[name].columns},
+            unique=indexes.unique,
+            foreign_keys=constraints[name].foreign_keys,
+            checks=constraints[name].checks,
+            others=(*indexes.others, *triggers),
             plain=plain,
             has_rules=has_rules,
             may_read=may_read,
@@ -181,46 +226,38 @@ def read_tables(connection: Connection, schema: str, names: Iterable[str]) -> di
             secured=secured,
             fills_rows=fills,
         )
-        for oid, name, plain, has_rules, may_read, may_insert, may_refer, closed, secured, triggers, fills in relations
-    }
     return {name: found[name] for name in names if name in found}
 
 
-def _uniqueness(indexes: Iterable[list[Any]], triggers: Iterable[str]) -> dict[str, Any]:
-    """What a table's indexes make unique, and the names of what may refuse its rows otherwise."""
+class _Indexes(NamedTuple):
+    """The unique indexes of one table. The server names one in the error where it refuses a row; so all have their
+    ``columns`` here. ``unique`` are those that hold for every row at once, ``others`` the rest.
+    """
+
+    key: tuple[str, ...]
+    key_deferrable: bool
+    columns: dict[str, tuple[str, ...]]
+    unique: dict[str, tuple[str, ...]]
+    others: list[str]
+
+
+def _indexes(rows: Iterable[list[Any]]) -> _Indexes:
     key: tuple[str, ...] = ()
-    can_wait = False
-    unique: dict[str, tuple[str, ...]] = {}
-    others: list[str] = []
-    for name, is_primary, is_immediate, is_plain, columns in indexes:
+    deferrable = False
+    found = _Indexes(key, deferrable, {}, {}, [])
+    for name, is_primary, is_immediate, is_plain, columns in rows:
+        found.columns[name] = tuple(columns)
         if is_primary:
-            key, can_wait = tuple(columns), not is_immediate
+            key, deferrable = tuple(columns), not is_immediate
         if is_plain and is_immediate:
-            unique[name] = tuple(columns)
+            found.unique[name] = tuple(columns)
         elif not is_primary:
-            others.append(f"unique index {name}")
-    return {"key": key, "key_can_wait": can_wait, "unique": unique, "others": (*others, *triggers)}
-
-
-def _constraints(rows: Iterable[list[Any]], indexes: Iterable[list[Any]]) -> dict[str, Any]:
-    """A table's constraints by name; the server names an index where one that is no constraint refuses a row."""
-    columns = {name: tuple(covered) for name, *_, covered in indexes}
-    foreign_keys: dict[str, FoundForeignKey] = {}
-    checks: dict[str, FoundCheck] = {}
-    pending = set()
-    for name, kind, covered, is_pending, parent, enforced, words in rows:
-        columns[name] = tuple(covered)
-        if kind == "f":
-            foreign_keys[name] = FoundForeignKey(columns[name], parent, enforced)
-        elif kind == "c":
-            checks[name] = FoundCheck(columns[name], frozenset(words))
-        if is_pending:
-            pending.add(name)
-    return {"constraints": columns, "foreign_keys": foreign_keys, "checks": checks, "pending": frozenset(pending)}
+            found.others.append(f"unique index {name}")
+    return found._replace(key=key, key_deferrable=deferrable)
 
 
 def _by_relation(rows: Iterable[tuple[Any, ...]]) -> defaultdict[int, list[list[Any]]]:
-    """Rows by their first value, the relation's OID, without it."""
+    """Rows grouped by their first value, the OID of the relation."""
     grouped = defaultdict(list)
     for oid, *rest in rows:
         grouped[oid].append(rest)
@@ -228,7 +265,7 @@ def _by_relation(rows: Iterable[tuple[Any, ...]]) -> defaultdict[int, list[list[
 
 
 def with_rows(connection: Connection, schema: str, tables: Mapping[str, FoundTable]) -> frozenset[str]:
-    """The names of the tables that have rows; one that may not be read counts as having some."""
+    """The names of the tables with rows; a table that the role may not read counts as one."""
     readable = [name for name, found in tables.items() if found.may_read]
     if not readable:
         return frozenset(tables)

@@ -1,45 +1,25 @@
-"""Whether all indexes and foreign keys are at a destination, and valid there: the server's catalogs decide."""
+"""Whether all indexes and foreign keys exist at a destination and are valid, by the server's catalogs."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from vestige_tui.core.destination import foreign_keys
+from vestige_tui.core.destination.catalog import FoundForeignKey, read_constraints
 from vestige_tui.core.destination.connection import Connection
 from vestige_tui.core.destination.foreign_keys import PendingForeignKey
 from vestige_tui.core.destination.indexes import missing_indexes
 from vestige_tui.core.destination.inspection import Destination
 from vestige_tui.core.missing import Cause, MissingPart, PartKind, Reason
-from vestige_tui.core.rows.tables import BY_NAME, ForeignKey
+from vestige_tui.core.rows.tables import BY_NAME
 
 Causes = Mapping[str, Cause]
 """By the name of an index or constraint, why a run could not add it."""
 
 
-@dataclass(frozen=True, slots=True)
-class _ForeignKey:
-    """A foreign key as the catalog has it. ``switched_off``: triggers that check it are disabled, on either side."""
-
-    name: str
-    columns: tuple[str, ...]
-    table: str
-    valid: bool
-    enforced: bool
-    switched_off: bool
-
-    @property
-    def fault(self) -> Reason | None:
-        """Why the server does not hold rows to it."""
-        if self.switched_off:
-            return Reason.SWITCHED_OFF
-        if self.valid:
-            return None
-        return Reason.NOT_VALID if self.enforced else Reason.NOT_ENFORCED
-
-
 def missing_after(connection: Connection, destination: Destination, causes: Causes) -> tuple[MissingPart, ...]:
-    """What is missing at the end of a copy; ``causes`` is what the copy found out. Raises ``psycopg.Error``."""
+    """What is missing after a copy; ``causes`` is what the copy found out. Raises ``psycopg.Error``."""
     indexes = [
         MissingPart(PartKind.INDEX, index.name, index.table, Reason.REMOVED)
         for index in missing_indexes(connection, destination)
@@ -48,9 +28,9 @@ def missing_after(connection: Connection, destination: Destination, causes: Caus
 
 
 def missing_beforehand(connection: Connection, destination: Destination, causes: Causes) -> tuple[MissingPart, ...]:
-    """What a copy into this destination could not add, as far as the catalogs tell. Raises ``psycopg.Error``.
+    """What a copy could not add to this destination, by the catalogs. Raises ``psycopg.Error``.
 
-    A copy makes the tables that are absent with all that belongs to them. ``causes`` is what else is known beforehand.
+    A copy creates absent tables with all that belongs to them. ``causes`` is what else is known beforehand.
     """
     owned, may_create = _owned_tables(connection, destination)
     indexes = [
@@ -69,7 +49,7 @@ def missing_beforehand(connection: Connection, destination: Destination, causes:
 
 
 def enforceable(connection: Connection, destination: Destination) -> list[PendingForeignKey]:
-    """The references that a copy would have enforced: the role may. Raises ``psycopg.Error``."""
+    """The pending foreign keys that the role may have enforced. Raises ``psycopg.Error``."""
     owned, _ = _owned_tables(connection, destination)
     return [marked for marked in foreign_keys.pending(destination) if marked.table in owned]
 
@@ -80,42 +60,28 @@ def _with_cause(part: MissingPart, causes: Causes) -> MissingPart:
 
 
 def _missing_foreign_keys(connection: Connection, destination: Destination) -> Iterator[MissingPart]:
-    """The foreign keys that are absent or not valid. One is recognised by its columns, not by its name."""
-    found = _foreign_keys(connection, destination.schema)
+    """The foreign keys that are absent or not valid. A foreign key is found by its columns, not by its name."""
+    found = read_constraints(connection, destination.schema, destination.tables)
     for table in destination.tables:
         for foreign_key in BY_NAME[table].foreign_keys:
-            alike = [one for one in found.get(table, ()) if _is_over(one, foreign_key)]
+            alike = [one for one in found[table].foreign_keys.values() if one.is_over(foreign_key)]
             if not alike:
                 yield MissingPart(PartKind.FOREIGN_KEY, foreign_key.constraint(table), table, Reason.ABSENT)
-            elif all(one.fault for one in alike) and (reason := alike[0].fault):
+            elif all(map(_reason, alike)) and (reason := _reason(alike[0])):
                 yield MissingPart(PartKind.FOREIGN_KEY, alike[0].name, table, reason)
 
 
-def _is_over(found: _ForeignKey, foreign_key: ForeignKey) -> bool:
-    return (found.columns, found.table) == (foreign_key.columns, foreign_key.table)
-
-
-def _foreign_keys(connection: Connection, schema: str) -> dict[str, list[_ForeignKey]]:
-    """By table; one that is NOT ENFORCED, as PostgreSQL 18 and newer have them, is not valid either."""
-    rows = connection.execute(
-        """SELECT t.relname::text, c.conname::text, p.relname::text, c.convalidated,
-                  coalesce((to_jsonb(c) ->> 'conenforced')::boolean, true),
-                  EXISTS (SELECT FROM pg_trigger WHERE tgconstraint = c.oid AND tgenabled IN ('D', 'R')),
-                  ARRAY(SELECT a.attname::text FROM unnest(c.conkey) WITH ORDINALITY k(attnum, position)
-                        JOIN pg_attribute a ON a.attrelid = t.oid AND a.attnum = k.attnum ORDER BY k.position)
-           FROM pg_constraint c JOIN pg_class t ON t.oid = c.conrelid JOIN pg_class p ON p.oid = c.confrelid
-           JOIN pg_namespace n ON n.oid = t.relnamespace
-           WHERE c.contype = 'f' AND n.nspname = %s AND p.relnamespace = n.oid ORDER BY 1, 2""",
-        (schema,),
-    ).fetchall()
-    found: dict[str, list[_ForeignKey]] = {}
-    for table, name, parent, *state, columns in rows:
-        found.setdefault(table, []).append(_ForeignKey(name, tuple(columns), parent, *state))
-    return found
+def _reason(found: FoundForeignKey) -> Reason | None:
+    """Why the server does not check all rows, None where it does."""
+    if found.switched_off:
+        return Reason.SWITCHED_OFF
+    if found.valid:
+        return None
+    return Reason.NOT_VALID if found.enforced else Reason.NOT_ENFORCED
 
 
 def _owned_tables(connection: Connection, destination: Destination) -> tuple[frozenset[str], bool]:
-    """The tables whose owner's rights the role has, and whether it may create an index in their schema."""
+    """The tables that the role may alter like their owner, and whether it may create an index in their schema."""
     rows = connection.execute(
         """SELECT c.relname::text, has_schema_privilege(n.oid, 'CREATE')
            FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace

@@ -21,7 +21,7 @@ def differences(table: Table, found: FoundTable) -> Iterable[str]:
         yield from _full_text_difference(found)
     if found.has_rules:
         yield f"{table.name} has rules for INSERT or UPDATE, with which INSERT … ON CONFLICT does not work"
-    if found.key_can_wait:
+    if found.key_deferrable:
         yield f"{table.name} has a DEFERRABLE primary key, with which INSERT … ON CONFLICT does not work"
     yield from extra_columns(table, found)
     if not set(table.key) <= set(found.key) <= {column.name for column in table.columns if column.type.oid}:
@@ -94,14 +94,13 @@ def _holds_all(column: Column, found: FoundColumn) -> bool:
 def own_rules(table: Table, found: FoundTable) -> list[str]:
     """The names of what the description does not have, and what may refuse or change a row."""
     known = [*((name,) for name in table.unique), table.key]
-    described = [(foreign_key.columns, foreign_key.table) for foreign_key in table.foreign_keys]
     return [
         *(f"CHECK {name}" for name, check in found.checks.items() if not _is_described(table, check)),
         *(f"unique {name}" for name, columns in found.unique.items() if columns not in (*known, found.key)),
         *(
             f"foreign key {name}"
             for name, foreign_key in found.foreign_keys.items()
-            if foreign_key.enforced and (foreign_key.columns, foreign_key.table) not in described
+            if foreign_key.checks_rows and not any(map(foreign_key.is_over, table.foreign_keys))
         ),
         *found.others,
         *(["row-level security"] if found.secured else []),
