@@ -49,7 +49,6 @@ class StepScreen(Screen[None]):
     ``go_back``, and calls ``refresh_shell`` when label or state of its main action changed.
     """
 
-    STEP: ClassVar[Step]
     HELP: ClassVar[str]
     """The text of F1: what the step is for, what its choices mean."""
 
@@ -92,8 +91,9 @@ class StepScreen(Screen[None]):
             super().__init__(state, step)
             self.to = to
 
-    def __init__(self, state: WizardState, machine: Machine) -> None:
+    def __init__(self, step: Step, state: WizardState, machine: Machine) -> None:
         super().__init__(classes="step")
+        self.step = step
         self.state = state
         self.machine = machine
 
@@ -131,23 +131,23 @@ class StepScreen(Screen[None]):
     def keep(self, state: WizardState) -> None:
         """Hand over a new state and stay here."""
         self.state = state
-        self.post_message(self.Replaced(state, self.STEP))
+        self.post_message(self.Replaced(state, self.step))
         self.refresh_shell()
 
     def advance(self, state: WizardState) -> None:
         """Hand over a new state and go on to the next step that asks something."""
         self.state = state
-        self.post_message(self.Finished(state, self.STEP))
+        self.post_message(self.Finished(state, self.step))
 
     def go_back(self) -> None:
         """Go to the step before this one; what has been answered stays."""
-        step = previous_step(self.STEP, self.state)
+        step = previous_step(self.step, self.state)
         if step is not None and self.back_ready:
             self.go_to(step)
 
     def go_to(self, step: Step) -> None:
         """Go to a certain step."""
-        self.post_message(self.Left(self.state, self.STEP, step))
+        self.post_message(self.Left(self.state, self.step, step))
 
     @property
     def scrolled(self) -> Widget:
@@ -163,7 +163,7 @@ class StepScreen(Screen[None]):
             yield Sidebar(id="sidebar")
             with Vertical(id="page"):
                 with Horizontal(id="heading"):
-                    yield Label(self.STEP.title, id="title")
+                    yield Label(self.step.title, id="title")
                     yield Label(id="lead")
                 with _Body(id="body", can_focus=False):
                     yield from self.compose_body()
@@ -187,7 +187,7 @@ class StepScreen(Screen[None]):
             return
         self.query_one("#move", Label).update(moved(self.state))
         self.query_one(Sidebar).show(
-            self.state, self.STEP, brief=self.app.size.width < WIDE, locked=not self.back_ready
+            self.state, self.step, brief=self.app.size.width < WIDE, locked=not self.back_ready
         )
         self.query_one("#lead", Label).update(plain(self.lead))
         button = self.query_one("#primary", Button)
@@ -197,7 +197,7 @@ class StepScreen(Screen[None]):
         button.display = bool(self.primary_label)
         button.disabled = not self.primary_ready
         back = self.query_one("#back", Button)
-        back.display = previous_step(self.STEP, self.state) is not None
+        back.display = previous_step(self.step, self.state) is not None
         back.disabled = not self.back_ready
         self.refresh_bindings()
 
@@ -214,7 +214,7 @@ class StepScreen(Screen[None]):
         if action == "primary":
             return bool(self.primary_label) and (self.primary_ready or None)
         if action == "back":
-            return previous_step(self.STEP, self.state) is not None and (self.back_ready or None)
+            return previous_step(self.step, self.state) is not None and (self.back_ready or None)
         if action == "scroll_page":
             return self.is_mounted and self.scrolled.max_scroll_y > 0
         return super().check_action(action, parameters)
@@ -235,7 +235,7 @@ class StepScreen(Screen[None]):
     def action_help(self) -> None:
         """Explain this step."""
         dialog = self.app.get_screen(HelpDialog.NAME, HelpDialog)
-        dialog.explain(self.STEP.title, self.HELP.strip())
+        dialog.explain(self.step.title, self.HELP.strip())
         self.app.push_screen(dialog)
 
     @on(Button.Pressed, "#primary")

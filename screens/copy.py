@@ -22,7 +22,6 @@ from vestige_tui.screens.progress import Progress
 from vestige_tui.screens.row_dialog import RowDialog
 from vestige_tui.screens.run import Run
 from vestige_tui.screens.state import rows_in_source
-from vestige_tui.screens.steps import Step
 from vestige_tui.screens.widgets.problem_list import ProblemList
 from vestige_tui.screens.widgets.progress_bars import ProgressBars, phase_words
 from vestige_tui.screens.widgets.text import plain
@@ -36,7 +35,6 @@ _TICK = 0.5  # seconds between two looks at the clock
 class CopyScreen(StepScreen):
     """Shows a run from its first moment to its last, then goes on to the report by itself."""
 
-    STEP = Step.COPY
     HELP = """
 The copy reads your file and adds rows at the destination, a batch at a time. Each batch arrives wholly or not at all.
 Your file is only read.

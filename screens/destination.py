@@ -36,7 +36,6 @@ PATIENCE = 25
 class DestinationScreen(StepScreen):
     """A server or the embedded one, and the test of it."""
 
-    STEP = Step.DESTINATION
     HELP = """
 Choose where the memories go, then test the connection. The test only looks: nothing is written.
 
@@ -74,8 +73,8 @@ vestige-tui that writes to the server.
             self.account = account
             self.problem, self.stored = (outcome.what, False) if isinstance(outcome, MigrationError) else outcome
 
-    def __init__(self, state: WizardState, machine: Machine) -> None:
-        super().__init__(state, machine)
+    def __init__(self, step: Step, state: WizardState, machine: Machine) -> None:
+        super().__init__(step, state, machine)
         self._tickets = count(1)
         self._waiting_for: int | None = None
         self._account: str | None = None

@@ -38,7 +38,6 @@ _WHY = (
 class ModelScreen(StepScreen):
     """Shows a disagreement about the embedding model, and takes the answer."""
 
-    STEP = Step.MODEL
     HELP = """
 An embedding model turns the text of a memory into a vector: a long list of numbers that stands for its meaning. Your
 agent finds memories by comparing such vectors.

@@ -18,7 +18,6 @@ from vestige_tui.screens.progress import Progress
 from vestige_tui.screens.rows_dialog import RowsDialog
 from vestige_tui.screens.run import Run
 from vestige_tui.screens.state import rows_in_source
-from vestige_tui.screens.steps import Step
 from vestige_tui.screens.vector_groups import vectors
 from vestige_tui.screens.widgets.notice import Notice, Tone
 from vestige_tui.screens.widgets.progress_bars import bar_parts, phase_words
@@ -29,7 +28,6 @@ _MARGIN = 2  # columns for the scroll bar
 class PreviewScreen(StepScreen):
     """Runs the copier without writing as soon as it opens, and shows what came of it."""
 
-    STEP = Step.PREVIEW
     HELP = """
 The preview reads every row as the copy will, and looks up what the destination has already. It writes nothing: the
 server itself refuses writes during a preview.

@@ -36,7 +36,6 @@ _TITLES = ("", "in source", "arrived", "before", "repaired", "behind")
 class ReportScreen(StepScreen):
     """What a copy did, and all that can be done about it."""
 
-    STEP = Step.REPORT
     HELP = """
 The counts add up for every table: rows in the source = arrived now + there before + stayed behind. Repaired rows
 arrived without a broken field.

@@ -52,7 +52,6 @@ class Inspection:
 class SourceScreen(StepScreen):
     """Found and recent databases, a path, a tree; and what the chosen file is."""
 
-    STEP = Step.SOURCE
     HELP = """
 Choose the Vestige database whose memories are to be moved. It is only read: nothing in this step, or in any other but
 an upgrade that you confirm, changes the file. Vestige may go on running meanwhile: in WAL mode, which it uses, it can
@@ -89,8 +88,8 @@ copy if you like.
             self.outcome = outcome
             self.typed = typed
 
-    def __init__(self, state: WizardState, machine: Machine) -> None:
-        super().__init__(state, machine)
+    def __init__(self, step: Step, state: WizardState, machine: Machine) -> None:
+        super().__init__(step, state, machine)
         named = Path(state.prefill.sqlite_path).absolute() if state.prefill.sqlite_path else None
         self._path = state.source.path if state.source is not None else named
         self._looking = False

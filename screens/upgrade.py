@@ -16,7 +16,6 @@ from vestige_tui.core.text import count, size
 from vestige_tui.screens.base import StepScreen
 from vestige_tui.screens.in_place_upgrade import InPlaceUpgrade
 from vestige_tui.screens.state import UpgradeChoice
-from vestige_tui.screens.steps import Step
 from vestige_tui.screens.widgets.choice import Choice, Choices
 from vestige_tui.screens.widgets.key_values import two_columns
 from vestige_tui.screens.widgets.notice import Notice, Tone
@@ -40,7 +39,6 @@ _TABLE_WORDS = {"users": "users (1 row: local)"}
 class UpgradeScreen(StepScreen):
     """Asks how the parts that V15 added come to a source that does not have them."""
 
-    STEP = Step.UPGRADE
     HELP = """
 Schema 15 of Vestige added users, groups and four facts about each memory. PostgreSQL stores them; your file is from
 before.

@@ -6,8 +6,8 @@ import asyncio
 import signal
 from collections.abc import Sequence
 from contextlib import suppress
-from importlib import import_module
 from importlib.resources import files
+from pkgutil import resolve_name
 from threading import Thread
 from typing import ClassVar
 
@@ -29,17 +29,6 @@ from vestige_tui.terminal.lost_terminal import enduring
 from vestige_tui.terminal.safe_lines import Harmless
 from vestige_tui.terminal.themes import DARK, LIGHT
 from vestige_tui.user.logs import frames
-
-_SCREENS = {
-    Step.SOURCE: ("source", "SourceScreen"),
-    Step.DESTINATION: ("destination", "DestinationScreen"),
-    Step.UPGRADE: ("upgrade", "UpgradeScreen"),
-    Step.MODEL: ("model", "ModelScreen"),
-    Step.PREVIEW: ("preview", "PreviewScreen"),
-    Step.COPY: ("copy", "CopyScreen"),
-    Step.REPORT: ("report", "ReportScreen"),
-}
-"""Module of ``vestige_tui.screens`` and class by step; a module is loaded when its step is first shown."""
 
 HARMLESS = Harmless()
 
@@ -86,14 +75,11 @@ class VestigeApp(App[None], inherit_bindings=False):
         if not self.is_running:  # somebody left within the first moment
             return
         self._get_screen(HelpDialog.NAME)
-        module, _ = _SCREENS[Step.DESTINATION]
-        Thread(target=import_module, args=(f"vestige_tui.screens.{module}",), name="warm-up", daemon=True).start()
+        Thread(target=_screen_class, args=(Step.DESTINATION,), name="warm-up", daemon=True).start()
 
     def make_screen(self, step: Step) -> StepScreen:
         """The screen of a step, with the answers as they are now."""
-        module, name = _SCREENS[step]
-        kind: type[StepScreen] = getattr(import_module(f"vestige_tui.screens.{module}"), name)
-        return kind(self.state, self.machine)
+        return _screen_class(step)(step, self.state, self.machine)
 
     def show_step(self, step: Step) -> None:
         """Replace the step that shows."""
@@ -120,7 +106,7 @@ class VestigeApp(App[None], inherit_bindings=False):
     def current_step(self) -> Step | None:
         """The step that shows, also while a dialog is over it."""
         shown = next((screen for screen in reversed(self.screen_stack) if isinstance(screen, StepScreen)), None)
-        return shown.STEP if shown is not None else None
+        return shown.step if shown is not None else None
 
     def action_toggle_theme(self) -> None:
         """Light or dark."""
@@ -198,3 +184,9 @@ class VestigeApp(App[None], inherit_bindings=False):
             if number is not None and signal.getsignal(number) is not signal.SIG_IGN:
                 with suppress(NotImplementedError, RuntimeError):  # Windows, or not the main thread
                     loop.add_signal_handler(number, self.terminate)
+
+
+def _screen_class(step: Step) -> type[StepScreen]:
+    """The class of a step's screen; its module is imported when it is first needed."""
+    found: type[StepScreen] = resolve_name(f"vestige_tui.screens.{step.value.screen}")
+    return found

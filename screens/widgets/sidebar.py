@@ -26,7 +26,7 @@ class StepLine(Static):
             self.step = step
 
     def __init__(self, step: Step) -> None:
-        super().__init__(id=f"step-{step.value}", classes="step-line")
+        super().__init__(id=f"step-{step.number}", classes="step-line")
         self._step = step
 
     def show(self, status: StepStatus, *, can_go: bool, brief: bool) -> None:
@@ -34,7 +34,7 @@ class StepLine(Static):
         self.remove_class(*(mark.style_class for mark in Mark)).add_class(status.mark.style_class)
         self.set_class(can_go, "-can-go")
         if brief:
-            self.update(Content(f"{status.mark.sign} {status.step.value}"))
+            self.update(Content(f"{status.mark.sign} {status.step.number}"))
         else:
             self.update(
                 Content.assemble(

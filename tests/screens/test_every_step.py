@@ -95,7 +95,7 @@ def test_from_the_first_step_to_the_last(home: Path, old: Path, database: Databa
                 await ready(pilot)
             await hands.forward(pilot)
         await on_screen(pilot, "PreviewScreen")
-        await shown(pilot, "1 memory")
+        await shown(pilot, "to write: about")
         await hands.rows(pilot)
         await until(pilot, lambda: isinstance(app.screen, RowsDialog))
         await look_at_a_row(app, pilot)

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from pathlib import Path
+from pkgutil import resolve_name
 
 import pytest
 
@@ -12,12 +15,12 @@ from vestige_tui.core.errors import DestinationError
 from vestige_tui.core.model import ModelSignature
 from vestige_tui.core.report import Outcome
 from vestige_tui.core.source.describe import describe
+from vestige_tui.screens.base import StepScreen
 from vestige_tui.screens.state import ModelAgreement, UpgradeChoice, WizardState
 from vestige_tui.screens.steps import (
     Mark,
     Step,
     asks,
-    first_open_step,
     next_step,
     previous_step,
     reachable,
@@ -51,7 +54,6 @@ def finding(state: WizardState, step: Step) -> str:
 
 def test_at_the_start_everything_is_ahead() -> None:
     assert marks(WizardState(), Step.SOURCE) == "●○○○○○○"
-    assert first_open_step(WizardState()) is Step.SOURCE
 
 
 def test_steps_without_a_question_are_passed_over_and_shown(ready: WizardState) -> None:
@@ -112,7 +114,7 @@ def test_a_preview_that_failed_is_marked(ready: WizardState) -> None:
     ("outcome", "words"),
     [
         (Outcome.CLEAN, "all copied"),
-        (Outcome.ERRORS, "copied, some trouble"),
+        (Outcome.ERRORS, "copied, problems"),
         (Outcome.INCOMPLETE, "copied, incomplete"),
         (Outcome.CANCELLED, "cancelled"),
         (Outcome.FAILED, "stopped"),
@@ -131,3 +133,20 @@ def test_nothing_is_reachable_before_what_it_needs(small_source: Path) -> None:
     assert [step for step in Step if reachable(step, WizardState())] == [Step.SOURCE]
     begun = WizardState(source=describe(small_source))
     assert [step for step in Step if reachable(step, begun)] == [Step.SOURCE, Step.DESTINATION]
+
+
+def test_every_step_names_a_screen_that_explains_itself() -> None:
+    for step in Step:
+        screen = resolve_name(f"vestige_tui.screens.{step.value.screen}")
+        assert issubclass(screen, StepScreen)
+        assert len(screen.HELP.strip()) > 100
+
+
+def test_the_first_step_does_without_libpq() -> None:
+    """It loads slowly, and the second step is what needs it."""
+    code = (
+        "import sys, vestige_tui.app, vestige_tui.screens.source\n"
+        "sys.exit(', '.join(name for name in sys.modules if name.startswith('psycopg')) or 0)"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
