@@ -6,14 +6,16 @@ import json
 from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
 from enum import StrEnum
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from vestige_tui.core.missing import MissingPart
 from vestige_tui.core.model import ModelSignature
-from vestige_tui.core.plan import CopyPlan
 from vestige_tui.core.rows.problems import Kind
 from vestige_tui.core.rows.vectors import VectorGroup
 from vestige_tui.core.source.stale import Staleness, stale_as_dict
+
+if TYPE_CHECKING:  # it brings libpq along, which a list of problems does not need
+    from vestige_tui.core.plan import CopyPlan
 
 FORMAT = "vestige-tui/report/1"
 NIL_UUID = "00000000-0000-0000-0000-000000000000"

@@ -90,8 +90,8 @@ def _preview_found(state: WizardState) -> str:
     if state.preview is None:
         return ""
     if number := len(state.preview.errors):
-        return f"{number:,} {'problem' if number == 1 else 'problems'}"
-    return "not all complete" if state.preview.incomplete else "no problems"
+        return f"{number:,} with trouble"
+    return "not all complete" if state.preview.incomplete else "no trouble found"
 
 
 def _copy_over(state: WizardState) -> bool:
@@ -100,7 +100,7 @@ def _copy_over(state: WizardState) -> bool:
 
 _OUTCOMES = {
     "clean": "all copied",
-    "errors": "copied, problems",
+    "errors": "copied, some trouble",
     "incomplete": "copied, incomplete",
     "cancelled": "cancelled",
     "failed": "stopped",
