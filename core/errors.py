@@ -1,34 +1,21 @@
 """What can stop a run. A bad row never does; it is a ``RowError`` in the report.
 
-Each error says three things in this order: what happened, what that means for the data, what to do next.
+Each error says three things in this order: what happened, what that means for the data, what to do next. The second
+is data here (``DataState`` and the facts beside it); ``explain.py`` has its words.
 """
 
 from __future__ import annotations
 
-from enum import StrEnum
+from pathlib import Path
 from typing import TYPE_CHECKING
+
+from vestige_tui.core.facts import DataState, Obstacle
 
 if TYPE_CHECKING:
     from vestige_tui.core.destination.lock_holder import LockHolder
     from vestige_tui.core.model import ModelSignature
     from vestige_tui.core.report import MigrationReport
     from vestige_tui.core.source.stale import Staleness
-
-NOTHING_CHANGED = "Nothing has been changed, neither in the source nor in the destination."
-SOURCE_UNCHANGED = "The source is unchanged."
-BATCHES_STAY = f"What had arrived stays; what was in flight was not kept. {SOURCE_UNCHANGED}"
-LAST_BATCH_UNKNOWN = (
-    "What had arrived stays. Whether what was in flight arrived is not known; the next run looks, and completes it. "
-    f"{SOURCE_UNCHANGED}"
-)
-TABLES_ONLY = f"Tables may have been made at the destination; no row has been written. {SOURCE_UNCHANGED}"
-_NOT_INDEXED = "All rows have arrived. Indexes, or the check of references between tables, are not complete"
-ROWS_COMPLETE = f"{_NOT_INDEXED}; the next run completes them. {SOURCE_UNCHANGED}"
-ROWS_COMPLETE_AT_LIMIT = f"{_NOT_INDEXED}, and the next run would meet the same limit. {SOURCE_UNCHANGED}"
-REFERENCES_PENDING = (
-    "PostgreSQL does not enforce all references between the tables yet: until a copy has gone through to its end, a "
-    "memory that is deleted at the destination leaves behind what belongs to it."
-)
 
 
 class Cancelled(Exception):
@@ -42,16 +29,26 @@ class Cancelled(Exception):
 class MigrationError(Exception):
     """A run could not start or could not go on.
 
-    ``what`` happened, ``means`` for the data, ``remedy``: one or two plain sentences each, free of passwords and
-    of memory contents. ``report`` holds what was done until then, where a run had begun.
+    ``what`` happened, and ``remedy`` says what to do: one or two plain sentences each, free of passwords and of memory
+    contents. ``state`` is what it means for the data. ``memories`` are those read and their total, where a copy had
+    begun; ``backup`` is that of a source upgraded in place. ``report`` holds what was done, where a run had begun.
     """
 
-    def __init__(self, what: str, *, means: str = NOTHING_CHANGED, remedy: str) -> None:
+    def __init__(self, what: str, *, state: DataState = DataState.NOTHING_CHANGED, remedy: str) -> None:
         super().__init__(what)
         self.what = what
-        self.means = means
+        self.state = state
         self.remedy = remedy
+        self.memories: tuple[int, int] | None = None
+        self.backup: Path | None = None
         self.report: MigrationReport | None = None
+
+    @property
+    def means(self) -> str:
+        """What it means for the data, in words."""
+        from vestige_tui.core.explain import data_state
+
+        return data_state(self.state, memories=self.memories, backup=self.backup)
 
     def __str__(self) -> str:
         return "\n".join((self.what, self.means, self.remedy))
@@ -65,33 +62,25 @@ class SourceError(MigrationError):
     """The source cannot be read, or not any more."""
 
 
-class Obstacle(StrEnum):
-    """Why no connection to a server could be opened."""
-
-    NO_ANSWER = "no answer"
-    WRONG_PASSWORD = "wrong password"  # noqa: S105  (a reason, not a password)
-    NO_PASSWORD = "no password"  # noqa: S105
-    UNKNOWN_HOST = "unknown host"
-    REFUSED = "refused"
-    TLS_REQUIRED = "TLS required"
-    NOT_ALLOWED = "not allowed"
-    NO_TLS = "no TLS"
-    TLS_FAILED = "TLS failed"
-    DATABASE_MISSING = "database missing"
-    UNKNOWN_USER = "unknown user"
-    NO_SLOT = "no slot"
-    NOT_READY = "not ready"
-
-
 class DestinationError(MigrationError):
     """The destination cannot be reached or used, or not any more.
 
-    ``obstacle`` tells why no connection could be opened; None where that is unknown, or one had been. ``recurs``: a
+    ``obstacle`` says why no connection could be opened; None where that is unknown, or one had been. ``recurs``: a
     time limit ended the run, and would end the next one as well.
     """
 
-    obstacle: Obstacle | None = None
-    recurs: bool = False
+    def __init__(
+        self,
+        what: str,
+        *,
+        state: DataState = DataState.NOTHING_CHANGED,
+        remedy: str,
+        obstacle: Obstacle | None = None,
+        recurs: bool = False,
+    ) -> None:
+        super().__init__(what, state=state, remedy=remedy)
+        self.obstacle = obstacle
+        self.recurs = recurs
 
 
 class RefusedError(MigrationError):

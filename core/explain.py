@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from enum import Enum
+from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
+from vestige_tui.core.facts import DataState, Obstacle
 from vestige_tui.core.missing import MissingPart, PartKind, Reason
 from vestige_tui.core.model import UNKNOWN_HASH, ModelSignature
 from vestige_tui.core.rows.problems import EMBEDDING_KINDS, EXPLANATIONS, OF_MANY, Kind
@@ -36,6 +38,117 @@ class Tense(Enum):
 def tense_of(*, dry: bool) -> Tense:
     """The tense for the report of a dry run, or of a copy."""
     return Tense.FORETOLD if dry else Tense.DONE
+
+
+# Errors: what they mean for the data
+
+_DATA = {
+    DataState.NOTHING_CHANGED: "Nothing has been changed, neither in the source nor in the destination.",
+    DataState.ONLY_TESTED: "Nothing has been changed.",
+    DataState.BATCHES_STAY: "What had arrived stays; what was in flight was not kept.",
+    DataState.LAST_BATCH_UNKNOWN: "What had arrived stays. Whether what was in flight arrived is not known; the next "
+    "run looks, and completes it.",
+    DataState.TABLES_ONLY: "Tables may have been made at the destination; no row has been written.",
+    DataState.ROWS_COMPLETE: "All rows have arrived. Indexes, or the check of references between tables, are not "
+    "complete; the next run completes them.",
+    DataState.ROWS_COMPLETE_AT_LIMIT: "All rows have arrived. Indexes, or the check of references between tables, are "
+    "not complete, and the next run would meet the same limit.",
+    DataState.SOURCE_OVERWRITTEN: "What has arrived may be a mixture of what was in the file before and after.",
+    DataState.UPGRADE_FAILED: "The upgrade failed, and the file is as it was.",
+    DataState.UPGRADE_UNKNOWN: "The upgrade is one transaction: your file either has all of it or is as it was.",
+}
+_SOURCE_UNCHANGED = frozenset(
+    {
+        DataState.BATCHES_STAY,
+        DataState.LAST_BATCH_UNKNOWN,
+        DataState.TABLES_ONLY,
+        DataState.ROWS_COMPLETE,
+        DataState.ROWS_COMPLETE_AT_LIMIT,
+    }
+)
+"""States whose words say nothing of the source, which is as it was unless it was upgraded."""
+
+REFERENCES_PENDING = (
+    "PostgreSQL does not enforce all references between the tables yet: until a copy has gone through to its end, a "
+    "memory that is deleted at the destination leaves behind what belongs to it."
+)
+
+
+def data_state(state: DataState, *, memories: tuple[int, int] | None = None, backup: Path | None = None) -> str:
+    """What an error means for the data; the facts are those of ``MigrationError``."""
+    sentences = [_DATA[state]]
+    if backup is None and state in _SOURCE_UNCHANGED:
+        sentences.append("The source is unchanged.")
+    if memories is not None:
+        sentences.append("{:,} of {:,} memories had been read.".format(*memories))
+    if backup is not None and state is DataState.UPGRADE_FAILED:
+        sentences.append(f"The backup that was made stays: {backup}")
+    elif backup is not None:
+        if state is DataState.NOTHING_CHANGED:
+            sentences = ["Nothing has been changed at the destination."]
+        sentences.append(f"The source was upgraded to V15; its backup from before: {backup}")
+    return " ".join(sentences)
+
+
+OBSTACLES = {
+    Obstacle.NO_ANSWER: (
+        "The server did not answer in time.",
+        "Check host and port, and that no firewall is in the way.",
+    ),
+    Obstacle.WRONG_PASSWORD: (
+        "The server refused the password or the user name.",
+        "Check both. A password can also come from PGPASSWORD or a passfile.",
+    ),
+    Obstacle.NO_PASSWORD: (
+        "The server wants a password, and none was given.",
+        "Put it in the URL, in PGPASSWORD or in a passfile.",
+    ),
+    Obstacle.UNKNOWN_HOST: (
+        "The host name is unknown.",
+        "Check its spelling, and your network or VPN.",
+    ),
+    Obstacle.REFUSED: (
+        "Nothing answers at that address.",
+        "Check host and port, that PostgreSQL runs there, and that it listens on that address.",
+    ),
+    Obstacle.TLS_REQUIRED: (
+        "The server wants an encrypted connection.",
+        "Add sslmode=require to the connection string.",
+    ),
+    Obstacle.NOT_ALLOWED: (
+        "The server allows no login for this user, database and address.",
+        "Let its administrator add a line to pg_hba.conf.",
+    ),
+    Obstacle.NO_TLS: (
+        "The server offers no encryption; the connection requires it.",
+        "Remove sslmode from it, where the network can be trusted.",
+    ),
+    Obstacle.TLS_FAILED: (
+        "The encrypted connection could not be established.",
+        "Check sslmode, sslrootcert and the server's certificate.",
+    ),
+    Obstacle.DATABASE_MISSING: (
+        "That database does not exist on the server.",
+        "Create it (createdb NAME), or name another.",
+    ),
+    Obstacle.UNKNOWN_USER: (
+        "That user does not exist on the server.",
+        "Check the user name.",
+    ),
+    Obstacle.POOL_FULL: (
+        "The pooler has no connection to the server left to lend.",
+        "Wait, or let its administrator enlarge the pool.",
+    ),
+    Obstacle.NO_SLOT: (
+        "The server has no connection left to give.",
+        "Wait, or let its administrator raise max_connections.",
+    ),
+    Obstacle.NOT_READY: (
+        "The server is starting up or shutting down.",
+        "Try again in a moment.",
+    ),
+}
+"""What each obstacle to a connection is, and what to do about it."""
 
 
 # Rows with a problem

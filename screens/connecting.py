@@ -6,12 +6,12 @@ from dataclasses import dataclass, replace
 
 from vestige_tui.core.destination.probe import create_database, probe
 from vestige_tui.core.dsn import Dsn
-from vestige_tui.core.errors import DestinationError, Obstacle
+from vestige_tui.core.errors import DestinationError
+from vestige_tui.core.explain import OBSTACLES
+from vestige_tui.core.facts import DataState, Obstacle
 from vestige_tui.screens.dsn_fields import with_password
 from vestige_tui.screens.machine import EmbeddedHost, PasswordStore, Secret
 from vestige_tui.screens.state import PasswordOrigin, Target
-
-_NOTHING_CHANGED = "Nothing has been changed."
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,7 +35,7 @@ def try_server(dsn: Dsn, passwords: PasswordStore, *, remember: bool) -> Tested:
     except DestinationError as error:
         stored = passwords.get(account) if error.obstacle is Obstacle.NO_PASSWORD and not typed else None
         if stored is None:
-            raise _in_terms_of_the_fields(error, dsn) from None
+            raise _in_terms_of_the_fields(error) from None
         return Tested(_with_stored(dsn, stored))
     if not typed:
         return Tested(Target(dsn, found))
@@ -59,7 +59,7 @@ def create_and_try(dsn: Dsn, passwords: PasswordStore, *, remember: bool) -> Tes
         create_database(dsn)
     except DestinationError as error:
         if error.obstacle is not Obstacle.NO_PASSWORD or stored is None:
-            raise _in_terms_of_the_fields(error, dsn) from None
+            raise _in_terms_of_the_fields(error) from None
         create_database(with_password(dsn, stored.reveal()))
     return try_server(dsn, passwords, remember=remember)
 
@@ -68,7 +68,7 @@ def no_answer(seconds: int) -> DestinationError:
     """What is said when a test has been given up."""
     return DestinationError(
         f"No answer within {seconds} seconds.",
-        means=_NOTHING_CHANGED,
+        state=DataState.ONLY_TESTED,
         remedy=_REMEDIES[Obstacle.NO_ANSWER],
     )
 
@@ -78,21 +78,21 @@ def _with_stored(dsn: Dsn, stored: Secret) -> Target:
     try:
         return Target(complete, probe(complete), password=PasswordOrigin.KEYRING)
     except DestinationError as error:
-        explained = _in_terms_of_the_fields(error, complete)
-        if error.obstacle is Obstacle.WRONG_PASSWORD:
-            explained.remedy = "The password came from the keyring. Type the right one, or choose Forget it."
-        raise explained from None
+        raise _in_terms_of_the_fields(error, from_keyring=True) from None
 
 
-def _in_terms_of_the_fields(error: DestinationError, dsn: Dsn) -> DestinationError:
+def _in_terms_of_the_fields(error: DestinationError, *, from_keyring: bool = False) -> DestinationError:
     """The same in fewer words: the fields with the destination are in sight, and nothing can have been changed."""
-    if error.obstacle is not None:
-        error.what = error.what.removesuffix(f" ({dsn.masked})")
-        error.means = _NOTHING_CHANGED
-        error.remedy = _REMEDIES[error.obstacle]
-    return error
+    obstacle = error.obstacle
+    if obstacle is None:
+        return error
+    what, _ = OBSTACLES[obstacle]
+    wrong_in_keyring = from_keyring and obstacle is Obstacle.WRONG_PASSWORD
+    remedy = _WRONG_IN_KEYRING if wrong_in_keyring else _REMEDIES[obstacle]
+    return DestinationError(what, state=DataState.ONLY_TESTED, remedy=remedy, obstacle=obstacle)
 
 
+_WRONG_IN_KEYRING = "The password came from the keyring. Type the right one, or choose Forget it."
 _REMEDIES = {
     Obstacle.NO_ANSWER: "Check host and port, and whether a firewall or a missing VPN is in the way.",
     Obstacle.WRONG_PASSWORD: "Check user and password.",
@@ -108,6 +108,7 @@ _REMEDIES = {
     Obstacle.DATABASE_MISSING: "It can be created now, empty: choose Create database. Or name another one.",
     Obstacle.UNKNOWN_USER: "Check the user's name.",
     Obstacle.NO_SLOT: "Wait a moment and test again, or let its administrator raise max_connections.",
+    Obstacle.POOL_FULL: "Wait a moment and test again, or let its administrator enlarge the pool.",
     Obstacle.NOT_READY: "Wait a moment and test again.",
 }
 """What to do about each obstacle, for somebody who has the fields of this step before them."""

@@ -15,7 +15,8 @@ from textual.widgets import Button, Static
 
 from vestige_tui.core.destination.probe import database_name
 from vestige_tui.core.dsn import Dsn
-from vestige_tui.core.errors import DestinationError, MigrationError, Obstacle, UsageError
+from vestige_tui.core.errors import DestinationError, MigrationError, UsageError
+from vestige_tui.core.facts import Obstacle
 from vestige_tui.screens.background import ask
 from vestige_tui.screens.base import StepScreen
 from vestige_tui.screens.connecting import Tested, create_and_try, no_answer, try_embedded, try_server

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from textual.message import Message
 
 from vestige_tui.core.errors import MigrationError
+from vestige_tui.core.facts import DataState
 from vestige_tui.screens.work import QuitPrompt
 
 if TYPE_CHECKING:
@@ -67,7 +68,7 @@ class InPlaceUpgrade:
             log.critical("the upgrade ended with an unexpected fault", exc_info=True)
             self.failure = MigrationError(
                 f"An unexpected fault in vestige-tui: {type(error).__name__}.",
-                means="The upgrade is one transaction: your file either has all of it or is as it was.",
+                state=DataState.UPGRADE_UNKNOWN,
                 remedy="Go back to Source and choose the file again to see how it stands.",
             )
         finally:

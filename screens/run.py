@@ -10,8 +10,9 @@ from pathlib import Path
 
 from textual.message import Message
 
-from vestige_tui.core.errors import BATCHES_STAY, NOTHING_CHANGED, MigrationError
+from vestige_tui.core.errors import MigrationError
 from vestige_tui.core.events import Event, PhaseStarted, RowProblem, TablesPlanned
+from vestige_tui.core.facts import DataState
 from vestige_tui.core.model import ModelSignature, PresentedEmbedder
 from vestige_tui.core.plan import CopyPlan
 from vestige_tui.core.report import MigrationReport, RowError
@@ -137,7 +138,7 @@ class Run:
             log.critical("the run ended with an unexpected fault", exc_info=True)
             self.failure = MigrationError(
                 f"An unexpected fault in vestige-tui: {type(error).__name__}.",
-                means=NOTHING_CHANGED if self.plan.dry_run else BATCHES_STAY,
+                state=DataState.NOTHING_CHANGED if self.plan.dry_run else DataState.BATCHES_STAY,
                 remedy="Run again: what has arrived is skipped. If it comes back, please report it.",
             )
 

@@ -27,7 +27,7 @@ from filelock import FileLock
 from vestige_tui.core.destination.connection import Connection, connect
 from vestige_tui.core.destination.programs import Programs, account_for, last_words, let_pass
 from vestige_tui.core.dsn import Dsn
-from vestige_tui.core.errors import NOTHING_CHANGED, DestinationError
+from vestige_tui.core.errors import DestinationError
 
 _log = logging.getLogger(__name__)
 
@@ -259,7 +259,6 @@ def _others_connected(connection: Connection) -> bool:
 def _unusable(reason: str, data_dir: Path) -> DestinationError:
     return DestinationError(
         f"The embedded PostgreSQL in {data_dir} cannot be used. {reason}",
-        means=NOTHING_CHANGED,
         remedy=f"Its log is {data_dir / _LOG}. Move that folder away to start with an empty server, "
         "or give the URL of another one.",
     )

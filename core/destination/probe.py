@@ -18,7 +18,8 @@ from vestige_tui.core.destination.catalog import count_rows
 from vestige_tui.core.destination.connection import Connection, behind_pooler, connect
 from vestige_tui.core.destination.server_errors import explain_connecting, explained, first_line
 from vestige_tui.core.dsn import Dsn
-from vestige_tui.core.errors import NOTHING_CHANGED, DestinationError, RefusedError
+from vestige_tui.core.errors import DestinationError, RefusedError
+from vestige_tui.core.facts import DataState
 from vestige_tui.core.model import ModelSignature
 
 STATEMENT_TIMEOUT = 5
@@ -74,7 +75,7 @@ class Probe:
 
 def probe(dsn: Dsn) -> Probe:
     """Connect, look, and leave. Raises ``DestinationError``; what only stands against a copy is a refusal."""
-    with _connected(dsn) as connection, explained(dsn, means=NOTHING_CHANGED):
+    with _connected(dsn) as connection, explained(dsn, state=DataState.NOTHING_CHANGED):
         refusals: list[RefusedError] = []
         destination = _inspect(connection, refusals)
         with _careful(connection):
@@ -113,7 +114,6 @@ def create_database(dsn: Dsn) -> str:
         except psycopg.Error as error:
             raise DestinationError(
                 f"The database {name} could not be created: {first_line(error, dsn)}",
-                means=NOTHING_CHANGED,
                 remedy="Let the server's administrator create it (createdb --encoding=UTF8 NAME), "
                 "and make your user its owner.",
             ) from None

@@ -12,7 +12,9 @@ from contextlib import contextmanager
 import psycopg
 
 from vestige_tui.core.dsn import Dsn
-from vestige_tui.core.errors import BATCHES_STAY, LAST_BATCH_UNKNOWN, NOTHING_CHANGED, DestinationError, Obstacle
+from vestige_tui.core.errors import DestinationError
+from vestige_tui.core.explain import OBSTACLES
+from vestige_tui.core.facts import DataState, Obstacle
 from vestige_tui.core.missing import Cause, PartKind, Reason
 from vestige_tui.core.rows.problems import Kind
 
@@ -77,38 +79,36 @@ def kind_of(error: psycopg.Error) -> Kind:
 
 
 @contextmanager
-def explained(dsn: Dsn, *, means: str = BATCHES_STAY) -> Iterator[None]:
+def explained(dsn: Dsn, *, state: DataState = DataState.BATCHES_STAY) -> Iterator[None]:
     """Turn psycopg's errors inside the block into ``DestinationError`` in plain words."""
     try:
         yield
     except psycopg.Error as error:
-        raise explain(error, dsn, means=means) from None  # the original could show what it was sent
+        raise explain(error, dsn, state=state) from None  # the original could show what it was sent
 
 
-def explain(error: psycopg.Error, dsn: Dsn, *, means: str = BATCHES_STAY) -> DestinationError:
+def explain(error: psycopg.Error, dsn: Dsn, *, state: DataState = DataState.BATCHES_STAY) -> DestinationError:
     """What an error in the middle of a run means for the operator."""
-    state = error.sqlstate or ""
+    code = error.sqlstate or ""
     if may_have_committed(error):
-        means = LAST_BATCH_UNKNOWN
+        state = DataState.LAST_BATCH_UNKNOWN
     if (limit := _limit(error)) is not None:
         what, remedy = limit
-    elif state == "08P01" and _POOL_FULL in str(error):
+    elif code == "08P01" and _POOL_FULL in str(error):
         what, remedy = _STATES[_POOL_FULL]
-    elif state in _STATES:
-        what, remedy = _STATES[state]
-    elif state[:2] in _STATES:
-        what, remedy = _STATES[state[:2]]
-    elif state:
-        what = f"PostgreSQL reported an error of the kind {type(error).__name__} (SQLSTATE {state})."
+    elif code in _STATES:
+        what, remedy = _STATES[code]
+    elif code[:2] in _STATES:
+        what, remedy = _STATES[code[:2]]
+    elif code:
+        what = f"PostgreSQL reported an error of the kind {type(error).__name__} (SQLSTATE {code})."
         remedy = "The server's log has its words, which may quote rows. Mend what they name, and run again."
     elif isinstance(error, psycopg.OperationalError | psycopg.InterfaceError):
         what, remedy = _STATES["08"]  # a connection that breaks tells no SQLSTATE
     else:
         what = f"The PostgreSQL driver reported a {type(error).__name__}: a fault of vestige-tui."
         remedy = "Please report it, with the log of a run with --log-file."
-    found = DestinationError(what, means=means, remedy=remedy)
-    found.recurs = limit is not None
-    return found
+    return DestinationError(what, state=state, remedy=remedy, recurs=limit is not None)
 
 
 def _limit(error: psycopg.Error) -> tuple[str, str] | None:
@@ -187,103 +187,34 @@ def first_line(error: psycopg.Error, dsn: Dsn) -> str:
 def explain_connecting(error: psycopg.Error, dsn: Dsn) -> DestinationError:
     """Why no connection could be opened. libpq tells this in words alone; its English is matched, else quoted."""
     text = str(error)
-    for pattern, obstacle, what, remedy in _CONNECTING:
+    for pattern, obstacle in _CONNECTING:
         if re.search(pattern, text, re.IGNORECASE):
-            explained_error = DestinationError(f"{what} ({dsn.masked})", means=NOTHING_CHANGED, remedy=remedy)
-            explained_error.obstacle = obstacle
-            return explained_error
+            what, remedy = OBSTACLES[obstacle]
+            return DestinationError(f"{what} ({dsn.masked})", remedy=remedy, obstacle=obstacle)
     lines = [line for line in text.splitlines() if line.strip()]
     return DestinationError(
         f"No connection to {dsn.masked}: {dsn.mask(lines[-1].strip()) if lines else 'no reason given'}",
-        means=NOTHING_CHANGED,
         remedy="Check host, port, database, user and password.",
     )
 
 
 _CONNECTING = (
-    (
-        r"timeout expired|timed out|connection timeout",
-        Obstacle.NO_ANSWER,
-        "The server did not answer in time.",
-        "Check host and port, and that no firewall is in the way.",
-    ),
-    (
-        r"password authentication failed|SCRAM|authentication failed",
-        Obstacle.WRONG_PASSWORD,
-        "The server refused the password or the user name.",
-        "Check both. A password can also come from PGPASSWORD or a passfile.",
-    ),
-    (
-        r"no password supplied",
-        Obstacle.NO_PASSWORD,
-        "The server wants a password, and none was given.",
-        "Put it in the URL, in PGPASSWORD or in a passfile.",
-    ),
+    (r"timeout expired|timed out|connection timeout", Obstacle.NO_ANSWER),
+    (r"password authentication failed|SCRAM|authentication failed", Obstacle.WRONG_PASSWORD),
+    (r"no password supplied", Obstacle.NO_PASSWORD),
     (
         r"could not translate host name|name or service not known|failed to resolve|nodename nor servname",
         Obstacle.UNKNOWN_HOST,
-        "The host name is unknown.",
-        "Check its spelling, and your network or VPN.",
     ),
-    (
-        r"connection refused|no such file or directory",
-        Obstacle.REFUSED,
-        "Nothing answers at that address.",
-        "Check host and port, that PostgreSQL runs there, and that it listens on that address.",
-    ),
-    (
-        r"no pg_hba\.conf entry.*no encryption",
-        Obstacle.TLS_REQUIRED,
-        "The server wants an encrypted connection.",
-        "Add sslmode=require to the connection string.",
-    ),
-    (
-        r"no pg_hba\.conf entry",
-        Obstacle.NOT_ALLOWED,
-        "The server allows no login for this user, database and address.",
-        "Let its administrator add a line to pg_hba.conf.",
-    ),
-    (
-        r"does not support SSL",
-        Obstacle.NO_TLS,
-        "The server offers no encryption, and the connection string demands it.",
-        "Remove sslmode from it, where the network can be trusted.",
-    ),
-    (
-        r"certificate|SSL error",
-        Obstacle.TLS_FAILED,
-        "The encrypted connection could not be established.",
-        "Check sslmode, sslrootcert and the server's certificate.",
-    ),
-    (
-        r'database ".*" does not exist',
-        Obstacle.DATABASE_MISSING,
-        "That database does not exist on the server.",
-        "Create it (createdb NAME), or name another.",
-    ),
-    (
-        r'role ".*" does not exist',
-        Obstacle.UNKNOWN_USER,
-        "That user does not exist on the server.",
-        "Check the user name.",
-    ),
-    (
-        r"query_wait_timeout",
-        Obstacle.NO_SLOT,
-        "The pooler has no connection to the server left to lend.",
-        "Wait, or let its administrator enlarge the pool.",
-    ),
-    (
-        r"too many clients|remaining connection slots|too many connections",
-        Obstacle.NO_SLOT,
-        "The server has no connection left to give.",
-        "Wait, or let its administrator raise max_connections.",
-    ),
-    (
-        r"starting up|shutting down|recovery mode",
-        Obstacle.NOT_READY,
-        "The server is starting up or shutting down.",
-        "Try again in a moment.",
-    ),
+    (r"connection refused|no such file or directory", Obstacle.REFUSED),
+    (r"no pg_hba\.conf entry.*no encryption", Obstacle.TLS_REQUIRED),
+    (r"no pg_hba\.conf entry", Obstacle.NOT_ALLOWED),
+    (r"does not support SSL", Obstacle.NO_TLS),
+    (r"certificate|SSL error", Obstacle.TLS_FAILED),
+    (r'database ".*" does not exist', Obstacle.DATABASE_MISSING),
+    (r'role ".*" does not exist', Obstacle.UNKNOWN_USER),
+    (r"query_wait_timeout", Obstacle.POOL_FULL),
+    (r"too many clients|remaining connection slots|too many connections", Obstacle.NO_SLOT),
+    (r"starting up|shutting down|recovery mode", Obstacle.NOT_READY),
 )
-"""Pattern in libpq's message, the obstacle, what happened, what to do."""
+"""Pattern in libpq's message, and the obstacle."""

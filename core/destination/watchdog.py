@@ -19,7 +19,8 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import psycopg
 
-from vestige_tui.core.errors import LAST_BATCH_UNKNOWN, Cancelled, DestinationError
+from vestige_tui.core.errors import Cancelled, DestinationError
+from vestige_tui.core.facts import DataState
 
 if TYPE_CHECKING:
     from vestige_tui.core.destination.connection import Connection
@@ -111,7 +112,7 @@ class Watchdog:
                 raise Cancelled(unknown=True) from None
             raise DestinationError(
                 f"The server has not answered for {self._answer_timeout:,.0f} seconds.",
-                means=LAST_BATCH_UNKNOWN,  # the server may still be at it
+                state=DataState.LAST_BATCH_UNKNOWN,  # the server may still be at it
                 remedy="Check the server, the network, and that nothing locks the tables; then run again: "
                 "what has arrived is skipped.",
             ) from None

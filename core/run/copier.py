@@ -25,14 +25,6 @@ from vestige_tui.core.destination.prepare import prepare
 from vestige_tui.core.destination.server_errors import explained
 from vestige_tui.core.destination.watchdog import Session, Watchdog
 from vestige_tui.core.errors import (
-    BATCHES_STAY,
-    LAST_BATCH_UNKNOWN,
-    NOTHING_CHANGED,
-    REFERENCES_PENDING,
-    ROWS_COMPLETE,
-    ROWS_COMPLETE_AT_LIMIT,
-    SOURCE_UNCHANGED,
-    TABLES_ONLY,
     Cancelled,
     DestinationError,
     MigrationError,
@@ -41,7 +33,8 @@ from vestige_tui.core.errors import (
     UpgradeNeededError,
 )
 from vestige_tui.core.events import Phase, Watcher
-from vestige_tui.core.explain import STALE_MEANS, stale_source, unknown_hash
+from vestige_tui.core.explain import REFERENCES_PENDING, STALE_MEANS, data_state, stale_source, unknown_hash
+from vestige_tui.core.facts import DataState
 from vestige_tui.core.missing import Cause, Reason
 from vestige_tui.core.model import UNKNOWN_HASH, Embedder, ModelSignature
 from vestige_tui.core.plan import CopyPlan
@@ -100,9 +93,9 @@ def run_sqlite_to_postgres(
     except Cancelled as end:
         report.outcome = Outcome.CANCELLED
         if end.unknown:
-            run.recorder.notice(f"The server did not answer any more. {LAST_BATCH_UNKNOWN}")
+            run.recorder.notice(f"The server did not answer any more. {data_state(DataState.LAST_BATCH_UNKNOWN)}")
     except MigrationError as error:
-        error.means = run.meaning_of(error)
+        run.say_what_it_means(error)
         report.failure = error.what
         error.report = report
         log.error("migrate: %s", error.what)
@@ -190,26 +183,23 @@ class _Run:
                 "the start. Run again to bring what is new."
             )
 
-    def meaning_of(self, error: MigrationError) -> str:
-        """What an error means for the data, by how far the run had come."""
+    def say_what_it_means(self, error: MigrationError) -> None:
+        """Give an error its ``DataState`` and the facts beside it, by how far the run had come."""
         match self.recorder.phase:
             case Phase.COPY:
+                if error.state is DataState.NOTHING_CHANGED:
+                    error.state = DataState.BATCHES_STAY
                 memories = self.recorder.report.tables["knowledge_nodes"]
-                means = BATCHES_STAY if error.means == NOTHING_CHANGED else error.means
-                means += f" {memories.read:,} of {memories.source:,} memories had been read."
+                error.memories = memories.read, memories.source
             case Phase.INDEXES:
                 recurs = isinstance(error, DestinationError) and error.recurs
-                means = ROWS_COMPLETE_AT_LIMIT if recurs else ROWS_COMPLETE
+                error.state = DataState.ROWS_COMPLETE_AT_LIMIT if recurs else DataState.ROWS_COMPLETE
             case Phase.PREPARE if not isinstance(error, RefusedError):
-                means = TABLES_ONLY
-            case _:
-                means = NOTHING_CHANGED if error.means in (BATCHES_STAY, LAST_BATCH_UNKNOWN) else error.means
-        if self.backup is None:
-            return means
-        upgraded = f"The source was upgraded to V15; its backup from before: {self.backup}"
-        if means == NOTHING_CHANGED:
-            return f"Nothing has been changed at the destination. {upgraded}"
-        return f"{means.replace(f' {SOURCE_UNCHANGED}', '')} {upgraded}"
+                error.state = DataState.TABLES_ONLY
+            case _ if error.state in (DataState.BATCHES_STAY, DataState.LAST_BATCH_UNKNOWN):
+                error.state = DataState.NOTHING_CHANGED
+        if self.backup is not None:
+            error.backup = self.backup
 
     def _phase(self, phase: Phase) -> None:
         self.recorder.stop_if_cancelled()

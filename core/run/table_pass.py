@@ -10,7 +10,8 @@ from typing import Protocol
 
 from vestige_tui.core import events
 from vestige_tui.core.destination.bootstrap import HANDLE, OTHER_HANDLE
-from vestige_tui.core.errors import BATCHES_STAY, SourceError
+from vestige_tui.core.errors import SourceError
+from vestige_tui.core.facts import DataState
 from vestige_tui.core.model import ModelSignature
 from vestige_tui.core.rows.batches import Batch
 from vestige_tui.core.rows.records import other_model_error, row_label
@@ -180,7 +181,7 @@ class Transfer:
             raise SourceError(
                 f"{self.source.path} is damaged: its table {table.name} holds {counts.source:,} rows, and {rows:,} "
                 "could be read.",
-                means=BATCHES_STAY,
+                state=DataState.BATCHES_STAY,
                 remedy="Check it with: sqlite3 FILE 'PRAGMA integrity_check', and look for a backup.",
             )
 

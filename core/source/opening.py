@@ -16,7 +16,8 @@ from collections.abc import Iterator
 from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 
-from vestige_tui.core.errors import NOTHING_CHANGED, SourceError
+from vestige_tui.core.errors import SourceError
+from vestige_tui.core.facts import DataState
 from vestige_tui.core.rows.convert import decode_text
 from vestige_tui.core.source.file_names import name_to_read, side_files, wal_size
 from vestige_tui.core.source.scratch import private_folder
@@ -199,10 +200,12 @@ def explain(error: sqlite3.Error, path: Path) -> SourceError:
     missing = _missing_bytes(path) if code in ("CORRUPT", "IOERR") else 0
     if missing:
         return _incomplete(path, missing)
-    what, remedy = _EXPLANATIONS.get(
-        code, ("{path} cannot be read: " + str(error) + ".", "Check it with: sqlite3 FILE 'PRAGMA integrity_check'.")
-    )
-    return SourceError(what.replace("{path}", str(path)), means=NOTHING_CHANGED, remedy=remedy)
+    if code not in _EXPLANATIONS:
+        return SourceError(
+            f"{path} cannot be read: {error}.", remedy="Check it with: sqlite3 FILE 'PRAGMA integrity_check'."
+        )
+    what, remedy = _EXPLANATIONS[code]
+    return SourceError(what.format(path=path), remedy=remedy)
 
 
 @contextmanager
@@ -217,7 +220,7 @@ def _undisturbed(path: Path) -> Iterator[None]:
     if before and after and before[:2] == after[:2] and before != after:
         raise SourceError(
             f"{path} was overwritten while it was being read.",
-            means="What has arrived may be a mixture of what was in the file before and after.",
+            state=DataState.SOURCE_OVERWRITTEN,
             remedy="Remove from the destination what this run inserted, then run again while nobody changes the file.",
         )
 

@@ -13,7 +13,8 @@ from contextlib import closing
 from datetime import UTC, datetime
 from pathlib import Path
 
-from vestige_tui.core.errors import NOTHING_CHANGED, RefusedError, SourceError
+from vestige_tui.core.errors import RefusedError, SourceError
+from vestige_tui.core.facts import DataState
 from vestige_tui.core.files import replacing
 from vestige_tui.core.rows.tables import BOOTSTRAP_USER_ID
 from vestige_tui.core.source import opening
@@ -87,7 +88,7 @@ def upgrade_in_place(path: Path) -> Path:
             connection.execute("COMMIT")
         except sqlite3.Error as error:
             failure = opening.explain(error, path)
-            failure.means = f"The upgrade failed, and the file is as it was. The backup that was made stays: {backup}"
+            failure.state, failure.backup = DataState.UPGRADE_FAILED, backup
             raise failure from error
     return backup
 
@@ -163,7 +164,6 @@ def _back_up(path: Path) -> Path:
     except (OSError, sqlite3.Error) as error:
         raise SourceError(
             f"No backup could be made beside {path}: {error}.",
-            means=NOTHING_CHANGED,
             remedy="Make room or get write access to that folder, or upgrade a private copy instead.",
         ) from None
     return target

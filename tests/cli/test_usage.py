@@ -9,6 +9,7 @@ from vestige_tui import __main__ as program
 from vestige_tui.cli.commands import cli
 from vestige_tui.cli.exit_codes import code_of_error, code_of_outcome
 from vestige_tui.core.errors import DestinationError, MigrationError, SchemaMismatchError, SourceError, UsageError
+from vestige_tui.core.facts import DataState
 from vestige_tui.core.report import Outcome
 
 URL = "postgresql://bob:s3cr3tPW@127.0.0.1:1/db"
@@ -120,11 +121,13 @@ def test_an_unexpected_error_shows_neither_variables_nor_its_message(
 def test_an_error_is_shown_in_its_three_parts_without_control_characters(
     monkeypatch: pytest.MonkeyPatch, vestige_tui: VestigeTui
 ) -> None:
-    error = DestinationError("lost [bold]\x1b[2J\n  more", means="means", remedy="postgresql://u:pw@h/ again")
+    error = DestinationError(
+        "lost [bold]\x1b[2J\n  more", state=DataState.ONLY_TESTED, remedy="postgresql://u:pw@h/ again"
+    )
     monkeypatch.setattr(cli, "main", failing(error))
     result = vestige_tui()
     assert result.code == 4
-    expected = ["error: lost [bold]␛[2J", "  more", "means", "postgresql://u:***@h/ again"]
+    expected = ["error: lost [bold]␛[2J", "  more", "Nothing has been changed.", "postgresql://u:***@h/ again"]
     assert result.err.splitlines() == expected
 
 

@@ -17,8 +17,9 @@ from tests.support.runs import copy, found_by_keys
 from tests.support.servers import Database
 from tests.support.sources import Sources, edit, memory_ids
 from vestige_tui.core import events
-from vestige_tui.core.errors import REFERENCES_PENDING, DestinationError
+from vestige_tui.core.errors import DestinationError
 from vestige_tui.core.events import Phase
+from vestige_tui.core.explain import REFERENCES_PENDING
 from vestige_tui.core.missing import Reason
 from vestige_tui.core.report import NIL_UUID, MigrationReport, Outcome
 from vestige_tui.core.rows.problems import Kind

@@ -35,7 +35,8 @@ from tests.support.servers import Database, Server
 from tests.support.sources import SMALL_SPEC, Sources, edit, memory_ids, query
 from vestige_tui.core import events
 from vestige_tui.core.dsn import Dsn
-from vestige_tui.core.errors import NOTHING_CHANGED, SourceError
+from vestige_tui.core.errors import SourceError
+from vestige_tui.core.facts import DataState
 from vestige_tui.core.report import MigrationReport, Outcome
 from vestige_tui.core.source import describe as describing
 from vestige_tui.core.source import opening
@@ -52,7 +53,7 @@ def source_error(source: Path, *, upgrade_copy: bool = False) -> SourceError:
     with pytest.raises(SourceError) as caught:
         copy(source, NOWHERE, upgrade_copy=upgrade_copy)
     error = caught.value
-    assert error.means == NOTHING_CHANGED
+    assert error.state is DataState.NOTHING_CHANGED
     assert str(source) in error.what
     assert "vestige-tui-private" not in str(error)
     assert error.what.count("\n") == 0

@@ -36,7 +36,8 @@ from tests.support.sources import SMALL_SPEC, Sources, memory_ids
 from vestige_tui.core import events
 from vestige_tui.core.destination import watchdog
 from vestige_tui.core.dsn import Dsn
-from vestige_tui.core.errors import NOTHING_CHANGED, DestinationError
+from vestige_tui.core.errors import DestinationError
+from vestige_tui.core.facts import DataState
 from vestige_tui.core.report import MigrationReport, Outcome
 
 pytestmark = pytest.mark.filterwarnings("ignore")  # psycopg's pool warns of every connection that it discards
@@ -479,7 +480,7 @@ def test_a_dry_run_on_a_bad_link(
     with proxy_to(copied_tcp_database.dsn) as proxy:
         proxy.expect(disruption, marker)
         error = interrupted(DestinationError, partial(copy, small_source, proxy.dsn, dry_run=True))
-        assert error.means == NOTHING_CHANGED
+        assert error.state is DataState.NOTHING_CHANGED
         proxy.behave()
         assert copy(small_source, proxy.dsn, dry_run=True).tables["knowledge_nodes"].already_present == 30
 
@@ -492,7 +493,7 @@ def test_a_limit_that_is_met_before_anything_has_arrived(sources: Sources, tcp_d
         other.execute("LOCK TABLE pg_extension IN ACCESS EXCLUSIVE MODE")
         error = interrupted(DestinationError, partial(copy, sources.seed(), tcp_database))
     assert "has not answered" in error.what
-    assert error.means == NOTHING_CHANGED
+    assert error.state is DataState.NOTHING_CHANGED
 
 
 @pytest.mark.parametrize("batch_size", [500, 2])

@@ -24,12 +24,8 @@ from vestige_tui.core import events
 from vestige_tui.core.destination import indexes as builds
 from vestige_tui.core.destination.programs import account_for, identity
 from vestige_tui.core.dsn import Dsn
-from vestige_tui.core.errors import (
-    NOTHING_CHANGED,
-    DestinationBusyError,
-    DestinationError,
-    RefusedError,
-)
+from vestige_tui.core.errors import DestinationBusyError, DestinationError, RefusedError
+from vestige_tui.core.facts import DataState
 from vestige_tui.core.report import MigrationReport, Outcome
 from vestige_tui.core.rows.problems import Kind
 
@@ -59,7 +55,7 @@ def test_a_standby(sources: Sources, cluster: Cluster, standby: Cluster, dry_run
         copy(sources.seed(), dsn, dry_run=dry_run)
     assert "standby" in caught.value.what
     assert "primary" in caught.value.remedy
-    assert caught.value.means == NOTHING_CHANGED
+    assert caught.value.state is DataState.NOTHING_CHANGED
     assert fingerprint(Database("postgres", dsn)) == before
 
 

@@ -11,7 +11,8 @@ import pytest
 from tests.support.servers import Database, Server
 from vestige_tui.core.destination.probe import create_database, database_name, ends_here, probe
 from vestige_tui.core.dsn import Dsn
-from vestige_tui.core.errors import DestinationError, Obstacle
+from vestige_tui.core.errors import DestinationError
+from vestige_tui.core.facts import Obstacle
 
 
 def test_an_empty_database_is_usable(database: Database) -> None:

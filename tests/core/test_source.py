@@ -23,7 +23,8 @@ from tests.support.servers import Database
 from tests.support.sources import SMALL_SPEC, Sources, edit, memory_ids, query, signature
 from vestige_tui.core import events
 from vestige_tui.core.destination.writer import TableWriter
-from vestige_tui.core.errors import NOTHING_CHANGED, SourceError
+from vestige_tui.core.errors import SourceError
+from vestige_tui.core.facts import DataState
 from vestige_tui.core.model import ModelSignature
 from vestige_tui.core.report import Outcome
 from vestige_tui.core.rows.vectors import Fate, VectorGroup
@@ -109,7 +110,7 @@ def test_an_odd_path_is_copied_whole(sources: Sources, database: Database) -> No
 def problem(path: Path) -> SourceError:
     with pytest.raises(SourceError) as caught:
         describe(path)
-    assert caught.value.means == NOTHING_CHANGED
+    assert caught.value.state is DataState.NOTHING_CHANGED
     assert str(path) in caught.value.what
     assert caught.value.remedy
     return caught.value

@@ -15,8 +15,9 @@ from tests.support.runs import copy
 from tests.support.servers import Database
 from tests.support.sources import Sources
 from tests.support.stale import UPGRADED, WRITTEN, left, set_time, upgraded
-from vestige_tui.core.errors import NOTHING_CHANGED, StaleSourceError
+from vestige_tui.core.errors import StaleSourceError
 from vestige_tui.core.explain import stale_source
+from vestige_tui.core.facts import DataState
 from vestige_tui.core.report import Outcome
 from vestige_tui.core.source.describe import describe
 from vestige_tui.core.source.overview import file_overview
@@ -135,7 +136,7 @@ def test_a_stale_source_is_refused(small_source: Path, database: Database, dry_r
     upgraded(small_source)
     error = refused(small_source, database.dsn, database, dry_run=dry_run)
     assert isinstance(error, StaleSourceError)
-    assert error.means == NOTHING_CHANGED
+    assert error.state is DataState.NOTHING_CHANGED
     assert error.stale == staleness(small_source)
     assert "--allow-stale-source" in error.remedy
     assert "2026-11-01 12:00 UTC" in error.what

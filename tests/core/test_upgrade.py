@@ -27,13 +27,14 @@ from vestige_tui.core import events
 from vestige_tui.core.destination.lock_holder import LOCK_CLASS
 from vestige_tui.core.dsn import Dsn
 from vestige_tui.core.errors import (
-    NOTHING_CHANGED,
     DestinationBusyError,
     DestinationError,
     ModelMismatchError,
     RefusedError,
     SourceError,
 )
+from vestige_tui.core.explain import data_state
+from vestige_tui.core.facts import DataState
 from vestige_tui.core.model import ModelSignature
 from vestige_tui.core.report import Outcome
 from vestige_tui.core.source import scratch, upgrade
@@ -281,7 +282,7 @@ def test_another_program_is_writing(
         copy(old, database, allow_source_upgrade=True)
     assert "is writing to" in caught.value.what
     assert str(old) in caught.value.what
-    assert caught.value.means == NOTHING_CHANGED
+    assert caught.value.state is DataState.NOTHING_CHANGED
     assert "private copy" in caught.value.remedy
     assert {name: found for name, found in folder_state(old.parent).items() if "-shm" not in name} == before
 
@@ -323,7 +324,7 @@ def test_what_may_not_be_written(source_cache: Path, what: str) -> None:
         with untouched(source.parent):
             done = run_python(UPGRADE, str(source), as_nobody=True)
         assert ("may not be changed" if what == "file" else "No backup could be made") in done.stdout, done.stderr
-        assert NOTHING_CHANGED in done.stdout
+        assert data_state(DataState.NOTHING_CHANGED) in done.stdout
         assert "private copy" in done.stdout
 
 
@@ -522,7 +523,7 @@ def test_a_destination_that_is_not_there_is_found_out_before_the_upgrade(sources
     source = sources.published(13, v15=False)
     with untouched(source.parent), pytest.raises(DestinationError) as caught:
         copy(source, NOWHERE, allow_source_upgrade=True)
-    assert caught.value.means == NOTHING_CHANGED
+    assert caught.value.state is DataState.NOTHING_CHANGED
 
 
 def test_a_copy_that_fails_after_the_upgrade_reports_the_upgrade(sources: Sources, database: Database) -> None:

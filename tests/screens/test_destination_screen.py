@@ -16,7 +16,9 @@ from tests.support.states import probed
 from tests.support.wizard import LARGE, FakeHost, MemoryKeyring, machine, on_screen, play, screen_lines, shown, until
 from vestige_tui.app import VestigeApp
 from vestige_tui.core.dsn import Dsn
-from vestige_tui.core.errors import DestinationError, Obstacle, RefusedError
+from vestige_tui.core.errors import DestinationError, RefusedError
+from vestige_tui.core.explain import OBSTACLES
+from vestige_tui.core.facts import Obstacle
 from vestige_tui.core.source.describe import describe
 from vestige_tui.screens import connecting
 from vestige_tui.screens.base import StepScreen
@@ -69,7 +71,7 @@ def refuse(monkeypatch: pytest.MonkeyPatch, obstacle: Obstacle) -> None:
     """Every connection fails for this reason."""
 
     def answer(dsn: Dsn) -> object:
-        error = DestinationError(f"It failed at {obstacle.name}. ({dsn.masked})", remedy="Do something.")
+        error = DestinationError(f"{OBSTACLES[obstacle][0]} ({dsn.masked})", remedy="Do something.")
         error.obstacle = obstacle
         raise error
 
@@ -162,6 +164,7 @@ ADVICE = {
     Obstacle.DATABASE_MISSING: "F4 Create database",
     Obstacle.NOT_ALLOWED: "pg_hba.conf",
     Obstacle.NO_SLOT: "max_connections",
+    Obstacle.POOL_FULL: "let its administrator enlarge",
     Obstacle.NO_TLS: "when offered",
     Obstacle.TLS_FAILED: "name and the certificate",
     Obstacle.UNKNOWN_USER: "the user's name",
@@ -185,7 +188,7 @@ def test_each_failure_has_a_plain_answer(home: Path, found: Path, monkeypatch: p
             refuse(monkeypatch, obstacle)
             screen.query_one("#url").focus()
             await pilot.press("enter")
-            await shown(pilot, f"It failed at {obstacle.name}.")
+            await shown(pilot, OBSTACLES[obstacle][0])
             await shown(pilot, advice)
             assert CANARY not in "\n".join(screen_lines(app))
             assert screen.primary_label == "Test connection"

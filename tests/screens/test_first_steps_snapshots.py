@@ -19,7 +19,8 @@ from tests.support.scenes import settle
 from tests.support.states import probed
 from tests.support.wizard import LARGE, NOW, SMALL, FakeHost, MemoryKeyring, WizardAt, machine, on_screen, until
 from vestige_tui.core.dsn import Dsn
-from vestige_tui.core.errors import DestinationError, Obstacle, SourceError
+from vestige_tui.core.errors import DestinationError, SourceError
+from vestige_tui.core.facts import Obstacle
 from vestige_tui.core.model import ModelSignature
 from vestige_tui.core.rows.vectors import Fate, VectorGroup
 from vestige_tui.core.source.describe import Layout, SourceDescription

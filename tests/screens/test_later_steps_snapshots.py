@@ -17,6 +17,7 @@ from tests.support.scenes import StillWizard, settle
 from tests.support.wizard import LARGE, SMALL, machine, on_screen, shown
 from vestige_tui.core.errors import DestinationError, SourceError
 from vestige_tui.core.events import IndexProgress, Phase, Waiting
+from vestige_tui.core.facts import DataState
 from vestige_tui.core.missing import MissingPart
 from vestige_tui.core.report import Outcome, TableReport
 from vestige_tui.core.source.row_lookup import FoundValue
@@ -33,10 +34,10 @@ both_sizes = pytest.mark.parametrize("size", [SMALL, LARGE], ids=["80x24", "120x
 
 LOST = DestinationError(
     "The connection to the server was lost.",
-    means="What had arrived stays; the batch in flight was not kept. The source is unchanged. "
-    "1,500 of 2,000 memories had been read.",
+    state=DataState.BATCHES_STAY,
     remedy="Check the server and the network, and run again: what has arrived is skipped, and the rest is completed.",
 )
+LOST.memories = 1_500, 2_000
 
 
 @pytest.fixture(autouse=True)

@@ -9,6 +9,8 @@ import pytest
 from tests.support.states import target
 from vestige_tui.core.dsn import Dsn
 from vestige_tui.core.errors import DestinationError
+from vestige_tui.core.explain import data_state
+from vestige_tui.core.facts import DataState
 from vestige_tui.core.missing import MissingPart, PartKind, Reason
 from vestige_tui.core.plan import CopyPlan
 from vestige_tui.core.report import (
@@ -89,8 +91,12 @@ def test_a_cancelled_copy_says_how_to_go_on() -> None:
 
 
 def test_a_failure_says_what_it_means_and_what_to_do() -> None:
-    said = verdict(_report(Outcome.FAILED), DestinationError("Gone.", means="All is well.", remedy="Look."))
-    assert (said.tone, said.headline, said.details) == (Tone.BAD, "Gone.", ("All is well.", "Look."))
+    said = verdict(_report(Outcome.FAILED), DestinationError("Gone.", remedy="Look."))
+    assert (said.tone, said.headline, said.details) == (
+        Tone.BAD,
+        "Gone.",
+        (data_state(DataState.NOTHING_CHANGED), "Look."),
+    )
 
 
 ONLY = {"knowledge_nodes": frozenset({"a", "b"}), "edges": frozenset({"c"})}

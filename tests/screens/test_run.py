@@ -8,7 +8,7 @@ import pytest
 from textual.message import Message
 
 from vestige_tui.core.dsn import Dsn
-from vestige_tui.core.errors import NOTHING_CHANGED, DestinationError
+from vestige_tui.core.errors import DestinationError
 from vestige_tui.core.events import (
     Event,
     IndexProgress,
@@ -20,6 +20,7 @@ from vestige_tui.core.events import (
     Waiting,
     Watcher,
 )
+from vestige_tui.core.facts import DataState
 from vestige_tui.core.plan import CopyPlan
 from vestige_tui.core.report import DestinationReport, MigrationReport, RowError, SourceReport
 from vestige_tui.core.rows.problems import Kind
@@ -143,7 +144,7 @@ def test_an_unexpected_error_is_shown_without_its_message(monkeypatch: pytest.Mo
     run = _Played(monkeypatch, ending=RuntimeError(CANARY)).run
     assert run.failure is not None
     assert "RuntimeError" in run.failure.what
-    assert run.failure.means != NOTHING_CHANGED, "rows may have arrived"
+    assert run.failure.state is not DataState.NOTHING_CHANGED, "rows may have arrived"
     assert CANARY not in str(run.failure)
     assert not run.running
 

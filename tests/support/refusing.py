@@ -13,11 +13,8 @@ from tests.support.expected import expected_tables
 from tests.support.runs import TABLES, copy
 from tests.support.servers import Database
 from vestige_tui.core.dsn import Dsn
-from vestige_tui.core.errors import (
-    NOTHING_CHANGED,
-    MigrationError,
-    RefusedError,
-)
+from vestige_tui.core.errors import MigrationError, RefusedError
+from vestige_tui.core.facts import DataState
 from vestige_tui.core.report import Outcome
 
 
@@ -31,7 +28,7 @@ def nothing_changes(database: Database) -> Iterator[None]:
 
 def assert_is_explained(error: MigrationError) -> None:
     """What happened, what it means, what to do; and a report that says the same."""
-    assert error.means == NOTHING_CHANGED
+    assert error.state is DataState.NOTHING_CHANGED
     assert error.what
     assert error.remedy
     assert str(error) == f"{error.what}\n{error.means}\n{error.remedy}"
@@ -48,7 +45,7 @@ def refused(source: Path, dsn: Dsn, owner: Database, *, dry_run: bool = False) -
         copy(source, dsn, dry_run=dry_run)
     error = caught.value
     assert fingerprint(owner) == before
-    assert error.means == NOTHING_CHANGED
+    assert error.state is DataState.NOTHING_CHANGED
     assert error.remedy
     assert error.report is not None
     assert not any(table.read for table in error.report.tables.values())
