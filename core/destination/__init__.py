@@ -1,9 +1,10 @@
-"""The PostgreSQL side: connecting, its schema, the model registry, and writing batches.
+"""The PostgreSQL side: connects, inspects a database, makes it ready, and writes batches.
 
-``dsn`` reads connection strings, ``connect`` opens them, ``watchdog`` limits waiting, ``failures`` puts what a server
-says into plain words, ``faults`` what it says of a row. ``catalog`` and ``relations`` find out what a database has,
-``fit`` compares a table with its description, ``probe`` tests a connection for an operator. ``lock`` keeps a second
-copy out, and ``holder`` tells whose session has the lock. ``prepare`` makes what is missing:
-``schema``, and in ``registry`` the embedding model. ``keys`` finds rows that are there, ``writer`` brings batches in,
-``indexes`` builds what speeds up searching. ``embedded`` runs a server of our own, with ``programs``.
+``connection`` begins every session, ``watchdog`` limits waiting, ``lock`` keeps a second copy out. ``catalog`` reads
+the server's catalogs, ``fit`` compares a table with its description, ``inspection`` judges the whole destination, and
+``probe`` tests a connection for an operator. ``prepare`` makes what is missing: the tables (``schema``) and the
+embedding model (``registry``). ``keys`` finds rows that have arrived before, ``writer`` sends batches, ``foreign_keys``
+checks them where the server does not, ``indexes`` builds indexes, ``completeness`` tells what is missing.
+``server_errors`` explains what ends a run, ``row_errors`` what is wrong with one row. ``embedded`` runs a server of our
+own, with ``programs``.
 """

@@ -1,6 +1,6 @@
 """The bootstrap user: the default owner of memories, which every Vestige database has.
 
-The source's own row of it counts. So a copy adds one only after the source's users, and only where the id is missing.
+The source's own row counts. So a copy adds this user after the source's users, and only where the id is missing.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ OTHER_HANDLE = (
 
 
 def add_bootstrap_user(connection: Connection, destination: Destination) -> str | None:
-    """Add the bootstrap user where it is missing; its handle then. Raises ``psycopg.Error``."""
+    """Add the bootstrap user where it is missing and return its handle, else None. Raises ``psycopg.Error``."""
     users = sql.Identifier(destination.schema, USERS.name)
     if _exists(connection, users, "id", BOOTSTRAP_USER_ID):
         return None
@@ -35,7 +35,7 @@ def add_bootstrap_user(connection: Connection, destination: Destination) -> str 
 
 
 def free_handle(taken: Callable[[str], bool]) -> str:
-    """``local``, or where another user has it the first of ``local-2``, ``local-3``, … that is free."""
+    """``local``, or the first of ``local-2``, ``local-3``, … that no other user has."""
     candidates = chain([HANDLE], (f"{HANDLE}-{number}" for number in count(2)))
     return next(candidate for candidate in candidates if not taken(candidate))
 

@@ -1,9 +1,9 @@
-"""References that are checked by the group while a copy fills tables of its own making, and by the server afterwards.
+"""Foreign keys that the copy checks for many rows at once while it fills new tables, and the server afterwards.
 
-A server that checks row by row looks every reference up by a statement of its own, and locks the row that it finds:
-for small rows that costs more than storing them. So a copy that makes the tables has their references NOT ENFORCED at
-first (PostgreSQL 18 and newer), looks up itself what a group of batches refers to, and has the server enforce them in
-the end, which checks a whole table at once. A comment marks them until then, for the next run after an interruption.
+A server that checks row by row runs a query for each foreign key and locks the row that it finds, which costs more than
+storing a small row. So a copy creates its tables with foreign keys NOT ENFORCED (PostgreSQL 18 and newer), looks up
+itself what a group of batches refers to, and has the server enforce them at the end, which checks a whole table at
+once. Until then a comment marks them for the run that completes an interrupted one.
 """
 
 from __future__ import annotations
@@ -27,23 +27,23 @@ from vestige_tui.core.rows.records import Record
 from vestige_tui.core.rows.tables import BY_NAME, ForeignKey, Table
 
 Key = tuple[bytes, ...]
-"""Fields of the columns of a reference."""
+"""The fields of the columns of a foreign key."""
 
 REMEMBERED = 10_000
-"""Rows that were found and need not be looked up again: many memories belong to few users."""
+"""Keys found before are not looked up again, up to so many: many memories belong to few users."""
 
 LOCK_WAIT_MS = 500
-"""How long one attempt to have a reference enforced waits for a lock. Everybody else who wants the table waits behind
-it; and it is less than ``deadlock_timeout``, so that of two who wait for each other it is this run that steps back.
+"""How long one attempt to enforce a foreign key waits for its lock. Other sessions that want the table queue behind it.
+It is less than ``deadlock_timeout``: where two sessions wait for each other, this run gives up first.
 """
 
 _CAN_ENFORCE_LATER = 18_00_00
 
 
-def suspensions(server_version: int, schema: str, tables: Sequence[Table]) -> Iterator[sql.Composed]:
-    """What has the server not enforce the references of these tables, which have no rows yet, and marks them.
+def enforce_later(server_version: int, schema: str, tables: Sequence[Table]) -> Iterator[sql.Composed]:
+    """The statements that make the foreign keys of these new, empty tables NOT ENFORCED and mark them.
 
-    Nothing for a server that could not enforce them later on; ``server_version`` as libpq gives it.
+    None for a server that cannot enforce them later; ``server_version`` is libpq's number.
     """
     if server_version >= _CAN_ENFORCE_LATER:
         for table in tables:
@@ -53,7 +53,7 @@ def suspensions(server_version: int, schema: str, tables: Sequence[Table]) -> It
 
 @dataclass(frozen=True, slots=True)
 class PendingForeignKey:
-    """A reference of a table that is marked: the server does not enforce it yet."""
+    """A marked foreign key: the server does not enforce it yet."""
 
     table: str
     foreign_key: ForeignKey
@@ -65,8 +65,8 @@ class PendingForeignKey:
 
 
 def pending(destination: Destination) -> Iterator[PendingForeignKey]:
-    """The references that are not enforced yet, in the order of their descriptions: of several that a row breaks, a
-    server names the one that it has enforced the longest.
+    """The foreign keys that are not enforced yet, in the order of the descriptions: where a row violates several, the
+    server names the one that was enforced first.
     """
     for name, found in destination.tables.items():
         for foreign_key in BY_NAME[name].foreign_keys:
@@ -75,10 +75,10 @@ def pending(destination: Destination) -> Iterator[PendingForeignKey]:
 
 
 def enforce(connection: Connection, destination: Destination, marked: PendingForeignKey) -> None:
-    """Have the server check a reference for all rows that are there, and enforce it from then on.
+    """Have the server check a foreign key for all rows, and enforce it from then on.
 
-    Raises ``psycopg.Error``: ``ForeignKeyViolation`` where rows refer to what somebody has removed,
-    ``LockNotAvailable`` where somebody is at work with one of the two tables.
+    Raises ``psycopg.Error``: ``ForeignKeyViolation`` where rows refer to rows that another session has removed,
+    ``LockNotAvailable`` where another session uses one of the two tables.
     """
     statements = (
         sql.SQL("SET LOCAL lock_timeout = {}").format(LOCK_WAIT_MS),
@@ -102,7 +102,7 @@ def _alterations(
 
 
 def dangling_rows(connection: Connection, destination: Destination, marked: PendingForeignKey) -> RowError:
-    """The one error that stands for all rows of a table that refer to what is not there. Raises ``psycopg.Error``."""
+    """One error for all rows of a table that refer to rows that do not exist. Raises ``psycopg.Error``."""
     with unlimited(connection):
         (count,) = connection.execute(_dangling(destination, marked, sql.SQL("count(*)"))).fetchone() or (0,)
     return dangling_error(connection, destination, marked, count)
@@ -111,20 +111,20 @@ def dangling_rows(connection: Connection, destination: Destination, marked: Pend
 def dangling_keys(
     connection: Connection, destination: Destination, marked: PendingForeignKey
 ) -> Iterator[tuple[int, tuple[str, ...]]]:
-    """The keys that rows refer to and that are not there, each with the number of rows. Inside a transaction alone.
+    """The missing keys that rows refer to, each with the number of those rows. It needs a transaction.
 
     Raises ``psycopg.Error``.
     """
     names = map(sql.Identifier, marked.foreign_key.columns)
     columns = sql.SQL(", ").join(sql.SQL("c.{}::text").format(name) for name in names)
     query = _dangling(destination, marked, sql.SQL("count(*), ") + columns) + sql.SQL(" GROUP BY ") + columns
-    with connection.cursor(name="dangling") as cursor:  # as many as the server has: they are not fetched at once
+    with connection.cursor(name="dangling") as cursor:  # on the server: there may be too many to fetch at once
         for count, *key in cursor.execute(query):
             yield count, tuple(key)
 
 
 def dangling_error(connection: Connection, destination: Destination, marked: PendingForeignKey, count: int) -> RowError:
-    """The error for so many rows that refer to what is not there; its message has the query that lists all of them."""
+    """The error for ``count`` rows that refer to rows that do not exist; its message has the query that lists them."""
     query = _dangling(destination, marked, sql.SQL("*")).as_string(connection)
     message = (
         f"{count:,} {'row refers' if count == 1 else 'rows refer'} by {' and '.join(marked.foreign_key.columns)} to "
@@ -136,7 +136,7 @@ def dangling_error(connection: Connection, destination: Destination, marked: Pen
 
 
 def _dangling(destination: Destination, marked: PendingForeignKey, wanted: sql.Composable) -> sql.Composed:
-    """The query for rows that refer to what is not there."""
+    """The query for rows that refer to rows that do not exist."""
     parent = BY_NAME[marked.foreign_key.table]
     return sql.SQL("SELECT {} FROM {} c WHERE NOT EXISTS (SELECT FROM {} p WHERE {})").format(
         wanted,
@@ -150,7 +150,7 @@ def _dangling(destination: Destination, marked: PendingForeignKey, wanted: sql.C
 
 
 class ForeignKeyChecks:
-    """Looks up what rows refer to, over one connection, where the server does not."""
+    """Checks the foreign keys that the server does not check, over one connection."""
 
     def __init__(self, connection: Connection, destination: Destination, lookups: KeyLookups) -> None:
         self._connection = connection
@@ -159,7 +159,7 @@ class ForeignKeyChecks:
         self._met: dict[str, set[Key]] = {}
 
     def reject_orphans(self, table: Table, batches: Sequence[Batch]) -> None:
-        """Turn records that refer to rows which are not there into errors. Raises ``psycopg.Error``."""
+        """Turn records that refer to missing rows into errors. Raises ``psycopg.Error``."""
         found = self._destination.tables[table.name]
         foreign_keys = [one for one in table.foreign_keys if not found.enforces(one)]
         batches = [batch for batch in batches if batch.check_foreign_keys]
@@ -172,21 +172,21 @@ class ForeignKeyChecks:
             if missing := self._missing(BY_NAME[foreign_key.table], {*keys}):
                 for place, key in enumerate(keys):
                     if key in missing:
-                        orphans.setdefault(place, foreign_key)  # of several the server, too, names the first
-        for place in self._there(table, [*orphans], records):
-            del orphans[place]  # what has arrived before is not looked at again by a server either
+                        orphans.setdefault(place, foreign_key)  # of several, the server names the first too
+        for place in self._present(table, [*orphans], records):
+            del orphans[place]  # a server does not check a row again either
         if orphans:
             _reject(table, batches, orphans)
 
-    def _there(self, table: Table, places: Sequence[int], records: Sequence[Record]) -> list[int]:
-        """Those of these places whose records are at the destination already."""
+    def _present(self, table: Table, places: Sequence[int], records: Sequence[Record]) -> list[int]:
+        """The places whose records are at the destination already."""
         lookup = self._lookups.by_key(table)
         keys = _keys([records[place] for place in places], lookup.positions)
         missing = lookup.missing(self._connection, [*zip(*keys, strict=True)])
         return [place for number, place in enumerate(places) if number not in missing]
 
     def _missing(self, parent: Table, keys: set[Key]) -> set[Key]:
-        """Those of the keys that the table does not have; one with a NULL refers to nothing."""
+        """The keys that the table does not have; a key with a NULL refers to nothing."""
         met = self._met.setdefault(parent.name, set())
         wanted = [key for key in keys - met if NULL not in key]
         absent = self._lookups.by(parent, parent.key).missing(self._connection, [*zip(*wanted, strict=True)])
@@ -198,7 +198,7 @@ class ForeignKeyChecks:
 
 
 def _reject(table: Table, batches: Sequence[Batch], orphans: Mapping[int, ForeignKey]) -> None:
-    """Turn these records, by their position in all batches, into errors."""
+    """Turn the orphans, given by their position in all batches, into errors."""
     disallowed = check(table)
     first = 0
     for batch in batches:
@@ -206,7 +206,7 @@ def _reject(table: Table, batches: Sequence[Batch], orphans: Mapping[int, Foreig
         for place, record in enumerate(batch.records, start=first):
             if (foreign_key := orphans.get(place)) is None:
                 kept.append(record)
-            elif (column := disallowed(record)) is not None:  # what the server checks first it also names
+            elif (column := disallowed(record)) is not None:  # the server checks this first, and names it
                 batch.rejected.append(row_error(table, record, Kind.VALUE_NOT_ALLOWED, (column,)))
             else:
                 batch.rejected.append(row_error(table, record, Kind.MISSING_REFERENCE, foreign_key.columns))

@@ -1,6 +1,6 @@
-"""Secondary indexes: which there should be, and building those that are missing after the rows are in.
+"""Secondary indexes: which are missing, and building them after the rows have arrived.
 
-Kept up to date row by row, the HNSW index alone makes a load several times slower; built afterwards it is cheap.
+Updating the HNSW index alone row by row makes a load several times slower; building it afterwards is cheap.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from vestige_tui.core.rows.tables import TABLES, Index
 HNSW_NAME = "idx_knowledge_nodes_embedding_hnsw"
 HNSW_MAX_VECTOR = 2_000
 HNSW_MAX_HALFVEC = 4_000
-"""The most dimensions an HNSW index takes, by type (pgvector's README)."""
+"""The most dimensions that an HNSW index takes, by type (pgvector's README)."""
 
 BUILD_MEMORY_MB = (256, 2_048)
 """The least and the most ``maintenance_work_mem`` that a build asks for, in MB."""
@@ -28,8 +28,7 @@ BUILD_MEMORY_MB = (256, 2_048)
 _WORKERS = "max_parallel_maintenance_workers"
 
 _GRAPH_BYTES = 1_000
-"""What HNSW's graph needs for each vector beside the vector itself (m = 16), with room to spare."""
-
+"""Bytes of HNSW's graph for each vector, without the vector itself (m = 16), with a reserve."""
 
 INDEXES: tuple[Index, ...] = tuple(index for table in TABLES for index in table.indexes)
 HNSW = Index(HNSW_NAME, "knowledge_nodes", ("embedding",), "hnsw")
@@ -41,7 +40,7 @@ def takes_dimension(dimension: int, pgvector_version: str) -> bool:
 
 
 def missing_indexes(connection: Connection, destination: Destination) -> tuple[Index, ...]:
-    """The indexes that are not there yet, HNSW last; one that an interrupted build left invalid counts as missing."""
+    """The missing indexes, HNSW last; an invalid index, as an interrupted build leaves it, counts as missing."""
     wanted = [*INDEXES, *([HNSW] if _hnsw_expression(destination) is not None else [])]
     rows = connection.execute(
         """SELECT i.relname, c.relname, m.amname, CASE WHEN o.opcdefault THEN '' ELSE o.opcname END,
@@ -64,7 +63,7 @@ def missing_indexes(connection: Connection, destination: Destination) -> tuple[I
 
 
 def _equals(index: Index, dimension: int) -> set[tuple[object, ...]]:
-    """What another index has to be to serve as well: table, method, operator class, whether partial, columns."""
+    """The other indexes that serve as well: table, method, operator class, whether partial, columns."""
     if index is HNSW and dimension > HNSW_MAX_VECTOR:
         return {(index.table, index.method, "halfvec_cosine_ops", False, ())}  # of an expression
     operators = "vector_cosine_ops" if index is HNSW else ""
@@ -73,9 +72,10 @@ def _equals(index: Index, dimension: int) -> set[tuple[object, ...]]:
 
 
 def build(connection: Connection, destination: Destination, index: Index, patience: float = 0.0) -> None:
-    """Build one index in a transaction of its own; replaces an invalid one of that name. Raises ``psycopg.Error``:
-    ``LockNotAvailable`` where another session has been at work with the table for all of ``patience``, in seconds; 0
-    knows no end.
+    """Build one index in a transaction of its own, in place of an invalid one with its name.
+
+    ``patience``: how many seconds to wait for the table's lock, 0 for ever. Raises ``psycopg.Error``, among them
+    ``LockNotAvailable`` when that time is over.
     """
     try:
         _build(connection, destination, index, patience)
@@ -85,8 +85,8 @@ def build(connection: Connection, destination: Destination, index: Index, patien
 
 
 class Observed(NamedTuple):
-    """A build as another connection sees it: whether its session is at work, whether it waits for a lock of another
-    session, and the fraction done where it tells.
+    """A build as another connection sees it: whether its session works, whether it waits for a lock of another session,
+    and the fraction done where the server reports it.
     """
 
     working: bool
@@ -126,7 +126,7 @@ def _build(
 
 
 def _build_settings(connection: Connection, destination: Destination, index: Index) -> Mapping[str, str]:
-    """The settings by which a build gets memory and processors."""
+    """The settings that give a build memory and processors."""
     settings = {"maintenance_work_mem": f"{build_memory(connection, destination, index)}MB"}
     if index is HNSW:
         settings[_WORKERS] = str(build_workers(connection, destination))
@@ -134,7 +134,7 @@ def _build_settings(connection: Connection, destination: Destination, index: Ind
 
 
 def _holder(connection: Connection, destination: Destination, name: str) -> str | None:
-    """The table whose index has this name in the destination's schema, "" where it is no index; None if it is free."""
+    """The table whose index has this name in the destination's schema; "" for another relation, None if it is free."""
     row = connection.execute(
         """SELECT coalesce((SELECT t.relname::text FROM pg_index x JOIN pg_class t ON t.oid = x.indrelid
                             WHERE x.indexrelid = c.oid), '')
@@ -145,10 +145,10 @@ def _holder(connection: Connection, destination: Destination, name: str) -> str 
 
 
 def build_memory(connection: Connection, destination: Destination, index: Index) -> int:
-    """MB for one build: an HNSW graph that does not fit is several times slower to build, and says so in a NOTICE.
+    """MB for one build: an HNSW graph that does not fit takes several times as long to build.
 
-    How much memory a server has it does not tell. What its administrator allows is never lowered, and beyond that no
-    more is asked for than half of what the planner is told to expect of caches.
+    A server does not tell how much memory it has. So a build never asks for less than its administrator allows, and
+    beyond that for no more than half of ``effective_cache_size``.
     """
     row = connection.execute(
         "SELECT pg_size_bytes(current_setting(name)) / 1000000"
@@ -164,10 +164,10 @@ def build_memory(connection: Connection, destination: Destination, index: Index)
 
 
 def build_workers(connection: Connection, destination: Destination) -> int:
-    """Parallel workers, beside the session itself, that a build of HNSW may have where its table is large enough.
+    """Parallel workers, beside the session itself, for a build of HNSW on a large table.
 
-    A server that is reached over a socket file is on this machine, and may use as many processors as it has, unless
-    somebody has chosen another number. Of any other server it is not known how many it has and who else needs them.
+    A server that is reached over a socket file is on this machine and may use all its processors, unless its setting
+    was changed. Of any other server it is unknown how many it has and who else needs them.
     """
     row = connection.execute(
         "SELECT setting::integer, source = 'default' FROM pg_settings WHERE name = %s", (_WORKERS,)
@@ -178,7 +178,7 @@ def build_workers(connection: Connection, destination: Destination) -> int:
 
 
 def drop_premature(connection: Connection, destination: Destination) -> None:
-    """Take the HNSW index off a table that is still empty: it is built after the rows are in, many times faster."""
+    """Drop the HNSW index of an empty table: building it after the rows have arrived is many times faster."""
     owned = connection.execute(
         """SELECT 1 FROM pg_index x JOIN pg_class c ON c.oid = x.indexrelid JOIN pg_class t ON t.oid = x.indrelid
            JOIN pg_namespace n ON n.oid = c.relnamespace
@@ -190,7 +190,9 @@ def drop_premature(connection: Connection, destination: Destination) -> None:
 
 
 def _definition(destination: Destination, index: Index, *, named: bool) -> sql.Composed:
-    """What makes an index; the server finds a name where another table has ours, as a renamed one keeps it."""
+    """The statement that creates an index; unless ``named``, the server chooses the name, because a renamed table may
+    have kept ours.
+    """
     if index is HNSW:
         keys = _hnsw_expression(destination) or sql.SQL("")
         tail: sql.Composable = sql.SQL(" WITH (m = 16, ef_construction = 64)")
@@ -209,7 +211,7 @@ def _definition(destination: Destination, index: Index, *, named: bool) -> sql.C
 
 
 def _hnsw_expression(destination: Destination) -> sql.Composable | None:
-    """What the HNSW index covers; None where the dimension is unknown or too large for it."""
+    """The expression that the HNSW index covers; None where the dimension is unknown or too large."""
     dimension, schema = destination.dimension, destination.vector_schema
     if dimension is None or schema is None or not takes_dimension(dimension, destination.pgvector_version):
         return None

@@ -1,4 +1,4 @@
-"""Who holds the lock of a copy: one that is alive, or the session of one that has ended."""
+"""The session that holds the lock of a copy: of one that runs, or of one whose client has ended."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ LOCK_CLASS = 0x56455354
 """First half of the advisory lock's key ("VEST" in ASCII); the second half is the hash of the schema's name."""
 
 IDLE_SECONDS = 60.0
-"""A copy whose session has had nothing to do for longer may be suspended, or out of reach."""
+"""A copy whose session is idle for longer may be suspended, or out of reach."""
 
 
 class Activity(Enum):
@@ -27,7 +27,7 @@ class Activity(Enum):
 
 @dataclass(frozen=True, slots=True)
 class LockHolder:
-    """The session that holds the lock. What this role may not see of another one is None.
+    """The session that holds the lock. What this role may not see of it is None.
 
     ``since`` is when it connected, in UTC; ``address`` and ``port`` are its client's (None for a socket file).
     ``changed`` is the moment of its last change of state (Unix time), ``seconds`` how long ago that is; ``fraction`` is
@@ -48,14 +48,14 @@ class LockHolder:
 
     @property
     def abandoned(self) -> bool:
-        """Whether its client seems to be gone. The server ends a session that is idle as soon as its client is gone;
-        one that is at work it ends when it looks, or when the work is done.
+        """Whether its client seems to be gone. The server ends an idle session at once when its client is gone, and a
+        busy one when it checks for the client or when the work is done.
         """
         return self.alone and self.activity in (Activity.WORKING, Activity.WAITING, Activity.INDEXING)
 
     @property
     def what(self) -> str:
-        """Who it is and what it does, as sentences."""
+        """Sentences that name it and say what it does."""
         if self.abandoned:
             first = "An earlier copy still holds this destination, and its program seems to be gone:"
         else:
@@ -124,8 +124,8 @@ _HOLDER: LiteralString = """
 
 
 def find_holder(connection: Connection, schema: str) -> LockHolder | None:
-    """Who holds the lock of this schema; None where it has been released meanwhile."""
-    connection.execute("SELECT pg_stat_clear_snapshot()")  # within a transaction the first look would be kept
+    """The holder of this schema's lock; None where it was released meanwhile."""
+    connection.execute("SELECT pg_stat_clear_snapshot()")  # else a transaction sees its first snapshot again
     row = connection.execute(_HOLDER, (LOCK_CLASS, schema)).fetchone()
     if row is None:
         return None

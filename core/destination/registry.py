@@ -1,4 +1,4 @@
-"""The destination's embedding model: which one it is, and the stamp that makes the server enforce its dimension."""
+"""The destination's embedding model, and the type ``vector(N)`` by which the server enforces its dimension."""
 
 from __future__ import annotations
 
@@ -21,10 +21,9 @@ def read_registered(connection: Connection, schema: str) -> ModelSignature | Non
 def registration(
     schema: str, vector_schema: str, signature: ModelSignature, *, registered: bool, stamped: bool
 ) -> Iterator[sql.Composed]:
-    """What writes the one row of the registry where it is not ``registered``, and stamps ``vector(N)`` where it is not.
+    """The statements that write the registry's row unless ``registered``, and set ``vector(N)`` unless ``stamped``.
 
-    Where there is nothing to write, the role need not be allowed to; that the row is the same by then, ``prepare`` sees
-    to.
+    A role without the privilege needs neither. ``prepare`` checks afterwards that the row names the same model.
     """
     if not registered:
         yield sql.SQL(
@@ -44,7 +43,7 @@ def registration(
 
 
 def stamp_obstacles(connection: Connection, schema: str, vector_schema: str, dimension: int) -> Iterator[str]:
-    """What keeps ``knowledge_nodes.embedding`` from being given a dimension that it has not yet, one sentence each."""
+    """What prevents giving ``knowledge_nodes.embedding`` its dimension, one sentence each."""
     other = connection.execute(
         sql.SQL("SELECT {1}.vector_dims(embedding) FROM {0} WHERE {1}.vector_dims(embedding) <> {2} LIMIT 1").format(
             sql.Identifier(schema, "knowledge_nodes"), sql.Identifier(vector_schema), sql.Literal(dimension)

@@ -1,4 +1,4 @@
-"""A row's own fault as a row error, in words of our own: the server's would quote values."""
+"""Errors of single rows, in our own words: the server's messages quote values."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _PARENTS = {"knowledge_nodes": "memory", "users": "user", "groups": "group"}
 
 
 def row_error(table: Table, record: Record, kind: Kind, columns: Sequence[str]) -> RowError:
-    """What is wrong with a row that the destination does not take because of these columns."""
+    """The error of a row that the destination refuses because of these columns."""
     named = " and ".join(columns) or "the row"
     if kind is Kind.MISSING_REFERENCE:
         parents = {foreign_key.columns: foreign_key.table for foreign_key in table.foreign_keys}
@@ -34,7 +34,7 @@ def row_error(table: Table, record: Record, kind: Kind, columns: Sequence[str]) 
 
 
 def check(table: Table) -> Callable[[Record], str | None]:
-    """A function that gives the first column of a record with a value that the table's own checks do not allow."""
+    """A function that returns the first column of a record whose value the table's CHECKs do not allow."""
     checked = [
         (position, column.name, {value.encode() for value in column.allowed})
         for position, column in enumerate(table.columns)
@@ -44,7 +44,7 @@ def check(table: Table) -> Callable[[Record], str | None]:
 
 
 def refused_row(table: Table, found: FoundTable, record: Record, error: psycopg.Error) -> RowError:
-    """The same for what the server said of the row."""
+    """The error of a row that the server refused with ``error``."""
     kind = kind_of(error)
     if kind is Kind.REFUSED_BY_SERVER:
         message = f"PostgreSQL refused the row: {type(error).__name__} (SQLSTATE {error.sqlstate or 'none'})"
@@ -56,6 +56,6 @@ def refused_row(table: Table, found: FoundTable, record: Record, error: psycopg.
 
 
 def dropped_row(table: Table, record: Record) -> RowError:
-    """A row that the destination took without a word and did not keep."""
+    """The error of a row that the destination accepted and did not keep."""
     message = "the destination dropped the row without an error, as a trigger or a rule there can"
     return RowError(table.name, row_label(record.key), None, Kind.REFUSED_BY_SERVER, message, copied=False)

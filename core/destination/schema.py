@@ -13,7 +13,7 @@ from psycopg import sql
 from vestige_tui.core.rows.tables import TABLES, Column, PgType, Table
 
 SEARCHED_CHARACTERS = 100_000
-"""How much of a memory's content is indexed: a tsvector of 1 MB or more is an error."""
+"""How much of a memory's content the full-text search sees: a tsvector of 1 MB or more is an error."""
 
 SEARCHED_TAG_CHARACTERS = 10_000
 """The same for its tags, and for its node type."""
@@ -44,9 +44,9 @@ _TOUCH_TRIGGER = """CREATE TRIGGER knowledge_nodes_updated_at BEFORE UPDATE ON {
 def missing_tables(
     schema: str, vector_schema: str, present: Collection[str], *, registry_missing: bool
 ) -> Iterator[sql.Composed]:
-    """What creates the tables that are not ``present``, with what belongs to them.
+    """The statements that create the tables that are not ``present``, with all that belongs to them.
 
-    ``registry_missing``: the table that names the model is not there either.
+    ``registry_missing``: the table that names the model is missing too.
     """
     names = {
         "schema": sql.Identifier(schema),
@@ -56,7 +56,7 @@ def missing_tables(
     for table in TABLES:
         if table.name not in present:
             yield table_definition(table, schema, vector_schema)
-    if registry_missing:  # where it is there, the role need not be allowed to make tables
+    if registry_missing:  # else the role needs no right to create tables
         yield REGISTRY.format(**names)
     if "knowledge_nodes" not in present:
         for statement in (_TAGS_TEXT, _SEARCH_COLUMN, _TOUCH, _TOUCH_TRIGGER):
@@ -64,7 +64,7 @@ def missing_tables(
 
 
 def table_definition(table: Table, schema: str, vector_schema: str) -> sql.Composed:
-    """``CREATE TABLE`` with columns, defaults, key, references and checks; no secondary index."""
+    """``CREATE TABLE`` with columns, defaults, key, foreign keys and checks; no secondary index."""
     lines: list[sql.Composable] = [_column_definition(column, vector_schema) for column in table.columns]
     lines.append(sql.SQL("PRIMARY KEY ({})").format(identifiers(table.key)))
     lines.extend(sql.SQL("UNIQUE ({})").format(sql.Identifier(name)) for name in table.unique)

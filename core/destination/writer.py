@@ -1,9 +1,9 @@
-"""Bringing batches into the destination: whole when possible, row by row where one of them is at fault.
+"""Writes batches to the destination: whole where possible, row by row where the server refuses one of the rows.
 
-Into a plain table that was empty each batch is one binary ``COPY``, which is a transaction by itself. Elsewhere
-batches travel in groups: one ``COPY`` brings a group into a temporary staging table, then each batch is one
-``INSERT … SELECT … ON CONFLICT DO NOTHING`` from there and one transaction, all of them sent in one pipeline. A batch
-that the server refuses is halved under savepoints until the rows at fault stand alone; the others arrive.
+Into a plain table that was empty, each batch is one binary ``COPY``, a transaction by itself. Elsewhere batches travel
+in groups: one ``COPY`` fills a temporary staging table with a group, then each batch is one transaction with one
+``INSERT … SELECT … ON CONFLICT DO NOTHING``, all of them sent in one pipeline. A batch that the server refuses is
+halved under savepoints until the refused rows stand alone; the others arrive.
 
 Behind a pooler, where a session ends with its transaction, staging table and batch share one transaction.
 """
@@ -32,15 +32,15 @@ from vestige_tui.core.rows.tables import Table
 
 Records = Sequence[Record]
 CHECK_NOW = "SET CONSTRAINTS ALL IMMEDIATE"
-"""Constraints that wait for the end of the transaction would undo a batch after it was reported as inserted."""
+"""Else a deferred constraint would undo a batch after it was reported as inserted."""
 
-Faults = dict[int, psycopg.Error]
-"""What the server said of rows, by their position in the staging table."""
+Refused = dict[int, psycopg.Error]
+"""The errors of refused rows, by position in the staging table."""
 
 
 @dataclass(slots=True)
 class Written:
-    """What became of a batch: rows inserted, how many of those were mended, rows failed, and all errors."""
+    """The result of a batch: rows inserted, how many of those were repaired, rows failed, and all errors."""
 
     inserted: int = 0
     repaired: int = 0
@@ -59,17 +59,17 @@ class Written:
 
 @dataclass(frozen=True, slots=True)
 class _Outcome:
-    """What the server said of a staged batch: rows inserted, and faults."""
+    """The server's answer to a staged batch: rows inserted, and errors of refused rows."""
 
     inserted: int = 0
-    faults: Faults = field(default_factory=dict)
+    refused: Refused = field(default_factory=dict)
 
 
 class TableWriter:
     """Writes the records of one table over one connection in autocommit mode.
 
-    Every method raises ``psycopg.Error`` when the fault is not a row's: then nothing of the batch in flight was kept,
-    unless the connection broke while it was being committed.
+    Every method raises ``psycopg.Error`` for an error that is not a row's. Then nothing of the current batch was kept,
+    unless the connection broke during its commit.
     """
 
     def __init__(self, connection: Connection, destination: Destination, table: Table) -> None:
@@ -101,7 +101,7 @@ class TableWriter:
         self._copy_straight = sql.SQL("COPY {} ({}) FROM STDIN (FORMAT binary)").format(target, columns)
         self._insert_from = sql.SQL("INSERT INTO {} ({}) SELECT {} FROM {}").format(target, columns, columns, stage)
         self._on_conflict = sql.SQL("ON CONFLICT ({}) DO NOTHING").format(key)
-        self._not_there = sql.SQL(
+        self._select_missing = sql.SQL(
             "SELECT s.ord FROM {} s WHERE NOT EXISTS (SELECT FROM {} t WHERE ({}) = ({})) AND "
         ).format(
             stage,
@@ -111,7 +111,7 @@ class TableWriter:
         )
 
     def write(self, batches: Sequence[Records]) -> Iterator[Written]:
-        """One transaction a batch, with all rows that the server takes; what became of each, once it is certain."""
+        """Write each batch in one transaction, with all rows that the server takes; yields results that are certain."""
         if self._straight:
             return map(self._write_straight, batches)
         if self._pooled or not self._staged(batches):
@@ -119,7 +119,7 @@ class TableWriter:
         return self._insert_staged(batches)
 
     def _staged(self, batches: Sequence[Records]) -> bool:
-        """Bring a whole group into the staging table, unless one of its rows cannot even be staged."""
+        """Copy a group into the staging table; False where one of its rows cannot even be staged."""
         self._make_stage()
         try:
             self._send([*chain.from_iterable(batches)])
@@ -142,7 +142,7 @@ class TableWriter:
             self._has_stage = True
 
     def _write_straight(self, records: Records) -> Written:
-        """Bring one batch into a table that was empty; one that is refused goes over the staging table after all."""
+        """Copy one batch into a table that was empty; a batch that is refused goes over the staging table after all."""
         if not records:
             return Written()
         try:
@@ -163,7 +163,7 @@ class TableWriter:
         return self._summary(records, 0, _Outcome(arrived), lost)
 
     def _unlimited(self, otherwise: AbstractContextManager[object]) -> AbstractContextManager[object]:
-        """A transaction without time limits where they have to be lifted in each, ``otherwise`` where not."""
+        """A transaction without time limits where each has to lift them, else ``otherwise``."""
         return unlimited(self._connection) if self._limited else otherwise
 
     def _send(self, records: Records) -> None:
@@ -176,7 +176,7 @@ class TableWriter:
         return copy_format.rows([record.fields for record in records], self._width)
 
     def _copy_rows(self, statement: sql.Composed, packed: bytes) -> int:
-        """Carry a COPY out; how many rows the server took."""
+        """Carry out a COPY; returns how many rows the server took."""
         with self._connection.cursor() as cursor:
             try:
                 with cursor.copy(statement) as copy:
@@ -188,9 +188,10 @@ class TableWriter:
             return cursor.rowcount
 
     def _insert_staged(self, batches: Sequence[Records]) -> Iterator[Written]:
-        """Insert each batch from the staging table in a transaction of its own, paying for one round trip.
+        """Insert each batch from the staging table in a transaction of its own, for the price of one round trip.
 
-        The answer to a transaction's end is not seen: of the last one before a connection is lost nothing is certain.
+        The end of a transaction has no answer of its own: whether the last one before a broken
+        connection was committed is unknown.
         """
         starts = [*accumulate((len(records) for records in batches[:-1]), initial=0)]
         answers = [(self._connection.cursor(), self._connection.cursor()) for _ in batches]
@@ -212,7 +213,7 @@ class TableWriter:
                 break
             else:  # refused, or not sent any more after another one was
                 with self._connection.transaction():
-                    outcomes.append(self._insert_apart(records, low))
+                    outcomes.append(self._insert_under_savepoints(records, low))
         if failure is not None:
             if may_have_committed(failure):
                 outcomes = outcomes[:-1]
@@ -230,7 +231,7 @@ class TableWriter:
                 if self._pooled:
                     self._connection.execute(self._create_stage)
                 self._send(records)
-                (written,) = self._summaries([records], [0], [self._insert_apart(records, 0)])
+                (written,) = self._summaries([records], [0], [self._insert_under_savepoints(records, 0)])
                 if not self._pooled:
                     self._connection.execute(self._empty_stage)
                 return written
@@ -238,19 +239,19 @@ class TableWriter:
             if not is_row_error(error):
                 raise
             if len(records) == 1:
-                return self._summary(records, 0, _Outcome(faults={0: error}), set())
+                return self._summary(records, 0, _Outcome(refused={0: error}), set())
         middle = len(records) // 2
         return self._write_alone(records[:middle]).add(self._write_alone(records[middle:]))
 
-    def _insert_apart(self, records: Records, low: int) -> _Outcome:
-        """Insert a staged batch, within a transaction, under savepoints."""
+    def _insert_under_savepoints(self, records: Records, low: int) -> _Outcome:
+        """Insert a staged batch inside a transaction, under savepoints."""
         self._connection.execute(CHECK_NOW)
-        faults: Faults = {}
-        inserted = self._halve(low, low + len(records), faults)
-        return _Outcome(inserted, faults)
+        refused: Refused = {}
+        inserted = self._halve(low, low + len(records), refused)
+        return _Outcome(inserted, refused)
 
-    def _halve(self, low: int, high: int, faults: Faults) -> int:
-        """Insert the staged rows from ``low`` up to ``high``, halving where the server refuses; collects the faults."""
+    def _halve(self, low: int, high: int, refused: Refused) -> int:
+        """Insert the staged rows from ``low`` up to ``high``, halving where the server refuses; collects the errors."""
         try:
             with self._connection.transaction():
                 return self._connection.execute(self._insert(low, high)).rowcount
@@ -258,39 +259,40 @@ class TableWriter:
             if not is_row_error(error):
                 raise
             if high - low == 1:
-                faults[low] = error
+                refused[low] = error
                 return 0
         middle = (low + high) // 2
-        return self._halve(low, middle, faults) + self._halve(middle, high, faults)
+        return self._halve(low, middle, refused) + self._halve(middle, high, refused)
 
     def _summaries(
         self, batches: Sequence[Records], starts: Sequence[int], outcomes: Sequence[_Outcome], *, certain: bool = True
     ) -> list[Written]:
-        """What became of the batches that have an outcome.
+        """The results of the batches that have an outcome.
 
-        A row neither inserted nor refused must be there already; that is made ``certain``, while there is a connection.
+        A row neither inserted nor refused must be at the destination already; ``certain`` checks that, which needs a
+        connection.
         """
         done = [*zip(starts, batches, outcomes, strict=False)]
         short = [
             (low, low + len(records))
             for low, records, outcome in done
-            if outcome.inserted + len(outcome.faults) < len(records)
+            if outcome.inserted + len(outcome.refused) < len(records)
         ]
         lost = self._lost(short) if short and certain else set()
         return [self._summary(records, low, outcome, lost) for low, records, outcome in done]
 
     def _lost(self, ranges: Sequence[tuple[int, int]]) -> set[int]:
-        """Staged rows within these ranges that are not at the destination, whatever the reason."""
+        """Staged rows within these ranges that are not at the destination, for whatever reason."""
         within = sql.SQL(" OR ").join(
             sql.SQL("ord >= {} AND ord < {}").format(sql.Literal(low), sql.Literal(high)) for low, high in ranges
         )
-        return {row[0] for row in self._connection.execute(sql.SQL("{}({})").format(self._not_there, within))}
+        return {row[0] for row in self._connection.execute(sql.SQL("{}({})").format(self._select_missing, within))}
 
     def _summary(self, records: Records, low: int, outcome: _Outcome, lost: set[int]) -> Written:
         written = Written(inserted=outcome.inserted)
         for ord_, record in enumerate(records, start=low):
-            if ord_ in outcome.faults:
-                written.errors.append(refused_row(self._table, self._found, record, outcome.faults[ord_]))
+            if ord_ in outcome.refused:
+                written.errors.append(refused_row(self._table, self._found, record, outcome.refused[ord_]))
             elif ord_ in lost:
                 written.errors.append(dropped_row(self._table, record))
             else:

@@ -478,7 +478,7 @@ def test_a_registered_model_that_changes_before_the_first_write(
         if event == events.PhaseStarted(events.Phase.PREPARE):
             copied_database.execute(change)
 
-    with pytest.raises(RefusedError, match="Somebody has changed"):
+    with pytest.raises(RefusedError, match="Another session has changed"):
         copy(small_source, copied_database, on_event=meddle)
     assert copied_database.value("SELECT count(*) FROM knowledge_nodes") == 0
     if change.startswith("DELETE"):
