@@ -1,4 +1,4 @@
-"""A table that is there, compared with its description: what differs, and what its owner has added."""
+"""Compares an existing table with its description: what differs, and what its owner has added."""
 
 from __future__ import annotations
 
@@ -8,14 +8,14 @@ from vestige_tui.core.destination.catalog import FoundCheck, FoundColumn, FoundT
 from vestige_tui.core.rows.tables import Column, PgType, Table
 
 FULL_PRECISION = 6
-"""Digits of a second that PostgreSQL keeps; a column may name that number."""
+"""Digits of a second that PostgreSQL keeps; a column's type may name that number."""
 
 _FULL_TEXT = ("knowledge_nodes", "search_vec", "tsvector")
-"""The column that no copy writes, and that full-text search needs an index of."""
+"""The column that full-text search needs and no copy writes."""
 
 
 def differences(table: Table, found: FoundTable) -> Iterable[str]:
-    """What a copy cannot do with a table, one sentence each: rows would be refused, altered or taken for others."""
+    """Why a copy cannot use a table, one sentence each: rows would be refused, changed or taken for others."""
     yield from column_by_column(table, found)
     if table.name == _FULL_TEXT[0]:
         yield from _full_text_difference(found)
@@ -51,14 +51,14 @@ def _full_text_difference(found: FoundTable) -> Iterable[str]:
 
 
 def extra_columns(table: Table, found: FoundTable) -> Iterable[str]:
-    """The columns that a copy does not know and would have to fill."""
+    """The unknown columns that a copy would have to fill."""
     for name, extra in found.columns.items():
         if name not in table.column_names and extra.not_null and not extra.filled:
             yield f"{table.name}.{name} is an extra column that must be filled, and a copy has nothing for it"
 
 
 def column_by_column(table: Table, found: FoundTable) -> Iterable[str]:
-    """The described columns that are missing or of another kind."""
+    """The described columns that are missing or different."""
     compared = {*table.key, *table.unique}
     for column in table.columns:
         there = found.columns.get(column.name)
@@ -82,9 +82,9 @@ def _column_differences(table: Table, column: Column, found: FoundColumn | None)
 
 
 def _holds_all(column: Column, found: FoundColumn) -> bool:
-    """Whether a column holds every value of its type: a length or precision refuses values, rounds or cuts them.
+    """Whether a column holds every value of its type: a length or precision would refuse, round or cut values.
 
-    The dimension of embeddings is compared with the model's by itself.
+    The dimension of embeddings is compared with the model's elsewhere.
     """
     if column.sized is not None and found.domain is None:
         return True
@@ -92,7 +92,7 @@ def _holds_all(column: Column, found: FoundColumn) -> bool:
 
 
 def own_rules(table: Table, found: FoundTable) -> list[str]:
-    """The names of what the description does not have, and what may refuse or change a row."""
+    """The names of what is not in the description and may refuse or change a row."""
     known = [*((name,) for name in table.unique), table.key]
     return [
         *(f"CHECK {name}" for name, check in found.checks.items() if not _is_described(table, check)),
@@ -108,7 +108,7 @@ def own_rules(table: Table, found: FoundTable) -> list[str]:
 
 
 def _is_described(table: Table, check: FoundCheck) -> bool:
-    """Whether a CHECK allows just the values that the table's description allows."""
+    """Whether a CHECK allows exactly the values that the description allows."""
     return any(
         check == FoundCheck((column.name,), frozenset(column.allowed)) for column in table.columns if column.allowed
     )

@@ -1,4 +1,4 @@
-"""What a destination is: its server, pgvector, schema, tables, keys and registered model; and whether they fit."""
+"""Inspects a destination: server, pgvector, schema, tables, keys and registered model; and checks that they fit."""
 
 from __future__ import annotations
 
@@ -31,14 +31,14 @@ _REGISTERED = Table(
     ),
     key=("id",),
 )
-"""What a copy reads and writes of the registry."""
+"""The columns of the registry that a copy reads and writes."""
 
 
 @dataclass(frozen=True, slots=True)
 class Destination:
-    """A PostgreSQL database seen by a copy. ``vector_schema`` is None where pgvector is only available yet;
-    ``registry`` is the table that names the model; ``pooled`` tells that a session does not outlast a transaction, and
-    ``limited`` that its time limits then have to be lifted in each; ``populated`` names the tables that have rows.
+    """A PostgreSQL database as a copy sees it. ``vector_schema`` is None where pgvector is available and not installed.
+    ``registry`` is the table that names the model. ``pooled``: a session ends with its transaction; ``limited``: each
+    transaction then has to lift time limits. ``populated`` names the tables with rows.
     """
 
     schema: str
@@ -54,18 +54,18 @@ class Destination:
     populated: frozenset[str]
 
     def key_of(self, table: Table) -> tuple[str, ...]:
-        """The columns of a table's primary key here; the described ones where the table is yet to be made."""
+        """The columns of a table's primary key here; those of its description where it does not exist yet."""
         found = self.tables.get(table.name)
         return found.key if found else table.key
 
     @property
     def pending(self) -> frozenset[str]:
-        """The names of the tables with references that the server does not enforce yet."""
+        """The names of the tables with foreign keys that the server does not enforce yet."""
         return frozenset(name for name, found in self.tables.items() if found.pending)
 
     @property
     def unchecked(self) -> frozenset[str]:
-        """The names of the tables with references that the server does not check for each row."""
+        """The names of the tables with foreign keys that the server does not check for each row."""
         return frozenset(
             name
             for name, found in self.tables.items()
@@ -74,12 +74,12 @@ class Destination:
 
     @property
     def present(self) -> frozenset[str]:
-        """The names of the tables that are there."""
+        """The names of the tables that exist."""
         return frozenset(self.tables)
 
 
 def inspect(connection: Connection) -> Destination:
-    """Look at a destination without changing it. Raises ``RefusedError`` where no copy could work."""
+    """Inspect a destination without changing it. Raises ``RefusedError`` where no copy could work."""
     server_version = _check_server(connection)
     pgvector_version, vector_schema = _check_pgvector(connection)
     schema = _find_schema(connection)
@@ -110,7 +110,7 @@ def inspect(connection: Connection) -> Destination:
 
 
 def check_fit(destination: Destination, model: ModelSignature | None) -> None:
-    """Compare the tables that are there with what a copy needs. Raises ``SchemaMismatchError`` with all differences."""
+    """Compare the existing tables with what a copy needs. Raises ``SchemaMismatchError`` with all differences."""
     differences = [text for name, found in destination.tables.items() for text in fit.differences(BY_NAME[name], found)]
     if destination.registry is not None and destination.registered is None:
         differences += fit.extra_columns(_REGISTERED, destination.registry)
@@ -126,7 +126,7 @@ def check_fit(destination: Destination, model: ModelSignature | None) -> None:
 
 
 def check_stamp(connection: Connection, destination: Destination, model: ModelSignature | None) -> None:
-    """See whether vectors that are there can be given the model's dimension. Raises ``SchemaMismatchError``."""
+    """Check that existing vectors can take the model's dimension. Raises ``SchemaMismatchError``."""
     memories = destination.tables.get("knowledge_nodes")
     if model is None or destination.dimension is not None or destination.vector_schema is None:
         return
@@ -137,45 +137,8 @@ def check_stamp(connection: Connection, destination: Destination, model: ModelSi
 
 
 def check_writable(connection: Connection, destination: Destination, model: ModelSignature | None) -> None:
-    """See whether the role may do what a copy does. Raises ``RefusedError`` with everything that it may not."""
-    lacking = []
-    if destination.vector_schema is None and not may_create_extension(connection):
-        lacking.append("add pgvector to this database (its administrator may, with CREATE EXTENSION vector)")
-    if destination.vector_schema is not None and not _flag(
-        connection, "SELECT has_schema_privilege(%s, 'USAGE')", destination.vector_schema
-    ):
-        lacking.append(f"use pgvector, which is in schema {destination.vector_schema} (GRANT USAGE ON SCHEMA)")
-    # what a session begins with: a dry run's own has been told to write nothing
-    if _flag(
-        connection,
-        "SELECT pg_is_in_recovery() OR reset_val = 'on' FROM pg_settings WHERE name = 'default_transaction_read_only'",
-    ):
-        lacking.append("write at all: default_transaction_read_only is on for it")
-    if not _flag(connection, "SELECT has_database_privilege(current_database(), 'TEMPORARY')"):
-        lacking.append("create temporary tables (GRANT TEMPORARY ON DATABASE)")
-    complete = len(destination.tables) == len(BY_NAME) and destination.registry is not None
-    if not complete and not _flag(
-        connection,
-        "SELECT has_schema_privilege(%s, 'USAGE') AND has_schema_privilege(%s, 'CREATE')",  # a list means any of them
-        destination.schema,
-        destination.schema,
-    ):
-        lacking.append(f"create tables in schema {destination.schema} (GRANT USAGE, CREATE ON SCHEMA)")
-    lacking += [
-        f"read and insert into {name} (GRANT SELECT, INSERT)"
-        for name, found in destination.tables.items()
-        if not (found.may_read and found.may_insert)
-    ]
-    lacking += [f"make tables that refer to {name} (GRANT REFERENCES)" for name in _parents_without_right(destination)]
-    if _flag(connection, "SELECT current_setting('session_replication_role') = 'replica'"):
-        lacking.append("have references checked: session_replication_role is replica for it (ALTER ROLE … RESET)")
-    closed = [name for name, found in destination.tables.items() if found.closed]
-    if destination.registered is None and destination.registry is not None and destination.registry.closed:
-        closed.append(REGISTRY)  # there may be a model that this role does not see
-    lacking += [
-        f"read and insert into {name}: row-level security has no policies for it (CREATE POLICY, or BYPASSRLS)"
-        for name in closed
-    ]
+    """Check that the role may do what a copy does. Raises ``RefusedError``, which lists everything that it may not."""
+    lacking = [*_lacking_in_database(connection, destination), *_lacking_on_tables(connection, destination)]
     if model is not None:
         lacking += _lacking_for_model(connection, destination)
     if lacking:
@@ -185,8 +148,51 @@ def check_writable(connection: Connection, destination: Destination, model: Mode
         )
 
 
+def _lacking_in_database(connection: Connection, destination: Destination) -> Iterable[str]:
+    """What the role may not do in the database and the schema."""
+    if destination.vector_schema is None and not may_create_extension(connection):
+        yield "add pgvector to this database (its administrator may, with CREATE EXTENSION vector)"
+    if destination.vector_schema is not None and not _flag(
+        connection, "SELECT has_schema_privilege(%s, 'USAGE')", destination.vector_schema
+    ):
+        yield f"use pgvector, which is in schema {destination.vector_schema} (GRANT USAGE ON SCHEMA)"
+    # the value that a session begins with: a dry run sets its own
+    if _flag(
+        connection,
+        "SELECT pg_is_in_recovery() OR reset_val = 'on' FROM pg_settings WHERE name = 'default_transaction_read_only'",
+    ):
+        yield "write at all: default_transaction_read_only is on for it"
+    if not _flag(connection, "SELECT has_database_privilege(current_database(), 'TEMPORARY')"):
+        yield "create temporary tables (GRANT TEMPORARY ON DATABASE)"
+    complete = len(destination.tables) == len(BY_NAME) and destination.registry is not None
+    if not complete and not _flag(
+        connection,
+        "SELECT has_schema_privilege(%s, 'USAGE') AND has_schema_privilege(%s, 'CREATE')",  # a list means any of them
+        destination.schema,
+        destination.schema,
+    ):
+        yield f"create tables in schema {destination.schema} (GRANT USAGE, CREATE ON SCHEMA)"
+
+
+def _lacking_on_tables(connection: Connection, destination: Destination) -> Iterable[str]:
+    """What the role may not do with the tables that exist."""
+    for name, found in destination.tables.items():
+        if not (found.may_read and found.may_insert):
+            yield f"read and insert into {name} (GRANT SELECT, INSERT)"
+    for name in _needed_parents(destination):
+        if not destination.tables[name].may_refer:
+            yield f"make tables that refer to {name} (GRANT REFERENCES)"
+    if _flag(connection, "SELECT current_setting('session_replication_role') = 'replica'"):
+        yield "have foreign keys checked: session_replication_role is replica for it (ALTER ROLE … RESET)"
+    closed = [name for name, found in destination.tables.items() if found.closed]
+    if destination.registered is None and destination.registry is not None and destination.registry.closed:
+        closed.append(REGISTRY)  # it may have a model that this role cannot see
+    for name in closed:
+        yield f"read and insert into {name}: row-level security has no policies for it (CREATE POLICY, or BYPASSRLS)"
+
+
 def _lacking_for_model(connection: Connection, destination: Destination) -> Iterable[str]:
-    """What the role may not do of what registering a model needs."""
+    """What the role may not do to register a model."""
     if destination.registered is None and destination.registry is not None and not destination.registry.may_insert:
         yield f"register the model in {REGISTRY} (GRANT INSERT)"
     if destination.dimension is None and "knowledge_nodes" in destination.tables:
@@ -231,7 +237,7 @@ def _check_server(connection: Connection) -> str:
 
 
 def _check_pgvector(connection: Connection) -> tuple[str, str | None]:
-    """Version of pgvector, and the schema it is installed in (None: it can be, and is not yet)."""
+    """The version of pgvector, and its schema (None: it is available and not installed)."""
     major = connection.info.server_version // 10_000
     row = connection.execute(
         "SELECT e.extversion, n.nspname FROM pg_extension e JOIN pg_namespace n ON n.oid = e.extnamespace"
@@ -257,7 +263,7 @@ def _check_pgvector(connection: Connection) -> tuple[str, str | None]:
 
 
 def _find_schema(connection: Connection) -> str:
-    """The schema of the memories that are visible, or else the one in which new tables would be made."""
+    """The schema of the visible table of memories, else the one in which new tables would be created."""
     row = connection.execute(
         """SELECT coalesce(
                (SELECT n.nspname FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
@@ -273,14 +279,14 @@ def _find_schema(connection: Connection) -> str:
 
 
 def _flag(connection: Connection, query: LiteralString, *parameters: object) -> bool:
-    """The answer to a query that asks one yes-or-no question."""
+    """The answer to a yes-or-no query."""
     row = connection.execute(query, parameters).fetchone()
     return bool(row and row[0])
 
 
 def own_rules(destination: Destination) -> str | None:
-    """A sentence that names what the owner of the destination has added, and what may refuse or change rows as they
-    arrive; None where there is nothing. No preview can foretell what those do.
+    """A sentence that names the triggers, constraints and policies that the destination's owner has added, None where
+    there are none. They may refuse or change rows, which no preview can foretell.
     """
     by_table = ((name, fit.own_rules(BY_NAME[name], found)) for name, found in destination.tables.items())
     named = [f"{name}: {', '.join(rules)}" for name, rules in by_table if rules]
@@ -292,11 +298,6 @@ def own_rules(destination: Destination) -> str | None:
     )
 
 
-def _parents_without_right(destination: Destination) -> list[str]:
-    """The tables to which this role cannot have new ones refer."""
-    return [name for name in _needed_parents(destination) if not destination.tables[name].may_refer]
-
-
 def _cannot_be_referred_to(destination: Destination) -> Iterable[str]:
     for name in _needed_parents(destination):
         if BY_NAME[name].key not in destination.tables[name].unique.values():
@@ -305,7 +306,7 @@ def _cannot_be_referred_to(destination: Destination) -> Iterable[str]:
 
 
 def _needed_parents(destination: Destination) -> list[str]:
-    """The tables that are there and to which those that are missing will refer."""
+    """The existing tables that missing tables will refer to."""
     parents = {
         foreign_key.table
         for name, table in BY_NAME.items()

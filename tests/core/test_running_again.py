@@ -309,7 +309,7 @@ def test_the_keys_are_those_of_the_rows(small_source: Path, monkeypatch: pytest.
         return found
 
     assert read() == expected
-    monkeypatch.setattr(KeyReader, "_together", lambda *_: None)
+    monkeypatch.setattr(KeyReader, "_joined", lambda *_: None)
     assert read() == expected
 
 
