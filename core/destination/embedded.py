@@ -32,10 +32,10 @@ from vestige_tui.core.errors import DestinationError
 _log = logging.getLogger(__name__)
 
 DATABASE = "vestige"
-"""The database that a copy goes to; it is made when it is not there."""
+"""The database that a copy goes to; it is created where it is missing."""
 
 MAJOR = 18
-"""The version of a server that a user's data goes to."""
+"""The major version of the server for a user's data."""
 
 _SUPERUSER = "postgres"
 _LOG = "server.log"
@@ -88,21 +88,21 @@ class EmbeddedServer:
     def discard(self) -> None:
         """Delete the folder and all that is in it; a server that runs on it is stopped first.
 
-        Raises ``DestinationError`` when somebody is connected to that server.
+        Raises ``DestinationError`` while another program is connected to that server.
         """
         with self._in_plain_words(), self._exclusive():
             if self._is_running():
                 self._connect()
                 self._leave()
                 if self._is_running():
-                    raise _unusable("Somebody else is using it at the moment.", self.data_dir)
+                    raise _unusable("Another program is using it at the moment.", self.data_dir)
             if self.data_dir.exists():
                 shutil.rmtree(self.data_dir)
         self._account = account_for(self.data_dir)
 
     @property
     def dsn(self) -> Dsn:
-        """The connection string of the database ``vestige``; there is no password, as only its owner can reach it."""
+        """The connection string of the database ``vestige``, without a password: only its owner can reach it."""
         folder = self._postmaster_line(4)
         if folder is None:
             raise _unusable("It is not running.", self.data_dir)
@@ -123,12 +123,12 @@ class EmbeddedServer:
             raise
 
     def _connect(self) -> Connection:
-        """Hold a connection, by which other processes see that the server is needed."""
+        """Hold a connection, which shows other processes that the server is in use."""
         self._holder = connect(self.dsn.with_parameters(dbname="postgres"))
         return self._holder
 
     def _create_cluster(self) -> None:
-        """Make the folder a PostgreSQL one, wholly or not at all."""
+        """Run initdb for the folder, completely or not at all."""
         version = self.data_dir / "PG_VERSION"
         if version.exists():
             if (found := version.read_text().strip()) != str(self._major):
@@ -163,7 +163,7 @@ class EmbeddedServer:
             raise
 
     def _socket_folder(self) -> Path:
-        """The data folder, or a temporary one where libpq could not take that path."""
+        """The data folder, or a temporary one where libpq cannot use that path."""
         if len(os.fsencode(self.data_dir)) <= _LONGEST_SOCKET_FOLDER and not set(',"') & set(str(self.data_dir)):
             return self.data_dir
         folder = Path(tempfile.mkdtemp(prefix="vestige-"))
@@ -171,7 +171,7 @@ class EmbeddedServer:
         return folder
 
     def _leave(self) -> None:
-        """Let go of the server; stop it unless somebody else is connected."""
+        """Disconnect, and stop the server unless another program is connected."""
         holder, self._holder = self._holder, None
         if holder is not None:
             with closing(holder), suppress(psycopg.Error):
@@ -239,7 +239,7 @@ class EmbeddedServer:
 
 
 def _since(log: Path, earlier: int) -> str:
-    """What a server has added to its log, at most 64 kB: the messages of other runs are in there too."""
+    """What a server has added to its log since, at most 64 kB; the log has the messages of other runs too."""
     with suppress(OSError), log.open("rb") as file:
         file.seek(max(earlier, log.stat().st_size - (64 << 10)))
         return file.read().decode(errors="replace")
@@ -247,7 +247,7 @@ def _since(log: Path, earlier: int) -> str:
 
 
 def _others_connected(connection: Connection) -> bool:
-    """Whether somebody else uses the server; those who are just leaving get a second to do so."""
+    """Whether other programs use the server; those that are just disconnecting get a second to finish."""
     query = "SELECT 1 FROM pg_stat_activity WHERE backend_type = 'client backend' AND pid <> pg_backend_pid() LIMIT 1"
     for _ in range(20):
         if connection.execute(query).fetchone() is None:

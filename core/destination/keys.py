@@ -1,4 +1,4 @@
-"""Looking keys up: which of many rows are at the destination already, without reading any of them."""
+"""Looks up keys: which of many rows are at the destination already, without reading those rows."""
 
 from __future__ import annotations
 
@@ -82,7 +82,7 @@ def _drop_rejected(connection: Connection, lookup: KeyLookup, batch: Batch) -> N
 
 
 class KeyLookup:
-    """Finds rows of one table by ``columns``, which an index should cover: each key costs one look into it."""
+    """Finds rows of one table by ``columns``, which an index should cover: each key costs one index lookup."""
 
     def __init__(self, destination: Destination, table: Table, columns: Sequence[str]) -> None:
         self.positions = [table.position(name) for name in columns]
@@ -90,7 +90,7 @@ class KeyLookup:
         self._names = columns
         self._types = table.types(columns)
         numbered = [sql.Identifier(f"c{number}") for number in range(len(columns))]
-        # A scalar subquery is carried out key by key; a join could scan the whole table for every few keys.
+        # A scalar subquery runs key by key; a join could scan the whole table for a few keys.
         self._query = sql.SQL(
             "SELECT k.ord - 1 FROM unnest({}) WITH ORDINALITY k({}, ord)"
             " WHERE (SELECT true FROM {} t WHERE {} LIMIT 1) IS NULL"
@@ -112,7 +112,7 @@ class KeyLookup:
         self._countable = not more
 
     def key_of(self, error: RowError) -> list[bytes] | None:
-        """The fields by which to look up the row that an error names; None where it does not tell."""
+        """The fields to look up the row that an error names; None where the error does not contain them."""
         parts = dict(zip(self._table.key, error.row.split(ARROW), strict=False))
         try:
             return [self._table.columns[self._table.position(name)].convert(parts[name]) for name in self._names]
@@ -120,7 +120,7 @@ class KeyLookup:
             return None
 
     def missing(self, connection: Connection, keys: Sequence[Sequence[bytes]]) -> set[int]:
-        """Positions of those keys that are not there. ``keys`` has a list of fields for each column.
+        """The positions of the keys that are missing. ``keys`` has a list of fields for each column.
 
         Raises ``psycopg.Error``.
         """
@@ -129,8 +129,8 @@ class KeyLookup:
     def missing_of(
         self, connection: Connection, count: int, fields: Sequence[bytes], *, distinct: bool = False
     ) -> set[int]:
-        """The same for ``count`` keys, with the fields of each column joined. That all ``distinct`` keys are there,
-        which is the usual case, is found out the quick way.
+        """The same for ``count`` keys, with the fields of each column joined. Where all are ``distinct``, one quick
+        query tells whether none is missing, which is the usual case.
         """
         if not count:
             return set()

@@ -1,4 +1,4 @@
-"""What PostgreSQL reports, sorted: a row's own fault, or the end of the run; and each in plain words.
+"""Sorts PostgreSQL's errors into those of a row and those that end a run, and explains them.
 
 SQLSTATE classes are those of PostgreSQL's documentation, appendix "PostgreSQL Error Codes".
 """
@@ -22,7 +22,7 @@ _ROW_CLASSES = ("22", "23", "44", "54", "P0")
 """Data exceptions, violated constraints, WITH CHECK, program limits, and errors that a trigger raises."""
 
 _ROW_FUNCTIONS = ("ExecWithCheckOptions", "exec_stmt_raise")
-"""Where PostgreSQL finds that a policy of row-level security refuses a row, and where a trigger raises any SQLSTATE."""
+"""The server's functions in which a policy of row-level security refuses a row, and a trigger raises any SQLSTATE."""
 
 _KINDS = {
     "23503": Kind.MISSING_REFERENCE,
@@ -40,29 +40,29 @@ _CAUSES = {
 """Why an index cannot be built or a foreign key not enforced, by SQLSTATE."""
 
 _CAUSES_OF_INDEXES = {"22": Reason.VALUE_TOO_LARGE, "54": Reason.VALUE_TOO_LARGE}
-"""The same of indexes alone, by class: values that do not fit."""
+"""The same for indexes alone, by class: values that do not fit."""
 
 _ENDS = ("08", "25P03", "25P04", "57P", "53100")
-"""What is no refusal of a statement: a connection that is lost, a session or server that ends, a disk that is full."""
+"""Errors that are not about the statement: a lost connection, a session or server that ends, a full disk."""
 
 
 def is_row_error(error: psycopg.Error) -> bool:
-    """Whether a row caused it, so that its neighbours can be saved; anything else ends the run."""
+    """Whether a row caused it, so that other rows can be copied; any other error ends the run."""
     if error.sqlstate is None:
         return isinstance(error, psycopg.DataError)
     return error.sqlstate.startswith(_ROW_CLASSES) or error.diag.source_function in _ROW_FUNCTIONS
 
 
 def may_have_committed(error: psycopg.Error) -> bool:
-    """Whether it tells nothing of a COMMIT that was on its way: the connection ended, or the COMMIT itself failed."""
+    """Whether a COMMIT may have succeeded all the same: the connection ended, or the COMMIT itself failed."""
     if error.sqlstate is None:
         return isinstance(error, psycopg.OperationalError | psycopg.InterfaceError)
     return error.sqlstate.startswith(("08", "40", "57P"))
 
 
 def refusal(error: psycopg.Error, kind: PartKind) -> Cause | None:
-    """Why the server does not add an index or a foreign key, where the rows are none the worse; None where the run
-    cannot go on.
+    """Why the server does not add an index or a foreign key, although the rows are intact; None where the run cannot
+    go on.
     """
     state = error.sqlstate
     if state is None or state.startswith(_ENDS) or _limit(error) is not None:
@@ -74,21 +74,21 @@ def refusal(error: psycopg.Error, kind: PartKind) -> Cause | None:
 
 
 def kind_of(error: psycopg.Error) -> Kind:
-    """The kind of a row's fault."""
+    """The kind of a row error."""
     return _KINDS.get(error.sqlstate or "", Kind.REFUSED_BY_SERVER)
 
 
 @contextmanager
 def explained(dsn: Dsn, *, state: DataState = DataState.BATCHES_STAY) -> Iterator[None]:
-    """Turn psycopg's errors inside the block into ``DestinationError`` in plain words."""
+    """Turn psycopg's errors inside the block into ``DestinationError``."""
     try:
         yield
     except psycopg.Error as error:
-        raise explain(error, dsn, state=state) from None  # the original could show what it was sent
+        raise explain(error, dsn, state=state) from None  # the original may contain what was sent
 
 
 def explain(error: psycopg.Error, dsn: Dsn, *, state: DataState = DataState.BATCHES_STAY) -> DestinationError:
-    """What an error in the middle of a run means for the operator."""
+    """The explanation of an error during a run."""
     code = error.sqlstate or ""
     if may_have_committed(error):
         state = DataState.LAST_BATCH_UNKNOWN
@@ -104,7 +104,7 @@ def explain(error: psycopg.Error, dsn: Dsn, *, state: DataState = DataState.BATC
         what = f"PostgreSQL reported an error of the kind {type(error).__name__} (SQLSTATE {code})."
         remedy = "The server's log has its words, which may quote rows. Mend what they name, and run again."
     elif isinstance(error, psycopg.OperationalError | psycopg.InterfaceError):
-        what, remedy = _STATES["08"]  # a connection that breaks tells no SQLSTATE
+        what, remedy = _STATES["08"]  # a broken connection has no SQLSTATE
     else:
         what = f"The PostgreSQL driver reported a {type(error).__name__}: a fault of vestige-tui."
         remedy = "Please report it, with the log of a run with --log-file."
@@ -112,7 +112,7 @@ def explain(error: psycopg.Error, dsn: Dsn, *, state: DataState = DataState.BATC
 
 
 def _limit(error: psycopg.Error) -> tuple[str, str] | None:
-    """What to say where a time limit has ended a statement or a session; None for everything else.
+    """The explanation where a time limit has ended a statement or a session, else None.
 
     A session lifts the limits of the server for itself. Those of a pooler remain, and behind one those of the server
     for what is no transaction.
@@ -143,10 +143,10 @@ _LIMITS = {
 """Limits of the server, by the SQLSTATE with which each ends a session."""
 
 _POOLER_LIMITS = ("query_timeout", "idle_transaction_timeout", "transaction_timeout", "client_idle_timeout")
-"""Limits of PgBouncer, which tells them in words alone."""
+"""Limits of PgBouncer, which reports them in words only."""
 
 _POOL_FULL = "query_wait_timeout"
-"""PgBouncer's word for having no connection to lend."""
+"""PgBouncer's word for a pool without a free connection."""
 
 _AGAIN = "run again: what has arrived is skipped, and the rest is completed."
 _STATES = {
@@ -179,13 +179,13 @@ _STATES = {
 
 
 def first_line(error: psycopg.Error, dsn: Dsn) -> str:
-    """The server's own summary, secrets masked; its DETAIL is left out, for it quotes rows."""
+    """The server's message, secrets masked, without its DETAIL, which quotes rows."""
     text = error.diag.message_primary or str(error).strip().partition("\n")[0] or type(error).__name__
     return dsn.mask(text)
 
 
 def explain_connecting(error: psycopg.Error, dsn: Dsn) -> DestinationError:
-    """Why no connection could be opened. libpq tells this in words alone; its English is matched, else quoted."""
+    """Why no connection could be opened. libpq reports this in words only: known ones are matched, others quoted."""
     text = str(error)
     for pattern, obstacle in _CONNECTING:
         if re.search(pattern, text, re.IGNORECASE):

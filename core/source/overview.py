@@ -20,8 +20,8 @@ from vestige_tui.core.source.stale import staleness
 
 @dataclass(frozen=True, slots=True)
 class FileOverview:
-    """A file in a list. ``size`` is in bytes with the WAL; ``memories`` is None where ``problem`` says
-    why; ``stale`` tells that Vestige 4 has moved on from it.
+    """A file in a list. ``size`` is in bytes with the WAL; ``memories`` is None where there is a ``problem``.
+    ``stale``: Vestige 4 has moved on from the file.
     """
 
     path: Path
@@ -34,9 +34,9 @@ class FileOverview:
 
 @dataclass(frozen=True, slots=True)
 class FileUsage:
-    """Who has a file open. ``process`` names a program of this user and its number; None where none was found.
+    """Whether another program has a file open. ``process`` names one of this user's, None where none was found.
 
-    ``certain`` is False where the system does not tell: then ``side_files`` are the only sign there is.
+    Where not ``certain``, the system does not show open files, and ``side_files`` are the only sign.
     """
 
     process: str | None
@@ -45,13 +45,13 @@ class FileUsage:
 
 
 def file_overview(path: Path) -> FileOverview:
-    """Look at a file. Raises ``SourceError`` where not even its size can be told."""
+    """The overview of a file. Raises ``SourceError`` where not even its size can be read."""
     try:
         status = path.stat()
         size = status.st_size + wal_size(path)
     except OSError as error:
         raise SourceError(
-            f"{path} cannot be looked at: {error.strerror or error}.", remedy="Check the path and its permissions."
+            f"{path} cannot be read: {error.strerror or error}.", remedy="Check the path and its permissions."
         ) from None
     modified = datetime.fromtimestamp(status.st_mtime, UTC)
     try:
@@ -61,7 +61,7 @@ def file_overview(path: Path) -> FileOverview:
 
 
 def file_usage(path: Path) -> FileUsage:
-    """Whether another program has the file open, looked up without touching the file."""
+    """Whether another program has the file open; the file itself is not touched."""
     found = bool(side_files(path))
     if not psutil.LINUX:
         return FileUsage(None, found, certain=False)
@@ -78,7 +78,7 @@ def _count_memories(path: Path) -> int:
 
 
 def _holder(path: Path) -> str | None:
-    """The first other process that has the file open. Processes of other users cannot be asked."""
+    """The first other process of this user that has the file open."""
     for process in psutil.process_iter(["name", "open_files"]):
         files = process.info["open_files"] or ()
         if process.pid != os.getpid() and any(_is_same(path, file.path) for file in files):

@@ -129,7 +129,7 @@ def test_discard_removes_a_cluster_but_not_under_others(tmp_path: Path, folder: 
     EmbeddedServer(tmp_path / "nothing").discard()
     server = EmbeddedServer(folder)
     with server:
-        with pytest.raises(DestinationError, match="Somebody else is using it"):
+        with pytest.raises(DestinationError, match="Another program is using it"):
             EmbeddedServer(folder).discard()
         assert answers(server.dsn)
     server.discard()
