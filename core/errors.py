@@ -9,13 +9,11 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from vestige_tui.core.facts import DataState, Obstacle
+from vestige_tui.core.facts import DataState, LockHolder, Obstacle, Staleness
+from vestige_tui.core.model import ModelSignature
 
 if TYPE_CHECKING:
-    from vestige_tui.core.destination.lock_holder import LockHolder
-    from vestige_tui.core.model import ModelSignature
     from vestige_tui.core.report import MigrationReport
-    from vestige_tui.core.source.stale import Staleness
 
 
 class Cancelled(Exception):
@@ -115,13 +113,10 @@ class DestinationBusyError(RefusedError):
     """Another copy is writing to the same destination. ``holder`` is its session, None where none is to be seen."""
 
     def __init__(self, holder: LockHolder | None) -> None:
-        if holder is None:
-            super().__init__(
-                "Another copy is writing to this destination.",
-                remedy="Wait until it has finished, then run this one again.",
-            )
-        else:
-            super().__init__(holder.what, remedy=holder.remedy)
+        from vestige_tui.core.explain import lock_holder
+
+        what, remedy = lock_holder(holder)
+        super().__init__(what, remedy=remedy)
         self.holder = holder
 
 

@@ -10,7 +10,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from enum import StrEnum
 
-from vestige_tui.core.report import RowError
+from vestige_tui.core.rows.problems import RowError
 
 
 class Phase(StrEnum):

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+from datetime import datetime
 from enum import Enum, StrEnum, auto
 
 
@@ -56,3 +58,71 @@ class Obstacle(StrEnum):
     NO_SLOT = "no slot"
     POOL_FULL = "pool full"
     NOT_READY = "not ready"
+
+
+class Sign(StrEnum):
+    """What Vestige 4 leaves beside a file."""
+
+    SEGMENTS = "log/*.seg"
+    KEY = "log/strata.key"
+    CLOSED_LOG = "log/ (not readable)"
+    """A folder with the log's name that this user may not read."""
+
+    BACKUP = "*.v3-backup-*"
+    UPGRADE_LOG = "upgrade.log"
+
+
+@dataclass(frozen=True, slots=True)
+class Staleness:
+    """The signs that a file is stale; ``written`` is when the log last changed, if known."""
+
+    signs: tuple[Sign, ...]
+    written: datetime | None
+
+
+IDLE_SECONDS = 60.0
+"""A copy whose session is idle for longer may be suspended, or out of reach."""
+
+
+class Activity(Enum):
+    """What a session is doing."""
+
+    UNKNOWN = auto()
+    IDLE = auto()
+    WORKING = auto()
+    WAITING = auto()
+    INDEXING = auto()
+
+
+@dataclass(frozen=True, slots=True)
+class LockHolder:
+    """The session that holds the lock. What this role may not see of it is None.
+
+    ``since`` is when it connected, in UTC; ``address`` and ``port`` are its client's (None for a socket file).
+    ``changed`` is the moment of its last change of state (Unix time), ``seconds`` how long ago that is; ``fraction`` is
+    how far an index build is. ``alone``: its client has no other session. A copy that builds an index watches that from
+    a second one.
+    """
+
+    pid: int
+    user: str | None
+    since: str | None
+    address: str | None
+    port: int | None
+    activity: Activity
+    changed: float | None
+    seconds: float | None
+    fraction: float | None
+    alone: bool
+
+    @property
+    def abandoned(self) -> bool:
+        """Whether its client seems to be gone. The server ends an idle session at once when its client is gone, and a
+        busy one when it checks for the client or when the work is done.
+        """
+        return self.alone and self.activity in (Activity.WORKING, Activity.WAITING, Activity.INDEXING)
+
+    @property
+    def idle_long(self) -> bool:
+        """Whether it has had nothing to do for so long that its program may be suspended."""
+        return self.activity is Activity.IDLE and (self.seconds or 0) > IDLE_SECONDS

@@ -8,17 +8,16 @@ from datetime import UTC, datetime
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any
 
+from vestige_tui.core.facts import Staleness
 from vestige_tui.core.missing import MissingPart
 from vestige_tui.core.model import ModelSignature
-from vestige_tui.core.rows.problems import Kind
+from vestige_tui.core.rows.problems import RowError
 from vestige_tui.core.rows.vectors import VectorGroup
-from vestige_tui.core.source.stale import Staleness, stale_as_dict
 
 if TYPE_CHECKING:  # it brings libpq along, which a list of problems does not need
     from vestige_tui.core.plan import CopyPlan
 
 FORMAT = "vestige-tui/report/1"
-NIL_UUID = "00000000-0000-0000-0000-000000000000"
 
 COUNTERS = (
     "memories_copied",
@@ -48,22 +47,6 @@ class Outcome(StrEnum):
     def finished(self) -> bool:
         """Whether the run went through to its end."""
         return self not in (Outcome.CANCELLED, Outcome.FAILED)
-
-
-@dataclass(frozen=True, slots=True)
-class RowError:
-    """One thing that is wrong with one row of the source.
-
-    ``row`` is the source's id as text (``source→target`` where the key has two parts), or the nil UUID where there
-    is none; ``field`` is None where the whole row is meant; ``copied`` tells whether the row is at the destination.
-    """
-
-    table: str
-    row: str
-    field: str | None
-    kind: Kind
-    message: str
-    copied: bool
 
 
 @dataclass(slots=True)
@@ -211,3 +194,9 @@ class MigrationReport:
         else:
             document["stale"] = stale_as_dict(self.source.stale)
         return document
+
+
+def stale_as_dict(stale: Staleness) -> dict[str, object]:
+    """A JSON-compatible form."""
+    written = stale.written.isoformat(timespec="seconds").replace("+00:00", "Z") if stale.written else None
+    return {"signs": [sign.value for sign in stale.signs], "written": written}

@@ -8,7 +8,7 @@ from collections.abc import Iterable
 from dataclasses import asdict
 from pathlib import Path
 
-from vestige_tui.core.report import RowError
+from vestige_tui.core.rows.problems import RowError
 
 
 def export_rows(errors: Iterable[RowError], path: Path) -> int:

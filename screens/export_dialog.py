@@ -15,7 +15,7 @@ from textual.widgets import Button, Input, Label, Static
 
 from vestige_tui.core.errors import UsageError
 from vestige_tui.core.outputs import Output, check_outputs
-from vestige_tui.core.report import RowError
+from vestige_tui.core.rows.problems import RowError
 from vestige_tui.core.text import count
 from vestige_tui.screens.export import export_rows
 from vestige_tui.screens.widgets.key_bar import KeyBar

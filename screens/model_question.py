@@ -5,8 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from enum import Enum, auto
 
+from vestige_tui.core.embedder import VESTIGE_MODELS
 from vestige_tui.core.errors import ModelMismatchError
-from vestige_tui.core.model import VESTIGE_MODELS, ModelSignature
+from vestige_tui.core.model import ModelSignature
 from vestige_tui.core.run.model_check import agree, source_signature
 from vestige_tui.screens.state import ModelAgreement, WizardState
 

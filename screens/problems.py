@@ -6,8 +6,7 @@ import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
-from vestige_tui.core.report import NIL_UUID, RowError
-from vestige_tui.core.rows.problems import EXPLANATIONS, OF_MANY, Kind
+from vestige_tui.core.rows.problems import EXPLANATIONS, NIL_UUID, OF_MANY, Kind, RowError
 from vestige_tui.core.rows.records import ARROW
 from vestige_tui.core.rows.tables import BY_NAME
 from vestige_tui.screens.widgets.text import shortened

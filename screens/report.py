@@ -15,7 +15,8 @@ from textual.content import Content
 from textual.widget import Widget
 from textual.widgets import Button, Static, TabbedContent, TabPane, Tabs
 
-from vestige_tui.core.report import MigrationReport, Outcome, RowError
+from vestige_tui.core.report import MigrationReport, Outcome
+from vestige_tui.core.rows.problems import RowError
 from vestige_tui.core.text import count, duration
 from vestige_tui.screens.base import StepScreen
 from vestige_tui.screens.export_dialog import ExportDialog, free_name

@@ -13,8 +13,7 @@ from textual.widgets import Label, Static
 
 from vestige_tui.core.errors import MigrationError
 from vestige_tui.core.explain import fate_in_full, remedy, tense_of
-from vestige_tui.core.report import RowError
-from vestige_tui.core.rows.problems import EXPLANATIONS, OF_MANY
+from vestige_tui.core.rows.problems import EXPLANATIONS, OF_MANY, RowError
 from vestige_tui.core.source.row_lookup import FoundValue, find_row
 from vestige_tui.screens.background import ask
 from vestige_tui.screens.dialogs import TextDialog

@@ -13,7 +13,7 @@ from textual.containers import Horizontal, Vertical
 from textual.screen import ModalScreen
 from textual.widgets import Button, Label, Static
 
-from vestige_tui.core.report import RowError
+from vestige_tui.core.rows.problems import RowError
 from vestige_tui.screens.widgets.key_bar import KeyBar
 from vestige_tui.screens.widgets.problem_browser import ProblemBrowser
 

@@ -10,12 +10,14 @@ from pathlib import Path
 
 from textual.message import Message
 
+from vestige_tui.core.embedder import PresentedEmbedder
 from vestige_tui.core.errors import MigrationError
 from vestige_tui.core.events import Event, PhaseStarted, RowProblem, TablesPlanned
 from vestige_tui.core.facts import DataState
-from vestige_tui.core.model import ModelSignature, PresentedEmbedder
+from vestige_tui.core.model import ModelSignature
 from vestige_tui.core.plan import CopyPlan
-from vestige_tui.core.report import MigrationReport, RowError
+from vestige_tui.core.report import MigrationReport
+from vestige_tui.core.rows.problems import RowError
 from vestige_tui.screens.progress import Meter, Progress
 from vestige_tui.screens.work import QuitPrompt
 

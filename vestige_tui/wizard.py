@@ -37,7 +37,7 @@ def open_wizard(
     What is not given comes from the environment, or else from the last run. ``server_folder`` is where the embedded
     PostgreSQL keeps its data, by default the user's own; what is used with another one is remembered beside it.
     """
-    from vestige_tui.core.model import embedder_from_environment
+    from vestige_tui.core.embedder import embedder_from_environment
 
     embedder = embedder_from_environment()
     memory = server_folder.parent / MEMORY if server_folder is not None else None

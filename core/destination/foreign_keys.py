@@ -19,10 +19,9 @@ from vestige_tui.core.destination.connection import Connection, unlimited
 from vestige_tui.core.destination.inspection import Destination
 from vestige_tui.core.destination.keys import KeyLookups
 from vestige_tui.core.destination.row_errors import check, row_error
-from vestige_tui.core.report import NIL_UUID, RowError
 from vestige_tui.core.rows.batches import Batch
 from vestige_tui.core.rows.copy_format import NULL
-from vestige_tui.core.rows.problems import Kind
+from vestige_tui.core.rows.problems import NIL_UUID, Kind, RowError
 from vestige_tui.core.rows.records import Record
 from vestige_tui.core.rows.tables import BY_NAME, ForeignKey, Table
 

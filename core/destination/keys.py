@@ -13,10 +13,10 @@ from psycopg.pq import Format
 
 from vestige_tui.core.destination.connection import Connection
 from vestige_tui.core.destination.inspection import Destination
-from vestige_tui.core.report import RowError
 from vestige_tui.core.rows import copy_format
 from vestige_tui.core.rows.batches import Batch
 from vestige_tui.core.rows.convert import ValueProblem
+from vestige_tui.core.rows.problems import RowError
 from vestige_tui.core.rows.records import ARROW
 from vestige_tui.core.rows.tables import PgType, Table
 

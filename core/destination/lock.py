@@ -11,10 +11,11 @@ from typing import LiteralString
 
 from vestige_tui.core.destination.connection import CLIENT_CHECK_MS, Connection, connect, unlimited
 from vestige_tui.core.destination.inspection import Destination
-from vestige_tui.core.destination.lock_holder import LOCK_CLASS, LockHolder, find_holder
+from vestige_tui.core.destination.lock_holder import LOCK_CLASS, find_holder
 from vestige_tui.core.destination.watchdog import Session, Watchdog
 from vestige_tui.core.dsn import Dsn
 from vestige_tui.core.errors import Cancelled, DestinationBusyError
+from vestige_tui.core.facts import LockHolder
 
 ABANDONED_WAIT = 3 * CLIENT_CHECK_MS / 1_000
 """Seconds to wait for a session that seems to have lost its client: that is how soon a server notices it."""

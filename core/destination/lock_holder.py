@@ -2,101 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from enum import Enum, auto
 from typing import LiteralString
 
 from vestige_tui.core.destination.connection import Connection
+from vestige_tui.core.facts import Activity, LockHolder
 
 LOCK_CLASS = 0x56455354
 """First half of the advisory lock's key ("VEST" in ASCII); the second half is the hash of the schema's name."""
-
-IDLE_SECONDS = 60.0
-"""A copy whose session is idle for longer may be suspended, or out of reach."""
-
-
-class Activity(Enum):
-    """What a session is doing."""
-
-    UNKNOWN = auto()
-    IDLE = auto()
-    WORKING = auto()
-    WAITING = auto()
-    INDEXING = auto()
-
-
-@dataclass(frozen=True, slots=True)
-class LockHolder:
-    """The session that holds the lock. What this role may not see of it is None.
-
-    ``since`` is when it connected, in UTC; ``address`` and ``port`` are its client's (None for a socket file).
-    ``changed`` is the moment of its last change of state (Unix time), ``seconds`` how long ago that is; ``fraction`` is
-    how far an index build is. ``alone``: its client has no other session. A copy that builds an index watches that from
-    a second one.
-    """
-
-    pid: int
-    user: str | None
-    since: str | None
-    address: str | None
-    port: int | None
-    activity: Activity
-    changed: float | None
-    seconds: float | None
-    fraction: float | None
-    alone: bool
-
-    @property
-    def abandoned(self) -> bool:
-        """Whether its client seems to be gone. The server ends an idle session at once when its client is gone, and a
-        busy one when it checks for the client or when the work is done.
-        """
-        return self.alone and self.activity in (Activity.WORKING, Activity.WAITING, Activity.INDEXING)
-
-    @property
-    def what(self) -> str:
-        """Sentences that name it and say what it does."""
-        if self.abandoned:
-            first = "An earlier copy still holds this destination, and its program seems to be gone:"
-        else:
-            first = "Another copy is writing to this destination:"
-        where = f" from {self.address}" + (f" port {self.port}" if self.port else "") if self.address else ""
-        user = f" of {self.user}" if self.user else ""
-        since = f", connected{where} since {self.since}" if self.since else where
-        return f"{first} session {self.pid}{user}{since}. {self._doing}".rstrip()
-
-    @property
-    def remedy(self) -> str:
-        """What to do about it."""
-        end = f"end that session: SELECT pg_terminate_backend({self.pid})"
-        if self.abandoned:
-            return f"Wait until the server has ended it, or {end}. Then run this one again."
-        if self._is_idle_long:
-            return (
-                f"See whether that copy is still running there: it may be suspended. If it is not, {end}. "
-                "Then run this one again."
-            )
-        return "Wait until it has finished, then run this one again."
-
-    @property
-    def _is_idle_long(self) -> bool:
-        return self.activity is Activity.IDLE and (self.seconds or 0) > IDLE_SECONDS
-
-    @property
-    def _doing(self) -> str:
-        match self.activity:
-            case Activity.INDEXING:
-                done = f" ({self.fraction:.0%} done)" if self.fraction is not None else ""
-                return f"It is building an index{done}."
-            case Activity.WAITING:
-                return "It is waiting for a lock that another session holds."
-            case Activity.IDLE if self._is_idle_long:
-                return f"It has had nothing to do for {self.seconds:,.0f} seconds."
-            case Activity.WORKING | Activity.IDLE:
-                return "It is at work."
-            case Activity.UNKNOWN:
-                return ""
-
 
 _HOLDER: LiteralString = """
     SELECT a.pid, a.usename::text, to_char(a.backend_start AT TIME ZONE 'UTC', 'YYYY-MM-DD HH24:MI:SS "UTC"'),

@@ -8,8 +8,7 @@ import psycopg
 
 from vestige_tui.core.destination.catalog import FoundTable
 from vestige_tui.core.destination.server_errors import kind_of
-from vestige_tui.core.report import RowError
-from vestige_tui.core.rows.problems import Kind
+from vestige_tui.core.rows.problems import Kind, RowError
 from vestige_tui.core.rows.records import Record, row_label
 from vestige_tui.core.rows.tables import Table
 

@@ -25,8 +25,8 @@ from vestige_tui.core.destination.keys import KeyLookup
 from vestige_tui.core.destination.row_errors import dropped_row, refused_row
 from vestige_tui.core.destination.schema import column_type, identifiers
 from vestige_tui.core.destination.server_errors import is_row_error, may_have_committed
-from vestige_tui.core.report import RowError
 from vestige_tui.core.rows import copy_format
+from vestige_tui.core.rows.problems import RowError
 from vestige_tui.core.rows.records import Packed, Record
 from vestige_tui.core.rows.tables import Table
 

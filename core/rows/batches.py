@@ -6,7 +6,7 @@ from array import array
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
-from vestige_tui.core.report import RowError
+from vestige_tui.core.rows.problems import RowError
 from vestige_tui.core.rows.records import Record
 
 

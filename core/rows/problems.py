@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import StrEnum
 
+NIL_UUID = "00000000-0000-0000-0000-000000000000"
+
 
 class Kind(StrEnum):
     """The ``kind`` of a row error; ``EXPLANATIONS`` has the words."""
@@ -183,3 +185,19 @@ EXPLANATIONS: dict[Kind, Explanation] = {
         "Correct the row in the source, or the rule at the destination, and run the copy again.",
     ),
 }
+
+
+@dataclass(frozen=True, slots=True)
+class RowError:
+    """One thing that is wrong with one row of the source.
+
+    ``row`` is the source's id as text (``source→target`` where the key has two parts), or the nil UUID where there
+    is none; ``field`` is None where the whole row is meant; ``copied`` tells whether the row is at the destination.
+    """
+
+    table: str
+    row: str
+    field: str | None
+    kind: Kind
+    message: str
+    copied: bool

@@ -9,12 +9,11 @@ from itertools import chain, repeat
 from operator import itemgetter
 from typing import Any, NamedTuple, overload
 
-from vestige_tui.core.report import NIL_UUID, RowError
 from vestige_tui.core.rows import convert, metadata
 from vestige_tui.core.rows.bulk import Bulk, RestBulk
 from vestige_tui.core.rows.convert import Convert, SqliteValue, ValueProblem
 from vestige_tui.core.rows.copy_format import NULL
-from vestige_tui.core.rows.problems import Kind
+from vestige_tui.core.rows.problems import NIL_UUID, Kind, RowError
 from vestige_tui.core.rows.tables import Column, Table
 
 ARROW = "→"

@@ -6,9 +6,8 @@ import sqlite3
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
 
-from vestige_tui.core.report import RowError
 from vestige_tui.core.rows.batches import Batch
-from vestige_tui.core.rows.problems import Kind
+from vestige_tui.core.rows.problems import Kind, RowError
 from vestige_tui.core.rows.records import Record, row_label
 from vestige_tui.core.rows.tables import Table
 

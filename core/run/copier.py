@@ -24,6 +24,7 @@ from vestige_tui.core.destination.lock import locked
 from vestige_tui.core.destination.prepare import prepare
 from vestige_tui.core.destination.server_errors import explained
 from vestige_tui.core.destination.watchdog import Session, Watchdog
+from vestige_tui.core.embedder import Embedder
 from vestige_tui.core.errors import (
     Cancelled,
     DestinationError,
@@ -36,7 +37,7 @@ from vestige_tui.core.events import Phase, Watcher
 from vestige_tui.core.explain import REFERENCES_PENDING, STALE_MEANS, data_state, stale_source, unknown_hash
 from vestige_tui.core.facts import DataState
 from vestige_tui.core.missing import Cause, Reason
-from vestige_tui.core.model import UNKNOWN_HASH, Embedder, ModelSignature
+from vestige_tui.core.model import UNKNOWN_HASH, ModelSignature
 from vestige_tui.core.plan import CopyPlan
 from vestige_tui.core.report import DestinationReport, MigrationReport, Outcome, SourceReport, TableReport
 from vestige_tui.core.rows.seen_keys import SeenKeys

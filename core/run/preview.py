@@ -17,10 +17,10 @@ from vestige_tui.core.destination.keys import KeyLookups, drop_known
 from vestige_tui.core.destination.row_errors import check, row_error
 from vestige_tui.core.destination.watchdog import Session
 from vestige_tui.core.destination.writer import Written
-from vestige_tui.core.report import Estimate, MigrationReport, RowError
+from vestige_tui.core.report import Estimate, MigrationReport
 from vestige_tui.core.rows import convert, copy_format
 from vestige_tui.core.rows.batches import Batch
-from vestige_tui.core.rows.problems import Kind
+from vestige_tui.core.rows.problems import Kind, RowError
 from vestige_tui.core.rows.records import Record
 from vestige_tui.core.rows.seen_keys import SeenKeys, key_of
 from vestige_tui.core.rows.tables import BOOTSTRAP_USER_ID, BY_NAME, USERS, ForeignKey, Table

@@ -12,8 +12,9 @@ from vestige_tui.core.destination.writer import Written
 from vestige_tui.core.errors import Cancelled
 from vestige_tui.core.events import Event, Phase, Watcher
 from vestige_tui.core.missing import MissingPart
-from vestige_tui.core.report import MigrationReport, RowError
+from vestige_tui.core.report import MigrationReport
 from vestige_tui.core.rows.batches import Batch
+from vestige_tui.core.rows.problems import RowError
 from vestige_tui.core.rows.tables import TABLES, Table
 
 log = logging.getLogger(__name__)

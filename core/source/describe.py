@@ -9,6 +9,7 @@ from enum import StrEnum
 from pathlib import Path
 
 from vestige_tui.core.errors import SourceError
+from vestige_tui.core.facts import Staleness
 from vestige_tui.core.model import MAX_DIMENSION, ModelSignature
 from vestige_tui.core.rows.vectors import VectorGroup, most_used, true_name, usual_dimension
 from vestige_tui.core.source import vectors
@@ -17,7 +18,7 @@ from vestige_tui.core.source.layouts import ResolvedSource, resolve, unused, use
 from vestige_tui.core.source.opening import open_source
 from vestige_tui.core.source.shape import FileTable, Shape, TableKind, folded, quoted, read_shape
 from vestige_tui.core.source.shared_names import SharedName, shared_names
-from vestige_tui.core.source.stale import Staleness, staleness
+from vestige_tui.core.source.stale import staleness
 from vestige_tui.core.source.vector_tables import only_vectors
 
 V15_COLUMNS = ("owner_user_id", "visibility", "shared_with_groups", "codebase")

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from vestige_tui.core.report import NIL_UUID
+from vestige_tui.core.rows.problems import NIL_UUID
 from vestige_tui.core.rows.records import ARROW
 from vestige_tui.core.source.layouts import ResolvedSource, resolve
 from vestige_tui.core.source.opening import open_source

@@ -8,32 +8,11 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from contextlib import suppress
-from dataclasses import dataclass
 from datetime import UTC, datetime
-from enum import StrEnum
 from pathlib import Path
 
+from vestige_tui.core.facts import Sign, Staleness
 from vestige_tui.core.source.file_names import has_several_names, names_of, wal_size
-
-
-class Sign(StrEnum):
-    """What Vestige 4 leaves beside a file."""
-
-    SEGMENTS = "log/*.seg"
-    KEY = "log/strata.key"
-    CLOSED_LOG = "log/ (not readable)"
-    """A folder with the log's name that this user may not read."""
-
-    BACKUP = "*.v3-backup-*"
-    UPGRADE_LOG = "upgrade.log"
-
-
-@dataclass(frozen=True, slots=True)
-class Staleness:
-    """The signs that a file is stale; ``written`` is when the log last changed, if known."""
-
-    signs: tuple[Sign, ...]
-    written: datetime | None
 
 
 def staleness(path: Path) -> Staleness | None:
@@ -62,12 +41,6 @@ def _beside_name(real: Path) -> Staleness | None:
         return None
     successor = [when for sign, when in found.items() if sign in (Sign.SEGMENTS, Sign.KEY)]
     return Staleness(tuple(sign for sign in Sign if sign in found), max(successor, default=None))
-
-
-def stale_as_dict(stale: Staleness) -> dict[str, object]:
-    """A JSON-compatible form."""
-    written = stale.written.isoformat(timespec="seconds").replace("+00:00", "Z") if stale.written else None
-    return {"signs": [sign.value for sign in stale.signs], "written": written}
 
 
 def _in_log(folder: Path) -> dict[Sign, datetime]:

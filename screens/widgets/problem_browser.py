@@ -14,8 +14,7 @@ from textual.containers import Horizontal, Vertical
 from textual.content import Content
 from textual.widgets import Input, Label, Select
 
-from vestige_tui.core.report import RowError
-from vestige_tui.core.rows.problems import EXPLANATIONS, Kind
+from vestige_tui.core.rows.problems import EXPLANATIONS, Kind, RowError
 from vestige_tui.screens.problems import Filter
 from vestige_tui.screens.row_dialog import RowDialog
 from vestige_tui.screens.tables import SHOWN

@@ -16,7 +16,7 @@ from textual.scroll_view import ScrollView
 from textual.strip import Strip
 
 from vestige_tui.core.explain import fate
-from vestige_tui.core.report import RowError
+from vestige_tui.core.rows.problems import RowError
 from vestige_tui.core.text import display_safe
 from vestige_tui.screens.problems import short_row, table_title
 

@@ -12,6 +12,7 @@ import pytest
 from vestige_tui.cli.commands import cli
 from vestige_tui.cli.exit_codes import ExitCode
 from vestige_tui.core.dsn import Dsn
+from vestige_tui.core.facts import Sign, Staleness
 from vestige_tui.core.missing import MissingPart, PartKind, Reason
 from vestige_tui.core.model import ModelSignature
 from vestige_tui.core.plan import CopyPlan
@@ -21,13 +22,11 @@ from vestige_tui.core.report import (
     Estimate,
     MigrationReport,
     Outcome,
-    RowError,
     SourceReport,
     TableReport,
 )
-from vestige_tui.core.rows.problems import Kind
+from vestige_tui.core.rows.problems import Kind, RowError
 from vestige_tui.core.rows.vectors import Fate, VectorGroup
-from vestige_tui.core.source.stale import Sign, Staleness
 
 PAGE = next(
     folder / "docs" / "commands.md"

@@ -15,8 +15,8 @@ from tests.support.servers import Database
 from tests.support.sources import Sources
 from tests.support.stale import upgraded
 from vestige_tui.cli import copy
+from vestige_tui.core.embedder import Embedder
 from vestige_tui.core.events import Watcher
-from vestige_tui.core.model import Embedder
 from vestige_tui.core.plan import CopyPlan
 from vestige_tui.core.report import MigrationReport
 from vestige_tui.core.run.copier import run_sqlite_to_postgres

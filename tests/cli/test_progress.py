@@ -18,8 +18,7 @@ from vestige_tui.core.events import (
     TablesPlanned,
     Waiting,
 )
-from vestige_tui.core.report import RowError
-from vestige_tui.core.rows.problems import Kind
+from vestige_tui.core.rows.problems import Kind, RowError
 
 RUN: tuple[Event, ...] = (
     PhaseStarted(Phase.SOURCE),

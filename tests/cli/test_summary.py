@@ -10,17 +10,8 @@ from rich.console import Console
 from vestige_tui.cli.summary import print_summary
 from vestige_tui.core.dsn import Dsn
 from vestige_tui.core.plan import CopyPlan
-from vestige_tui.core.report import (
-    NIL_UUID,
-    DestinationReport,
-    Estimate,
-    MigrationReport,
-    Outcome,
-    RowError,
-    SourceReport,
-    TableReport,
-)
-from vestige_tui.core.rows.problems import Kind
+from vestige_tui.core.report import DestinationReport, Estimate, MigrationReport, Outcome, SourceReport, TableReport
+from vestige_tui.core.rows.problems import NIL_UUID, Kind, RowError
 from vestige_tui.core.rows.tables import TABLES
 
 DSN = Dsn.parse("postgresql://bob:s3cr3t@host/db")

@@ -23,8 +23,8 @@ from tests.support.servers import Database
 from tests.support.sources import SMALL_SPEC, Sources, edit, memory_ids, query
 from vestige_tui.core.destination.writer import TableWriter, Written
 from vestige_tui.core.model import ModelSignature
-from vestige_tui.core.report import NIL_UUID, MigrationReport, Outcome, RowError
-from vestige_tui.core.rows.problems import Kind
+from vestige_tui.core.report import MigrationReport, Outcome
+from vestige_tui.core.rows.problems import NIL_UUID, Kind, RowError
 from vestige_tui.core.rows.records import Record
 
 NOBODY = "99999999-9999-4999-8999-999999999999"

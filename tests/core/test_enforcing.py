@@ -21,8 +21,8 @@ from vestige_tui.core.errors import DestinationError
 from vestige_tui.core.events import Phase
 from vestige_tui.core.explain import REFERENCES_PENDING
 from vestige_tui.core.missing import Reason
-from vestige_tui.core.report import NIL_UUID, MigrationReport, Outcome
-from vestige_tui.core.rows.problems import Kind
+from vestige_tui.core.report import MigrationReport, Outcome
+from vestige_tui.core.rows.problems import NIL_UUID, Kind
 from vestige_tui.core.rows.tables import BY_NAME
 from vestige_tui.core.run import index_builder
 

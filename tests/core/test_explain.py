@@ -19,8 +19,7 @@ from vestige_tui.core.explain import (
     what_is_missing,
 )
 from vestige_tui.core.missing import MissingPart, PartKind, Reason
-from vestige_tui.core.report import NIL_UUID, RowError
-from vestige_tui.core.rows.problems import Kind
+from vestige_tui.core.rows.problems import NIL_UUID, Kind, RowError
 from vestige_tui.core.rows.tables import BY_NAME
 
 JSON = RowError("knowledge_nodes", "a", "metadata", Kind.MALFORMED_JSON, "metadata is not valid JSON", copied=True)

@@ -24,8 +24,7 @@ from tests.support.hostile import (
 from tests.support.runs import TABLES, copy, only_error
 from tests.support.servers import Database
 from tests.support.sources import SMALL_SPEC, Sources, edit, memory_ids, query
-from vestige_tui.core.report import NIL_UUID
-from vestige_tui.core.rows.problems import Kind
+from vestige_tui.core.rows.problems import NIL_UUID, Kind
 
 A, B, C = ("11111111-1111-4111-8111-111111111111", "22222222-2222-4222-8222-222222222222",
            "33333333-3333-4333-8333-333333333333")  # fmt: skip

@@ -27,8 +27,8 @@ from tests.support.hostile import (
 )
 from tests.support.servers import Server
 from tests.support.sources import SMALL_SPEC, Sources, edit, memory_ids
-from vestige_tui.core.report import NIL_UUID, MigrationReport
-from vestige_tui.core.rows.problems import Kind
+from vestige_tui.core.report import MigrationReport
+from vestige_tui.core.rows.problems import NIL_UUID, Kind
 
 DEEP = 100_000
 

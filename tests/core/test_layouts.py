@@ -19,8 +19,8 @@ from tests.support.hostile import assert_foretold, untouched
 from tests.support.runs import TABLES, copy, counts
 from tests.support.servers import Database
 from tests.support.sources import SMALL_SPEC, Sources, edit, memory_ids, query
-from vestige_tui.core.report import NIL_UUID, Outcome
-from vestige_tui.core.rows.problems import Kind
+from vestige_tui.core.report import Outcome
+from vestige_tui.core.rows.problems import NIL_UUID, Kind
 from vestige_tui.core.source.describe import describe
 from vestige_tui.sample import add_v15_parts
 

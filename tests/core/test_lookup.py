@@ -8,7 +8,7 @@ import pytest
 
 from tests.support.sources import Sources, edit, memory_ids, query
 from vestige_tui.core.errors import SourceError
-from vestige_tui.core.report import NIL_UUID
+from vestige_tui.core.rows.problems import NIL_UUID
 from vestige_tui.core.source.row_lookup import EXCERPT, FoundValue, find_row
 
 

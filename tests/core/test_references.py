@@ -18,8 +18,8 @@ from tests.support.sources import SMALL_SPEC, Sources, edit, memory_ids
 from vestige_tui.core import events
 from vestige_tui.core.events import Phase
 from vestige_tui.core.missing import PartKind, Reason
-from vestige_tui.core.report import Outcome, RowError
-from vestige_tui.core.rows.problems import Kind
+from vestige_tui.core.report import Outcome
+from vestige_tui.core.rows.problems import Kind, RowError
 
 WANTED = {
     "edges_source_id_fkey": ("edges", "FOREIGN KEY (source_id) REFERENCES knowledge_nodes(id) ON DELETE CASCADE"),

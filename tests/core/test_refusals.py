@@ -18,6 +18,7 @@ from tests.support.servers import Database, Server, installed_server
 from tests.support.sources import SMALL_SPEC, Sources, edit, signature
 from vestige_tui.core import events
 from vestige_tui.core.dsn import Dsn
+from vestige_tui.core.embedder import PresentedEmbedder, embedder_from_environment, parse_embedder
 from vestige_tui.core.errors import (
     DestinationBusyError,
     DestinationError,
@@ -27,13 +28,7 @@ from vestige_tui.core.errors import (
     UpgradeNeededError,
     UsageError,
 )
-from vestige_tui.core.model import (
-    ModelSignature,
-    PresentedEmbedder,
-    embedder_from_environment,
-    parse_embedder,
-    signature_hash,
-)
+from vestige_tui.core.model import ModelSignature, signature_hash
 from vestige_tui.core.report import MigrationReport, Outcome
 from vestige_tui.sample import SampleSpec
 

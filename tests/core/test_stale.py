@@ -17,11 +17,11 @@ from tests.support.sources import Sources
 from tests.support.stale import UPGRADED, WRITTEN, left, set_time, upgraded
 from vestige_tui.core.errors import StaleSourceError
 from vestige_tui.core.explain import stale_source
-from vestige_tui.core.facts import DataState
+from vestige_tui.core.facts import DataState, Sign, Staleness
 from vestige_tui.core.report import Outcome
 from vestige_tui.core.source.describe import describe
 from vestige_tui.core.source.overview import file_overview
-from vestige_tui.core.source.stale import Sign, Staleness, staleness
+from vestige_tui.core.source.stale import staleness
 
 BACKUP = "vestige.db.v3-backup-1764590400000-4711"
 

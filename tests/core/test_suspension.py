@@ -23,9 +23,10 @@ from tests.support.runs import assert_equal_everywhere, copy, counts
 from tests.support.servers import Database
 from tests.support.sources import Sources
 from vestige_tui.core.destination.connection import Connection
-from vestige_tui.core.destination.lock_holder import IDLE_SECONDS, LOCK_CLASS, Activity, LockHolder, find_holder
+from vestige_tui.core.destination.lock_holder import LOCK_CLASS, find_holder
 from vestige_tui.core.destination.watchdog import RunningTime, Watchdog
 from vestige_tui.core.errors import DestinationBusyError, DestinationError
+from vestige_tui.core.facts import IDLE_SECONDS, Activity, LockHolder
 from vestige_tui.core.report import Outcome
 
 HNSW = "idx_knowledge_nodes_embedding_hnsw"
@@ -334,8 +335,9 @@ def holder(
     ],
 )
 def test_words_for_every_holder(found: LockHolder, words: str, remedy: str) -> None:
-    assert found.what.endswith(words)
-    assert found.remedy.startswith(remedy)
+    error = DestinationBusyError(found)
+    assert error.what.endswith(words)
+    assert error.remedy.startswith(remedy)
 
 
 def test_a_role_that_may_not_see_the_other_session(sources: Sources, copied_database: Database) -> None:

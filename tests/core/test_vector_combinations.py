@@ -21,7 +21,7 @@ from tests.support.runs import copy
 from tests.support.servers import Database
 from tests.support.sources import MODEL_NAME, Sources
 from vestige_tui.core.model import ModelSignature
-from vestige_tui.core.report import NIL_UUID
+from vestige_tui.core.rows.problems import NIL_UUID
 from vestige_tui.core.rows.records import Record
 from vestige_tui.core.rows.tables import KNOWLEDGE_NODES
 from vestige_tui.core.rows.vectors import Fate, VectorGroup

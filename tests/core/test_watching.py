@@ -18,7 +18,8 @@ from tests.support.sources import SMALL_SPEC, Sources, edit, memory_ids
 from vestige_tui.core import events
 from vestige_tui.core.dsn import Dsn
 from vestige_tui.core.errors import DestinationError
-from vestige_tui.core.report import MigrationReport, Outcome, RowError
+from vestige_tui.core.report import MigrationReport, Outcome
+from vestige_tui.core.rows.problems import RowError
 from vestige_tui.sample import SampleSpec
 
 

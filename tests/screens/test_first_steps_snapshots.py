@@ -20,12 +20,11 @@ from tests.support.states import probed
 from tests.support.wizard import LARGE, NOW, SMALL, FakeHost, MemoryKeyring, WizardAt, machine, on_screen, until
 from vestige_tui.core.dsn import Dsn
 from vestige_tui.core.errors import DestinationError, SourceError
-from vestige_tui.core.facts import Obstacle
+from vestige_tui.core.facts import Obstacle, Sign, Staleness
 from vestige_tui.core.model import ModelSignature
 from vestige_tui.core.rows.vectors import Fate, VectorGroup
 from vestige_tui.core.source.describe import Layout, SourceDescription
 from vestige_tui.core.source.overview import FileOverview, FileUsage
-from vestige_tui.core.source.stale import Sign, Staleness
 from vestige_tui.screens import connecting, source
 from vestige_tui.screens.destination import DestinationScreen
 from vestige_tui.screens.machine import Secret

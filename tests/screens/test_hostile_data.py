@@ -20,8 +20,8 @@ from tests.support.states import report, target
 from tests.support.walking import chosen, forward, ready, walk
 from tests.support.wizard import LARGE, machine, on_screen, play, screen_lines, shown, until
 from vestige_tui.app import VestigeApp
-from vestige_tui.core.report import Outcome, RowError
-from vestige_tui.core.rows.problems import Kind
+from vestige_tui.core.report import Outcome
+from vestige_tui.core.rows.problems import Kind, RowError
 from vestige_tui.core.source.describe import describe
 from vestige_tui.screens.browse import BrowseDialog
 from vestige_tui.screens.row_dialog import RowDialog

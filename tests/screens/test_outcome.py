@@ -10,20 +10,11 @@ from tests.support.states import target
 from vestige_tui.core.dsn import Dsn
 from vestige_tui.core.errors import DestinationError
 from vestige_tui.core.explain import data_state
-from vestige_tui.core.facts import DataState
+from vestige_tui.core.facts import DataState, Sign, Staleness
 from vestige_tui.core.missing import MissingPart, PartKind, Reason
 from vestige_tui.core.plan import CopyPlan
-from vestige_tui.core.report import (
-    NIL_UUID,
-    DestinationReport,
-    MigrationReport,
-    Outcome,
-    RowError,
-    SourceReport,
-    TableReport,
-)
-from vestige_tui.core.rows.problems import Kind
-from vestige_tui.core.source.stale import Sign, Staleness
+from vestige_tui.core.report import DestinationReport, MigrationReport, Outcome, SourceReport, TableReport
+from vestige_tui.core.rows.problems import NIL_UUID, Kind, RowError
 from vestige_tui.core.text import clock, duration
 from vestige_tui.screens.next_steps import next_steps
 from vestige_tui.screens.outcome import RUN_AGAIN, verdict

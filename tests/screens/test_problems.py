@@ -10,8 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from vestige_tui.core.report import NIL_UUID, RowError
-from vestige_tui.core.rows.problems import EXPLANATIONS, Kind
+from vestige_tui.core.rows.problems import EXPLANATIONS, NIL_UUID, Kind, RowError
 from vestige_tui.screens.export import export_rows
 from vestige_tui.screens.export_dialog import free_name
 from vestige_tui.screens.problems import (

@@ -22,8 +22,8 @@ from vestige_tui.core.events import (
 )
 from vestige_tui.core.facts import DataState
 from vestige_tui.core.plan import CopyPlan
-from vestige_tui.core.report import DestinationReport, MigrationReport, RowError, SourceReport
-from vestige_tui.core.rows.problems import Kind
+from vestige_tui.core.report import DestinationReport, MigrationReport, SourceReport
+from vestige_tui.core.rows.problems import Kind, RowError
 from vestige_tui.core.run import copier
 from vestige_tui.screens.run import Keep, Run
 

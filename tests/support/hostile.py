@@ -20,7 +20,8 @@ from typing import Any
 from tests.support.runs import copy, counts
 from tests.support.servers import Database
 from tests.support.sources import signature
-from vestige_tui.core.report import MigrationReport, RowError
+from vestige_tui.core.report import MigrationReport
+from vestige_tui.core.rows.problems import RowError
 from vestige_tui.sample import SampleSpec, create_seed_sample
 
 ROOT = Path(__file__).parents[2]

@@ -12,11 +12,12 @@ from tests.support.servers import Database
 from tests.support.sources import SMALL_SPEC, Sources
 from vestige_tui.core import events
 from vestige_tui.core.dsn import Dsn
+from vestige_tui.core.embedder import PresentedEmbedder
 from vestige_tui.core.events import Watcher
-from vestige_tui.core.model import ModelSignature, PresentedEmbedder
+from vestige_tui.core.model import ModelSignature
 from vestige_tui.core.plan import CopyPlan
-from vestige_tui.core.report import MigrationReport, Outcome, RowError
-from vestige_tui.core.rows.problems import Kind
+from vestige_tui.core.report import MigrationReport, Outcome
+from vestige_tui.core.rows.problems import Kind, RowError
 from vestige_tui.core.run.copier import run_sqlite_to_postgres
 
 _BARE = str.maketrans("", "", "-{}")

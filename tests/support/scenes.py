@@ -14,16 +14,8 @@ from vestige_tui.core.events import IndexProgress, Phase, Waiting
 from vestige_tui.core.left_behind import MEANINGS
 from vestige_tui.core.missing import MissingPart, PartKind, Reason
 from vestige_tui.core.model import ModelSignature
-from vestige_tui.core.report import (
-    DestinationReport,
-    Estimate,
-    MigrationReport,
-    Outcome,
-    RowError,
-    SourceReport,
-    TableReport,
-)
-from vestige_tui.core.rows.problems import Kind
+from vestige_tui.core.report import DestinationReport, Estimate, MigrationReport, Outcome, SourceReport, TableReport
+from vestige_tui.core.rows.problems import Kind, RowError
 from vestige_tui.core.rows.tables import TABLES
 from vestige_tui.core.rows.vectors import Fate, VectorGroup
 from vestige_tui.core.source.describe import Layout, SourceDescription

@@ -156,7 +156,7 @@ def migrate_copy(
 ) -> ExitCode:
     """Copy a Vestige SQLite database into PostgreSQL. Running it again is safe: what is there is skipped."""
     from vestige_tui.cli.copy import copy, destination
-    from vestige_tui.core.model import embedder_from_environment, parse_embedder
+    from vestige_tui.core.embedder import embedder_from_environment, parse_embedder
     from vestige_tui.core.outputs import check_outputs
     from vestige_tui.core.plan import CopyPlan
     from vestige_tui.terminal.output import safe, standard_error

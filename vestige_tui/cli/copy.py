@@ -15,9 +15,9 @@ from vestige_tui.cli.progress import watching
 from vestige_tui.cli.summary import print_summary
 from vestige_tui.core.destination.embedded import EmbeddedServer
 from vestige_tui.core.dsn import Dsn
+from vestige_tui.core.embedder import Embedder
 from vestige_tui.core.errors import MigrationError, UsageError
 from vestige_tui.core.events import Watcher
-from vestige_tui.core.model import Embedder
 from vestige_tui.core.plan import CopyPlan
 from vestige_tui.core.report import MigrationReport, Outcome
 from vestige_tui.core.run.copier import run_sqlite_to_postgres

@@ -18,7 +18,8 @@ from vestige_tui.cli.exit_codes import ExitCode, code_of_outcome
 from vestige_tui.core.destination.connection import connect
 from vestige_tui.core.destination.embedded import EmbeddedServer
 from vestige_tui.core.dsn import Dsn
-from vestige_tui.core.model import ModelSignature, PresentedEmbedder, signature_hash
+from vestige_tui.core.embedder import PresentedEmbedder
+from vestige_tui.core.model import ModelSignature, signature_hash
 from vestige_tui.core.plan import CopyPlan
 from vestige_tui.core.report import MigrationReport
 from vestige_tui.core.text import count

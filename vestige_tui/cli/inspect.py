@@ -12,10 +12,10 @@ from rich.text import Text
 from vestige_tui.cli.vectors import print_vectors
 from vestige_tui.core.explain import STALE_MEANS, stale_source, unknown_hash
 from vestige_tui.core.model import UNKNOWN_HASH
+from vestige_tui.core.report import stale_as_dict
 from vestige_tui.core.rows.tables import TABLES
 from vestige_tui.core.rows.vectors import Fate
 from vestige_tui.core.source.describe import SourceDescription
-from vestige_tui.core.source.stale import stale_as_dict
 from vestige_tui.core.text import count, size
 from vestige_tui.terminal.output import heading, labelled, safe
 

@@ -12,8 +12,8 @@ from rich.text import Text
 
 from vestige_tui.cli.vectors import print_vectors
 from vestige_tui.core.explain import NOT_OVERWRITTEN, meaning, shortfalls, tense_of, what_is_missing
-from vestige_tui.core.report import NIL_UUID, MigrationReport, Outcome, RowError
-from vestige_tui.core.rows.problems import EXPLANATIONS
+from vestige_tui.core.report import MigrationReport, Outcome
+from vestige_tui.core.rows.problems import EXPLANATIONS, NIL_UUID, RowError
 from vestige_tui.core.rows.tables import BY_NAME, TABLES
 from vestige_tui.core.text import count, duration, size
 from vestige_tui.terminal.output import heading, labelled, safe
