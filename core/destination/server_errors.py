@@ -106,7 +106,7 @@ def explain(error: psycopg.Error, dsn: Dsn, *, state: DataState = DataState.BATC
     elif isinstance(error, psycopg.OperationalError | psycopg.InterfaceError):
         what, remedy = _STATES["08"]  # a broken connection has no SQLSTATE
     else:
-        what = f"The PostgreSQL driver reported a {type(error).__name__}: a fault of vestige-tui."
+        what = f"The PostgreSQL driver reported a {type(error).__name__}: a bug in vestige-tui."
         remedy = "Please report it, with the log of a run with --log-file."
     return DestinationError(what, state=state, remedy=remedy, recurs=limit is not None)
 
