@@ -28,7 +28,8 @@ def with_columns(
 
     NULLs are left out, a BLOB becomes ``{"base64": …}``. A column whose name is a key already goes by another one
     (``free_key``). JSON other than an object keeps its place under ``metadata``. Where all is more than ``limit`` bytes
-    of UTF-8, the largest values are left out. What is unstorable in one part never costs the other parts.
+    of UTF-8, the largest values are left out. What is unstorable in one part never costs the other parts; JSON has no
+    Infinity, whose name is stored instead.
     """
     document, parsed, found = metadata_object(base, limit)
     problems = [] if found is None else [found]
@@ -43,6 +44,9 @@ def with_columns(
         if unstorable and broken is None:
             message = f"its column {name} holds {unstorable}, which PostgreSQL cannot store"
             broken = ValueProblem(Kind.UNSTORABLE_TEXT, message)
+        if isinstance(value, float) and not isinstance(storable, float):
+            message = f'its column {name} holds an infinite number, stored as the text "{value}"'
+            problems.append(ValueProblem(Kind.BAD_NUMBER, message))
         if isinstance(storable, str | bytes | list):
             size += sum(map(len, storable)) if isinstance(storable, list) else len(storable)
     if broken is not None:

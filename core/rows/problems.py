@@ -124,7 +124,7 @@ EXPLANATIONS: dict[Kind, Explanation] = {
         "not a usable number",
         "The field should hold a number in range and does not.",
         "Correct the number in the source.",
-        "with the default in {field}, or with a long whole number rounded",
+        "with the default in {field}, a long whole number rounded, or an infinite one in the metadata as text",
     ),
     Kind.MISSING_VALUE: Explanation(
         "a value is missing",

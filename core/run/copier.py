@@ -375,12 +375,11 @@ class _Run:
             transfer.run(TABLES, preview)
             dimension = transfer.model.dimension if transfer.model else None
             stamped = replace(destination, dimension=destination.dimension or dimension)
-            if self.refusal is None:  # else the role may not even read what is to be counted
-                self._foretell_missing(preview, stamped, session)
+            if self.refusal is not None:  # the role may not even read what is to be counted
+                raise self.refusal
+            self._foretell_missing(preview, stamped, session)
         report = self.recorder.report
         report.estimate = estimate(report, transfer.source.size, dimension)
-        if self.refusal is not None:
-            raise self.refusal
 
     def _foretell_missing(self, preview: Preview, destination: Destination, session: Session) -> None:
         """Tell which indexes and foreign keys a copy could not add, and which rows are in their way there."""

@@ -87,6 +87,13 @@ def test_a_dry_run_says_what_would_be() -> None:
         assert part in text
 
 
+@pytest.mark.parametrize(("number", "said"), [(1, "1 row was"), (2, "2 rows were")])
+def test_rows_are_counted_in_words_that_fit(number: int, said: str) -> None:
+    made = report(errors=1)
+    made.tables = {"edges": TableReport(repaired=number, failed=number)}
+    assert f"{said} copied without the broken field, {said} not copied" in shown(made).replace("\n", " ")
+
+
 def test_other_ends() -> None:
     assert "another run brings the rest" in shown(report(outcome=Outcome.CANCELLED))
     made = report(outcome=Outcome.FAILED)

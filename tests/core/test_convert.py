@@ -601,8 +601,14 @@ def test_unstorable_text_in_a_loose_column(fields: Fields, value: SqliteValue, a
 
 
 def test_infinity_in_a_loose_column(fields: Fields) -> None:
-    read = fields.read(metadata.with_columns(None, ("a", "b"), (math.inf, -math.inf)), "jsonb")
-    assert parsed(read) == {"a": "inf", "b": "-inf"}
+    """JSON has no such number: its name arrives, and each is reported."""
+    found = problem(lambda base: metadata.with_columns(base, ("a", "b", "c"), (math.inf, -math.inf, 1.5)), None)
+    assert [(one.kind, one.message) for one in (found, *found.also)] == [
+        (Kind.BAD_NUMBER, f'its column {name} holds an infinite number, stored as the text "{text}"')
+        for name, text in (("a", "inf"), ("b", "-inf"))
+    ]
+    assert found.instead is not None
+    assert parsed(fields.read(found.instead, "jsonb")) == {"a": "inf", "b": "-inf", "c": 1.5}
 
 
 KEYS = st.text('ab"\\\\:\\u00e9\\n.$', max_size=3) | st.sampled_from(["a (column)", "a (column 2)"])

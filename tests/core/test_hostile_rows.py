@@ -21,6 +21,7 @@ from tests.support.hostile import (
     foretold_and_copied,
     loosen,
 )
+from tests.support.reading import read_source
 from tests.support.runs import TABLES, copy, only_error
 from tests.support.servers import Database
 from tests.support.sources import SMALL_SPEC, Sources, edit, memory_ids, query
@@ -403,3 +404,25 @@ def test_a_destination_that_has_lost_its_users(small_source: Path, copied_databa
     """The bootstrap user is copied anew before anything else, and the dry run counts with that."""
     copied_database.execute("TRUNCATE users CASCADE")
     foretold_and_copied(small_source, copied_database)
+
+
+def test_an_infinite_number_in_a_column_of_ones_own(small_source: Path, database: Database) -> None:
+    """JSON has no such number. Its name arrives as a text, which is no longer the value: that is a problem of the row."""
+    ids = memory_ids(small_source)
+    edit(small_source, "ALTER TABLE knowledge_nodes ADD COLUMN half_life REAL")
+    edit(small_source, "UPDATE knowledge_nodes SET half_life = 1.5")
+    edit(small_source, "UPDATE knowledge_nodes SET half_life = 9e999 WHERE id = ?", (ids[3],))
+    edit(small_source, "UPDATE knowledge_nodes SET half_life = -9e999 WHERE id = ?", (ids[4],))
+    report = foretold_and_copied(small_source, database)
+    assert complaints(report) == Counter(
+        {("knowledge_nodes", memory, "metadata", Kind.BAD_NUMBER, True): 1 for memory in ids[3:5]}
+    )
+    assert {error.message.partition("stored as ")[2] for error in report.errors} == {
+        'the text "inf"',
+        'the text "-inf"',
+    }
+    read = dict(database.rows("SELECT id::text, metadata -> 'half_life' FROM knowledge_nodes"))
+    assert (read[ids[3]], read[ids[4]], read[ids[5]]) == ("inf", "-inf", 1.5)
+    model = report.destination.model
+    assert model is not None
+    assert complaints(report) == read_source(small_source, model.dimension, model.name).complaints

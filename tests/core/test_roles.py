@@ -26,6 +26,7 @@ def refused_after_reading(source: Path, dsn: Dsn) -> RefusedError:
     assert report is not None
     assert report.tables["knowledge_nodes"].inserted == 30
     assert (report.outcome, report.failure) == (Outcome.FAILED, caught.value.what)
+    assert report.estimate is None, "a copy would be refused"
     return caught.value
 
 

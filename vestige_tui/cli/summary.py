@@ -100,12 +100,16 @@ def _fate(report: MigrationReport) -> str:
     repaired = sum(table.repaired for table in report.tables.values())
     parts = []
     if repaired:
-        verb = "would be" if dry else "were"
+        verb = "would be" if dry else _were(repaired)
         parts.append(f"{count(repaired, 'row')} {verb} copied without the broken field")
     if failed:
-        verb = "would not be" if dry else "were not"
+        verb = "would not be" if dry else f"{_were(failed)} not"
         parts.append(f"{count(failed, 'row')} {verb} copied")
     return ", ".join(parts) or "every row concerned was there before"
+
+
+def _were(number: int) -> str:
+    return "was" if number == 1 else "were"
 
 
 def _print_counters(console: Console, report: MigrationReport) -> None:

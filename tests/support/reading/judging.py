@@ -138,6 +138,8 @@ def _convert(table: str, shape: Shape, raw: Raw, label: str) -> tuple[Row, list[
         _enrich(row, raw.extra, too_long)
         if any(isinstance(value, Text) and storable(value).encode() != value for value in raw.extra.values()):
             complaints.append((table, label, "metadata", "unstorable_text", True))
+        infinite = (value for value in raw.extra.values() if isinstance(value, float) and math.isinf(value))
+        complaints += [(table, label, "metadata", "bad_number", True) for _ in infinite]
     return row, complaints
 
 
