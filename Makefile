@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt
 
-.PHONY: help demo test check types lint bench screenshots clean
+.PHONY: help demo test check tree types lint bench screenshots clean
 help:  ## list the targets
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/'
 
@@ -24,15 +24,18 @@ demo: $(VENV)/.run  ## the wizard on a sample database and an embedded PostgreSQ
 test: $(VENV)/.dev  ## the tests, on an embedded PostgreSQL
 	$(BIN)/python -m pytest
 
-types: $(VENV)/.dev  ## mypy --strict over the package, the tests and the benchmarks
+tree:  # the packages where they are imported from, for tools that read files
 	rm -rf build/tree && mkdir -p build/tree/vestige_tui
 	for entry in vestige_tui/*; do ln -s "../../../$$entry" "build/tree/$$entry"; done
 	for entry in assets core screens; do ln -s "../../../$$entry" "build/tree/vestige_tui/$$entry"; done
+
+types: $(VENV)/.dev tree  ## mypy --strict over the package, the tests and the benchmarks
 	$(BIN)/python -m mypy build/tree/vestige_tui tests bench
 
-lint: $(VENV)/.dev
+lint: $(VENV)/.dev tree  ## ruff, and the floors of the house: which room may import which
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
+	cd build/tree && PYTHONPATH=. ../../$(BIN)/lint-imports --no-cache ../../pyproject.toml
 
 check: lint types test  ## everything that must hold before a commit
 
