@@ -221,7 +221,7 @@ def _undisturbed(path: Path) -> Iterator[None]:
         raise SourceError(
             f"{path} was overwritten while it was being read.",
             state=DataState.SOURCE_OVERWRITTEN,
-            remedy="Remove from the destination what this run inserted, then run again while no other program changes it.",
+            remedy="Remove from the destination what this run inserted, then run again while nothing changes it.",
         )
 
 
