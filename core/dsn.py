@@ -16,6 +16,9 @@ from psycopg.conninfo import conninfo_to_dict, make_conninfo
 
 from vestige_tui.core.errors import UsageError
 
+EMBEDDED = "embedded"
+"""What an operator gives instead of a connection string for the PostgreSQL that vestige-tui runs itself."""
+
 MASK = "***"
 SECRET_PARAMETERS = ("password", "sslpassword", "oauth_client_secret", "scram_client_key", "scram_server_key")
 

@@ -19,8 +19,8 @@ from pathlib import Path
 from textual.pilot import Pilot
 
 from vestige_tui.app import VestigeApp
-from vestige_tui.cli.copy import EMBEDDED
 from vestige_tui.cli.demo import MODEL
+from vestige_tui.core.dsn import EMBEDDED
 from vestige_tui.core.model import ModelSignature
 from vestige_tui.sample import SampleSpec, create_seed_sample
 from vestige_tui.screens.base import StepScreen

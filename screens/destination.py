@@ -14,14 +14,14 @@ from textual.message import Message
 from textual.widgets import Button, Static
 
 from vestige_tui.core.destination.probe import database_name
-from vestige_tui.core.dsn import Dsn
+from vestige_tui.core.dsn import EMBEDDED, Dsn
 from vestige_tui.core.errors import DestinationError, MigrationError, UsageError
 from vestige_tui.core.facts import Obstacle
 from vestige_tui.screens.background import ask
 from vestige_tui.screens.base import StepScreen
 from vestige_tui.screens.connecting import Tested, create_and_try, no_answer, try_embedded, try_server
 from vestige_tui.screens.destination_facts import about_embedded, facts_of, headline
-from vestige_tui.screens.dsn_fields import EMBEDDED, prefilled, without_secrets
+from vestige_tui.screens.dsn_fields import prefilled, without_secrets
 from vestige_tui.screens.machine import Machine
 from vestige_tui.screens.server_form import ServerForm
 from vestige_tui.screens.state import PasswordOrigin, WizardState

@@ -12,9 +12,6 @@ from vestige_tui.core.dsn import SECRET_PARAMETERS, Dsn
 from vestige_tui.screens.machine import Machine
 from vestige_tui.screens.state import WizardState
 
-EMBEDDED = "embedded"
-"""What a connection string says for the PostgreSQL that vestige-tui runs itself."""
-
 FIELDS = ("host", "port", "dbname", "user", "sslmode")
 """The parameters that have a field of their own; the password has one too, and is never part of the URL."""
 

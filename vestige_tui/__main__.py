@@ -30,20 +30,20 @@ def _code_after_output(code: int) -> int:
     if failure is None:
         return code
     from vestige_tui.cli.exit_codes import ExitCode
+    from vestige_tui.cli.outputs import OutputFailures
     from vestige_tui.terminal.output import standard_error
-    from vestige_tui.user.outputs import Unwritten
 
-    unwritten = Unwritten(standard_error())
-    unwritten.say("standard output is not complete", failure)
-    return unwritten.code(ExitCode(code))
+    failures = OutputFailures(standard_error())
+    failures.warn("standard output is not complete", failure)
+    return failures.code(ExitCode(code))
 
 
 def run(arguments: Sequence[str]) -> int:
     """Run a command line and return its exit code; errors end up on standard error, in plain words."""
     import click
 
-    from vestige_tui.cli.commands import cli
     from vestige_tui.cli.exit_codes import ExitCode, code_of_error
+    from vestige_tui.cli.main import cli
     from vestige_tui.core.errors import MigrationError
     from vestige_tui.user.logs import frames
 

@@ -14,7 +14,7 @@ from tests.cli.commands import VestigeTui
 from tests.support.servers import Database
 from tests.support.sources import Sources
 from tests.support.stale import upgraded
-from vestige_tui.cli import copy
+from vestige_tui.cli import runner
 from vestige_tui.core.embedder import Embedder
 from vestige_tui.core.events import Watcher
 from vestige_tui.core.plan import CopyPlan
@@ -150,7 +150,7 @@ def test_a_signal_ends_the_run_with_a_report(
         assert cancel.wait(10)
         return run_sqlite_to_postgres(plan, embedder, on_event=on_event, cancel=cancel)
 
-    monkeypatch.setattr(copy, "run_sqlite_to_postgres", signalled)
+    monkeypatch.setattr(runner, "run_sqlite_to_postgres", signalled)
     inherited = signal.signal(number, signal.default_int_handler)  # a shell has Ctrl-C ignored behind an &
     try:
         result = vestige_tui.copy(small_source, database)

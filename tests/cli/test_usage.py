@@ -6,8 +6,8 @@ import pytest
 
 from tests.cli.commands import VestigeTui
 from vestige_tui import __main__ as program
-from vestige_tui.cli.commands import cli
 from vestige_tui.cli.exit_codes import code_of_error, code_of_outcome
+from vestige_tui.cli.main import cli
 from vestige_tui.core.errors import DestinationError, MigrationError, SchemaMismatchError, SourceError, UsageError
 from vestige_tui.core.facts import DataState
 from vestige_tui.core.report import Outcome

@@ -1,110 +1,127 @@
-"""A copy from the command line: its destination, its progress, its report."""
+"""``vestige-tui migrate copy``: a copy without the wizard."""
 
 from __future__ import annotations
 
-import threading
-from collections.abc import Iterator, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor, wait
+from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
+from typing import Any
 
-from rich.console import Console
-from rich.text import Text
+import click
 
-from vestige_tui.cli.progress import watching
-from vestige_tui.cli.summary import print_summary
+from vestige_tui.cli.exit_codes import ExitCode, code_of_outcome
+from vestige_tui.cli.outputs import OutputFailures, outputs_of_copy
+from vestige_tui.cli.runner import run_plan
 from vestige_tui.core.destination.embedded import EmbeddedServer
-from vestige_tui.core.dsn import Dsn
-from vestige_tui.core.embedder import Embedder
-from vestige_tui.core.errors import MigrationError, UsageError
-from vestige_tui.core.events import Watcher
-from vestige_tui.core.plan import CopyPlan
-from vestige_tui.core.report import MigrationReport, Outcome
-from vestige_tui.core.run.copier import run_sqlite_to_postgres
-from vestige_tui.terminal.output import safe, standard_error, standard_output
-from vestige_tui.user import saving
-from vestige_tui.user.outputs import Unwritten
+from vestige_tui.core.dsn import EMBEDDED, Dsn
+from vestige_tui.core.embedder import embedder_from_environment, parse_embedder
+from vestige_tui.core.errors import UsageError
+from vestige_tui.core.outputs import check_outputs
+from vestige_tui.core.plan import DEFAULT_BATCH_SIZE, DEFAULT_MAX_CONNECTIONS, CopyPlan
+from vestige_tui.terminal.output import standard_error
+from vestige_tui.terminal.signals import stop_requests
+from vestige_tui.user.logs import logging_to
+from vestige_tui.user.masking import Mask
+from vestige_tui.user.saving import check_writable
 from vestige_tui.user.settings import embedded_folder
 
-EMBEDDED = "embedded"
-"""What ``--postgres-url`` says for the PostgreSQL that vestige-tui runs itself."""
+_FILE = click.Path(path_type=Path)
+_POSITIVE = click.IntRange(min=1)
+
+
+@click.command()
+@click.option("--from", "source", required=True, help='Source backend; "sqlite".')
+@click.option("--to", "target", required=True, help='Destination backend; "postgres".')
+@click.option("--sqlite-path", type=_FILE, required=True, help="The source: a Vestige SQLite database.")
+@click.option(
+    "--postgres-url",
+    required=True,
+    help='The destination: a URL or connection string as libpq takes them, or "embedded" for a PostgreSQL that '
+    "vestige-tui runs itself. Leave the password to PGPASSWORD or a passfile.",
+)
+@click.option(
+    "--batch-size", type=_POSITIVE, default=DEFAULT_BATCH_SIZE, show_default=True, help="Rows per transaction."
+)
+@click.option(
+    "--max-connections",
+    type=_POSITIVE,
+    default=DEFAULT_MAX_CONNECTIONS,
+    show_default=True,
+    help="Most connections opened at the destination.",
+)
+@click.option(
+    "--allow-source-upgrade", is_flag=True, help="Permit adding the V15 columns and tables to the source itself."
+)
+@click.option("--upgrade-copy", is_flag=True, help="Add them to a private copy, and leave the source untouched.")
+@click.option(
+    "--allow-stale-source",
+    is_flag=True,
+    help="Permit copying a file that Vestige 4 has moved on from; memories since then are not in it.",
+)
+@click.option("--dry-run", is_flag=True, help="Read and check everything, print the report, write nothing.")
+@click.option(
+    "--embedder",
+    metavar="NAME:DIM[:HASH]",
+    help="The embedding model that the destination is for. Default: VESTIGE_EMBEDDING_MODEL, "
+    "else what the destination has registered, else the source's own.",
+)
+@click.option("--report", "report_file", type=_FILE, help="Also write the report, as JSON, to this file.")
+@click.option("--log-file", type=_FILE, help="Add a log of the run to this file.")
+@click.option("--quiet", is_flag=True, help="Show no progress, only the report and errors.")
+def copy(
+    *,
+    source: str,
+    target: str,
+    postgres_url: str,
+    embedder: str | None,
+    report_file: Path | None,
+    log_file: Path | None,
+    quiet: bool,
+    **fields: Any,
+) -> ExitCode:
+    """Copy a Vestige SQLite database into PostgreSQL. Running it again is safe: rows already there are skipped."""
+    _check_backends(source, target)
+    if fields["allow_source_upgrade"] and fields["upgrade_copy"]:
+        raise UsageError(
+            "--allow-source-upgrade and --upgrade-copy exclude each other.",
+            remedy="Choose one: the source itself is upgraded, or a private copy of it.",
+        )
+    presented = parse_embedder(embedder) if embedder is not None else embedder_from_environment()
+    check_outputs(fields["sqlite_path"], outputs_of_copy(report_file=report_file, log_file=log_file))
+    if report_file is not None:
+        check_writable(report_file)
+    console = standard_error()
+    failures = OutputFailures(console)
+    log_failed = partial(failures.warn, f"the log {log_file} is not complete")
+    with (
+        logging_to(log_file, Mask.of([postgres_url]), log_failed),
+        stop_requests(console) as cancel,
+        _destination(postgres_url) as dsn,
+    ):
+        plan = CopyPlan(postgres_url=dsn, **fields)  # the other flags have the names of its fields
+        report = run_plan(plan, presented, failures, cancel=cancel, report_file=report_file, quiet=quiet)
+    return failures.code(code_of_outcome(report.outcome))
+
+
+def _check_backends(source: str, target: str) -> None:
+    """Accept sqlite to postgres. Raises ``UsageError`` in the specification's words for every other pair."""
+    if (source, target) == ("sqlite", "postgres"):
+        return
+    if target == "postgres":
+        what = f"unsupported source backend: {source}. Only 'sqlite' is accepted as --from."
+    elif source == "sqlite":
+        what = f"unsupported destination backend: {target}. Only 'postgres' is accepted as --to."
+    else:
+        what = f"unsupported migration direction: {source} -> {target}. Only 'sqlite' -> 'postgres' is accepted."
+    raise UsageError(what, remedy="Run it with: --from sqlite --to postgres")
 
 
 @contextmanager
-def destination(postgres_url: str) -> Iterator[Dsn]:
-    """The destination that a URL or ``embedded`` names; an embedded server runs while the block does."""
+def _destination(postgres_url: str) -> Iterator[Dsn]:
+    """The destination of a URL. ``embedded`` is a server that runs for as long as the block."""
     if postgres_url.strip() == EMBEDDED:
         with EmbeddedServer(embedded_folder()) as server:
             yield server.dsn
     else:
         yield Dsn.parse(postgres_url)
-
-
-def copy(
-    plan: CopyPlan,
-    embedder: Embedder | None,
-    *,
-    cancel: threading.Event,
-    console: Console | None = None,
-    report_file: Path | None = None,
-    quiet: bool = False,
-    unwritten: Unwritten | None = None,
-) -> MigrationReport:
-    """Run a plan with progress on standard error, print its report on standard output and keep it.
-
-    A run that an error ends has its report printed and kept as well, as far as it had come. A report that
-    could not be written is added to ``unwritten``.
-    """
-    errors = console or standard_error()
-    unwritten = unwritten or Unwritten(errors)
-    if plan.postgres_url.notice and not quiet:
-        errors.print(safe(plan.postgres_url.notice))
-    try:
-        with watching(errors, quiet=quiet) as watcher:
-            report = _in_background(plan, embedder, watcher, cancel)
-    except MigrationError as error:
-        if error.report is not None:
-            _conclude(error.report, errors, _save(error.report, report_file, unwritten))
-        raise
-    _conclude(report, errors, _save(report, report_file, unwritten))
-    return report
-
-
-def _in_background(
-    plan: CopyPlan, embedder: Embedder | None, watcher: Watcher, cancel: threading.Event
-) -> MigrationReport:
-    """Run in a thread, so that the main one stays free to take signals. An error in this one cancels the run."""
-    with ThreadPoolExecutor(max_workers=1, thread_name_prefix="copy") as executor:
-        running: Future[MigrationReport] = executor.submit(
-            run_sqlite_to_postgres, plan, embedder, on_event=watcher, cancel=cancel
-        )
-        try:
-            while not wait([running], timeout=0.2).done:  # without a timeout, Windows delivers no Ctrl-C
-                pass
-        except BaseException:
-            cancel.set()
-            raise
-    return running.result()
-
-
-def _save(report: MigrationReport, report_file: Path | None, unwritten: Unwritten) -> list[Path]:
-    """Write the report where it was asked for, and keep it in any case; returns where it can be read."""
-    saved = []
-    if report_file is not None:
-        try:
-            saved.append(saving.save(report, report_file))
-        except (OSError, UsageError) as error:
-            unwritten.say(f"the report was not saved to {report_file}", error)
-    try:
-        saved.append(saving.save(report, saving.kept_report(report)))
-    except (OSError, UsageError) as error:
-        unwritten.say("the report was not saved among the kept ones", error, asked_for=False)
-    return saved
-
-
-def _conclude(report: MigrationReport, errors: Console, saved: Sequence[Path]) -> None:
-    if report.outcome is Outcome.FAILED and not any(table.read for table in report.tables.values()):
-        for path in saved:  # the error says it all
-            errors.print(Text.assemble("Report saved: ", safe(path)), soft_wrap=True)
-    else:
-        print_summary(standard_output(), report, saved)

@@ -7,17 +7,19 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+import click
 import psycopg
 from pgvector.psycopg import register_vector
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from vestige_tui.cli.copy import EMBEDDED, copy
 from vestige_tui.cli.exit_codes import ExitCode, code_of_outcome
+from vestige_tui.cli.outputs import OutputFailures
+from vestige_tui.cli.runner import run_plan
 from vestige_tui.core.destination.connection import connect
 from vestige_tui.core.destination.embedded import EmbeddedServer
-from vestige_tui.core.dsn import Dsn
+from vestige_tui.core.dsn import EMBEDDED, Dsn
 from vestige_tui.core.embedder import PresentedEmbedder
 from vestige_tui.core.model import ModelSignature, signature_hash
 from vestige_tui.core.plan import CopyPlan
@@ -26,6 +28,7 @@ from vestige_tui.core.text import count
 from vestige_tui.sample import SampleSpec, create_seed_sample
 from vestige_tui.terminal.output import heading, safe, standard_error, standard_output
 from vestige_tui.terminal.signals import stop_requests
+from vestige_tui.terminal.streams import has_terminal
 from vestige_tui.user.settings import demo_folder
 
 NAME, DIMENSION, RELEASE = "nomic-ai/nomic-embed-text-v1.5", 256, "2.1.23"
@@ -45,10 +48,25 @@ class Query:
     parameters: Mapping[str, object]
 
 
+@click.command()
+@click.option("--headless", is_flag=True, help="Without the wizard: copy, print the report and three queries.")
+def demo(headless: bool) -> int:
+    """Try it: the wizard on a sample database.
+
+    2,000 memories, a few of them broken on purpose, go into a PostgreSQL of the demo's own.
+    """
+    if headless:
+        return run_demo()
+    if not has_terminal():
+        click.echo("There is no terminal for the wizard; running as with --headless.", err=True)
+        return run_demo()
+    return open_demo()
+
+
 def run_demo() -> ExitCode:
     """Make everything anew in the demo's folder, copy, query. The sample's broken rows do not make it fail."""
     errors = standard_error()
-    with stop_requests(lambda text: errors.print(safe(text, "bold yellow"))) as cancel:
+    with stop_requests(errors) as cancel:
         folder = demo_folder()
         server = EmbeddedServer(folder / "postgres")
         errors.print("Starting a PostgreSQL for the demo…")
@@ -56,7 +74,7 @@ def run_demo() -> ExitCode:
         with server:
             sample = make_sample(folder / "vestige.db", errors)
             plan = CopyPlan(sample, server.dsn)
-            report = copy(plan, PresentedEmbedder(MODEL), cancel=cancel, console=errors)
+            report = run_plan(plan, PresentedEmbedder(MODEL), OutputFailures(errors), cancel=cancel)
             if not report.outcome.finished:
                 return code_of_outcome(report.outcome)
             console = standard_output()

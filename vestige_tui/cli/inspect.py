@@ -1,28 +1,48 @@
-"""What ``vestige-tui inspect`` says of a file, for people and as JSON."""
+"""``vestige-tui inspect``: what a source file holds, for people and as JSON."""
 
 from __future__ import annotations
 
 import json
 from collections.abc import Iterator
 from dataclasses import asdict
+from pathlib import Path
 
+import click
 from rich.console import Console
 from rich.text import Text
 
+from vestige_tui.cli.outputs import standard_streams
 from vestige_tui.cli.vectors import print_vectors
 from vestige_tui.core.explain import STALE_MEANS, stale_source, unknown_hash
 from vestige_tui.core.model import UNKNOWN_HASH
+from vestige_tui.core.outputs import check_outputs
 from vestige_tui.core.report import stale_as_dict
 from vestige_tui.core.rows.tables import TABLES
 from vestige_tui.core.rows.vectors import Fate
-from vestige_tui.core.source.describe import SourceDescription
+from vestige_tui.core.source.describe import SourceDescription, describe
 from vestige_tui.core.text import count, size
-from vestige_tui.terminal.output import heading, labelled, safe
+from vestige_tui.terminal.output import heading, labelled, safe, standard_output
 
 FORMAT = "vestige-tui/source/1"
 _WIDTH = max(len(table.title) for table in TABLES) + 1
 _JOURNALS = {True: "", False: "; other programs cannot write to the file while a copy reads it"}
 _UPGRADING = "copying it needs --upgrade-copy (upgrades a private copy) or --allow-source-upgrade (upgrades this file)"
+
+
+@click.command()
+@click.argument("path", type=click.Path(path_type=Path))
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON document instead.")
+def inspect(path: Path, as_json: bool) -> None:
+    """Say what a Vestige database holds.
+
+    And what a copy of the file PATH would need. Changes nothing.
+    """
+    check_outputs(path, standard_streams())
+    source = describe(path)
+    if as_json:
+        click.echo(to_json(source))
+    else:
+        print_description(standard_output(), source)
 
 
 def print_description(console: Console, source: SourceDescription) -> None:

@@ -1,27 +1,30 @@
-"""Ctrl-C and its kin, turned into a request that a run can honour in its own time."""
+"""Ctrl-C and other signals as a request to stop, which a run follows at its next safe point."""
 
 from __future__ import annotations
 
 import signal
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from types import FrameType
+
+from rich.console import Console
+from rich.text import Text
 
 FIRST = "Stopping: finishing this batch…"
 AGAIN = "Still stopping, one moment…"
 
 
 @contextmanager
-def stop_requests(say: Callable[[str], None]) -> Iterator[threading.Event]:
-    """An event that Ctrl-C, SIGTERM or SIGHUP sets while the block runs; ``say`` tells the operator so.
+def stop_requests(console: Console) -> Iterator[threading.Event]:
+    """An event that Ctrl-C, SIGTERM or SIGHUP sets while the block runs; ``console`` shows that it is set.
 
-    A signal that is being ignored, as SIGHUP is under nohup, stays ignored. Works in the main thread alone.
+    A signal that the process ignores, as SIGHUP under nohup, stays ignored. Works only in the main thread.
     """
     requested = threading.Event()
 
     def request(_number: int, _frame: FrameType | None) -> None:
-        say(AGAIN if requested.is_set() else FIRST)
+        console.print(Text(AGAIN if requested.is_set() else FIRST, style="bold yellow"))
         requested.set()
 
     previous = {}

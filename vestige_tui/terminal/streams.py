@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import sys
 from collections.abc import Collection
 from contextlib import suppress
 from pathlib import Path
@@ -48,6 +49,11 @@ class Outlet:
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._file, name)
+
+
+def has_terminal() -> bool:
+    """Whether there is a terminal to read keys from and to draw on."""
+    return sys.stdin.isatty() and sys.stdout.isatty()
 
 
 def occupy_standard_descriptors() -> None:

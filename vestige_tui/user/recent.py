@@ -13,7 +13,6 @@ from vestige_tui.core.files import replacing
 if TYPE_CHECKING:
     from vestige_tui.core.dsn import Dsn
 
-EMBEDDED = "embedded"
 FORMAT = "vestige-tui/recent/1"
 _KEPT = 5  # sources
 
@@ -43,6 +42,7 @@ class Recent:
 
     def remember_destination(self, destination: Dsn | None) -> None:
         """Keep a destination without its secrets; None is the embedded one."""
+        from vestige_tui.core.dsn import EMBEDDED
         from vestige_tui.screens.dsn_fields import without_secrets
 
         text = EMBEDDED if destination is None else without_secrets(destination).conninfo()

@@ -1,4 +1,4 @@
-"""The outputs of a command: what must not clash, and what could not be written."""
+"""The outputs of a command: which must not clash, and which could not be written."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _STREAMS = {1: "Standard output", 2: "Standard error"}
 
 
 def outputs_of_copy(*, report_file: Path | None, log_file: Path | None) -> list[Output]:
-    """The files that the flags of a copy name, and those that the shell sent the standard streams to."""
+    """The files that the flags of a copy name, and those that the shell redirects the standard streams to."""
     files = (
         ("The report", report_file, False),
         ("The log", log_file, True),
@@ -32,7 +32,7 @@ def outputs_of_copy(*, report_file: Path | None, log_file: Path | None) -> list[
 
 
 def standard_streams() -> list[Output]:
-    """The standard streams that are files; those that are one opened file are named once."""
+    """The standard streams that are files. Two streams of one open file are named once."""
     files = [number for number in _STREAMS if Path(f"/dev/fd/{number}").is_file()]
     if files == [*_STREAMS] and _share_a_place(*files):
         files.pop()
@@ -40,9 +40,7 @@ def standard_streams() -> list[Output]:
 
 
 def _share_a_place(one: int, other: int) -> bool:
-    """Whether two descriptors are of one opened file, as ``2>&1`` makes them: what is written to either is then after
-    what was written to the other.
-    """
+    """Whether two descriptors belong to one open file, as after ``2>&1``. They then share its position too."""
     place = os.lseek(one, 0, os.SEEK_CUR)
     try:
         moved = os.lseek(one, place + 1, os.SEEK_SET)
@@ -59,19 +57,19 @@ def _appends(descriptor: int) -> bool:
     return bool(fcntl.fcntl(descriptor, fcntl.F_GETFL) & os.O_APPEND)
 
 
-class Unwritten:
-    """The outputs that could not be written: each gives one warning on ``console``, and the run goes on."""
+class OutputFailures:
+    """Outputs that cannot be written: each gives one warning on ``console``, and the run goes on."""
 
     def __init__(self, console: Console) -> None:
-        self._console = console
+        self.console = console
         self._asked_for = False
 
-    def say(self, sentence: str, error: OSError | MigrationError, *, asked_for: bool = True) -> None:
-        """``sentence`` without its full stop, then the reason. ``asked_for``: a flag or the shell named that output."""
+    def warn(self, sentence: str, error: OSError | MigrationError, *, asked_for: bool = True) -> None:
+        """Print ``sentence``, without its full stop, and why. ``asked_for``: a flag or the shell names the output."""
         self._asked_for |= asked_for
         reason = error.what if isinstance(error, MigrationError) else error.strerror or str(error)
-        self._console.print(safe(f"warning: {sentence}: {reason.rstrip('.')}.", "yellow"), soft_wrap=True)
+        self.console.print(safe(f"warning: {sentence}: {reason.rstrip('.')}.", "yellow"), soft_wrap=True)
 
     def code(self, code: ExitCode) -> ExitCode:
-        """The exit code of a run: its own, unless that is 0 and an output that was asked for is not complete."""
+        """The exit code of a run. A clean one has problems where an output that was asked for is not complete."""
         return ExitCode.PROBLEMS if code is ExitCode.CLEAN and self._asked_for else code
