@@ -10,9 +10,8 @@ from typing import Any
 
 import psycopg
 from psycopg import IsolationLevel, sql
-from psycopg_pool import ConnectionPool
 
-from vestige_tui.core.destination.server_errors import explain_connecting
+from vestige_tui.core.destination.waits import DEFAULT_WAITS, Waits
 from vestige_tui.core.destination.watchdog import Watchdog
 from vestige_tui.core.dsn import Dsn
 from vestige_tui.core.errors import DestinationError, RefusedError
@@ -21,9 +20,6 @@ Connection = psycopg.Connection[tuple[Any, ...]]
 
 CONNECT_TIMEOUT = 10
 """Seconds to wait for a server, where neither the connection string nor ``PGCONNECT_TIMEOUT`` says otherwise."""
-
-FIRST_ANSWER_TIMEOUT = 30.0
-"""Seconds to wait for the first answer of a session: a pooler may let a client in long before it has one to lend."""
 
 CLIENT_CHECK_MS = 2_000
 """How often a busy server looks whether this program is still connected; without that it finishes an index build for a
@@ -59,54 +55,31 @@ def conninfo(dsn: Dsn) -> str:
     )
 
 
-def connect(dsn: Dsn) -> Connection:
-    """Open one session, in autocommit mode.
+def connect(dsn: Dsn, *, read_only: bool = False, waits: Waits = DEFAULT_WAITS) -> Connection:
+    """Open one session, in autocommit mode. ``read_only`` makes the server itself refuse every write.
 
-    Raises ``psycopg.Error`` where there is none, and ``RefusedError`` where text would be garbled.
+    Raises ``psycopg.Error`` where there is none, ``psycopg.errors.ConnectionTimeout`` where nothing answers in
+    time, and ``RefusedError`` where text would be garbled.
     """
     connection = psycopg.connect(conninfo(dsn), autocommit=True, prepare_threshold=None)
     try:
-        _begin(connection)
+        _begin(connection, waits.first_answer)
+        if read_only:
+            _refuse_writes(connection)
     except BaseException:
         connection.close()
         raise
     return connection
 
 
-@contextmanager
-def open_pool(dsn: Dsn, *, max_connections: int, read_only: bool = False) -> Iterator[ConnectionPool[Connection]]:
-    """Up to ``max_connections`` connections in autocommit mode; the first one is tried before anything else.
-
-    ``read_only`` makes the server itself refuse every write. Raises ``DestinationError`` or ``RefusedError``.
-    """
-    try:
-        connect(dsn).close()  # a pool only says that it got no connection, not why
-    except psycopg.Error as error:
-        raise explain_connecting(error, dsn) from None
-    with ConnectionPool(
-        conninfo(dsn),  # kept in no variable, where a traceback could show it
-        min_size=1,
-        max_size=max_connections,
-        kwargs={"autocommit": True, "prepare_threshold": None},
-        reconnect_timeout=CONNECT_TIMEOUT,
-        timeout=2 * CONNECT_TIMEOUT,
-        configure=_begin_reading if read_only else _begin,
-        open=True,
-    ) as pool:
-        yield pool
-
-
-def _begin(connection: Connection) -> None:
-    """Begin a session: see that text travels as UTF-8, and lift the limits of role and database.
-
-    Raises ``psycopg.errors.ConnectionTimeout`` where nothing answers.
-    """
+def _begin(connection: Connection, first_answer: float) -> None:
+    """Begin a session: see that text travels as UTF-8, and lift the limits of role and database."""
     connection.isolation_level = IsolationLevel.READ_COMMITTED
     encoding = connection.info.parameter_status("client_encoding") or "none"
     if encoding.upper() != "UTF8":
         raise _garbling(encoding)
     try:
-        with Watchdog(connection, threading.Event(), FIRST_ANSWER_TIMEOUT) as watchdog, watchdog.step():
+        with Watchdog(connection, threading.Event(), Waits(answer=first_answer)) as watchdog, watchdog.step():
             received = _first_answer(connection)
     except DestinationError:
         raise psycopg.errors.ConnectionTimeout("connection timeout expired") from None
@@ -172,11 +145,8 @@ def has_limits(connection: Connection) -> bool:
     return bool(row and row[0])
 
 
-def _begin_reading(connection: Connection) -> None:
-    """Begin a session in which the server refuses every write: by the session's default, and in every transaction
-    that psycopg opens.
-    """
-    _begin(connection)
+def _refuse_writes(connection: Connection) -> None:
+    """Have the server refuse every write: by the session's default, and in every transaction that psycopg opens."""
     if not behind_pooler(connection):  # there the session is lent, and its settings would go to another client
         connection.execute("SET default_transaction_read_only = on")
     connection.read_only = True

@@ -2,32 +2,24 @@
 
 from __future__ import annotations
 
-import threading
-import time
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import replace
 from typing import LiteralString
 
-from vestige_tui.core.destination.connection import CLIENT_CHECK_MS, Connection, connect, unlimited
+from vestige_tui.core.destination.connection import Connection, unlimited
 from vestige_tui.core.destination.inspection import Destination
 from vestige_tui.core.destination.lock_holder import LOCK_CLASS, find_holder
-from vestige_tui.core.destination.watchdog import Session, Watchdog
-from vestige_tui.core.dsn import Dsn
+from vestige_tui.core.destination.sessions import Session, Sessions
 from vestige_tui.core.errors import Cancelled, DestinationBusyError
 from vestige_tui.core.facts import LockHolder
-
-ABANDONED_WAIT = 3 * CLIENT_CHECK_MS / 1_000
-"""Seconds to wait for a session that seems to have lost its client: that is how soon a server notices it."""
-
-_PAUSE = 0.25
 
 _SESSION_LOCK: LiteralString = "SELECT pg_try_advisory_lock(%s, hashtext(%s))"
 _TRANSACTION_LOCK: LiteralString = "SELECT pg_try_advisory_xact_lock(%s, hashtext(%s))"
 
 
 @contextmanager
-def locked(dsn: Dsn, control: Session, destination: Destination, cancel: threading.Event) -> Iterator[None]:
+def locked(sessions: Sessions, control: Session, destination: Destination) -> Iterator[None]:
     """Keep a second copy out while the block runs. Raises ``DestinationBusyError`` where one is running.
 
     The lock belongs to the connection that writes, so it lasts as long as the writing can. Behind a pooler a
@@ -35,22 +27,23 @@ def locked(dsn: Dsn, control: Session, destination: Destination, cancel: threadi
     """
     if not destination.pooled:
         with control.watchdog.step():
-            _take(control.connection, _SESSION_LOCK, destination.schema, cancel)
+            _take(control.connection, _SESSION_LOCK, destination.schema, sessions)
         yield
         return
-    with connect(dsn) as holder, Watchdog(holder, cancel) as watchdog, ExitStack() as held:
+    with sessions.open() as (holder, watchdog), ExitStack() as held:
         with watchdog.step():
             held.enter_context(unlimited(holder))
-            _take(holder, _TRANSACTION_LOCK, destination.schema, cancel)
+            _take(holder, _TRANSACTION_LOCK, destination.schema, sessions)
         yield
 
 
-def _take(connection: Connection, query: LiteralString, schema: str, cancel: threading.Event) -> None:
+def _take(connection: Connection, query: LiteralString, schema: str, sessions: Sessions) -> None:
     """Take the lock. A session that seems to have lost its client is waited for, until the server has noticed that too.
 
     One that begins another statement meanwhile has not.
     """
-    give_up = time.monotonic() + ABANDONED_WAIT
+    waits = sessions.waits
+    give_up = waits.clock() + waits.abandoned_session
     first: LockHolder | None = None
     while not _try(connection, query, schema):
         holder = find_holder(connection, schema)
@@ -58,9 +51,9 @@ def _take(connection: Connection, query: LiteralString, schema: str, cancel: thr
             first = first or holder
             if holder.changed != first.changed:
                 holder = replace(holder, alone=False)
-        if time.monotonic() > give_up or not (holder is None or holder.abandoned):
+        if waits.clock() > give_up or not (holder is None or holder.abandoned):
             raise DestinationBusyError(holder)
-        if cancel.wait(_PAUSE):
+        if sessions.cancel.wait(waits.lock_attempt):
             raise Cancelled
 
 

@@ -17,6 +17,7 @@ from vestige_tui.core.destination import inspection
 from vestige_tui.core.destination.catalog import count_rows
 from vestige_tui.core.destination.connection import Connection, behind_pooler, connect
 from vestige_tui.core.destination.server_errors import explain_connecting, explained, first_line
+from vestige_tui.core.destination.waits import DEFAULT_WAITS, Waits
 from vestige_tui.core.dsn import Dsn
 from vestige_tui.core.errors import DestinationError, RefusedError
 from vestige_tui.core.facts import DataState
@@ -73,9 +74,9 @@ class Probe:
         return self.rows.get("knowledge_nodes") or 0
 
 
-def probe(dsn: Dsn) -> Probe:
+def probe(dsn: Dsn, waits: Waits = DEFAULT_WAITS) -> Probe:
     """Connect, look, and leave. Raises ``DestinationError``; what only stands against a copy is a refusal."""
-    with _connected(dsn) as connection, explained(dsn, state=DataState.NOTHING_CHANGED):
+    with _connected(dsn, waits) as connection, explained(dsn, state=DataState.NOTHING_CHANGED):
         refusals: list[RefusedError] = []
         destination = _inspect(connection, refusals)
         with _careful(connection):
@@ -147,9 +148,9 @@ def ends_here(host: str, address: str) -> bool:
 
 
 @contextmanager
-def _connected(dsn: Dsn) -> Iterator[Connection]:
+def _connected(dsn: Dsn, waits: Waits) -> Iterator[Connection]:
     try:
-        connection = connect(dsn)
+        connection = connect(dsn, waits=waits)
     except psycopg.Error as error:
         raise explain_connecting(error, dsn) from None
     with connection:

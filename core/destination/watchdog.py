@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import socket
 import threading
-import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from types import TracebackType
@@ -19,17 +18,12 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import psycopg
 
+from vestige_tui.core.destination.waits import DEFAULT_WAITS, Waits
 from vestige_tui.core.errors import Cancelled, DestinationError
 from vestige_tui.core.facts import DataState
 
 if TYPE_CHECKING:
     from vestige_tui.core.destination.connection import Connection
-
-ANSWER_TIMEOUT = 120.0
-"""Seconds to wait for the answer to one step of a run, index builds aside."""
-
-CANCEL_GRACE = 20.0
-"""Seconds that a step may still take after the operator asked to stop."""
 
 _TICK = 0.1
 _LONGEST_TICK = 1.0
@@ -64,14 +58,12 @@ class Watchdog:
         self,
         connection: Connection,
         cancel: threading.Event,
-        answer_timeout: float | None = None,
-        *,
-        clock: Callable[[], float] = time.monotonic,
+        waits: Waits = DEFAULT_WAITS,
     ) -> None:
         self._connection = connection
         self._cancel = cancel
-        self._answer_timeout = ANSWER_TIMEOUT if answer_timeout is None else answer_timeout
-        self._time = RunningTime(clock)
+        self._waits = waits
+        self._time = RunningTime(waits.clock)
         self._lock = threading.Lock()
         self._step: _Step | None = None
         self._interrupted = False
@@ -111,7 +103,7 @@ class Watchdog:
             if self._stopping:
                 raise Cancelled(unknown=True) from None
             raise DestinationError(
-                f"The server has not answered for {self._answer_timeout:,.0f} seconds.",
+                f"The server has not answered for {self._waits.answer:,.0f} seconds.",
                 state=DataState.LAST_BATCH_UNKNOWN,  # the server may still be at it
                 remedy="Check the server, the network, and that nothing locks the tables; then run again: "
                 "what has arrived is skipped.",
@@ -133,7 +125,7 @@ class Watchdog:
         """Tell that the server has not been at work on this connection's step since that moment of ``now``."""
         with self._lock:
             step = self._step
-            if step is not None and self.now - max(moment, step.started) > self._answer_timeout:
+            if step is not None and self.now - max(moment, step.started) > self._waits.answer:
                 self._shut_down()
 
     @property
@@ -153,9 +145,9 @@ class Watchdog:
             if step.long and stopping_since <= now and now > asked + _ASK_AGAIN:
                 asked = now
                 with suppress(psycopg.Error):
-                    self._connection.cancel_safe(timeout=CANCEL_GRACE / 2)
-            limit = float("inf") if step.long else step.started + self._answer_timeout
-            limit = min(limit, max(step.started, stopping_since) + CANCEL_GRACE)
+                    self._connection.cancel_safe(timeout=self._waits.cancel_grace / 2)
+            limit = float("inf") if step.long else step.started + self._waits.answer
+            limit = min(limit, max(step.started, stopping_since) + self._waits.cancel_grace)
             with self._lock:
                 if self._step is step and now > limit:
                     self._shut_down()
@@ -174,10 +166,3 @@ class Watchdog:
 class _Step(NamedTuple):
     started: float
     long: bool
-
-
-class Session(NamedTuple):
-    """A connection and what watches over it."""
-
-    connection: Connection
-    watchdog: Watchdog

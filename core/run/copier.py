@@ -7,23 +7,23 @@ import sqlite3
 import threading
 import time
 from collections.abc import Collection, Iterator, Mapping
-from contextlib import closing, contextmanager
+from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 import psycopg
-from psycopg_pool import ConnectionPool
 
 from vestige_tui.core import events
 from vestige_tui.core.destination import inspection
 from vestige_tui.core.destination.completeness import enforceable, missing_beforehand
-from vestige_tui.core.destination.connection import Connection, open_pool, unlimited
+from vestige_tui.core.destination.connection import unlimited
 from vestige_tui.core.destination.indexes import takes_dimension
 from vestige_tui.core.destination.inspection import Destination
 from vestige_tui.core.destination.lock import locked
 from vestige_tui.core.destination.prepare import prepare
-from vestige_tui.core.destination.server_errors import explained
-from vestige_tui.core.destination.watchdog import Session, Watchdog
+from vestige_tui.core.destination.server_errors import explain_connecting, explained
+from vestige_tui.core.destination.sessions import Session, Sessions
+from vestige_tui.core.destination.waits import DEFAULT_WAITS, Waits
 from vestige_tui.core.embedder import Embedder
 from vestige_tui.core.errors import (
     Cancelled,
@@ -43,7 +43,7 @@ from vestige_tui.core.report import DestinationReport, MigrationReport, Outcome,
 from vestige_tui.core.rows.seen_keys import SeenKeys
 from vestige_tui.core.rows.tables import TABLES
 from vestige_tui.core.rows.vectors import settled
-from vestige_tui.core.run.index_builder import load, sessions
+from vestige_tui.core.run.loading import load
 from vestige_tui.core.run.model_check import agree, check_presented, expected
 from vestige_tui.core.run.preview import Preview, estimate
 from vestige_tui.core.run.recorder import Recorder
@@ -65,12 +65,14 @@ def run_sqlite_to_postgres(
     on_event: Watcher = events.ignore,
     cancel: threading.Event | None = None,
     only: Mapping[str, Collection[str]] | None = None,
+    waits: Waits = DEFAULT_WAITS,
 ) -> MigrationReport:
     """Copy a Vestige database into PostgreSQL, or with ``plan.dry_run`` tell what a copy would do.
 
     ``embedder`` is whom the vectors are meant for; without one, the destination's registered model counts, or else
     the source's own. Setting ``cancel`` ends the run after the batch in flight, with outcome ``cancelled``.
     ``only`` restricts the run to rows of the source by table and label (``RowError.row``), to try failed ones again.
+    ``waits`` are the time limits of the run.
 
     Raises ``RefusedError``, ``SourceError`` or ``DestinationError``; the error's ``report`` tells what was done.
     """
@@ -80,10 +82,12 @@ def run_sqlite_to_postgres(
         DestinationReport(plan.postgres_url.masked),
         tables={table.name: TableReport() for table in TABLES},
     )
+    cancel = cancel or threading.Event()
     run = _Run(
         plan,
         embedder.model_signature() if embedder else None,
-        Recorder(report, on_event, cancel or threading.Event()),
+        Recorder(report, on_event, cancel),
+        Sessions(plan.postgres_url, cancel, waits, read_only=plan.dry_run),
         only,
     )
     started = time.monotonic()
@@ -139,6 +143,7 @@ class _Run:
     plan: CopyPlan
     presented: ModelSignature | None
     recorder: Recorder
+    sessions: Sessions
     only: Mapping[str, Collection[str]] | None
     backup: Path | None = None
     refusal: RefusedError | None = None
@@ -150,7 +155,7 @@ class _Run:
         before = identity(plan.sqlite_path)
         with self._readable_source() as (reading, source):
             self._phase(Phase.DESTINATION)
-            with self._connected() as (pool, control), closing(SeenKeys()) as seen_keys:
+            with self._connected() as control, closing(SeenKeys()) as seen_keys:
                 destination, model = self._look_at_destination(source, control)
                 for shared in source.shared_names if self.only is None else ():
                     self.recorder.notice(shared.notice)
@@ -177,7 +182,7 @@ class _Run:
                 if plan.dry_run:
                     self._preview(transfer, destination, control)
                 else:
-                    self._copy(transfer, destination, control, pool)
+                    self._copy(transfer, destination, control)
         if identity(plan.sqlite_path) != before:
             self.recorder.notice(
                 f"{plan.sqlite_path} was replaced or removed during the run; what was read is the file as it was at "
@@ -271,22 +276,21 @@ class _Run:
     def _check_beforehand(self, source: SourceDescription) -> None:
         """What would stop the copy later is found out before the source is changed for it."""
         check_presented(source, self.presented)
-        with self._connected() as (_, control):
+        with self._connected() as control:
             destination, _ = self._look_at_destination(source, control)
-            with locked(self.plan.postgres_url, control, destination, self.recorder.cancel):
+            with locked(self.sessions, control, destination):
                 pass
 
     @contextmanager
-    def _connected(self) -> Iterator[tuple[ConnectionPool[Connection], Session]]:
-        """The destination's connections, and the first of them; psycopg's errors are put into words."""
-        plan = self.plan
-        with (
-            open_pool(plan.postgres_url, max_connections=plan.max_connections, read_only=plan.dry_run) as pool,
-            explained(plan.postgres_url),
-            pool.connection() as connection,
-            Watchdog(connection, self.recorder.cancel) as watchdog,
-        ):
-            yield pool, Session(connection, watchdog)
+    def _connected(self) -> Iterator[Session]:
+        """The first session at the destination. Errors of psycopg are put into words."""
+        dsn = self.plan.postgres_url
+        with ExitStack() as stack, explained(dsn):
+            try:
+                session = stack.enter_context(self.sessions.open())
+            except psycopg.Error as error:
+                raise explain_connecting(error, dsn) from None
+            yield session
 
     def _look_at_source(self, reading: sqlite3.Connection) -> SourceDescription:
         """Describe it, for the report too."""
@@ -321,11 +325,9 @@ class _Run:
                 self.refusal = refusal
         return destination, model
 
-    def _copy(
-        self, transfer: Transfer, destination: Destination, control: Session, pool: ConnectionPool[Connection]
-    ) -> None:
+    def _copy(self, transfer: Transfer, destination: Destination, control: Session) -> None:
         """Prepare the destination, then load it."""
-        with locked(self.plan.postgres_url, control, destination, self.recorder.cancel):
+        with locked(self.sessions, control, destination):
             self._phase(Phase.PREPARE)
             with control.watchdog.step():
                 destination = prepare(control.connection, destination, transfer.model)
@@ -339,8 +341,12 @@ class _Run:
             self._phase(Phase.COPY)
             transfer.announce()
             try:
-                with sessions(pool, control, self.plan.max_connections, self.recorder) as found:
-                    self.recorder.incomplete(load(transfer, found, destination, self.plan.postgres_url))
+                with self.sessions.open_more(control, wanted := self.plan.max_connections) as opened:
+                    if len(opened) < wanted:
+                        self.recorder.notice(
+                            f"The server gave {len(opened)} of {wanted} connections; the copy takes longer."
+                        )
+                    self.recorder.incomplete(load(transfer, self.sessions, opened, destination))
                 self._tell_of_known()
             except (Cancelled, MigrationError, psycopg.Error):
                 if destination.pending:

@@ -15,7 +15,7 @@ from vestige_tui.core.destination.foreign_keys import PendingForeignKey, danglin
 from vestige_tui.core.destination.inspection import Destination
 from vestige_tui.core.destination.keys import KeyLookups, drop_known
 from vestige_tui.core.destination.row_errors import check, row_error
-from vestige_tui.core.destination.watchdog import Session
+from vestige_tui.core.destination.sessions import Session
 from vestige_tui.core.destination.writer import Written
 from vestige_tui.core.report import Estimate, MigrationReport
 from vestige_tui.core.rows import convert, copy_format

@@ -16,7 +16,7 @@ from vestige_tui.core.destination.bootstrap import add_bootstrap_user
 from vestige_tui.core.destination.foreign_keys import ForeignKeyChecks
 from vestige_tui.core.destination.inspection import Destination
 from vestige_tui.core.destination.keys import KeyLookups, count_known, drop_known
-from vestige_tui.core.destination.watchdog import Session
+from vestige_tui.core.destination.sessions import Session
 from vestige_tui.core.destination.writer import TableWriter, Written
 from vestige_tui.core.errors import Cancelled
 from vestige_tui.core.rows.batches import Batch

@@ -13,7 +13,6 @@ from tests.support.proxy import Proxy, proxy_to
 from tests.support.runs import fill
 from tests.support.servers import Database, Server
 from tests.support.sources import Sources
-from vestige_tui.core.destination import watchdog
 
 
 @pytest.fixture(scope="session")
@@ -59,11 +58,3 @@ def proxy(tcp_database: Database) -> Iterator[Proxy]:
     """Between the copier and ``tcp_database``."""
     with proxy_to(tcp_database.dsn) as between:
         yield between
-
-
-@pytest.fixture
-def impatient(monkeypatch: pytest.MonkeyPatch) -> float:
-    """No answer is waited for longer than this, in seconds."""
-    monkeypatch.setattr(watchdog, "ANSWER_TIMEOUT", 0.7)
-    monkeypatch.setattr(watchdog.Watchdog.__init__, "__defaults__", (0.7,))
-    return 0.7

@@ -16,7 +16,7 @@ from tests.support.expected import expected_tables, floats
 from tests.support.runs import COUNTER_OF, TABLES, assert_equal_everywhere, copy, counts, only_error
 from tests.support.servers import Database, Server
 from tests.support.sources import Sources, edit, memory_ids, query, signature
-from vestige_tui.core.destination.connection import open_pool
+from vestige_tui.core.destination.connection import connect
 from vestige_tui.core.report import Outcome
 from vestige_tui.core.rows.problems import Kind
 from vestige_tui.sample import SampleSpec
@@ -229,8 +229,7 @@ def test_a_dry_run_predicts_the_copy(small_source: Path, copied_database: Databa
 
 def test_the_server_itself_refuses_writes_in_a_dry_run(database: Database) -> None:
     with (
-        open_pool(database.dsn, max_connections=1, read_only=True) as pool,
-        pool.connection() as connection,
+        connect(database.dsn, read_only=True) as connection,
         pytest.raises(psycopg.errors.ReadOnlySqlTransaction),
     ):
         connection.execute("CREATE TABLE t ()")

@@ -13,10 +13,11 @@ import pytest
 
 from tests.core.test_references import NOBODY, WANTED, at, references, unenforced
 from tests.support.hostile import overwrite_page
-from tests.support.runs import copy, found_by_keys
+from tests.support.runs import IMPATIENT, copy, found_by_keys
 from tests.support.servers import Database
 from tests.support.sources import Sources, edit, memory_ids
 from vestige_tui.core import events
+from vestige_tui.core.destination.waits import Waits
 from vestige_tui.core.errors import DestinationError
 from vestige_tui.core.events import Phase
 from vestige_tui.core.explain import REFERENCES_PENDING
@@ -24,7 +25,6 @@ from vestige_tui.core.missing import Reason
 from vestige_tui.core.report import MigrationReport, Outcome
 from vestige_tui.core.rows.problems import NIL_UUID, Kind
 from vestige_tui.core.rows.tables import BY_NAME
-from vestige_tui.core.run import index_builder
 
 pytestmark = pytest.mark.usefixtures("can_enforce_later")
 
@@ -56,14 +56,11 @@ def at_reference(name: str, act: Callable[[], object]) -> Callable[[events.Event
 # Others at work
 
 
-def test_an_open_transaction_that_has_read(
-    small_source: Path, database: Database, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_an_open_transaction_that_has_read(small_source: Path, database: Database) -> None:
     """It could stay open for ever: the run says what is left, and others are not kept waiting."""
-    monkeypatch.setattr(index_builder, "LOCK_PATIENCE", 0.8)
     with beside(database) as reader:
         look = at(Phase.INDEXES, lambda: reader.execute("SELECT count(*) FROM scheduling"))
-        report = copy(small_source, database, on_event=look)
+        report = copy(small_source, database, on_event=look, waits=Waits(tables_in_use=0.8))
     assert report.outcome is Outcome.INCOMPLETE
     (part,) = report.incomplete
     assert (part.name, part.reason) == ("scheduling_memory_id_fkey", Reason.TABLES_IN_USE)
@@ -121,14 +118,10 @@ def test_a_client_that_locks_the_tables_in_the_other_order(small_source: Path, d
     assert database.value("SELECT content FROM knowledge_nodes WHERE id = %s", (NOBODY,)) == "live"
 
 
-def test_an_index_that_waits_for_a_lock(
-    small_source: Path, database: Database, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_an_index_that_waits_for_a_lock(small_source: Path, database: Database) -> None:
     """An open transaction that has written keeps a table's indexes from being built: not without end, and not the
     others. What is waited for is told meanwhile.
     """
-    monkeypatch.setattr(index_builder, "LOCK_PATIENCE", 1.5)
-    monkeypatch.setattr(index_builder, "PROGRESS_INTERVAL", 0.1)
     seen: list[events.Event] = []
     with beside(database) as writer:
         write = at(Phase.INDEXES, lambda: writer.execute("UPDATE review_events SET kind = 'x'"))
@@ -137,7 +130,7 @@ def test_an_index_that_waits_for_a_lock(
             seen.append(event)
             write(event)
 
-        report = copy(small_source, database, on_event=watch)
+        report = copy(small_source, database, on_event=watch, waits=Waits(tables_in_use=1.5, look=0.1))
     assert report.outcome is Outcome.INCOMPLETE
     indexes = {index.name for index in BY_NAME["review_events"].indexes}
     assert {part.name for part in report.incomplete} == indexes | {"review_events_memory_id_fkey"}
@@ -149,13 +142,12 @@ def test_an_index_that_waits_for_a_lock(
     assert references(database) == WANTED
 
 
-@pytest.mark.usefixtures("impatient")
 def test_a_server_that_does_not_get_to_an_index(small_source: Path, database: Database) -> None:
     """A run that waits longer than it waits for any answer looks no further."""
     with beside(database) as writer:
         write = at(Phase.INDEXES, lambda: writer.execute("UPDATE review_events SET kind = 'x'"))
         with pytest.raises(DestinationError, match="has not answered") as caught:
-            copy(small_source, database, on_event=write)
+            copy(small_source, database, on_event=write, waits=IMPATIENT)
     assert caught.value.report is not None
     assert caught.value.report.notices == [REFERENCES_PENDING]
     assert copy(small_source, database).outcome is Outcome.CLEAN

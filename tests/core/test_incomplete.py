@@ -18,6 +18,7 @@ from tests.support.runs import copy
 from tests.support.servers import Database, Server
 from tests.support.sources import edit, memory_ids
 from vestige_tui.core.destination import indexes as builds
+from vestige_tui.core.destination.waits import Waits
 from vestige_tui.core.dsn import Dsn
 from vestige_tui.core.errors import DestinationError
 from vestige_tui.core.events import Phase
@@ -25,7 +26,6 @@ from vestige_tui.core.explain import Tense, shortfalls
 from vestige_tui.core.missing import MissingPart, PartKind, Reason
 from vestige_tui.core.report import MigrationReport, Outcome
 from vestige_tui.core.rows.problems import Kind
-from vestige_tui.core.run import index_builder
 
 HNSW = "idx_knowledge_nodes_embedding_hnsw"
 
@@ -58,15 +58,12 @@ def foretold_and_done(source: Path, destination: Database | Dsn) -> MigrationRep
 
 
 @pytest.mark.usefixtures("can_enforce_later")
-def test_a_session_that_is_idle_in_a_transaction(
-    small_source: Path, database: Database, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_session_that_is_idle_in_a_transaction(small_source: Path, database: Database) -> None:
     """It has looked at every table, and goes home for the night: no foreign key can be enforced."""
-    monkeypatch.setattr(index_builder, "LOCK_PATIENCE", 0.5)
     tables = sorted({*FOREIGN_KEYS.values(), "users", "groups"})
     with psycopg.connect(database.dsn.conninfo()) as idle:
         look = at(Phase.INDEXES, lambda: idle.execute("; ".join(f"SELECT FROM {table}" for table in tables)))
-        report = copy(small_source, database, on_event=look)
+        report = copy(small_source, database, on_event=look, waits=Waits(tables_in_use=0.5))
     assert report.outcome is Outcome.INCOMPLETE
     assert set(report.incomplete) == {foreign_key(name, Reason.TABLES_IN_USE) for name in FOREIGN_KEYS}
     assert report.notices == []

@@ -25,10 +25,12 @@ from tests.support.sources import SMALL_SPEC, Sources, edit, memory_ids, signatu
 from vestige_tui.core import events
 from vestige_tui.core.destination import indexes as builds
 from vestige_tui.core.destination import inspection
-from vestige_tui.core.destination.watchdog import Session, Watchdog
+from vestige_tui.core.destination.sessions import Sessions
+from vestige_tui.core.destination.waits import Waits
 from vestige_tui.core.missing import MissingPart, PartKind, Reason
 from vestige_tui.core.report import Outcome
-from vestige_tui.core.run import index_builder
+from vestige_tui.core.run.build_observer import BuildObserver
+from vestige_tui.core.run.index_builder import IndexBuilder
 from vestige_tui.core.run.recorder import Recorder
 from vestige_tui.sample import SampleSpec
 
@@ -195,9 +197,10 @@ def test_the_error_that_ended_a_build_comes_before_later_ones(
     recorder = Recorder(copy(small_source, copied_database), events.ignore, threading.Event())
     copied_database.execute(f"DROP INDEX {HNSW}")
     monkeypatch.setattr(builds, "build", shut_down)
-    with copied_database.connect() as connection, Watchdog(connection, recorder.cancel) as watchdog:
-        builder = index_builder.Builder(Session(connection, watchdog), inspection.inspect(connection), recorder)
-        observer = index_builder.Observer([], copied_database.dsn, recorder)
+    sessions = Sessions(copied_database.dsn, recorder.cancel)
+    with sessions.open() as session:
+        builder = IndexBuilder(session, inspection.inspect(session.connection), recorder, Waits())
+        observer = BuildObserver([], sessions)
         with pytest.raises(psycopg.errors.AdminShutdown), closing(observer), builder.in_background(set()):
             builder.watch(observer)
             raise psycopg.OperationalError

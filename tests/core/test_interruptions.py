@@ -30,11 +30,11 @@ from tests.support.folders import give_away
 from tests.support.hostile import bulk_source, dump
 from tests.support.kills import nursery
 from tests.support.proxy import COMMIT, Disruption, Proxy, proxy_to
-from tests.support.runs import TABLES, copy
+from tests.support.runs import IMPATIENT, TABLES, copy
 from tests.support.servers import Database
 from tests.support.sources import SMALL_SPEC, Sources, memory_ids
 from vestige_tui.core import events
-from vestige_tui.core.destination import watchdog
+from vestige_tui.core.destination.waits import Waits
 from vestige_tui.core.dsn import Dsn
 from vestige_tui.core.errors import DestinationError
 from vestige_tui.core.facts import DataState
@@ -236,9 +236,7 @@ def test_a_commit_whose_answer_is_lost(
 
 
 @pytest.mark.parametrize("moment", MOMENTS)
-def test_a_link_that_goes_silent(
-    sources: Sources, tcp_database: Database, proxy: Proxy, impatient: float, moment: str
-) -> None:
+def test_a_link_that_goes_silent(sources: Sources, tcp_database: Database, proxy: Proxy, moment: str) -> None:
     """Neither answer nor end: after a while the run ends with a sentence, whatever it was waiting for."""
     source = sources.seed(replace(SMALL_SPEC, memories=40))
     if moment == STAGING:
@@ -246,7 +244,7 @@ def test_a_link_that_goes_silent(
     for disruption in (Disruption.STALL_BEFORE, Disruption.STALL_AFTER):
         proxy.expect(disruption, MOMENTS[moment])
         try:
-            error = interrupted(DestinationError, partial(copy, source, proxy.dsn, batch_size=10))
+            error = interrupted(DestinationError, partial(copy, source, proxy.dsn, batch_size=10, waits=IMPATIENT))
         finally:
             proxy.cut()
         assert proxy.struck.is_set()
@@ -258,14 +256,12 @@ def test_a_link_that_goes_silent(
 # Waiting and limits
 
 
-def test_a_table_that_another_session_has_locked(
-    sources: Sources, copied_tcp_database: Database, impatient: float
-) -> None:
+def test_a_table_that_another_session_has_locked(sources: Sources, copied_tcp_database: Database) -> None:
     source = sources.seed()
     copied_tcp_database.execute("DELETE FROM edges")
     with copied_tcp_database.connect() as other, other.transaction():
         other.execute("LOCK TABLE edges IN ACCESS EXCLUSIVE MODE")
-        error = interrupted(DestinationError, lambda: copy(source, copied_tcp_database))
+        error = interrupted(DestinationError, lambda: copy(source, copied_tcp_database, waits=IMPATIENT))
         assert "has not answered" in error.what
         assert "nothing locks the tables" in error.remedy
     wait_until(lambda: arrived(copied_tcp_database, "edges") in (0, 20))
@@ -394,17 +390,17 @@ def test_cancelled_in_every_phase(sources: Sources, tcp_database: Database, phas
     assert copy(source, tcp_database, upgrade_copy=True).memories_copied == 30
 
 
-def test_cancelled_while_the_link_is_silent(
-    sources: Sources, tcp_database: Database, proxy: Proxy, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_cancelled_while_the_link_is_silent(sources: Sources, tcp_database: Database, proxy: Proxy) -> None:
     """The operator does not wait for an answer that never comes."""
-    monkeypatch.setattr(watchdog, "CANCEL_GRACE", 0.5)
     source = sources.seed(replace(SMALL_SPEC, memories=120))
     cancel = threading.Event()
     proxy.expect(Disruption.STALL_BEFORE, INSERT_MEMORIES, at=3)
     found: list[MigrationReport] = []
     run = threading.Thread(
-        target=lambda: found.append(copy(source, proxy.dsn, cancel=cancel, batch_size=10)), daemon=True
+        target=lambda: found.append(
+            copy(source, proxy.dsn, cancel=cancel, batch_size=10, waits=Waits(cancel_grace=0.5))
+        ),
+        daemon=True,
     )
     run.start()
     assert proxy.struck.wait(PATIENCE)
@@ -474,42 +470,43 @@ def test_the_dsn_of_a_proxy_is_not_that_of_the_server(proxy: Proxy, cluster: Clu
 @pytest.mark.parametrize("disruption", [Disruption.CUT_BEFORE, Disruption.STALL_BEFORE])
 @pytest.mark.parametrize("marker", [b"unnest(", b"pg_is_in_recovery"])
 def test_a_dry_run_on_a_bad_link(
-    small_source: Path, copied_tcp_database: Database, impatient: float, disruption: Disruption, marker: bytes
+    small_source: Path, copied_tcp_database: Database, disruption: Disruption, marker: bytes
 ) -> None:
     """A dry run writes nothing, and no sentence speaks of a batch in flight."""
     with proxy_to(copied_tcp_database.dsn) as proxy:
         proxy.expect(disruption, marker)
-        error = interrupted(DestinationError, partial(copy, small_source, proxy.dsn, dry_run=True))
+        error = interrupted(DestinationError, partial(copy, small_source, proxy.dsn, dry_run=True, waits=IMPATIENT))
         assert error.state is DataState.NOTHING_CHANGED
         proxy.behave()
         assert copy(small_source, proxy.dsn, dry_run=True).tables["knowledge_nodes"].already_present == 30
 
 
-@pytest.mark.usefixtures("impatient")
 def test_a_limit_that_is_met_before_anything_has_arrived(sources: Sources, tcp_database: Database) -> None:
     """No sentence says then that what had arrived stays."""
     tcp_database.execute("CREATE EXTENSION vector")
     with tcp_database.connect() as other, other.transaction():  # keeps the catalog busy
         other.execute("LOCK TABLE pg_extension IN ACCESS EXCLUSIVE MODE")
-        error = interrupted(DestinationError, partial(copy, sources.seed(), tcp_database))
+        error = interrupted(DestinationError, partial(copy, sources.seed(), tcp_database, waits=IMPATIENT))
     assert "has not answered" in error.what
     assert error.state is DataState.NOTHING_CHANGED
 
 
 @pytest.mark.parametrize("batch_size", [500, 2])
 def test_cancelled_after_a_commit_whose_answer_is_lost(
-    sources: Sources, tcp_database: Database, proxy: Proxy, monkeypatch: pytest.MonkeyPatch, batch_size: int
+    sources: Sources, tcp_database: Database, proxy: Proxy, batch_size: int
 ) -> None:
     """The report cannot know of that batch, and says so: also where more is waiting to be written."""
-    monkeypatch.setattr(watchdog, "CANCEL_GRACE", 0.3)
     source = sources.seed(replace(SMALL_SPEC, memories=120))
     copy(source, tcp_database)
+    waits = Waits(cancel_grace=0.3)
     tcp_database.execute(f"DELETE FROM knowledge_nodes WHERE id <> '{memory_ids(source)[0]}'")
     cancel = threading.Event()
     proxy.expect(Disruption.STALL_AFTER, INSERT_MEMORIES)
     found: list[MigrationReport] = []
     run = threading.Thread(
-        target=lambda: found.append(copy(source, proxy.dsn, cancel=cancel, max_connections=1, batch_size=batch_size)),
+        target=lambda: found.append(
+            copy(source, proxy.dsn, cancel=cancel, max_connections=1, batch_size=batch_size, waits=waits)
+        ),
         daemon=True,
     )
     run.start()

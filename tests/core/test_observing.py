@@ -14,12 +14,11 @@ import pytest
 from tests.support.disturbances import outlast, wait_until
 from tests.support.runs import copy
 from tests.support.servers import Database, Server
-from vestige_tui.core import events
 from vestige_tui.core.destination import indexes as builds
-from vestige_tui.core.plan import CopyPlan
-from vestige_tui.core.report import DestinationReport, MigrationReport, Outcome, SourceReport
-from vestige_tui.core.run import index_builder
-from vestige_tui.core.run.recorder import Recorder
+from vestige_tui.core.destination.sessions import Sessions
+from vestige_tui.core.destination.waits import Waits
+from vestige_tui.core.report import Outcome
+from vestige_tui.core.run.build_observer import BuildObserver
 
 HNSW = builds.HNSW_NAME
 PRESENT = "SELECT count(*) FROM pg_index WHERE indisvalid AND indexrelid = to_regclass(%s)"
@@ -43,8 +42,7 @@ def test_how_far_an_index_is(small_source: Path, copied_database: Database, max_
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(builds, "build", take_time)
         patch.setattr(builds, "observe", look)
-        patch.setattr(index_builder, "PROGRESS_INTERVAL", 0.001)
-        copy(small_source, copied_database, max_connections=max_connections)
+        copy(small_source, copied_database, max_connections=max_connections, waits=Waits(look=0.001))
     assert observed
     assert copied_database.value(PRESENT, (HNSW,)) == 1
 
@@ -82,9 +80,9 @@ def test_a_build_outlives_the_connection_that_observes_it(
 
     monkeypatch.setattr(builds, "build", take_time)
     monkeypatch.setattr(builds, "observe", look)
-    monkeypatch.setattr(index_builder, "PROGRESS_INTERVAL", 0.01)
-    monkeypatch.setattr(index_builder, "RECONNECT_PAUSE", 0.05)
-    assert copy(small_source, copied_database, max_connections=max_connections).outcome is Outcome.CLEAN
+    waits = Waits(look=0.01, reconnect=0.05)
+    report = copy(small_source, copied_database, max_connections=max_connections, waits=waits)
+    assert report.outcome is Outcome.CLEAN
     assert copied_database.value(PRESENT, (HNSW,)) == 1
 
 
@@ -108,9 +106,7 @@ def test_an_observer_that_is_only_interrupted_is_kept(
 
     monkeypatch.setattr(builds, "build", take_time)
     monkeypatch.setattr(builds, "observe", be_interrupted)
-    monkeypatch.setattr(index_builder, "PROGRESS_INTERVAL", 0.01)
-    monkeypatch.setattr(index_builder, "RECONNECT_PAUSE", 0.0)
-    assert copy(small_source, copied_database).outcome is Outcome.CLEAN
+    assert copy(small_source, copied_database, waits=Waits(look=0.01, reconnect=0.0)).outcome is Outcome.CLEAN
     assert len(set(observers)) == 1
 
 
@@ -121,7 +117,5 @@ def test_a_server_that_does_not_answer_is_not_at_work(
     monkeypatch.setenv("PGCONNECT_TIMEOUT", "2")  # seconds, the least that libpq takes
     with socket.create_server(("127.0.0.1", 0)) as silent, copied_database.connect() as builder:
         dsn = copied_database.dsn.with_parameters(host="127.0.0.1", port=str(silent.getsockname()[1]))
-        recorder = Recorder(MigrationReport(CopyPlan(Path(), dsn), SourceReport(""), DestinationReport("")),
-                          events.ignore, threading.Event())  # fmt: skip
-        with closing(index_builder.Observer([], dsn, recorder)) as observer:
+        with closing(BuildObserver([], Sessions(dsn, threading.Event()))) as observer:
             assert observer.look(builder) == builds.Observed(working=False, fraction=None)

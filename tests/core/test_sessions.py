@@ -19,9 +19,11 @@ from tests.support.servers import Database
 from tests.support.sources import Sources, edit, memory_ids
 from vestige_tui.core import events
 from vestige_tui.core.destination import indexes as builds
-from vestige_tui.core.destination.connection import connect, conninfo, open_pool
+from vestige_tui.core.destination.connection import connect, conninfo
 from vestige_tui.core.destination.inspection import Destination
 from vestige_tui.core.destination.probe import probe
+from vestige_tui.core.destination.sessions import Sessions
+from vestige_tui.core.destination.waits import Waits
 from vestige_tui.core.dsn import Dsn
 from vestige_tui.core.errors import DestinationError, RefusedError
 from vestige_tui.core.report import Outcome
@@ -47,7 +49,7 @@ def test_every_connection_is_opened_in_one_place() -> None:
         for path in CORE.rglob("*.py")
         if (found := re.findall(r"psycopg\.connect\(|ConnectionPool\(|Connection\.connect\(", path.read_text()))
     }
-    assert opened == {"destination/connection.py": ["psycopg.connect(", "ConnectionPool("]}
+    assert opened == {"destination/connection.py": ["psycopg.connect("]}
 
 
 # UTF-8
@@ -131,14 +133,14 @@ def test_text_arrives_as_it_is_whatever_encoding_is_asked_for(
 
 
 def test_a_connection_that_garbles_all_the_same_is_refused(database: Database, monkeypatch: pytest.MonkeyPatch) -> None:
-    """As with a pooler that changes it behind libpq's back; also for what is opened later by a pool."""
+    """As with a pooler that changes it behind libpq's back; also for the sessions of a run."""
     from vestige_tui.core.destination import connection as opening
 
     monkeypatch.setattr(opening, "conninfo", lambda dsn: conninfo(dsn).replace("utf8", "latin1"))
     for attempt in (lambda: connect(database.dsn), lambda: probe(database.dsn)):
         with pytest.raises(RefusedError, match="does not carry text as UTF-8: the server takes it for LATIN1"):
             attempt()
-    with pytest.raises(RefusedError), open_pool(database.dsn, max_connections=1):
+    with pytest.raises(RefusedError), Sessions(database.dsn, threading.Event()).open():
         pass
 
 
@@ -176,14 +178,14 @@ def test_limits_are_lifted_in_every_session(database: Database, way: str) -> Non
         database.execute(*(f"ALTER {owner} {database.name} SET {name} = 5000" for name in present))
     with psycopg.connect(dsn.conninfo(), autocommit=True) as plain:
         assert settings(plain, *LIMITS) == dict.fromkeys(present, "5000")
-    with connect(dsn) as connection, open_pool(dsn, max_connections=2) as pool:
-        assert settings(connection, *LIMITS) == dict.fromkeys(present, "0")
-        with pool.connection() as first, pool.connection() as second:
-            for session in (first, second):
-                assert settings(session, *LIMITS) == dict.fromkeys(present, "0")
-                assert settings(session, "client_connection_check_interval") == {
-                    "client_connection_check_interval": "2000"
-                }
+    opening = Sessions(dsn, threading.Event())
+    with opening.open() as first, opening.open_more(first, 3) as opened:
+        assert len(opened) == 3
+        for session in opened:
+            assert settings(session.connection, *LIMITS) == dict.fromkeys(present, "0")
+            assert settings(session.connection, "client_connection_check_interval") == {
+                "client_connection_check_interval": "2000"
+            }
 
 
 def settings_of(database: Database) -> list[str]:
@@ -251,18 +253,14 @@ def test_a_lock_is_waited_for_longer_than_the_role_would(small_source: Path, cop
     assert report.tables["edges"].inserted == 20
 
 
-def test_a_silent_server_is_not_waited_for_without_end(
-    monkeypatch: pytest.MonkeyPatch, copied_tcp_database: Database
-) -> None:
+def test_a_silent_server_is_not_waited_for_without_end(copied_tcp_database: Database) -> None:
     """One that lets clients in, as a pooler does, and then answers no question."""
     from tests.support.proxy import Disruption, proxy_to
-    from vestige_tui.core.destination import connection as opening
 
-    monkeypatch.setattr(opening, "FIRST_ANSWER_TIMEOUT", 0.5)
     with proxy_to(copied_tcp_database.dsn) as proxy:
         proxy.expect(Disruption.STALL_BEFORE, b"pg_backend_pid")
         with pytest.raises(DestinationError, match="did not answer in time"):
-            probe(proxy.dsn)
+            probe(proxy.dsn, Waits(first_answer=0.5))
     with suppress(psycopg.Error):
         connect(copied_tcp_database.dsn).close()
 

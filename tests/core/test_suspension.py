@@ -22,8 +22,8 @@ from tests.support.hostile import ROOT
 from tests.support.runs import assert_equal_everywhere, copy, counts
 from tests.support.servers import Database
 from tests.support.sources import Sources
-from vestige_tui.core.destination.connection import Connection
-from vestige_tui.core.destination.lock_holder import LOCK_CLASS, find_holder
+from vestige_tui.core.destination.lock_holder import LOCK_CLASS
+from vestige_tui.core.destination.waits import DEFAULT_WAITS, Waits
 from vestige_tui.core.destination.watchdog import RunningTime, Watchdog
 from vestige_tui.core.errors import DestinationBusyError, DestinationError
 from vestige_tui.core.facts import IDLE_SECONDS, Activity, LockHolder
@@ -51,7 +51,7 @@ def test_only_running_time_is_patience(database: Database, steps: list[float], c
     moments = (1_000 + sum(steps[min(place, len(steps) - 1)] if place < len(steps) or len(steps) == 1 else 0.01
                for place in range(number)) for number in count())  # fmt: skip
     with database.connect() as connection:
-        watchdog = Watchdog(connection, threading.Event(), 4.0, clock=lambda: next(moments))
+        watchdog = Watchdog(connection, threading.Event(), Waits(answer=4.0, clock=lambda: next(moments)))
         with watchdog:
             if cut:
                 with pytest.raises(DestinationError, match="has not answered for 4 seconds"), watchdog.step():
@@ -68,13 +68,13 @@ _COPY = """
 import json, os, sys
 from pathlib import Path
 from vestige_tui.core.run import copier
-from vestige_tui.core.destination import watchdog
+from vestige_tui.core.destination.waits import DEFAULT_WAITS, Waits
 from vestige_tui.core.dsn import Dsn
 from vestige_tui.core.plan import CopyPlan
 
 source, url, options = json.loads(sys.argv[1])
-watchdog.ANSWER_TIMEOUT = 2.0
-print(copier.run_sqlite_to_postgres(CopyPlan(Path(source), Dsn.parse(url), **options)).outcome)
+plan = CopyPlan(Path(source), Dsn.parse(url), **options)
+print(copier.run_sqlite_to_postgres(plan, waits=Waits(answer=2.0)).outcome)
 """
 
 
@@ -159,10 +159,10 @@ def holding(database: Database) -> Iterator[psycopg.Connection]:
         yield connection
 
 
-def refused_copy(source: Path, database: Database) -> DestinationBusyError:
+def refused_copy(source: Path, database: Database, waits: Waits = DEFAULT_WAITS) -> DestinationBusyError:
     """Why a copy does not start there."""
     with pytest.raises(DestinationBusyError) as caught:
-        copy(source, database)
+        copy(source, database, waits=waits)
     return caught.value
 
 
@@ -188,13 +188,8 @@ def test_a_live_copy_is_named(sources: Sources, tcp_database: Database) -> None:
 
 
 @pytest.mark.parametrize("has_company", [False, True])
-def test_a_session_at_work_whose_client_has_no_other(
-    sources: Sources, database: Database, monkeypatch: pytest.MonkeyPatch, has_company: bool
-) -> None:
+def test_a_session_at_work_whose_client_has_no_other(sources: Sources, database: Database, has_company: bool) -> None:
     """It is waited for, and then taken for one that a killed copy left; a copy that lives watches its own build."""
-    from vestige_tui.core.destination import lock
-
-    monkeypatch.setattr(lock, "ABANDONED_WAIT", 0.5)
     source = sources.seed()
     company = database.dsn.with_parameters(application_name="vestige-tui")
     with holding(database) as connection, psycopg.connect(company.conninfo()) as other:
@@ -212,7 +207,7 @@ def test_a_session_at_work_whose_client_has_no_other(
         sleeper.start()
         wait_until(lambda: sessions(database, "state = 'active' AND query LIKE '%%pg_sleep%%'") == 1)
         started = time.monotonic()
-        error = refused_copy(source, database)
+        error = refused_copy(source, database, Waits(abandoned_session=0.5))
         took = time.monotonic() - started
         connection.cancel_safe()
         sleeper.join()
@@ -226,13 +221,8 @@ def test_a_session_at_work_whose_client_has_no_other(
         assert f"SELECT pg_terminate_backend({pid})" in error.remedy
 
 
-def test_a_session_that_begins_another_statement_is_alive(
-    sources: Sources, database: Database, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_session_that_begins_another_statement_is_alive(sources: Sources, database: Database) -> None:
     """Also where it has no other: a copy over one connection brings batch after batch."""
-    from vestige_tui.core.destination import lock
-
-    monkeypatch.setattr(lock, "ABANDONED_WAIT", 20)
     enough = threading.Event()
     with holding(database) as connection:
 
@@ -243,7 +233,7 @@ def test_a_session_that_begins_another_statement_is_alive(
         worker = threading.Thread(target=work)
         worker.start()
         wait_until(lambda: sessions(database, "state = 'active' AND query LIKE '%%pg_sleep%%'") == 1)
-        error = refused_copy(sources.seed(), database)
+        error = refused_copy(sources.seed(), database, Waits(abandoned_session=20))
         enough.set()
         worker.join()
     assert error.what.startswith("Another copy is writing to this destination: session ")
@@ -263,32 +253,20 @@ def test_a_session_that_ends_while_it_is_waited_for(sources: Sources, database: 
         worker.join()
 
 
-def test_waiting_for_a_session_ends_with_the_wish_to_stop(
-    sources: Sources, database: Database, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    from vestige_tui.core.destination import lock
-
-    monkeypatch.setattr(lock, "ABANDONED_WAIT", 60)
+def test_waiting_for_a_session_ends_with_the_wish_to_stop(sources: Sources, database: Database) -> None:
     cancel = threading.Event()
-    looked = threading.Event()
-
-    def look(connection: Connection, schema: str) -> LockHolder | None:
-        looked.set()
-        return find_holder(connection, schema)
-
-    monkeypatch.setattr(lock, "find_holder", look)
     with holding(database) as connection:
         sleeper = threading.Thread(target=lambda: connection.execute("SELECT pg_sleep(4)"), daemon=True)
         sleeper.start()
         wait_until(lambda: sessions(database, "state = 'active' AND query LIKE '%%pg_sleep%%'") == 1)
 
         def stop() -> None:
-            looked.wait(30)
+            wait_until(lambda: sessions(database, "query LIKE '%%a.backend_start%%'") > 0)
             cancel.set()
 
         stopper = threading.Thread(target=stop)
         stopper.start()
-        report = copy(sources.seed(), database, cancel=cancel)
+        report = copy(sources.seed(), database, cancel=cancel, waits=Waits(abandoned_session=60))
         assert sleeper.is_alive(), "the copy waited until the session was done"
         sleeper.join()
         stopper.join()

@@ -149,7 +149,7 @@ def folder_for_all() -> Iterator[Path]:
 _IMPORTS = """
 import encodings.idna, json, sqlite3, threading
 from pathlib import Path
-import psycopg, psycopg_pool, pgvector.psycopg
+import psycopg, pgvector.psycopg
 import tests.support.runs
 from vestige_tui.core.run import copier
 from vestige_tui.core import errors

@@ -17,7 +17,7 @@ from tests.support.hostile import ROOT
 _NURSERY = """
 import json, os, sys
 from pathlib import Path
-import psycopg, psycopg_pool, pgvector.psycopg
+import psycopg, pgvector.psycopg
 from vestige_tui.core.run import copier
 from vestige_tui.core import events
 from vestige_tui.core.dsn import Dsn

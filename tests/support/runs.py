@@ -11,6 +11,7 @@ from tests.support.expected import BOOTSTRAP_USER, expected_tables
 from tests.support.servers import Database
 from tests.support.sources import SMALL_SPEC, Sources
 from vestige_tui.core import events
+from vestige_tui.core.destination.waits import DEFAULT_WAITS, Waits
 from vestige_tui.core.dsn import Dsn
 from vestige_tui.core.embedder import PresentedEmbedder
 from vestige_tui.core.events import Watcher
@@ -19,6 +20,9 @@ from vestige_tui.core.plan import CopyPlan
 from vestige_tui.core.report import MigrationReport, Outcome
 from vestige_tui.core.rows.problems import Kind, RowError
 from vestige_tui.core.run.copier import run_sqlite_to_postgres
+
+IMPATIENT = Waits(answer=0.7)
+"""No answer is waited for longer than this."""
 
 _BARE = str.maketrans("", "", "-{}")
 
@@ -45,6 +49,7 @@ def copy(
     *,
     on_event: Watcher = events.ignore,
     cancel: threading.Event | None = None,
+    waits: Waits = DEFAULT_WAITS,
     **options: Any,
 ) -> MigrationReport:
     """Run a copy and check that its counts add up."""
@@ -54,6 +59,7 @@ def copy(
         PresentedEmbedder(embedder) if embedder else None,
         on_event=on_event,
         cancel=cancel,
+        waits=waits,
     )
     assert_adds_up(report)
     return report

@@ -1,0 +1,43 @@
+"""The writing part of a run: rows over several connections, indexes beside them, and foreign keys last of all."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from contextlib import closing
+
+from vestige_tui.core import events
+from vestige_tui.core.destination.inspection import Destination
+from vestige_tui.core.destination.sessions import Session, Sessions
+from vestige_tui.core.events import Phase
+from vestige_tui.core.missing import MissingPart
+from vestige_tui.core.run.build_observer import BuildObserver
+from vestige_tui.core.run.index_builder import IndexBuilder
+from vestige_tui.core.run.table_pass import Transfer, stages
+from vestige_tui.core.run.writers import Writers
+
+
+def load(
+    transfer: Transfer, sessions: Sessions, opened: Sequence[Session], destination: Destination
+) -> tuple[MissingPart, ...]:
+    """Copy every table, build the missing indexes, and enforce the foreign keys that are pending; what is missing then.
+
+    The first of the ``opened`` sessions builds the indexes of tables that are complete while the others write the last
+    tables.
+    """
+    recorder = transfer.recorder
+    control, *others = opened
+    *first, last = stages()
+    with Writers(opened, destination, recorder) as writers:
+        for tables in (*first, *(() if others else (last,))):
+            transfer.run(tables, writers)
+    builder = IndexBuilder(control, destination, recorder, sessions.waits)
+    observer = BuildObserver(others, sessions)
+    filling = {table.name for table in last} if others else set()
+    with builder.in_background(filling) as full, closing(observer):
+        if others:
+            with Writers(others, destination, recorder) as writers:
+                transfer.run(last, writers)
+        recorder.emit(events.PhaseStarted(Phase.INDEXES))
+        full.set()
+        builder.watch(observer)
+    return builder.missing()
