@@ -17,6 +17,7 @@ from tests.support.runs import TABLES, assert_equal_everywhere, copy, counts
 from tests.support.servers import Database
 from tests.support.sources import SMALL_SPEC, Sources, edit, memory_ids, query
 from vestige_tui.core.report import MigrationReport, Outcome
+from vestige_tui.core.source import shape
 from vestige_tui.core.source.describe import describe
 from vestige_tui.core.source.overview import file_overview
 from vestige_tui.core.source.row_lookup import find_row
@@ -390,6 +391,13 @@ def test_a_generated_column_that_cannot_be_computed(small_source: Path, sources:
         assert row["metadata"]["sound"] == row["node_type"].upper()
         title = json.loads(plain[str(row["id"])]).get("title") if str(row["id"]) != broken else None
         assert row["metadata"].get("title") == title
+
+
+def test_an_overview_computes_no_columns(small_source: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A list of files shows their numbers of memories at once, whatever their columns would cost."""
+    edit(small_source, "ALTER TABLE knowledge_nodes ADD COLUMN title TEXT AS (json_extract(metadata, '$.title'))")
+    monkeypatch.setattr(shape, "_fails", lambda *_: pytest.fail("a column was computed"))
+    assert file_overview(small_source).memories == SMALL_SPEC.memories
 
 
 def test_a_generated_codebase_that_cannot_be_computed(sources: Sources, database: Database) -> None:
