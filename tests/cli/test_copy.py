@@ -47,7 +47,7 @@ def test_broken_rows_give_exit_code_1(
     result = vestige_tui.copy(broken_source, database, "--quiet", "--log-file", tmp_path / "run.log")
     assert result.code == 1
     assert result.err == ""
-    assert "=== Errors ===" in result.out
+    assert "=== Problems ===" in result.out
     assert "note-7" in result.out
     log = (tmp_path / "run.log").read_text()
     for part in (
@@ -215,4 +215,4 @@ def test_a_dry_run_is_refused_as_the_copy_is(
     result = vestige_tui.copy(small_source, database, "--quiet", *flags)
     assert result.code == 3
     assert "default_transaction_read_only is on" in result.err
-    assert ("What a copy would bring" in result.out) == bool(flags)
+    assert ("Rows that a copy would bring" in result.out) == bool(flags)

@@ -9,7 +9,7 @@ def test_it_copies_and_queries_as_often_as_one_likes(vestige_tui: VestigeTui) ->
     for _ in range(2):
         result = vestige_tui("demo", "--headless")
         assert result.code == 0
-        assert "errors are expected" in result.out
+        assert "problems are expected" in result.out
         for query in ("By meaning", "By words", "Along connections"):
             assert query in result.out
         assert demo.MODEL.hash in result.out

@@ -41,7 +41,7 @@ def test_a_published_file_needs_an_upgrade(vestige_tui: VestigeTui, sources: Sou
     assert result.code == 0
     assert "published [bold].db" in result.out
     assert "--upgrade-copy" in result.out
-    assert "would stay behind" in result.out
+    assert "Would not be copied" in result.out
 
 
 def test_names_that_a_column_shares_with_a_key_of_the_metadata(vestige_tui: VestigeTui, small_source: Path) -> None:

@@ -64,12 +64,21 @@ def test_plain_lines_elsewhere() -> None:
 
 def test_bars_in_a_terminal() -> None:
     shown = watch(terminal=True)
-    for part in ("Memories", "2,000/2,000", "1,000/s", "1 error", "Connections", "Indexes", "2/2", "a notice [bold]␛"):
+    for part in (
+        "Memories",
+        "2,000/2,000",
+        "1,000/s",
+        "1 problem",
+        "Connections",
+        "Indexes",
+        "2/2",
+        "a notice [bold]␛",
+    ):
         assert part in shown
     assert shown.count(WAITS) == 1
     assert "29 s" not in shown
     assert "Users" not in shown
-    assert "1 errors" not in shown
+    assert "1 problems" not in shown
 
 
 def test_quiet_is_quiet() -> None:

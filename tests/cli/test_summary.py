@@ -49,17 +49,17 @@ def test_a_clean_run() -> None:
         "clean",
         "12,345",
         "int␛entions:        1,200",
-        "Report saved:    /tmp/report.json",
+        "Report saved:  /tmp/report.json",
     ):
         assert part in text
-    assert "Errors" not in text
+    assert "Problems" not in text
     assert "s3cr3t" not in text
 
 
 @pytest.mark.parametrize(("errors", "footer"), [(20, None), (21, "+1 more"), (1_250, "+1,230 more")])
 def test_the_first_twenty_errors(errors: int, footer: str | None) -> None:
     text = shown(report(errors=errors))
-    assert "=== Errors ===" in text
+    assert "=== Problems ===" in text
     assert "row-19: metadata is␛[2J bad (copied)" in text
     assert "row-20:" not in text
     assert (footer in text) if footer else ("more" not in text)

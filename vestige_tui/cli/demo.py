@@ -78,7 +78,7 @@ def run_demo() -> ExitCode:
             if not report.outcome.finished:
                 return code_of_outcome(report.outcome)
             console = standard_output()
-            _explain_errors(console, report)
+            _explain_problems(console, report)
             show_queries(console, server.dsn)
             heading(console, "Your own memories")
             console.print(NEXT, soft_wrap=True)
@@ -127,10 +127,10 @@ def show_queries(console: Console, dsn: Dsn) -> None:
             _show(console, query, rows, milliseconds=(time.perf_counter() - started) * 1000)
 
 
-def _explain_errors(console: Console, report: MigrationReport) -> None:
+def _explain_problems(console: Console, report: MigrationReport) -> None:
     if report.errors:
-        expected = f"These {count(len(report.errors), 'error')} are expected"
-        console.print(Text(f"{expected}: the sample has broken rows, to show what becomes of such.", style="green"))
+        expected = f"These {count(len(report.errors), 'problem')} are expected"
+        console.print(Text(f"{expected}: the sample has broken rows, to show what happens to them.", style="green"))
 
 
 def _queries(connection: psycopg.Connection) -> tuple[Query, ...]:

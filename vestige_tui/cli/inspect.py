@@ -57,12 +57,12 @@ def print_description(console: Console, source: SourceDescription) -> None:
     labelled(console, "Markers", _markers(source), width=_WIDTH)
     labelled(console, "Journal", safe(f"{source.journal_mode}{_JOURNALS[source.lets_others_write]}"), width=_WIDTH)
     labelled(console, "Model", _model(source), width=_WIDTH)
-    heading(console, "What a copy would bring")
+    heading(console, "Rows that a copy would read")
     for table in TABLES:
         labelled(console, table.title, f"{source.rows.get(table.name, 0):>12,}", width=_WIDTH)
     print_vectors(console, source.vectors)
     if source.left_behind:
-        heading(console, "What would stay behind: tables and columns that have no place at the destination")
+        heading(console, "Would not be copied: tables and columns that have no place at the destination")
         width = max(map(len, source.left_behind)) + 1
         for name, rows in source.left_behind.items():
             console.print(Text.assemble(safe(f"{name + ':':<{width}}", "bold"), f" {rows:>12,}"), soft_wrap=True)
@@ -96,7 +96,7 @@ def _decisions(source: SourceDescription) -> Iterator[str]:
             made_by = f" made by {group.model}" if group.model else ""
             yield (
                 f"{strangers}{made_by} cannot be compared with those of {model.name}, dimension {model.dimension}: "
-                "what they belong to would arrive without them."
+                "their memories would arrive without them."
             )
     stale = sum(group.count for group in source.vectors if group.fate is Fate.STALE)
     if stale:

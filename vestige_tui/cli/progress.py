@@ -1,4 +1,4 @@
-"""What an operator sees while a run goes on: bars in a terminal, plain lines elsewhere, or nothing."""
+"""What the operator sees during a run: bars in a terminal, plain lines elsewhere, or nothing."""
 
 from __future__ import annotations
 
@@ -29,12 +29,12 @@ from vestige_tui.core.text import count, duration
 from vestige_tui.terminal.output import safe
 
 LINE_INTERVAL = 10.0
-"""Seconds between two plain lines about one table."""
+"""Seconds after the last line until progress within a table or an index gets one."""
 
 
 @contextmanager
 def watching(console: Console, *, quiet: bool = False) -> Iterator[Watcher]:
-    """The watcher that fits a console, for as long as the block runs."""
+    """The watcher that suits a console, for the time of the block."""
     if quiet:
         yield ignore
     elif console.is_terminal and not console.is_dumb_terminal:
@@ -46,12 +46,12 @@ def watching(console: Console, *, quiet: bool = False) -> Iterator[Watcher]:
 
 
 class Bars:
-    """A live bar for each table that has rows, and one for the indexes."""
+    """A live bar for each table with rows, and one for the indexes."""
 
     def __init__(self, console: Console) -> None:
         self._console = console
         self._bars: dict[str, TaskID] = {}
-        self._errors: dict[str, int] = {}
+        self._problems: dict[str, int] = {}
         self._waiting: tuple[str, ...] = ()
         self.progress = Progress(
             TextColumn("{task.description:>14}", markup=False),
@@ -59,7 +59,7 @@ class Bars:
             _DoneColumn(),
             _RateColumn(),
             _TimeColumn(compact=True, elapsed_when_finished=True),
-            _ErrorsColumn(),
+            _ProblemsColumn(),
             console=console,
             expand=True,
         )
@@ -79,8 +79,8 @@ class Bars:
                 self._start(bar)
                 self.progress.update(bar, completed=self.progress.tasks[bar].total, seconds=seconds)
             case RowProblem(error) if error.table in self._bars:
-                self._errors[error.table] = self._errors.get(error.table, 0) + 1
-                self.progress.update(self._bars[error.table], errors=self._errors[error.table])
+                self._problems[error.table] = self._problems.get(error.table, 0) + 1
+                self.progress.update(self._bars[error.table], problems=self._problems[error.table])
             case IndexProgress():
                 self._waiting = ()
                 self._show_index(event)
@@ -99,7 +99,7 @@ class Bars:
                 self._bars[table] = self._add(title, total, start=False)
 
     def _add(self, title: str, total: int, *, start: bool = True, of_rows: bool = True) -> TaskID:
-        return self.progress.add_task(title, start, total, errors=0, seconds=None, of_rows=of_rows)
+        return self.progress.add_task(title, start, total, problems=0, seconds=None, of_rows=of_rows)
 
     def _start(self, bar: TaskID) -> None:
         if not self.progress.tasks[bar].started:
@@ -119,7 +119,7 @@ class _DoneColumn(ProgressColumn):
 
 
 class _RateColumn(ProgressColumn):
-    """Rows a second: of the whole table once it is finished, of the last batches before."""
+    """Rows a second: over the last batches, and over the whole table once it is finished."""
 
     def render(self, task: Task) -> Text:
         seconds = task.fields["seconds"]
@@ -130,7 +130,7 @@ class _RateColumn(ProgressColumn):
 
 
 class _TimeColumn(TimeRemainingColumn):
-    """The time that a table's rows will take; for indexes, which differ too much to tell, the time so far."""
+    """The time that a table still takes. Indexes differ too much for an estimate: for them, the time so far."""
 
     def render(self, task: Task) -> Text:
         if task.fields["of_rows"]:
@@ -139,15 +139,15 @@ class _TimeColumn(TimeRemainingColumn):
         return Text(f"{minutes:02d}:{seconds:02d}", style="progress.elapsed")
 
 
-class _ErrorsColumn(ProgressColumn):
-    """How many errors a table has, where there are any."""
+class _ProblemsColumn(ProgressColumn):
+    """How many problems a table has, where there are any."""
 
     def render(self, task: Task) -> Text:
-        return Text(count(task.fields["errors"], "error") if task.fields["errors"] else "", style="yellow")
+        return Text(count(task.fields["problems"], "problem") if task.fields["problems"] else "", style="yellow")
 
 
 class Lines:
-    """Plain lines, a few of them: each phase, each table when it is done, and a sign of life in between."""
+    """Few plain lines: each phase, each finished table, and a sign of life in between."""
 
     def __init__(self, console: Console, clock: Callable[[], float] = time.monotonic) -> None:
         self._console = console
@@ -155,41 +155,41 @@ class Lines:
         self._totals: dict[str, int] = {}
         self._read: dict[str, int] = {}
         self._waiting: tuple[str, ...] = ()
-        self._spoke = clock()
+        self._printed = clock()
 
     def __call__(self, event: Event) -> None:
-        """Say what an event is worth saying."""
+        """Print a line for an event that deserves one."""
         match event:
             case PhaseStarted(phase):
-                self._say(_sentence(phase))
+                self._print(_sentence(phase))
             case TablesPlanned(totals):
                 self._totals = totals
                 self._read.clear()
             case TableProgress(table, read):
                 self._read[table] = read
                 if self._is_due():
-                    self._say(f"{BY_NAME[table].title}: {read:,} of {self._totals.get(table, read):,}")
+                    self._print(f"{BY_NAME[table].title}: {read:,} of {self._totals.get(table, read):,}")
             case TableFinished(table, seconds) if self._totals.get(table):
                 read = self._read.get(table, 0)
-                self._say(f"{BY_NAME[table].title}: {read:,} of {self._totals[table]:,} in {duration(seconds)}")
+                self._print(f"{BY_NAME[table].title}: {read:,} of {self._totals[table]:,} in {duration(seconds)}")
             case IndexProgress(name, position, total, fraction):
                 self._waiting = ()
                 if self._is_due():
-                    self._say(f"Finishing {position} of {total}: {name}, {fraction:.0%}")
+                    self._print(f"Finishing {position} of {total}: {name}, {fraction:.0%}")
             case Waiting(tables):
                 if tables != self._waiting or self._is_due():
                     self._waiting = tables
-                    self._say(f"{waiting_for(event)}…")
+                    self._print(f"{waiting_for(event)}…")
             case Notice(text):
-                self._say(text)
+                self._print(text)
             case _:
                 pass
 
     def _is_due(self) -> bool:
-        return self._clock() - self._spoke >= LINE_INTERVAL
+        return self._clock() - self._printed >= LINE_INTERVAL
 
-    def _say(self, line: str) -> None:
-        self._spoke = self._clock()
+    def _print(self, line: str) -> None:
+        self._printed = self._clock()
         self._console.print(safe(line), soft_wrap=True)
 
 

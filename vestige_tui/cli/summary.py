@@ -18,37 +18,27 @@ from vestige_tui.core.rows.tables import BY_NAME, TABLES
 from vestige_tui.core.text import count, duration, size
 from vestige_tui.terminal.output import heading, labelled, safe
 
-ERRORS_SHOWN = 20
-_LABELS = {
-    "memories_copied": "Memories",
-    "scheduling_rows": "Scheduling rows",
-    "edges_copied": "Connections",
-    "review_events_copied": "Review events",
-    "domains_copied": "Domains",
-    "users_copied": "Users",
-    "groups_copied": "Groups",
-    "group_memberships_copied": "Memberships",
-}
-_LABEL_WIDTH = max(map(len, _LABELS.values())) + 1
+PROBLEMS_SHOWN = 20
+_WIDTH = max(len(table.title) for table in TABLES) + 1
 
 
 def print_summary(console: Console, report: MigrationReport, saved: Sequence[Path] = ()) -> None:
-    """Print counts, what stays behind and the first errors of a run; ``saved`` is where the report can be read."""
+    """Print counts, what is not copied, and the first problems of a run. ``saved`` is where the report can be read."""
     dry = report.plan.dry_run
     heading(console, "Vestige migration: dry run, nothing was written" if dry else "Vestige migration report")
     _print_ends(console, report)
-    heading(console, "What a copy would bring" if dry else "What is at the destination")
+    heading(console, "Rows that a copy would bring" if dry else "Rows of the source at the destination")
     _print_counters(console, report)
     console.print(_tables(report))
     print_vectors(console, report.vectors)
-    _print_left_behind(console, report)
+    _print_not_copied(console, report)
     if report.errors:
-        _print_errors(console, report)
+        _print_problems(console, report)
     if report.incomplete:
         _print_missing(console, report)
     console.print()
     for path in saved:
-        labelled(console, "Report saved", safe(path), width=_LABEL_WIDTH)
+        labelled(console, "Report saved", safe(path), width=_WIDTH)
 
 
 def _print_ends(console: Console, report: MigrationReport) -> None:
@@ -80,21 +70,21 @@ def _print_ends(console: Console, report: MigrationReport) -> None:
 
 def _outcome(report: MigrationReport) -> Text:
     if report.outcome is Outcome.CLEAN:
-        return Text("clean, no errors", style="bold green")
+        return Text("clean, no problems", style="bold green")
     if report.outcome is Outcome.ERRORS:
-        return Text(f"finished with {count(len(report.errors), 'error')}; {_fate(report)}", style="bold yellow")
+        return Text(f"finished with {count(len(report.errors), 'problem')}; {_fate(report)}", style="bold yellow")
     if report.outcome is Outcome.INCOMPLETE:
         rows = "all rows will arrive" if report.plan.dry_run else "all rows are there"
         missing = what_is_missing(report.incomplete, tense_of(dry=report.plan.dry_run))
         return Text(f"incomplete: {rows}, but {missing}", style="bold yellow")
     if report.outcome is Outcome.CANCELLED:
-        return Text("cancelled; what had arrived stays, and another run brings the rest", style="bold yellow")
+        return Text("cancelled; rows that have arrived stay, and another run brings the rest", style="bold yellow")
     reason, *_ = (report.failure or "an unexpected fault").splitlines()
     return safe(f"failed: {reason}", style="bold red")
 
 
 def _fate(report: MigrationReport) -> str:
-    """What became of the rows with errors."""
+    """What became of the rows with problems."""
     dry = report.plan.dry_run
     failed = sum(table.failed for table in report.tables.values())
     repaired = sum(table.repaired for table in report.tables.values())
@@ -105,7 +95,7 @@ def _fate(report: MigrationReport) -> str:
     if failed:
         verb = "would not be" if dry else f"{_were(failed)} not"
         parts.append(f"{count(failed, 'row')} {verb} copied")
-    return ", ".join(parts) or "every row concerned was there before"
+    return ", ".join(parts) or "all of these rows were at the destination before"
 
 
 def _were(number: int) -> str:
@@ -113,15 +103,16 @@ def _were(number: int) -> str:
 
 
 def _print_counters(console: Console, report: MigrationReport) -> None:
-    for name, value in report.counters().items():
-        labelled(console, _LABELS[name], f"{value:>13,}", width=_LABEL_WIDTH)
+    for table in TABLES:
+        copied = report.tables[table.name].copied if table.name in report.tables else 0
+        labelled(console, table.title, f"{copied:>13,}", width=_WIDTH)
 
 
 def _tables(report: MigrationReport) -> Table:
     dry = report.plan.dry_run
     grid = Table(box=None, padding=(0, 1), header_style="dim")
     grid.add_column("")
-    for title in ("read", "to insert" if dry else "inserted", "already there", "failed", "repaired", "seconds"):
+    for title in ("read", "to insert" if dry else "inserted", "already there", "not copied", "repaired", "seconds"):
         grid.add_column(title, justify="right", no_wrap=True)
     for table in TABLES:
         counts = report.tables.get(table.name)
@@ -138,20 +129,20 @@ def _tables(report: MigrationReport) -> Table:
     return grid
 
 
-def _print_left_behind(console: Console, report: MigrationReport) -> None:
+def _print_not_copied(console: Console, report: MigrationReport) -> None:
     if not report.left_behind:
         return
-    heading(console, "Left behind: tables and columns that have no place at the destination")
+    heading(console, "Not copied: tables and columns that have no place at the destination")
     width = max(len(name) for name in report.left_behind) + 1
     for name, rows in report.left_behind.items():
         console.print(Text.assemble(safe(f"{name + ':':<{width}}", "bold"), f" {rows:>12,}"), soft_wrap=True)
 
 
-def _print_errors(console: Console, report: MigrationReport) -> None:
-    heading(console, "Errors")
-    for error in report.errors[:ERRORS_SHOWN]:
-        console.print(_error_line(error, dry=report.plan.dry_run), soft_wrap=True)
-    if (more := len(report.errors) - ERRORS_SHOWN) > 0:
+def _print_problems(console: Console, report: MigrationReport) -> None:
+    heading(console, "Problems")
+    for error in report.errors[:PROBLEMS_SHOWN]:
+        console.print(_problem_line(error, dry=report.plan.dry_run), soft_wrap=True)
+    if (more := len(report.errors) - PROBLEMS_SHOWN) > 0:
         console.print(Text(f"+{more:,} more", style="bold"))
     heading(console, "What to do about them")
     tense = tense_of(dry=report.plan.dry_run)
@@ -171,11 +162,11 @@ def _print_missing(console: Console, report: MigrationReport) -> None:
             console.print(safe(f"  {line}"), soft_wrap=True)
 
 
-def _error_line(error: RowError, *, dry: bool) -> Text:
+def _problem_line(error: RowError, *, dry: bool) -> Text:
     table = BY_NAME[error.table].title if error.table in BY_NAME else error.table
     row = "no usable id" if error.row == NIL_UUID else error.row
-    arrives, stays = ("would be copied", "would not be copied") if dry else ("copied", "not copied")
-    fate = (arrives, "green") if error.copied else (stays, "red")
+    copied, not_copied = ("would be copied", "would not be copied") if dry else ("copied", "not copied")
+    fate = (copied, "green") if error.copied else (not_copied, "red")
     named = error.field is None or error.message.startswith(error.field)
     place = row if named else f"{row} {error.field}"
     return Text.assemble(safe(f"{table} ", "dim"), safe(place, "bold"), safe(f": {error.message} ("), fate, ")")
