@@ -19,8 +19,9 @@ from bench.tasks import Measured, Task
 from vestige_tui.core.destination.connection import Connection
 from vestige_tui.core.destination.inspection import Destination
 from vestige_tui.core.rows import copy_format
+from vestige_tui.core.rows.pg_types import PgType
 from vestige_tui.core.rows.records import Record
-from vestige_tui.core.rows.tables import PgType, Table
+from vestige_tui.core.rows.tables import Table
 
 
 def run(task: Task) -> Measured:

@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from vestige_tui.core.destination.catalog import FoundCheck, FoundColumn, FoundTable
-from vestige_tui.core.rows.tables import Column, PgType, Table
+from vestige_tui.core.rows.converters import Embedding
+from vestige_tui.core.rows.pg_types import PgType
+from vestige_tui.core.rows.tables import Column, Table
 
 FULL_PRECISION = 6
 """Digits of a second that PostgreSQL keeps; a column's type may name that number."""
@@ -86,7 +88,7 @@ def _holds_all(column: Column, found: FoundColumn) -> bool:
 
     The dimension of embeddings is compared with the model's elsewhere.
     """
-    if column.sized is not None and found.domain is None:
+    if isinstance(column.converter, Embedding) and found.domain is None:
         return True
     return found.modifier == -1 or (column.type is PgType.TIMESTAMPTZ and found.modifier == FULL_PRECISION)
 

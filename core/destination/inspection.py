@@ -12,8 +12,8 @@ from vestige_tui.core.destination.connection import Connection, behind_pooler, h
 from vestige_tui.core.destination.registry import read_registered, stamp_obstacles, stamped_dimension
 from vestige_tui.core.errors import RefusedError, SchemaMismatchError
 from vestige_tui.core.model import ModelSignature
-from vestige_tui.core.rows import convert
-from vestige_tui.core.rows.tables import BY_NAME, Column, PgType, Table
+from vestige_tui.core.rows.converters import Int2, Int4, Text
+from vestige_tui.core.rows.tables import BY_NAME, Column, Table
 
 MIN_SERVER_VERSION = 16_00_00
 MIN_PGVECTOR = (0, 5)
@@ -24,10 +24,10 @@ _REGISTERED = Table(
     REGISTRY,
     "Models",
     columns=(
-        Column("id", PgType.INT2, convert.int2, nullable=False),
-        Column("name", PgType.TEXT, convert.text, nullable=False),
-        Column("dimension", PgType.INT4, convert.int4, nullable=False),
-        Column("hash", PgType.TEXT, convert.text, nullable=False),
+        Column("id", Int2(nullable=False)),
+        Column("name", Text(nullable=False)),
+        Column("dimension", Int4(nullable=False)),
+        Column("hash", Text(nullable=False)),
     ),
     key=("id",),
 )

@@ -15,10 +15,11 @@ from vestige_tui.core.destination.connection import Connection
 from vestige_tui.core.destination.inspection import Destination
 from vestige_tui.core.rows import copy_format
 from vestige_tui.core.rows.batches import Batch
-from vestige_tui.core.rows.convert import ValueProblem
+from vestige_tui.core.rows.pg_types import PgType
 from vestige_tui.core.rows.problems import RowError
 from vestige_tui.core.rows.records import ARROW
-from vestige_tui.core.rows.tables import PgType, Table
+from vestige_tui.core.rows.tables import Table
+from vestige_tui.core.rows.values import ValueProblem
 
 
 class _Array:
@@ -115,7 +116,7 @@ class KeyLookup:
         """The fields to look up the row that an error names; None where the error does not contain them."""
         parts = dict(zip(self._table.key, error.row.split(ARROW), strict=False))
         try:
-            return [self._table.columns[self._table.position(name)].convert(parts[name]) for name in self._names]
+            return [self._table.columns[self._table.position(name)].converter.one(parts[name]) for name in self._names]
         except (KeyError, ValueProblem):
             return None
 

@@ -10,7 +10,8 @@ from collections.abc import Collection, Iterator
 
 from psycopg import sql
 
-from vestige_tui.core.rows.tables import TABLES, Column, PgType, Table
+from vestige_tui.core.rows.pg_types import PgType
+from vestige_tui.core.rows.tables import TABLES, Column, Table
 
 SEARCHED_CHARACTERS = 100_000
 """How much of a memory's content the full-text search sees: a tsvector of 1 MB or more is an error."""

@@ -1,4 +1,4 @@
-"""Metadata that takes values along that have no column at the destination, or more of a value than its column holds."""
+"""Converter for metadata that takes along what has no column at the destination, or more than its column holds."""
 
 from __future__ import annotations
 
@@ -6,13 +6,16 @@ import base64
 import json
 import math
 from collections.abc import Container, Iterator, Sequence
+from dataclasses import dataclass
 from itertools import chain, count
 from typing import Any
 
 from vestige_tui.core.rows import copy_format
-from vestige_tui.core.rows.convert import BrokenText, SqliteValue, ValueProblem, storable_text
+from vestige_tui.core.rows.converter import Converter
 from vestige_tui.core.rows.documents import MAX_JSONB_BYTES, REPEATS_KEY, load_document
+from vestige_tui.core.rows.pg_types import PgType
 from vestige_tui.core.rows.problems import Kind
+from vestige_tui.core.rows.values import BrokenText, SqliteValue, ValueProblem, storable_text
 
 Extra = SqliteValue | list[str]
 """What metadata takes along: a value of a column that has no place, or the whole of a text or list that was cut."""
@@ -21,46 +24,53 @@ _CAUTION = 8
 """JSON has up to six bytes for a character; the rest is room for names."""
 
 
-def with_columns(
-    base: SqliteValue, names: Sequence[str], values: Sequence[Extra], limit: int = MAX_JSONB_BYTES
-) -> bytes:
-    """``metadata`` as ``jsonb``: the object in ``base``, and beside its keys the values of columns under their names.
+@dataclass(frozen=True)
+class MetadataWithColumns(Converter):
+    """To ``jsonb``, from a tuple: the value of ``metadata``, and those of columns that are added to it by ``names``.
 
-    NULLs are left out, a BLOB becomes ``{"base64": …}``. A column whose name is a key already goes by another one
+    NULLs are left out, a BLOB becomes ``{"base64": …}``. A column whose name is a key already gets another key
     (``free_key``). JSON other than an object keeps its place under ``metadata``. Where all is more than ``limit`` bytes
     of UTF-8, the largest values are left out. What is unstorable in one part never costs the other parts; JSON has no
     Infinity, whose name is stored instead.
     """
-    document, parsed, found = metadata_object(base, limit)
-    problems = [] if found is None else [found]
-    broken: ValueProblem | None = None
-    extra: dict[str, Any] = {}
-    size = len(document)
-    for name, value in zip(names, values, strict=True):
-        if value is None:
-            continue
-        storable, unstorable = _storable(value)
-        extra[name if name not in parsed and name not in extra else free_key(name, (parsed, extra))] = storable
-        if unstorable and broken is None:
-            message = f"its column {name} holds {unstorable}, which PostgreSQL cannot store"
-            broken = ValueProblem(Kind.UNSTORABLE_TEXT, message)
-        if isinstance(value, float) and not isinstance(storable, float):
-            message = f'its column {name} holds an infinite number, stored as the text "{value}"'
-            problems.append(ValueProblem(Kind.BAD_NUMBER, message))
-        if isinstance(storable, str | bytes | list):
-            size += sum(map(len, storable)) if isinstance(storable, list) else len(storable)
-    if broken is not None:
-        problems.append(broken)
-    start = document.rstrip()[:-1] + ("," if parsed else "")
-    if _CAUTION * size > limit:
-        problems += [_left_out(key) for key in leave_out(extra, limit - len(start.encode()))]
-    if extra:  # spliced in as text, so that not a digit of the document's own numbers changes
-        document = start + _encode(extra)[1:]
-    field = copy_format.jsonb(document.encode())
-    if problems:
-        first, *others = problems
-        raise ValueProblem(first.kind, first.message, instead=field, also=others)
-    return field
+
+    names: tuple[str, ...] = ()
+    limit: int = MAX_JSONB_BYTES
+    type = PgType.JSONB
+
+    def one(self, value: Any) -> bytes:
+        """The field of a metadata value and of the columns that it takes along. Raises ``ValueProblem``."""
+        base, *values = value
+        document, parsed, found = metadata_object(base, self.limit)
+        problems = [] if found is None else [found]
+        broken: ValueProblem | None = None
+        extra: dict[str, Any] = {}
+        size = len(document)
+        for name, extra_value in zip(self.names, values, strict=True):
+            if extra_value is None:
+                continue
+            storable, unstorable = _storable(extra_value)
+            extra[name if name not in parsed and name not in extra else free_key(name, (parsed, extra))] = storable
+            if unstorable and broken is None:
+                message = f"its column {name} holds {unstorable}, which PostgreSQL cannot store"
+                broken = ValueProblem(Kind.UNSTORABLE_TEXT, message)
+            if isinstance(extra_value, float) and not isinstance(storable, float):
+                message = f'its column {name} holds an infinite number, stored as the text "{extra_value}"'
+                problems.append(ValueProblem(Kind.BAD_NUMBER, message))
+            if isinstance(storable, str | bytes | list):
+                size += sum(map(len, storable)) if isinstance(storable, list) else len(storable)
+        if broken is not None:
+            problems.append(broken)
+        start = document.rstrip()[:-1] + ("," if parsed else "")
+        if _CAUTION * size > self.limit:
+            problems += [_left_out(key) for key in leave_out(extra, self.limit - len(start.encode()))]
+        if extra:  # spliced in as text, so that not a digit of the document's own numbers changes
+            document = start + _encode(extra)[1:]
+        field = copy_format.jsonb(document.encode())
+        if problems:
+            first, *others = problems
+            raise ValueProblem(first.kind, first.message, instead=field, also=others)
+        return field
 
 
 def metadata_object(base: SqliteValue, limit: int = MAX_JSONB_BYTES) -> tuple[str, dict[str, Any], ValueProblem | None]:

@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
 from itertools import chain, repeat
 from operator import itemgetter
 from typing import Any, NamedTuple, overload
 
-from vestige_tui.core.rows import convert, metadata
-from vestige_tui.core.rows.bulk import Bulk, RestBulk
-from vestige_tui.core.rows.convert import Convert, SqliteValue, ValueProblem
+from vestige_tui.core.rows.converter import Constant, Converter
 from vestige_tui.core.rows.copy_format import NULL
+from vestige_tui.core.rows.metadata import Extra, MetadataWithColumns
 from vestige_tui.core.rows.problems import NIL_UUID, Kind, RowError
 from vestige_tui.core.rows.tables import Column, Table
+from vestige_tui.core.rows.values import SqliteValue, ValueProblem, shortened
 
 ARROW = "→"
 """Stands between the parts of a key in a row's label."""
@@ -95,53 +95,39 @@ def folder(source: RowSource) -> Callable[[Values], Folded] | None:
 def record_maker(source: RowSource, dimension: int | None) -> Callable[[Folded], Record | RowError]:
     """A function from a folded row to its record, or to the reason why it has none."""
     table = source.table
-    converters = _converters(source, dimension)
+    made = converters(source, dimension)
+    convert = [converter.one for converter in made]
     key_of = getter([table.position(column) for column in table.key])
-    required = [position for position, column in enumerate(table.columns) if not column.nullable]
 
     def make(values: Folded) -> Record | RowError:
         try:
-            fields = [how(value) for how, value in zip(converters, values, strict=True)]
+            fields = [one(value) for one, value in zip(convert, values, strict=True)]
         except ValueProblem:
-            return _mend(source, converters, values, key_of(values))
-        if NULL in fields and any(fields[position] is NULL for position in required):
-            return _mend(source, converters, values, key_of(values))
+            return _mend(source, made, values, key_of(values))
         return Record(key_of(values), fields)
 
     return make
 
 
-def bulks(source: RowSource, dimension: int | None) -> list[Bulk | RestBulk]:
-    """What ``record_maker`` does row by row, for columns of many folded rows."""
+def converters(source: RowSource, dimension: int | None) -> list[Converter]:
+    """The converter of each value of a folded row. A column that the source does not have is filled, which is no
+    problem.
+    """
     rest = _rest_position(source)
-    made = []
+    made: list[Converter] = []
     for position, (column, expression) in enumerate(zip(source.table.columns, source.expressions, strict=True)):
-        bulk = Bulk(column, dimension, missing=expression is None and column.empty is not None)
-        made.append(RestBulk(source.rest) if position == rest else bulk)
+        if position == rest:
+            made.append(MetadataWithColumns(names=source.rest))
+        elif expression is None and column.empty is not None:
+            made.append(Constant(field=column.empty))
+        else:
+            made.append(column.converter.for_dimension(dimension))
     return made
 
 
 def _rest_position(source: RowSource) -> int | None:
     """Which column takes the loose ones along, None where there are none."""
     return source.table.position(source.rest_column) if source.rest_column and source.rest else None
-
-
-def _converters(source: RowSource, dimension: int | None) -> list[Callable[..., bytes]]:
-    """The table's converters; a column that the file does not have is filled without a word."""
-    rest = _rest_position(source)
-    made: list[Callable[..., bytes]] = []
-    for position, (column, expression) in enumerate(zip(source.table.columns, source.expressions, strict=True)):
-        if position == rest:
-            made.append(lambda values: metadata.with_columns(values[0], source.rest, values[1:]))
-        elif expression is None and column.empty is not None:
-            made.append(_always(column.empty))
-        else:
-            made.append(column.converter(dimension))
-    return made
-
-
-def _always(filling: bytes) -> Convert:
-    return lambda _: filling
 
 
 def getter(positions: Sequence[int]) -> Callable[[Folded], Values]:
@@ -156,25 +142,24 @@ _IN_METADATA = "; the whole value goes into metadata"
 _LOST = "; the rest of it is not copied"
 
 
-def _mend(
-    source: RowSource, converters: Sequence[Callable[..., bytes]], values: Folded, key: Values
-) -> Record | RowError:
-    """Convert again, this time putting what each broken column allows in place of its value.
+def _mend(source: RowSource, converters: Sequence[Converter], values: Folded, key: Values) -> Record | RowError:
+    """Convert a row again, with a substitute for each value that has a problem.
 
     Metadata comes last: it takes along the whole of what other columns hold only the start of.
     """
     table, row, last = source.table, row_label(key), source.rest_column
     fields = [NULL] * len(table.columns)
     problems: list[list[RowError]] = [[] for _ in table.columns]
-    whole: dict[str, metadata.Extra] = {}
+    whole: dict[str, Extra] = {}
     for position in sorted(range(len(fields)), key=lambda position: table.columns[position].name == last):
-        column, how = table.columns[position], converters[position]
+        column, converter, value = table.columns[position], converters[position], values[position]
         if column.name == last and whole:
-            how = partial(_metadata, source, whole)
-        field, problem = _judged(column, how, values[position])
+            converter = MetadataWithColumns(names=(*source.rest, *whole))
+            value = (*(value if source.rest else (value,)), *whole.values())
+        field, problem = _judged(column, converter, value)
         for each in () if problem is None else (problem, *problem.also):
-            fate = "" if each.whole is None else _LOST if last is None else _IN_METADATA
-            message = f"{column.name} {each.message}{fate}"
+            rest = "" if each.whole is None else _LOST if last is None else _IN_METADATA
+            message = f"{column.name} {each.message}{rest}"
             problems[position].append(RowError(table.name, row, column.name, each.kind, message, field is not None))
         if field is None:
             return problems[position][0]
@@ -184,26 +169,17 @@ def _mend(
     return Record(key, fields, tuple(chain.from_iterable(problems)))
 
 
-def _judged(column: Column, how: Callable[..., bytes], value: Any) -> tuple[bytes | None, ValueProblem | None]:
+def _judged(column: Column, converter: Converter, value: Any) -> tuple[bytes | None, ValueProblem | None]:
     """The field for a value, None where there can be none, and what is wrong with the value."""
     try:
-        field = how(value)
-        if field == NULL and not column.nullable:
-            raise ValueProblem(Kind.MISSING_VALUE, "is missing")
+        return converter.one(value), None
     except ValueProblem as problem:
         return problem.instead or column.empty, problem
-    return field, None
-
-
-def _metadata(source: RowSource, whole: Mapping[str, metadata.Extra], value: Any) -> bytes:
-    """Metadata that takes values along, after the loose ones where there are any."""
-    base, *loose = value if source.rest else (value,)
-    return metadata.with_columns(base, (*source.rest, *whole), (*loose, *whole.values()))
 
 
 def row_label(key: Values) -> str:
     """A source key as text; the nil UUID where there is none."""
-    parts = [convert.shortened(_readable(part), 200) for part in key]
+    parts = [shortened(_readable(part), 200) for part in key]
     return ARROW.join(parts) if any(parts) else NIL_UUID
 
 

@@ -6,47 +6,37 @@ description. Names, types, defaults and keys are those of Vestige's PostgreSQL s
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
-from enum import Enum
 
-from vestige_tui.core.rows import convert, copy_format, documents
-from vestige_tui.core.rows.convert import Convert, SqliteValue
-
-SizedConvert = Callable[[SqliteValue, int | None], bytes]
-"""A converter that is told the dimension of the registered model."""
+from vestige_tui.core.rows import copy_format
+from vestige_tui.core.rows.converter import Converter
+from vestige_tui.core.rows.converters import (
+    EPOCH,
+    Centroid,
+    Content,
+    Embedding,
+    Float8,
+    Int2,
+    Int4,
+    Text,
+    Timestamp,
+    Uuid,
+    uuid,
+)
+from vestige_tui.core.rows.documents import (
+    EMPTY_OBJECT,
+    EMPTY_TEXT_ARRAY,
+    EMPTY_UUID_ARRAY,
+    JsonDocument,
+    NumberMap,
+    TextList,
+    UuidList,
+)
+from vestige_tui.core.rows.pg_types import PgType
 
 BOOTSTRAP_USER_ID = "00000000-0000-0000-0000-000000000001"
-"""The user ``local``, whom every Vestige database has from V15 on."""
-
-_BOOTSTRAP_USER = convert.uuid(BOOTSTRAP_USER_ID)
-
-
-class PgType(Enum):
-    """Types of the destination's columns: the OID where keys can be of it, the name in SQL, and the names of types
-    that a value also fits into.
-    """
-
-    UUID = (copy_format.UUID_OID, "uuid")
-    TEXT = (copy_format.TEXT_OID, "text", "character varying")
-    TIMESTAMPTZ = (copy_format.TIMESTAMPTZ_OID, "timestamp with time zone")
-    JSONB = (None, "jsonb")
-    TEXT_ARRAY = (None, "text[]")
-    UUID_ARRAY = (None, "uuid[]")
-    VECTOR = (None, "vector")
-    FLOAT8 = (copy_format.FLOAT8_OID, "double precision")
-    INT4 = (copy_format.INT4_OID, "integer", "bigint")
-    INT2 = (copy_format.INT2_OID, "smallint", "integer", "bigint")
-
-    def __init__(self, oid: int | None, *names: str) -> None:
-        self.oid = oid
-        self.fits = names
-        """Every type, as ``format_type`` names it, that takes the value unchanged; the first is the column's own."""
-
-    @property
-    def sql(self) -> str:
-        """The type's name in SQL; ``vector`` still wants the schema of its extension."""
-        return self.fits[0]
+"""The user ``local``, which every Vestige database has from V15 on."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,24 +44,25 @@ class Column:
     """One column: how a source value becomes its field, and what stands in for a broken one.
 
     ``empty`` is the field stored in place of a value that cannot be (None: the row cannot exist without it).
-    ``default`` is the destination's default as SQL. Where there is a ``sized`` converter, it is the one that
-    counts: it is told the dimension of the registered model. ``allowed`` lists the only values that the destination
-    takes, where it does.
+    ``default`` is the destination's default as SQL. ``allowed`` lists the only values that the destination takes,
+    where it does.
     """
 
     name: str
-    type: PgType
-    convert: Convert
+    converter: Converter
     empty: bytes | None = copy_format.NULL
-    nullable: bool = True
     default: str | None = None
-    sized: SizedConvert | None = None
     allowed: tuple[str, ...] = ()
 
-    def converter(self, dimension: int | None) -> Convert:
-        """The converter for a run in which vectors have ``dimension`` elements (None: any)."""
-        sized = self.sized
-        return self.convert if sized is None else lambda value: sized(value, dimension)
+    @property
+    def type(self) -> PgType:
+        """The type of the column."""
+        return self.converter.type
+
+    @property
+    def nullable(self) -> bool:
+        """Whether the column takes NULL."""
+        return self.converter.nullable
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,39 +80,40 @@ def _index(table: str, *columns: str, method: str = "btree", where: str | None =
     return Index(f"idx_{table}_{'_'.join(columns)}", table, columns, method, where)
 
 
-def _needed(name: str, kind: PgType, how: Convert, empty: bytes | None = None, default: str | None = None) -> Column:
-    return Column(name, kind, how, empty, nullable=False, default=default)
+def _text(name: str, default: str | None = None) -> Column:
+    """A required text."""
+    if default is None:
+        return Column(name, Text(nullable=False), empty=None)
+    return Column(name, Text(nullable=False), copy_format.text(default.encode()), f"'{default}'")
 
 
-def _reference(name: str) -> Column:
-    return _needed(name, PgType.UUID, convert.uuid)
+def _id(name: str) -> Column:
+    return Column(name, Uuid(), empty=None)
 
 
 def _timestamp(name: str) -> Column:
-    return _needed(name, PgType.TIMESTAMPTZ, convert.timestamp, convert.EPOCH, "now()")
+    return Column(name, Timestamp(nullable=False), EPOCH, "now()")
 
 
 def _text_list(name: str) -> Column:
-    return _needed(name, PgType.TEXT_ARRAY, documents.text_list, documents.EMPTY_TEXT_ARRAY, "'{}'")
+    return Column(name, TextList(), EMPTY_TEXT_ARRAY, "'{}'")
 
 
 def _metadata() -> Column:
-    return _needed("metadata", PgType.JSONB, documents.json_document, documents.EMPTY_OBJECT, "'{}'")
+    return Column("metadata", JsonDocument(), EMPTY_OBJECT, "'{}'")
 
 
 def _number(name: str, default: float) -> Column:
-    return _needed(name, PgType.FLOAT8, convert.float8, copy_format.float8(default), str(default))
+    return Column(name, Float8(nullable=False), copy_format.float8(default), str(default))
 
 
 def _choice(name: str, *allowed: str) -> Column:
     """One of a few words; the first is the default."""
-    default = allowed[0]
-    column = _needed(name, PgType.TEXT, convert.text, copy_format.text(default.encode()), f"'{default}'")
-    return replace(column, allowed=allowed)
+    return replace(_text(name, allowed[0]), allowed=allowed)
 
 
 def _count(name: str) -> Column:
-    return _needed(name, PgType.INT4, convert.int4, copy_format.int4(0), "0")
+    return Column(name, Int4(nullable=False), copy_format.int4(0), "0")
 
 
 @dataclass(frozen=True, slots=True)
@@ -159,9 +151,10 @@ class Table:
 
     def _fitting(self, column: Column) -> Column:
         """A column with the converter that its indexes need."""
+        if column.name in self.key:
+            return replace(column, converter=column.converter.in_key())
         indexed = {*self.unique, *(name for index in self.indexes for name in index.columns)}
-        converters = _IN_KEY if column.name in self.key else _IN_INDEX if column.name in indexed else {}
-        return replace(column, convert=converters.get(column.convert, column.convert))
+        return replace(column, converter=column.converter.in_index()) if column.name in indexed else column
 
     @property
     def column_names(self) -> tuple[str, ...]:
@@ -176,17 +169,6 @@ class Table:
         """Where a column stands in a record, from 0."""
         return self.column_names.index(column)
 
-    def converters(self, dimension: int | None) -> Sequence[Convert]:
-        """One converter a column."""
-        return [column.converter(dimension) for column in self.columns]
-
-
-_IN_KEY: dict[Convert, Convert] = {convert.text: convert.key_text}
-_IN_INDEX: dict[Convert, Convert] = {
-    convert.text: convert.indexed_text,
-    documents.text_list: documents.indexed_text_list,
-}
-
 
 def _party(name: str, title: str) -> Table:
     """Users and groups have the same columns."""
@@ -194,9 +176,9 @@ def _party(name: str, title: str) -> Table:
         name,
         title,
         columns=(
-            _reference("id"),
-            _needed("handle", PgType.TEXT, convert.text),
-            Column("display_name", PgType.TEXT, convert.text),
+            _id("id"),
+            _text("handle"),
+            Column("display_name", Text()),
             _timestamp("created_at"),
             _metadata(),
         ),
@@ -211,8 +193,8 @@ GROUP_MEMBERSHIPS = Table(
     "group_memberships",
     "Memberships",
     columns=(
-        _reference("user_id"),
-        _reference("group_id"),
+        _id("user_id"),
+        _id("group_id"),
         _choice("role", "member", "admin"),
         _timestamp("joined_at"),
     ),
@@ -223,20 +205,20 @@ KNOWLEDGE_NODES = Table(
     "knowledge_nodes",
     "Memories",
     columns=(
-        _reference("id"),
-        _needed("content", PgType.TEXT, convert.content),
-        _needed("node_type", PgType.TEXT, convert.text, copy_format.text(b"fact"), "'fact'"),
+        _id("id"),
+        Column("content", Content(), empty=None),
+        _text("node_type", "fact"),
         _text_list("tags"),
-        Column("embedding", PgType.VECTOR, convert.embedding, sized=convert.embedding),
+        Column("embedding", Embedding()),
         _timestamp("created_at"),
         _timestamp("updated_at"),
         _metadata(),
-        _needed("owner_user_id", PgType.UUID, convert.uuid, _BOOTSTRAP_USER, f"'{BOOTSTRAP_USER_ID}'"),
+        Column("owner_user_id", Uuid(), uuid(BOOTSTRAP_USER_ID), f"'{BOOTSTRAP_USER_ID}'"),
         _choice("visibility", "private", "group", "public"),
-        _needed("shared_with_groups", PgType.UUID_ARRAY, documents.uuid_list, documents.EMPTY_UUID_ARRAY, "'{}'"),
-        Column("codebase", PgType.TEXT, convert.text),
+        Column("shared_with_groups", UuidList(), EMPTY_UUID_ARRAY, "'{}'"),
+        Column("codebase", Text()),
         _text_list("domains"),
-        _needed("domain_scores", PgType.JSONB, documents.number_map, documents.EMPTY_OBJECT, "'{}'"),
+        Column("domain_scores", NumberMap(), EMPTY_OBJECT, "'{}'"),
     ),
     key=("id",),
     foreign_keys=(ForeignKey(("owner_user_id",), "users", cascade=False),),
@@ -255,12 +237,12 @@ SCHEDULING = Table(
     "scheduling",
     "Scheduling",
     columns=(
-        _reference("memory_id"),
+        _id("memory_id"),
         _number("stability", 1.0),
         _number("difficulty", 5.0),
         _number("retrievability", 1.0),
-        Column("last_review", PgType.TIMESTAMPTZ, convert.timestamp),
-        Column("next_review", PgType.TIMESTAMPTZ, convert.timestamp),
+        Column("last_review", Timestamp()),
+        Column("next_review", Timestamp()),
         _count("reps"),
         _count("lapses"),
     ),
@@ -272,9 +254,9 @@ EDGES = Table(
     "edges",
     "Connections",
     columns=(
-        _reference("source_id"),
-        _reference("target_id"),
-        _needed("edge_type", PgType.TEXT, convert.text, copy_format.text(b"semantic"), "'semantic'"),
+        _id("source_id"),
+        _id("target_id"),
+        _text("edge_type", "semantic"),
         _number("weight", 1.0),
         _timestamp("created_at"),
     ),
@@ -286,13 +268,13 @@ REVIEW_EVENTS = Table(
     "review_events",
     "Review events",
     columns=(
-        _reference("id"),
-        _reference("memory_id"),
+        _id("id"),
+        _id("memory_id"),
         _timestamp("occurred_at"),
-        Column("retrievability_before", PgType.FLOAT8, convert.float8),
-        Column("retrievability_after", PgType.FLOAT8, convert.float8),
-        Column("rating", PgType.INT2, convert.int2),
-        _needed("kind", PgType.TEXT, convert.text, copy_format.text(b"review"), "'review'"),
+        Column("retrievability_before", Float8()),
+        Column("retrievability_after", Float8()),
+        Column("rating", Int2()),
+        _text("kind", "review"),
         _metadata(),
     ),
     key=("id",),
@@ -303,9 +285,9 @@ DOMAINS = Table(
     "domains",
     "Domains",
     columns=(
-        _needed("id", PgType.TEXT, convert.text),
-        _needed("label", PgType.TEXT, convert.text, copy_format.text(b"")),
-        Column("centroid", PgType.VECTOR, convert.centroid),
+        _text("id"),
+        Column("label", Text(nullable=False), copy_format.text(b"")),
+        Column("centroid", Centroid()),
         _text_list("top_terms"),
         _count("memory_count"),
         _timestamp("created_at"),

@@ -18,8 +18,9 @@ from vestige_tui.core.destination.row_errors import check, row_error
 from vestige_tui.core.destination.sessions import Session
 from vestige_tui.core.destination.writer import Written
 from vestige_tui.core.report import Estimate, MigrationReport
-from vestige_tui.core.rows import convert, copy_format
+from vestige_tui.core.rows import copy_format
 from vestige_tui.core.rows.batches import Batch
+from vestige_tui.core.rows.converters import uuid
 from vestige_tui.core.rows.problems import Kind, RowError
 from vestige_tui.core.rows.records import Record
 from vestige_tui.core.rows.seen_keys import SeenKeys, key_of
@@ -37,7 +38,7 @@ BYTES_PER_OTHER_ROW = 180
 """Of the destination, indexes included: a vector is stored twice, in the table and in its HNSW index."""
 
 _ARRIVING = "arriving "
-_BOOTSTRAP_USER = convert.uuid(BOOTSTRAP_USER_ID)
+_BOOTSTRAP_USER = uuid(BOOTSTRAP_USER_ID)
 
 
 class Preview:
@@ -99,7 +100,7 @@ class Preview:
                 sql.Identifier(column),
                 sql.Literal([record.fields[position][4:].decode() for record in records]),
             )
-            owners = {value.encode(): convert.uuid(owner) for value, owner in self._connection.execute(query)}
+            owners = {value.encode(): uuid(owner) for value, owner in self._connection.execute(query)}
         name = f"{_ARRIVING}{table.name}.{column}"
         return {
             ord_
@@ -129,7 +130,7 @@ class Preview:
         count = sum(
             rows
             for rows, key in dangling_keys(self._connection, self.destination, marked)
-            if not self._seen_keys.has(arriving, b"".join(map(convert.uuid, key)))
+            if not self._seen_keys.has(arriving, b"".join(map(uuid, key)))
         )
         return dangling_error(self._connection, self.destination, marked, count) if count else None
 

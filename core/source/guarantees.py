@@ -5,7 +5,8 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Mapping
 
-from vestige_tui.core.rows.tables import PgType, Table
+from vestige_tui.core.rows.pg_types import PgType
+from vestige_tui.core.rows.tables import Table
 from vestige_tui.core.source.describe import count_rows
 from vestige_tui.core.source.layouts import ResolvedSource
 from vestige_tui.core.source.query import rowid_name, spelled_otherwise

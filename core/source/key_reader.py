@@ -11,9 +11,9 @@ from typing import Any
 import orjson
 
 from vestige_tui.core.rows.batches import Batch, Keys
-from vestige_tui.core.rows.bulk import listed_uuids
-from vestige_tui.core.rows.records import bulks
-from vestige_tui.core.rows.tables import PgType
+from vestige_tui.core.rows.converters import joined_uuids
+from vestige_tui.core.rows.pg_types import PgType
+from vestige_tui.core.rows.records import converters
 from vestige_tui.core.source.layouts import ResolvedSource
 from vestige_tui.core.source.query import joined_keys, rowid_name, select_keys
 from vestige_tui.core.source.reader import fetched
@@ -36,10 +36,10 @@ class KeyReader:
     def __init__(self, connection: sqlite3.Connection, source: ResolvedSource, key: Sequence[str]) -> None:
         table = source.table
         access = [name for name in table.access if source.expressions[table.position(name)] is not None]
-        made = bulks(source, None)
+        made = converters(source, None)
         self._connection = connection
         self._width = len(key)
-        self._bulks = [made[table.position(name)] for name in (*key, *access)]
+        self._converters = [made[table.position(name)] for name in (*key, *access)]
         self.absent: list[array[int]] = []
         rowid = rowid_name(connection, source.source.table)
         self.usable = rowid is not None and {*table.types(key)} == {PgType.UUID}
@@ -69,9 +69,9 @@ class KeyReader:
         if not size:
             return Keys(0, "", (), absent), None
         fields = [_fields(listed, size) for listed in values[: self._width]]
-        access = zip(self._bulks[self._width :], values[self._width :], strict=True)
+        access = zip(self._converters[self._width :], values[self._width :], strict=True)
         try:
-            sound = all(bulk.sound(orjson.loads(distinct)) for bulk, distinct in access)
+            sound = all(converter.many(orjson.loads(distinct)) is not None for converter, distinct in access)
         except ValueError:
             return None
         return (Keys(size, rowids, [*filter(None, fields)], absent), last) if sound and None not in fields else None
@@ -86,17 +86,16 @@ class KeyReader:
         absent.extend({row[0] for row in rows}.difference(row[0] for row in sound))
         rowids, *columns = zip(*sound, strict=True) if sound else ((),)
         fields = [
-            b"".join(bulk.fields(column) or ())
-            for bulk, column in zip(self._bulks[: self._width], columns[: self._width], strict=False)
+            b"".join(converter.many(column) or ())
+            for converter, column in zip(self._converters[: self._width], columns[: self._width], strict=False)
         ]
         return Keys(len(rowids), ",".join(map(str, rowids)), fields, absent), rows[-1][0] if rows else None
 
     def _is_sound(self, values: Sequence[Any]) -> bool:
-        return all(bulk.sound([value]) for bulk, value in zip(self._bulks, values, strict=True))
+        return all(
+            converter.many([value]) is not None for converter, value in zip(self._converters, values, strict=True)
+        )
 
 
 def _fields(listed: object, size: int) -> bytes | None:
-    try:
-        return listed_uuids(listed, size) if isinstance(listed, str) else None
-    except ValueError:
-        return None
+    return joined_uuids(listed, size) if isinstance(listed, str) else None

@@ -18,7 +18,7 @@ from pathlib import Path
 
 from vestige_tui.core.errors import SourceError
 from vestige_tui.core.facts import DataState
-from vestige_tui.core.rows.convert import decode_text
+from vestige_tui.core.rows.values import decode_text
 from vestige_tui.core.source.file_names import name_to_read, side_files, wal_size
 from vestige_tui.core.source.scratch import private_folder
 

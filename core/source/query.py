@@ -5,8 +5,8 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Mapping, Sequence
 
+from vestige_tui.core.rows.pg_types import PgType
 from vestige_tui.core.rows.records import ARROW
-from vestige_tui.core.rows.tables import PgType
 from vestige_tui.core.source.layouts import ResolvedSource
 from vestige_tui.core.source.shape import TableKind, folded, quoted
 
@@ -105,7 +105,7 @@ def label(source: ResolvedSource) -> str:
 
 def spelled_otherwise(identifier: str) -> str:
     """SQL for whether an id is not spelled canonically: in lower case, and as long as only the form with hyphens is of
-    the forms that ``convert.uuid`` takes.
+    the forms that ``Uuid`` takes.
     """
     canonical = f"length({identifier}) = {_CANONICAL_LENGTH} AND {identifier} = lower({identifier}) COLLATE BINARY"
     return f"({canonical}) IS NOT TRUE"

@@ -1,7 +1,7 @@
 """From rows of the source to batches: everything is judged here, before it meets the destination.
 
 TEXT is decoded as the connection's ``text_factory`` says: ``str`` is the fast way, and fails at the first value that is
-not UTF-8; from there on the connection decodes with ``convert.decode_text``, which keeps such a value apart.
+not UTF-8; from there on the connection decodes with ``decode_text``, which keeps such a value apart.
 """
 
 from __future__ import annotations
@@ -12,19 +12,21 @@ from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, S
 from itertools import chain, count, islice, repeat
 from typing import Any
 
-from vestige_tui.core.rows import convert, copy_format, vectors
+from vestige_tui.core.rows import copy_format, vectors
 from vestige_tui.core.rows.batches import Batch
+from vestige_tui.core.rows.converters import Embedding
 from vestige_tui.core.rows.records import (
     Folded,
     Packed,
     Record,
     Values,
-    bulks,
+    converters,
     folder,
     getter,
     record_maker,
     sound_records,
 )
+from vestige_tui.core.rows.values import decode_text
 from vestige_tui.core.source.layouts import ResolvedSource
 from vestige_tui.core.source.query import label, largest_row, long_values, rowid_name, select
 
@@ -55,7 +57,7 @@ class TableReader:
         self._size = _sizer(source)
         self._fold = folder(source)
         self._make = record_maker(source, dimension)
-        self._bulks = bulks(source, dimension)
+        self._converters = converters(source, dimension)
         self._rowid = rowid_name(connection, source.source.table)
 
     def batches(self, batch_size: int, only: Collection[str] | None = None, *, packed: bool = False) -> Iterator[Batch]:
@@ -86,8 +88,8 @@ class TableReader:
         """All rows of a batch converted at once; None where one of them has a problem."""
         fields = []
         columns = [*zip(*rows, strict=True)]
-        for bulk, column in zip(self._bulks, columns, strict=True):
-            found = bulk.fields(column)
+        for converter, column in zip(self._converters, columns, strict=True):
+            found = converter.many(column)
             if found is None:
                 return None
             fields.append(found)
@@ -140,14 +142,14 @@ def fetched(
         except sqlite3.OperationalError as error:
             if not fast or "decode to UTF-8" not in str(error):
                 raise
-            connection.text_factory = convert.decode_text
+            connection.text_factory = decode_text
             continue
         break
 
 
 def _cutter(source: ResolvedSource, dimension: int | None, model: str | None) -> Callable[[list[Values]], None] | None:
     """A function that shortens the vectors in some rows as Vestige does; None where that is not to be done."""
-    places = [place for place, column in enumerate(source.table.columns) if column.sized is not None]
+    places = [place for place, column in enumerate(source.table.columns) if isinstance(column.converter, Embedding)]
     full = vectors.longer(model, dimension) if places and model is not None and dimension is not None else None
     if full is None:
         return None

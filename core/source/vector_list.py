@@ -12,7 +12,8 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from uuid import UUID
 
-from vestige_tui.core.rows.convert import STALE_VECTOR, SqliteValue, shortened
+from vestige_tui.core.rows.converters import STALE_VECTOR
+from vestige_tui.core.rows.values import SqliteValue, shortened
 from vestige_tui.core.rows.vectors import Fate, VectorGroup, most_used
 from vestige_tui.core.source.query import rowid_name
 from vestige_tui.core.source.shape import quoted
@@ -38,7 +39,7 @@ _SPELLINGS = [
     for bare in ("-".join(_HEX * length for length in (8, 4, 4, 4, 12)), _HEX * 32)
     for pattern in (bare, f"{{{bare}}}")
 ]
-"""Every spelling of a UUID in lower case that ``convert.uuid`` takes, the usual one first, as patterns of SQLite."""
+"""Every spelling of a UUID in lower case that ``Uuid`` takes, the usual one first, as patterns of SQLite."""
 
 
 def create(
@@ -160,7 +161,7 @@ def _value(table: VectorTable, rowid: str | None) -> str:
 
 
 def _canonical(value: str) -> str:
-    """SQL for an id as ``convert.uuid`` understands it: 32 digits in lower case; any other value as it is."""
+    """SQL for an id as ``Uuid`` understands it: 32 digits in lower case; any other value as it is."""
     lower = bare = f"lower({value})"
     for part in ("urn:uuid:", "{", "}", "-"):
         bare = f"replace({bare}, {literal(part)}, '')"

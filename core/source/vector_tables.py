@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from vestige_tui.core.model import MAX_DIMENSION
-from vestige_tui.core.rows.convert import SqliteValue
+from vestige_tui.core.rows.values import SqliteValue
 from vestige_tui.core.rows.vectors import (
     CATALOGUE,
     FALSE_LABEL,

@@ -1,4 +1,4 @@
-"""Many values at once: the very fields that the converters give value by value, or an honest "one by one"."""
+"""Both forms of every converter over the same values: ``many`` gives the fields that ``one`` gives, or none."""
 
 from __future__ import annotations
 
@@ -6,7 +6,6 @@ import json
 import struct
 from collections.abc import Sequence
 from datetime import datetime
-from pathlib import Path
 from typing import Any
 from uuid import UUID
 
@@ -14,25 +13,24 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tests.support.runs import copy
-from tests.support.servers import Database
-from tests.support.sources import Sources, edit, memory_ids
-from vestige_tui.core.rows import copy_format
-from vestige_tui.core.rows.bulk import Bulk, listed_uuids
-from vestige_tui.core.rows.convert import BrokenText, SqliteValue, ValueProblem, uuid
-from vestige_tui.core.rows.documents import json_document
-from vestige_tui.core.rows.problems import Kind
-from vestige_tui.core.rows.records import Packed, Record
-from vestige_tui.core.rows.tables import BY_NAME, Column, PgType
-from vestige_tui.core.source import reader
-from vestige_tui.core.source.describe import describe_open
-from vestige_tui.core.source.opening import open_source
-from vestige_tui.core.source.reader import TableReader
+from vestige_tui.core.rows.converter import Constant, Converter
+from vestige_tui.core.rows.converters import Uuid, joined_uuids
+from vestige_tui.core.rows.documents import JsonDocument, NumberMap, TextList
+from vestige_tui.core.rows.metadata import MetadataWithColumns
+from vestige_tui.core.rows.pg_types import PgType
+from vestige_tui.core.rows.tables import BY_NAME
+from vestige_tui.core.rows.values import BrokenText, SqliteValue, ValueProblem
 
 DIMENSION = 3
-COLUMNS = [column for table in BY_NAME.values() for column in table.columns]
-KINDS = [*{(column.type, column.convert, column.sized, column.nullable): column for column in COLUMNS}.values()]
-"""One column of each kind: the others of a kind are treated in the very same way."""
+CONVERTERS = [
+    *dict.fromkeys(
+        column.converter.for_dimension(dimension)
+        for table in BY_NAME.values()
+        for column in table.columns
+        for dimension in (None, DIMENSION)
+    )
+]
+"""Every converter of every table."""
 
 texts = st.text(max_size=12)
 long_texts = st.builds(str.__mul__, st.sampled_from(["a", "é", "\U0001f600", "a\0", '"']), st.sampled_from(
@@ -98,36 +96,41 @@ usual: dict[PgType, st.SearchStrategy[Any]] = {
 }
 
 
-def one_by_one(column: Column, values: Sequence[SqliteValue]) -> list[bytes] | None:
-    """What the converter makes of each value; None where one of them is a problem."""
-    how = column.converter(DIMENSION)
+def one_by_one(converter: Converter, values: Sequence[Any]) -> list[bytes] | None:
+    """What ``one`` makes of each value; None where it refuses any of them."""
     try:
-        fields = [how(value) for value in values]
+        return [converter.one(value) for value in values]
     except ValueProblem:
         return None
-    return None if not column.nullable and copy_format.NULL in fields else fields
+
+
+def in_bulk(converter: Converter, values: Sequence[Any]) -> list[bytes] | None:
+    """What ``many`` makes of them."""
+    fields = converter.many(values)
+    return None if fields is None else [*fields]
 
 
 @given(st.data())
-@pytest.mark.parametrize("column", KINDS, ids=lambda column: f"{column.name}-{column.type.name}")
-def test_the_same_as_one_by_one(column: Column, data: st.DataObject) -> None:
-    likely = usual[column.type]
+@pytest.mark.parametrize("converter", CONVERTERS, ids=repr)
+def test_both_forms_agree(converter: Converter, data: st.DataObject) -> None:
+    likely = usual[converter.type]
     values = data.draw(st.lists(likely, max_size=6) | st.lists(likely | odd, max_size=6))
-    wanted = one_by_one(column, values)
-    bulk = Bulk(column, DIMENSION, missing=False)
-    found = bulk.fields(values)
-    assert (None if found is None else [*found]) == wanted
-    assert bulk.sound(values) == (wanted is not None)
+    assert in_bulk(converter, values) == one_by_one(converter, values)
+
+
+@given(st.lists(st.tuples(documents | odd, texts | odd), max_size=4))
+def test_both_forms_agree_where_metadata_takes_columns_along(values: list[tuple[SqliteValue, ...]]) -> None:
+    converter = MetadataWithColumns(names=("mood",))
+    assert in_bulk(converter, values) == one_by_one(converter, values)
 
 
 @pytest.mark.parametrize(
     "documents", [('["a","b"],["c"', '"d"]'), ("[]],[[]", "[]"), ('["a', '"]'), ("[],[]", ""), ("[1", "2]", "[],[]")]
 )
 def test_documents_that_are_only_valid_together(documents: tuple[str, ...]) -> None:
-    """They are read as one, and must not complete each other."""
-    for name in ("tags", "metadata"):
-        column = next(column for column in COLUMNS if column.name == name)
-        assert not Bulk(column, None, missing=False).sound(documents)
+    """They must not complete each other."""
+    for converter in (TextList(), JsonDocument()):
+        assert converter.many(documents) is None
 
 
 @pytest.mark.parametrize(
@@ -137,16 +140,13 @@ def test_documents_that_are_only_valid_together(documents: tuple[str, ...]) -> N
 )  # fmt: skip
 def test_a_key_that_comes_twice_is_seen_in_bulk(document: str) -> None:
     """Also where the text has as many colons as without one of the two."""
-    for name in ("metadata", "domain_scores"):
-        column = next(column for column in COLUMNS if column.name == name)
-        assert Bulk(column, None, missing=False).fields(['{"a": 1}', document]) is None
+    for converter in (JsonDocument(), NumberMap()):
+        assert converter.many(['{"a": 1}', document]) is None
 
 
-def test_a_column_that_the_file_does_not_have_is_filled() -> None:
-    tags = next(column for column in COLUMNS if column.name == "tags")
-    bulk = Bulk(tags, None, missing=True)
-    assert bulk.fields([None, None]) == [tags.empty, tags.empty]
-    assert bulk.sound([None])
+def test_a_column_that_the_source_does_not_have_is_filled() -> None:
+    converter = Constant(field=b"field")
+    assert in_bulk(converter, [None, "a"]) == one_by_one(converter, [None, "a"]) == [b"field", b"field"]
 
 
 COMMA_AND_HYPHENS = "aaaaaaaa-aaaa-aaaa-aaaa-,-------aaaa"
@@ -165,10 +165,7 @@ def test_a_list_of_uuids_is_taken_as_its_values_are(values: list[str], commas: l
             listed[place], listed[36 % len(listed)] = listed[36 % len(listed)], listed[place]
     moved = "".join(listed)
     usual = [len(value) == 36 and _converted(value) is not None for value in moved.split(",")]
-    try:
-        found = listed_uuids(moved, len(values))
-    except ValueError:
-        found = None
+    found = joined_uuids(moved, len(values))
     if all(usual) and len(usual) == len(values):
         assert found == b"".join(_converted(value) or b"" for value in moved.split(","))
     else:
@@ -177,7 +174,7 @@ def test_a_list_of_uuids_is_taken_as_its_values_are(values: list[str], commas: l
 
 def _converted(value: str) -> bytes | None:
     try:
-        return uuid(value)
+        return Uuid().one(value)
     except ValueProblem:
         return None
 
@@ -190,57 +187,7 @@ def test_values_that_only_together_look_like_uuids() -> None:
         [first[:-1], f"{first[-1]},{second}"],
         [first + second[:1], second[1:]],
     ):
-        assert Bulk(COLUMNS[0], None, missing=False).fields(values) is None
-
-
-# Batches
-
-
-def test_large_memories_make_small_batches(sources: Sources, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Whatever the number of rows that a batch may have."""
-    monkeypatch.setattr(reader, "BATCH_BYTES", 10_000)
-    source = sources.seed()
-    edit(source, "UPDATE knowledge_nodes SET content = hex(zeroblob(2000)), embedding = NULL WHERE rowid > 10")
-    with open_source(source) as connection:
-        found = describe_open(connection, source)
-        table = TableReader(connection, found.sources["knowledge_nodes"], 8, None)
-        batches = [*table.batches(500)]
-        assert sum(batch.read for batch in batches) == 30
-        assert max(batch.size for batch in batches) < 10_000 + 6_000
-        assert len(batches) > 5
-
-
-def as_sent(record: Record) -> tuple[object, ...]:
-    """A record by its values, whatever holds its fields."""
-    return (record.key, tuple(record.fields), record.problems)
-
-
-@pytest.mark.parametrize("table", ["knowledge_nodes", "scheduling", "edges", "review_events", "domains"])
-def test_packed_records_are_those_that_would_have_been_made(small_source: Path, table: str) -> None:
-    with open_source(small_source) as connection:
-        found = describe_open(connection, small_source)
-        reading = TableReader(connection, found.sources[table], found.model.dimension if found.model else None, None)
-        made, packed = ([batch.records for batch in reading.batches(7, packed=how)] for how in (False, True))
-    assert [[as_sent(record) for record in records] for records in packed] == [
-        [as_sent(record) for record in records] for records in made
-    ]
-    assert [len(records) for records in packed] == [len(records) for records in made]
-    for records, expected in zip(packed, made, strict=True):
-        assert isinstance(records, Packed)
-        assert records.packed == copy_format.rows([record.fields for record in expected], len(BY_NAME[table].columns))
-        assert as_sent(records[-1]) == as_sent(expected[-1])
-
-
-def test_rows_that_a_fresh_server_refuses_are_made_one_by_one(sources: Sources, database: Database) -> None:
-    """They were packed: nothing in the source itself is wrong with them."""
-    source = sources.seed()
-    ids = memory_ids(source)
-    edit(source, "UPDATE knowledge_nodes SET visibility = 'nobody' WHERE id IN (?, ?)", (ids[3], ids[17]))
-    report = copy(source, database, batch_size=10)
-    assert [(error.row, error.kind) for error in report.errors if error.table == "knowledge_nodes"] == [
-        (ids[3], Kind.VALUE_NOT_ALLOWED), (ids[17], Kind.VALUE_NOT_ALLOWED),
-    ]  # fmt: skip
-    assert {str(row[0]) for row in database.rows("SELECT id FROM knowledge_nodes")} == {*ids} - {ids[3], ids[17]}
+        assert Uuid().many(values) is None
 
 
 @pytest.mark.parametrize(
@@ -255,5 +202,4 @@ def test_rows_that_a_fresh_server_refuses_are_made_one_by_one(sources: Sources, 
     ],
 )
 def test_whether_a_key_may_come_twice(documents: list[str], may_repeat: bool) -> None:
-    column = Column("metadata", PgType.JSONB, json_document)
-    assert (Bulk(column, None, missing=False).fields(documents) is None) is may_repeat
+    assert (JsonDocument().many(documents) is None) is may_repeat
