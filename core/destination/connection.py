@@ -1,4 +1,4 @@
-"""Opening connections: every session of this program begins here, with UTF-8, and with no time limit but our own."""
+"""Opens connections: every session of this program begins here, with UTF-8 and without the server's time limits."""
 
 from __future__ import annotations
 
@@ -19,11 +19,11 @@ from vestige_tui.core.errors import DestinationError, RefusedError
 Connection = psycopg.Connection[tuple[Any, ...]]
 
 CONNECT_TIMEOUT = 10
-"""Seconds to wait for a server, where neither the connection string nor ``PGCONNECT_TIMEOUT`` says otherwise."""
+"""Seconds to wait for a server, unless the connection string or ``PGCONNECT_TIMEOUT`` says otherwise."""
 
 CLIENT_CHECK_MS = 2_000
-"""How often a busy server looks whether this program is still connected; without that it finishes an index build for a
-client that was killed, and keeps the lock of its copy as long.
+"""How often a busy server checks that this program is still connected. Without that it would finish an index build for
+a client that was killed, and keep the lock of its copy until then.
 """
 
 _LIMITS = {
@@ -40,10 +40,10 @@ _SAMPLE = "é語🧠"
 
 
 def conninfo(dsn: Dsn) -> str:
-    """The connection string that is really used: the operator's settings, with ours where theirs are silent.
+    """The connection string for libpq: the operator's settings, and ours where the operator gives none.
 
-    The encoding is always ours. In the start-up message it comes before ``options``, service file, environment, role
-    and database, and a pooler keeps to it.
+    The encoding is always ours. In the start-up message it overrides ``options``, service file, environment, role and
+    database, and a pooler respects it.
     """
     return dsn.with_parameters(client_encoding="utf8").conninfo(
         application_name="vestige-tui",
@@ -51,7 +51,7 @@ def conninfo(dsn: Dsn) -> str:
         keepalives_idle=10,
         keepalives_interval=5,
         keepalives_count=4,
-        tcp_user_timeout=30_000,  # milliseconds until unacknowledged data means a dead link
+        tcp_user_timeout=30_000,  # milliseconds until unacknowledged data means a dead connection
     )
 
 
@@ -73,7 +73,7 @@ def connect(dsn: Dsn, *, read_only: bool = False, waits: Waits = DEFAULT_WAITS) 
 
 
 def _begin(connection: Connection, first_answer: float) -> None:
-    """Begin a session: see that text travels as UTF-8, and lift the limits of role and database."""
+    """Begin a session: verify that text travels as UTF-8, and lift the limits of role and database."""
     connection.isolation_level = IsolationLevel.READ_COMMITTED
     encoding = connection.info.parameter_status("client_encoding") or "none"
     if encoding.upper() != "UTF8":
@@ -96,11 +96,11 @@ def _garbling(taken_for: str) -> RefusedError:
 
 
 def _first_answer(connection: Connection) -> str | None:
-    """Set what a session needs, and return what the server has received of the sample, as hexadecimal digits of its
+    """Apply the settings of a session, and return the sample as the server received it, in hexadecimal digits of its
     UTF-8; None where the database cannot hold the sample.
 
-    It is one question, since a server far away takes its time for each answer. A session that a pooler has lent keeps
-    its settings: it goes to another client next.
+    It is one query, since each answer of a distant server takes time. A session that a pooler has lent keeps its own
+    settings: it goes to another client next.
     """
     info = connection.info
     sample = sql.Literal(_SAMPLE) if info.parameter_status("server_encoding") == "UTF8" else sql.SQL("NULL")
@@ -112,12 +112,12 @@ def _first_answer(connection: Connection) -> str | None:
 
 
 def _settings(server_version: int, *, local: bool) -> sql.Composed:
-    """Expressions that set what a session needs, ``local`` to a transaction.
+    """Expressions that apply the settings of a session, or of one transaction (``local``).
 
-    Only on some systems can a server notice that a client is gone; elsewhere it refuses that setting.
+    Only on some systems can a server notice that a client is gone; on others it refuses that setting.
     """
     values = {name: "0" for name, since in _LIMITS.items() if server_version >= since}
-    values["exit_on_error"] = "off"  # a row that the server refuses is put aside; the session has to outlive it
+    values["exit_on_error"] = "off"  # the session must survive a refused row
     if not local:
         values["default_transaction_isolation"] = IsolationLevel.READ_COMMITTED.name.replace("_", " ").lower()
     expressions = [_set(name, value, local=local) for name, value in values.items()]
@@ -132,7 +132,7 @@ def _set(name: str, value: str, *, local: bool) -> sql.Composed:
 
 @contextmanager
 def unlimited(connection: Connection) -> Iterator[None]:
-    """A transaction in which no time limit of role or database holds, also in a session that a pooler has lent."""
+    """A transaction without the time limits of role and database, even in a session that a pooler has lent."""
     with connection.transaction():
         connection.execute(sql.SQL("SELECT {}").format(_settings(connection.info.server_version, local=True)))
         yield
@@ -153,9 +153,9 @@ def _refuse_writes(connection: Connection) -> None:
 
 
 def behind_pooler(connection: Connection) -> bool:
-    """Whether something like PgBouncer sits between: the process that answers is not the one that was connected to.
+    """Whether a pooler such as PgBouncer sits in between: the process that answers is not the one connected to.
 
-    Behind it a session may change between two transactions, so neither temporary tables nor session locks hold.
+    Behind it the session may change between two transactions, so neither temporary tables nor session locks last.
     """
     row = connection.execute("SELECT pg_backend_pid()").fetchone()
     return row is not None and row[0] != connection.info.backend_pid

@@ -22,8 +22,8 @@ _TRANSACTION_LOCK: LiteralString = "SELECT pg_try_advisory_xact_lock(%s, hashtex
 def locked(sessions: Sessions, control: Session, destination: Destination) -> Iterator[None]:
     """Keep a second copy out while the block runs. Raises ``DestinationBusyError`` where one is running.
 
-    The lock belongs to the connection that writes, so it lasts as long as the writing can. Behind a pooler a
-    transaction has to hold it, on a connection of its own.
+    The session that writes holds the lock, so that it lasts as long as the writing. Behind a pooler a transaction holds
+    it, on a connection of its own.
     """
     if not destination.pooled:
         with control.watchdog.step():
@@ -38,16 +38,16 @@ def locked(sessions: Sessions, control: Session, destination: Destination) -> It
 
 
 def _take(connection: Connection, query: LiteralString, schema: str, sessions: Sessions) -> None:
-    """Take the lock. A session that seems to have lost its client is waited for, until the server has noticed that too.
+    """Take the lock. Where the session that holds it seems to have lost its client, wait until the server ends it.
 
-    One that begins another statement meanwhile has not.
+    A session that begins another statement meanwhile still has its client.
     """
     waits = sessions.waits
     give_up = waits.clock() + waits.abandoned_session
     first: LockHolder | None = None
     while not _try(connection, query, schema):
         holder = find_holder(connection, schema)
-        if holder is not None:  # else it has just been released
+        if holder is not None:  # else it was just released
             first = first or holder
             if holder.changed != first.changed:
                 holder = replace(holder, alone=False)

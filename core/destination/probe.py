@@ -1,6 +1,6 @@
-"""Testing a connection: what answers there, what is missing, and what is there already. Nothing is written.
+"""Tests a connection: which server answers, what is missing, and which rows it has already. It writes nothing.
 
-``create_database`` is the one exception, for a database that is missing; it is called when the operator asks for it.
+``create_database`` is the one exception; it runs when the operator asks for a missing database.
 """
 
 from __future__ import annotations
@@ -24,14 +24,14 @@ from vestige_tui.core.facts import DataState
 from vestige_tui.core.model import ModelSignature
 
 STATEMENT_TIMEOUT = 5
-"""Seconds that one question to the server may take; rows that take longer to count are not counted."""
+"""Seconds that one query may take; the rows of a table that takes longer are not counted."""
 
 _MAINTENANCE = ("postgres", "template1")
 
 
 @dataclass(frozen=True, slots=True)
 class Privileges:
-    """What the role may do: make tables in the schema, make temporary ones, add an extension to the database."""
+    """What the role may do: create tables in the schema, temporary tables, and extensions in the database."""
 
     create: bool
     temporary: bool
@@ -42,10 +42,10 @@ class Privileges:
 class Probe:
     """What a test of a connection found.
 
-    ``tls`` is the protocol of the connection, None where it is not encrypted; ``local`` means that it ends on this
-    machine. ``pgvector`` is the version that is installed in the database or, with ``pgvector_installed`` False,
-    could be; None where the server does not have it. ``rows`` counts the rows of each table of a copy that is there
-    already, None where they could not be counted in time. ``refusals`` are the reasons why no copy into it would start.
+    ``tls`` is the protocol of the connection, None where it is not encrypted; ``local``: it ends on this machine.
+    ``pgvector`` is the version in the database or, unless ``pgvector_installed``, the one that can be installed; None
+    where the server has none. ``rows`` counts the rows of each existing table of a copy, None where that took too long.
+    ``refusals`` are the reasons why a copy would not start.
     """
 
     server_version: str
@@ -70,12 +70,12 @@ class Probe:
 
     @property
     def memories(self) -> int:
-        """How many memories are there already, as far as they could be counted."""
+        """How many memories the destination has, 0 where they could not be counted."""
         return self.rows.get("knowledge_nodes") or 0
 
 
 def probe(dsn: Dsn, waits: Waits = DEFAULT_WAITS) -> Probe:
-    """Connect, look, and leave. Raises ``DestinationError``; what only stands against a copy is a refusal."""
+    """Test a connection. Raises ``DestinationError`` where there is none; what prevents a copy is a refusal."""
     with _connected(dsn, waits) as connection, explained(dsn, state=DataState.NOTHING_CHANGED):
         refusals: list[RefusedError] = []
         destination = _inspect(connection, refusals)
@@ -111,7 +111,7 @@ def create_database(dsn: Dsn) -> str:
         try:
             connection.execute(statement)
         except psycopg.errors.DuplicateDatabase:
-            pass  # somebody was faster, which serves as well
+            pass  # another session was faster, which is as good
         except psycopg.Error as error:
             raise DestinationError(
                 f"The database {name} could not be created: {first_line(error, dsn)}",
@@ -122,7 +122,7 @@ def create_database(dsn: Dsn) -> str:
 
 
 def database_name(dsn: Dsn) -> str:
-    """The database that libpq connects to: the one that is named, or else one that is called like the user."""
+    """The database that libpq connects to: the named one, else the one with the user's name."""
     defaults = {option.keyword.decode(): option.val for option in psycopg.pq.Conninfo.get_defaults()}
     for keyword in ("dbname", "user"):
         if named := dsn.parameters.get(keyword):
@@ -174,7 +174,7 @@ def _maintaining(dsn: Dsn) -> Iterator[Connection]:
 
 @contextmanager
 def _careful(connection: Connection) -> Iterator[None]:
-    """A read-only transaction in which no question takes long."""
+    """A read-only transaction in which no query takes long."""
     with connection.transaction():
         connection.execute("SET TRANSACTION READ ONLY")
         connection.execute(f"SET LOCAL statement_timeout = '{STATEMENT_TIMEOUT}s'")

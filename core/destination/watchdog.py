@@ -1,10 +1,10 @@
-"""A limit to waiting: no silence of the server, and no link that swallows everything, may hang a run.
+"""Limits how long a run waits for the server, so that neither a silent server nor a broken network can hang it.
 
 TCP alone does not notice a proxy that accepts data and never answers. So a thread watches how long a statement takes,
-and when patience ends it shuts the socket down, which ends the wait in libpq with an error.
+and at the limit it shuts the socket down, which ends the wait in libpq with an error.
 
-Only time in which this process runs is counted. While it is suspended (Ctrl-Z, the lid of a laptop) the server may well
-answer, and the answer waits in the socket.
+Only time in which this process runs is counted. While it is suspended (Ctrl-Z, a closed laptop) the server may answer,
+and the answer waits in the socket.
 """
 
 from __future__ import annotations
@@ -27,16 +27,16 @@ if TYPE_CHECKING:
 
 _TICK = 0.1
 _LONGEST_TICK = 1.0
-"""Seconds that one tick counts at most: when more have passed since the last one, the process did not run."""
+"""Seconds that one tick counts at most: where more have passed since the last one, the process was suspended."""
 
 _ASK_AGAIN = 1.0
-"""Seconds until the server is asked once more to cancel: it may have been between two statements the first time."""
+"""Seconds between two requests to cancel: at the first one, the server may have been between two statements."""
 
 
 class RunningTime:
     """Counts the seconds in which this process runs: the system's clock goes on while a process is suspended.
 
-    ``tick`` has to be called at least once a second.
+    ``tick`` must be called at least once a second.
     """
 
     def __init__(self, clock: Callable[[], float]) -> None:
@@ -83,14 +83,14 @@ class Watchdog:
 
     @contextmanager
     def step(self, *, long: bool = False) -> Iterator[None]:
-        """One step of the run. A ``long`` one has no limit, and is interrupted at the server when it is cancelled.
+        """One step of the run. A ``long`` step has no time limit; cancelling it cancels its statement at the server.
 
         Raises ``Cancelled`` or ``DestinationError`` instead of psycopg's error where the watchdog ended the wait.
         """
         with self._lock:
             self._step = _Step(self.now, long)
         try:
-            if long and self._stopping:  # asked before there was anything to interrupt
+            if long and self._stopping:  # cancelled before the statement began
                 raise Cancelled
             yield
         except psycopg.errors.QueryCanceled:
@@ -104,7 +104,7 @@ class Watchdog:
                 raise Cancelled(unknown=True) from None
             raise DestinationError(
                 f"The server has not answered for {self._waits.answer:,.0f} seconds.",
-                state=DataState.LAST_BATCH_UNKNOWN,  # the server may still be at it
+                state=DataState.LAST_BATCH_UNKNOWN,  # the server may still be working on it
                 remedy="Check the server, the network, and that nothing locks the tables; then run again: "
                 "what has arrived is skipped.",
             ) from None
@@ -113,16 +113,16 @@ class Watchdog:
                 self._step = None
 
     def interrupt(self) -> None:
-        """Have the server stop the long step that is under way: nobody waits for it any more."""
+        """Have the server cancel the current long step, whose result is no longer needed."""
         self._interrupted = True
 
     @property
     def now(self) -> float:
-        """The time by which this watchdog measures: seconds in which the process has run since the watchdog began."""
+        """The watchdog's clock: seconds in which the process has run since the watchdog began."""
         return self._time.seconds
 
     def silent_since(self, moment: float) -> None:
-        """Tell that the server has not been at work on this connection's step since that moment of ``now``."""
+        """Note that the server has not worked on the current step since that moment of ``now``."""
         with self._lock:
             step = self._step
             if step is not None and self.now - max(moment, step.started) > self._waits.answer:
@@ -156,11 +156,11 @@ class Watchdog:
     def _shut_down(self) -> None:
         self._cut = True
         with suppress(psycopg.Error, OSError):
-            link = socket.socket(fileno=self._connection.pgconn.socket)
+            endpoint = socket.socket(fileno=self._connection.pgconn.socket)
             try:
-                link.shutdown(socket.SHUT_RDWR)
+                endpoint.shutdown(socket.SHUT_RDWR)
             finally:
-                link.detach()  # libpq closes it
+                endpoint.detach()  # libpq closes it
 
 
 class _Step(NamedTuple):
