@@ -6,6 +6,7 @@ is data here (``DataState`` and the facts beside it); ``explain.py`` has its wor
 
 from __future__ import annotations
 
+import logging
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -14,6 +15,8 @@ from vestige_tui.core.model import ModelSignature
 
 if TYPE_CHECKING:
     from vestige_tui.core.report import MigrationReport
+
+log = logging.getLogger(__name__)
 
 
 class Cancelled(Exception):
@@ -50,6 +53,20 @@ class MigrationError(Exception):
 
     def __str__(self) -> str:
         return "\n".join((self.what, self.means, self.remedy))
+
+
+def unexpected(
+    error: Exception, doing: str, *, state: DataState = DataState.NOTHING_CHANGED, remedy: str = ""
+) -> MigrationError:
+    """Log a fault of this program and make an error of it that can be shown. ``doing`` goes into the log alone."""
+    from vestige_tui.core.explain import unexpected_fault
+
+    log.critical("%s: unexpected fault", doing, exc_info=error)
+    return MigrationError(
+        unexpected_fault(error),
+        state=state,
+        remedy=remedy or "Try again. If it comes back, please report it, with what you did.",
+    )
 
 
 class UsageError(MigrationError):

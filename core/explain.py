@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from enum import Enum
 from pathlib import Path
+from traceback import extract_tb
 from typing import TypeVar
 
 from vestige_tui.core.events import Waiting
@@ -185,6 +186,13 @@ def _doing(holder: LockHolder) -> str:
 
 
 _WAIT_FOR_COPY = "Wait until it has finished, then run this one again."
+
+
+def unexpected_fault(error: BaseException) -> str:
+    """A fault of this program, by its type and place: its message could quote a row or a password."""
+    frames = extract_tb(error.__traceback__)
+    place = f", {Path(frames[-1].filename).name}:{frames[-1].lineno}" if frames else ""
+    return f"An unexpected fault in vestige-tui: {type(error).__name__}{place}."
 
 
 # Rows with a problem

@@ -6,19 +6,15 @@ would keep the program from quitting. These threads are daemons; nothing they do
 
 from __future__ import annotations
 
-import logging
 import threading
 from collections.abc import Callable
-from pathlib import Path
-from traceback import extract_tb
 from typing import TypeVar
 
 from textual.message import Message
 from textual.message_pump import MessagePump
 
-from vestige_tui.core.errors import MigrationError
+from vestige_tui.core.errors import MigrationError, unexpected
 
-_log = logging.getLogger(__name__)
 _T = TypeVar("_T")
 
 
@@ -27,7 +23,7 @@ def ask(
 ) -> None:
     """Ask in a thread; the answer, or the error it ended with, comes to ``receiver`` as the message ``answered`` makes.
 
-    An answer may come when nobody waits for it any more: the message has to tell what it was the answer to.
+    An answer may come too late: the message has to say what it answers.
     """
 
     def run() -> None:
@@ -36,18 +32,8 @@ def ask(
             outcome = question()
         except MigrationError as error:
             outcome = error
-        except Exception as error:  # its place is shown; its message could quote anything
-            _log.critical("%s: unexpected fault", name, exc_info=True)
-            outcome = MigrationError(
-                f"An unexpected fault in vestige-tui: {type(error).__name__}, {_place(error)}.",
-                remedy="Try again. If it comes back, please report it, with what you did.",
-            )
+        except Exception as error:
+            outcome = unexpected(error, name)
         receiver.post_message(answered(outcome))
 
     threading.Thread(target=run, name=name, daemon=True).start()
-
-
-def _place(error: Exception) -> str:
-    """Where it arose: ``file.py:12``."""
-    *_, last = extract_tb(error.__traceback__)
-    return f"{Path(last.filename).name}:{last.lineno}"

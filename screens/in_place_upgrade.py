@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 import threading
 from collections.abc import Callable
 from pathlib import Path
@@ -10,14 +9,12 @@ from typing import TYPE_CHECKING
 
 from textual.message import Message
 
-from vestige_tui.core.errors import MigrationError
+from vestige_tui.core.errors import MigrationError, unexpected
 from vestige_tui.core.facts import DataState
 from vestige_tui.screens.work import QuitPrompt
 
 if TYPE_CHECKING:
     from vestige_tui.core.source.describe import SourceDescription
-
-log = logging.getLogger(__name__)
 
 
 class InPlaceUpgrade:
@@ -64,10 +61,10 @@ class InPlaceUpgrade:
             self.source = describe(self.path)
         except MigrationError as error:
             self.failure = error
-        except Exception as error:  # shown in words; the log has its frames, and no screen its variables
-            log.critical("the upgrade ended with an unexpected fault", exc_info=True)
-            self.failure = MigrationError(
-                f"An unexpected fault in vestige-tui: {type(error).__name__}.",
+        except Exception as error:
+            self.failure = unexpected(
+                error,
+                "upgrade in place",
                 state=DataState.UPGRADE_UNKNOWN,
                 remedy="Go back to Source and choose the file again to see how it stands.",
             )

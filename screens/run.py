@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 import threading
 import time
 from collections.abc import Callable, Mapping
@@ -11,7 +10,7 @@ from pathlib import Path
 from textual.message import Message
 
 from vestige_tui.core.embedder import PresentedEmbedder
-from vestige_tui.core.errors import MigrationError
+from vestige_tui.core.errors import MigrationError, unexpected
 from vestige_tui.core.events import Event, PhaseStarted, RowProblem, TablesPlanned
 from vestige_tui.core.facts import DataState
 from vestige_tui.core.model import ModelSignature
@@ -20,8 +19,6 @@ from vestige_tui.core.report import MigrationReport
 from vestige_tui.core.rows.problems import RowError
 from vestige_tui.screens.progress import Meter, Progress
 from vestige_tui.screens.work import QuitPrompt
-
-log = logging.getLogger(__name__)
 
 PROGRESS_INTERVAL = 0.2
 """Seconds between two messages about the counts."""
@@ -136,10 +133,10 @@ class Run:
         except MigrationError as error:
             self.failure = error
             self.report = error.report
-        except Exception as error:  # shown in words; the log has its frames, and no screen its variables
-            log.critical("the run ended with an unexpected fault", exc_info=True)
-            self.failure = MigrationError(
-                f"An unexpected fault in vestige-tui: {type(error).__name__}.",
+        except Exception as error:
+            self.failure = unexpected(
+                error,
+                "copy",
                 state=DataState.NOTHING_CHANGED if self.plan.dry_run else DataState.BATCHES_STAY,
                 remedy="Run again: what has arrived is skipped. If it comes back, please report it.",
             )

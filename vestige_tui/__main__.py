@@ -61,7 +61,9 @@ def run(arguments: Sequence[str]) -> int:
         _show(mask, "cancelled.")
         return ExitCode.CANCELLED
     except Exception as error:  # the last resort: whatever it is, no secret and no variable is shown
-        _show(mask, f"an unexpected fault in vestige-tui: {type(error).__name__}", frames(error))
+        from vestige_tui.core.explain import unexpected_fault
+
+        _show(mask, unexpected_fault(error), frames(error))
         return ExitCode.UNUSABLE
     return int(code or ExitCode.CLEAN)
 

@@ -19,6 +19,7 @@ from textual.driver import Driver
 from textual.filter import LineFilter
 from textual.worker import Worker
 
+from vestige_tui.core.explain import unexpected_fault
 from vestige_tui.screens.base import StepScreen
 from vestige_tui.screens.dialogs import ConfirmDialog, HelpDialog, QuitDialog, WaitDialog
 from vestige_tui.screens.machine import Machine
@@ -127,8 +128,8 @@ class VestigeApp(App[None], inherit_bindings=False):
 
     def _fatal_error(self) -> None:
         """Textual's own version shows the variables of every frame: a password could be one of them."""
-        where = frames(self._exception) if self._exception is not None else ""
-        self.panic(Text(f"An unexpected fault in vestige-tui. Please report it:\n{where}"))
+        if self._exception is not None:
+            self.panic(Text(f"{unexpected_fault(self._exception)} Please report it:\n{frames(self._exception)}"))
 
     def get_line_filters(self) -> Sequence[LineFilter]:
         """Textual's own, and one that lets nothing through that a terminal would obey."""
