@@ -39,13 +39,13 @@ class Dsn:
     """Where a PostgreSQL database is: libpq parameters by name. Its ``repr`` and ``str`` mask every secret."""
 
     parameters: Mapping[str, str] = field(repr=False)
-    notice: str | None = field(default=None, compare=False)
+    driver_dropped: bool = field(default=False, compare=False)
 
     @classmethod
     def parse(cls, text: str) -> Dsn:
         """Read a URL or a ``key=value`` string. Raises ``UsageError`` in words that quote nothing of it.
 
-        A SQLAlchemy driver suffix (``postgresql+psycopg://``) is dropped, and ``notice`` says so.
+        A SQLAlchemy driver suffix (``postgresql+psycopg://``) is dropped, and ``driver_dropped`` says so.
         """
         plain, dropped = _DRIVER_SUFFIX.subn(r"\1://", text.lstrip())
         if _SCHEME.match(plain):
@@ -74,12 +74,11 @@ class Dsn:
                 "The connection string of the destination is empty.",
                 remedy="Write it as postgresql://user@host:5432/database.",
             )
-        notice = "The driver name in the connection string was dropped: libpq knows none." if dropped else None
-        return cls(parameters, notice)
+        return cls(parameters, driver_dropped=bool(dropped))
 
     def with_parameters(self, **parameters: str) -> Dsn:
         """The same destination with these libpq parameters set."""
-        return Dsn({**self.parameters, **parameters}, self.notice)
+        return Dsn({**self.parameters, **parameters}, self.driver_dropped)
 
     def conninfo(self, **defaults: str | int) -> str:
         """The connection string itself, secrets included, for libpq alone; ``defaults`` yield to what is set."""

@@ -16,12 +16,6 @@ from vestige_tui.core.rows.tables import BOOTSTRAP_USER_ID, USERS
 
 HANDLE = "local"
 
-OTHER_HANDLE = (
-    f"The default owner of memories, {BOOTSTRAP_USER_ID}, has the handle {{handle}} at the destination: another user "
-    f"is called {HANDLE}."
-)
-"""What an operator reads where the usual handle is taken."""
-
 
 def add_bootstrap_user(connection: Connection, destination: Destination) -> str | None:
     """Add the bootstrap user where it is missing and return its handle, else None. Raises ``psycopg.Error``."""

@@ -284,18 +284,12 @@ def _flag(connection: Connection, query: LiteralString, *parameters: object) -> 
     return bool(row and row[0])
 
 
-def own_rules(destination: Destination) -> str | None:
-    """A sentence that names the triggers, constraints and policies that the destination's owner has added, None where
-    there are none. They may refuse or change rows, which no preview can foretell.
+def own_rules(destination: Destination) -> dict[str, tuple[str, ...]]:
+    """The triggers, constraints and policies that the destination's owner has added, by table. They may refuse or
+    change rows, which no preview can foretell.
     """
-    by_table = ((name, fit.own_rules(BY_NAME[name], found)) for name, found in destination.tables.items())
-    named = [f"{name}: {', '.join(rules)}" for name, rules in by_table if rules]
-    if not named:
-        return None
-    return (
-        "The destination has rules of its own, which may refuse or change rows as they arrive; a preview cannot "
-        f"foretell that. {'; '.join(named)}."
-    )
+    by_table = {name: tuple(fit.own_rules(BY_NAME[name], found)) for name, found in destination.tables.items()}
+    return {name: rules for name, rules in by_table.items() if rules}
 
 
 def _cannot_be_referred_to(destination: Destination) -> Iterable[str]:

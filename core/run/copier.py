@@ -13,7 +13,7 @@ from pathlib import Path
 
 import psycopg
 
-from vestige_tui.core import events
+from vestige_tui.core import events, notices
 from vestige_tui.core.destination import inspection
 from vestige_tui.core.destination.completeness import enforceable, missing_beforehand
 from vestige_tui.core.destination.connection import unlimited
@@ -34,7 +34,7 @@ from vestige_tui.core.errors import (
     UpgradeNeededError,
 )
 from vestige_tui.core.events import Phase, Watcher
-from vestige_tui.core.explain import REFERENCES_PENDING, STALE_MEANS, data_state, stale_source, unknown_hash
+from vestige_tui.core.explain import REFERENCES_PENDING, STALE_MEANS, stale_source, unknown_hash
 from vestige_tui.core.facts import DataState
 from vestige_tui.core.missing import Cause, Reason
 from vestige_tui.core.model import UNKNOWN_HASH, ModelSignature
@@ -98,7 +98,7 @@ def run_sqlite_to_postgres(
     except Cancelled as end:
         report.outcome = Outcome.CANCELLED
         if end.unknown:
-            run.recorder.notice(f"The server did not answer any more. {data_state(DataState.LAST_BATCH_UNKNOWN)}")
+            run.recorder.notice(notices.NO_ANSWER)
     except MigrationError as error:
         run.say_what_it_means(error)
         report.failure = error.what
@@ -158,14 +158,12 @@ class _Run:
             with self._connected() as control, closing(SeenKeys()) as seen_keys:
                 destination, model = self._look_at_destination(source, control)
                 for shared in source.shared_names if self.only is None else ():
-                    self.recorder.notice(shared.notice)
+                    self.recorder.notice(notices.shared_name(shared.table, shared.column, shared.kept_as, shared.rows))
                 if model is None and source.dimension:
-                    self.recorder.notice(
-                        "The source does not say which model made its vectors; none is registered. See --embedder."
-                    )
+                    self.recorder.notice(notices.UNNAMED_MODEL)
                 elif model is not None and model.hash == UNKNOWN_HASH:
                     self.recorder.notice(unknown_hash(model, registered=destination.registered is not None))
-                self._tell_of_large_vectors(destination, model)
+                self._note_large_vectors(destination, model)
                 transfer = Transfer(
                     self.recorder,
                     reading,
@@ -184,10 +182,7 @@ class _Run:
                 else:
                     self._copy(transfer, destination, control)
         if identity(plan.sqlite_path) != before:
-            self.recorder.notice(
-                f"{plan.sqlite_path} was replaced or removed during the run; what was read is the file as it was at "
-                "the start. Run again to bring what is new."
-            )
+            self.recorder.notice(notices.source_replaced(plan.sqlite_path))
 
     def say_what_it_means(self, error: MigrationError) -> None:
         """Give an error its ``DataState`` and the facts beside it, by how far the run had come."""
@@ -219,13 +214,13 @@ class _Run:
             source = self._look_at_source(reading)
             self._check_stale(source)
             if source.has_v15:
-                self._tell_of_waiting_writer(reading)
+                self._note_waiting_writer(reading)
                 check_presented(source, self.presented)
                 yield reading, source
                 return
         with self._upgraded(source) as upgraded, open_source(upgraded, copy_of=path) as reading:
             source = self._look_at_source(reading)
-            self._tell_of_waiting_writer(reading)
+            self._note_waiting_writer(reading)
             check_presented(source, self.presented)
             yield reading, source
 
@@ -238,17 +233,14 @@ class _Run:
             raise StaleSourceError(f"{source.path} is stale. {said} {STALE_MEANS}", source.stale)
         self.recorder.notice(f"The source is stale, and copying it is allowed. {said}")
 
-    def _tell_of_waiting_writer(self, reading: sqlite3.Connection) -> None:
+    def _note_waiting_writer(self, reading: sqlite3.Connection) -> None:
         """Say so where a program has the source open that cannot write to it while this run reads."""
         path = self.plan.sqlite_path
         if not keeps_from_writing(reading, path):
             return
         used = file_usage(path)
         if used.process is not None or (used.side_files and not used.certain):
-            self.recorder.notice(
-                f"The source is in rollback-journal mode, and {used.process or 'another program'} has it open: that "
-                "program cannot write to it while this run reads. In WAL mode, which Vestige uses, it could."
-            )
+            self.recorder.notice(notices.writer_waits(used.process))
 
     @contextmanager
     def _upgraded(self, source: SourceDescription) -> Iterator[Path]:
@@ -264,7 +256,7 @@ class _Run:
             self._phase(Phase.UPGRADE)
             self._check_beforehand(source)
             self.backup = upgrade_in_place(plan.sqlite_path)
-            self.recorder.notice(f"The source was upgraded to V15. Its backup from before: {self.backup}")
+            self.recorder.notice(notices.source_upgraded(self.backup))
             yield plan.sqlite_path
         else:
             raise UpgradeNeededError(
@@ -315,8 +307,8 @@ class _Run:
             self.recorder.report.vectors = settled(source.vectors, expected(model, destination.dimension))
             inspection.check_fit(destination, model)
             inspection.check_stamp(control.connection, destination, model)
-            if (rules := inspection.own_rules(destination)) is not None:
-                self.recorder.notice(rules)
+            if rules := inspection.own_rules(destination):
+                self.recorder.notice(notices.own_rules(rules))
             try:
                 inspection.check_writable(control.connection, destination, model)
             except RefusedError as refusal:
@@ -343,32 +335,23 @@ class _Run:
             try:
                 with self.sessions.open_more(control, wanted := self.plan.max_connections) as opened:
                     if len(opened) < wanted:
-                        self.recorder.notice(
-                            f"The server gave {len(opened)} of {wanted} connections; the copy takes longer."
-                        )
+                        self.recorder.notice(notices.fewer_connections(len(opened), wanted))
                     self.recorder.incomplete(load(transfer, self.sessions, opened, destination))
-                self._tell_of_known()
+                self._note_found_by_keys()
             except (Cancelled, MigrationError, psycopg.Error):
                 if destination.pending:
                     self.recorder.notice(REFERENCES_PENDING)
                 raise
 
-    def _tell_of_large_vectors(self, destination: Destination, model: ModelSignature | None) -> None:
+    def _note_large_vectors(self, destination: Destination, model: ModelSignature | None) -> None:
         """Say that there will be no index over the vectors, where none takes them: then none is missing either."""
         if model is not None and not takes_dimension(model.dimension, destination.pgvector_version):
-            self.recorder.notice(
-                f"Vectors of {model.dimension:,} dimensions are too large for an HNSW index of pgvector "
-                f"{destination.pgvector_version}: searching by meaning looks at every memory."
-            )
+            self.recorder.notice(notices.no_vector_index(model.dimension, destination.pgvector_version))
 
-    def _tell_of_known(self) -> None:
+    def _note_found_by_keys(self) -> None:
         """Say what a run did not look at."""
         if found := self.recorder.found_by_keys:
-            rows = "1 row was" if found == 1 else f"{found:,} rows were"
-            self.recorder.notice(
-                f"{rows} at the destination already: found by key, not changed, and not compared with the "
-                "source. A preview (--dry-run) looks for errors in all values."
-            )
+            self.recorder.notice(notices.found_by_keys(found))
 
     def _preview(self, transfer: Transfer, destination: Destination, session: Session) -> None:
         """Read everything, write nothing: the server holds this transaction to that."""

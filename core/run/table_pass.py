@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from itertools import chain
 from typing import Protocol
 
-from vestige_tui.core import events
-from vestige_tui.core.destination.bootstrap import HANDLE, OTHER_HANDLE
+from vestige_tui.core import events, notices
+from vestige_tui.core.destination.bootstrap import HANDLE
 from vestige_tui.core.errors import SourceError
 from vestige_tui.core.facts import DataState
 from vestige_tui.core.model import ModelSignature
@@ -103,8 +103,8 @@ class Transfer:
             if table is USERS:
                 sink.finish()
                 handle = sink.add_bootstrap_user()
-                if handle not in (None, HANDLE):
-                    self.recorder.notice(OTHER_HANDLE.format(handle=handle))
+                if handle is not None and handle != HANDLE:
+                    self.recorder.notice(notices.other_handle(handle, HANDLE))
         sink.finish()
 
     def _bring(self, table: Table, sink: BatchSink) -> int:

@@ -11,7 +11,6 @@ from dataclasses import dataclass
 from vestige_tui.core.rows.metadata import free_key, metadata_object
 from vestige_tui.core.source.layouts import ResolvedSource
 from vestige_tui.core.source.shape import quoted
-from vestige_tui.core.text import count
 
 _ESCAPED = re.compile(r'["\\/\0-\x1f]')
 """Characters with a short escape in JSON; any other can only be escaped as ``\\u`` and four digits."""
@@ -26,12 +25,9 @@ class SharedName:
     rows: int
 
     @property
-    def notice(self) -> str:
-        """The sentence for an operator."""
-        return (
-            f'{self.table}: in {count(self.rows, "row")} the metadata has a key "{self.column}" beside the column of '
-            f'that name. Both are kept, the column as "{free_key(self.column, ((self.column,),))}".'
-        )
+    def kept_as(self) -> str:
+        """The metadata key of the column."""
+        return free_key(self.column, ((self.column,),))
 
 
 def shared_names(connection: sqlite3.Connection, sources: Mapping[str, ResolvedSource]) -> tuple[SharedName, ...]:

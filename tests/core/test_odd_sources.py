@@ -21,6 +21,7 @@ from tests.support.runs import TABLES, assert_nothing_new, copy
 from tests.support.servers import Connection, Database, Server
 from tests.support.sources import SMALL_SPEC, Sources, edit
 from vestige_tui.core.errors import ModelMismatchError
+from vestige_tui.core.notices import shared_name
 from vestige_tui.core.report import Outcome
 from vestige_tui.core.source.describe import describe
 
@@ -97,6 +98,8 @@ def check_arrives(odd: OddSource, prepared: Prepared, path: Path, batch_size: in
     assert report.left_behind == wanted.left_behind
     described = describe(source)
     assert {(shared.table, shared.column): shared.rows for shared in described.shared_names} == wanted.renamed
-    assert {shared.notice for shared in described.shared_names} <= {*preview.notices} & {*report.notices}
+    assert {
+        shared_name(shared.table, shared.column, shared.kept_as, shared.rows) for shared in described.shared_names
+    } <= {*preview.notices} & {*report.notices}
     assert_foretold(preview, report)
     assert_nothing_new(report, again)

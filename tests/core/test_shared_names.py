@@ -19,6 +19,7 @@ from tests.support.hostile import assert_foretold, untouched
 from tests.support.runs import copy
 from tests.support.servers import Database
 from tests.support.sources import Sources, edit, memory_ids
+from vestige_tui.core.notices import shared_name
 from vestige_tui.core.plan import CopyPlan
 from vestige_tui.core.report import Outcome
 from vestige_tui.core.run.copier import run_sqlite_to_postgres
@@ -63,7 +64,7 @@ def test_both_are_kept_and_every_report_says_which(sources: Sources, database: D
     shared = describe(source).shared_names
     assert {(each.column, each.rows) for each in shared if each.table == "knowledge_nodes"} == wanted
     assert [each for each in shared if each.table == "users"] == [SharedName("users", "role", users)]
-    reported = [each.notice for each in shared]
+    reported = [shared_name(each.table, each.column, each.kept_as, each.rows) for each in shared]
 
     with untouched(source.parent):
         preview, report = copy(source, database, dry_run=True), copy(source, database)

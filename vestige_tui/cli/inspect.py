@@ -15,6 +15,7 @@ from vestige_tui.cli.outputs import standard_streams
 from vestige_tui.cli.vectors import print_vectors
 from vestige_tui.core.explain import STALE_MEANS, stale_source, unknown_hash
 from vestige_tui.core.model import UNKNOWN_HASH
+from vestige_tui.core.notices import shared_name
 from vestige_tui.core.outputs import check_outputs
 from vestige_tui.core.report import stale_as_dict
 from vestige_tui.core.rows.tables import TABLES
@@ -69,7 +70,10 @@ def print_description(console: Console, source: SourceDescription) -> None:
     if source.shared_names:
         heading(console, "Names that a column shares with a key of the metadata")
         for shared in source.shared_names:
-            console.print(Text.assemble("- ", safe(shared.notice)), soft_wrap=True)
+            console.print(
+                Text.assemble("- ", safe(shared_name(shared.table, shared.column, shared.kept_as, shared.rows))),
+                soft_wrap=True,
+            )
     heading(console, "What needs a decision")
     for decision in decisions(source):
         console.print(Text.assemble("- ", safe(decision)), soft_wrap=True)

@@ -16,6 +16,7 @@ from vestige_tui.cli.summary import print_summary
 from vestige_tui.core.embedder import Embedder
 from vestige_tui.core.errors import MigrationError, UsageError
 from vestige_tui.core.events import Watcher
+from vestige_tui.core.notices import DRIVER_DROPPED
 from vestige_tui.core.plan import CopyPlan
 from vestige_tui.core.report import MigrationReport, Outcome
 from vestige_tui.core.run.copier import run_sqlite_to_postgres
@@ -37,8 +38,8 @@ def run_plan(
     ``failures`` has the console for progress and warnings, and learns of a report that cannot be written.
     """
     console = failures.console
-    if plan.postgres_url.notice and not quiet:
-        console.print(safe(plan.postgres_url.notice))
+    if plan.postgres_url.driver_dropped and not quiet:
+        console.print(safe(DRIVER_DROPPED))
     try:
         with watching(console, quiet=quiet) as watcher:
             report = _in_background(plan, embedder, watcher, cancel)
