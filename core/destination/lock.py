@@ -38,21 +38,23 @@ def locked(sessions: Sessions, control: Session, destination: Destination) -> It
 
 
 def _take(connection: Connection, query: LiteralString, schema: str, sessions: Sessions) -> None:
-    """Take the lock. Where the session that holds it seems to have lost its client, wait until the server ends it.
+    """Take the lock. Its holder is judged only after a while: just after a kill its session looks as alive as any.
 
-    A session that begins another statement meanwhile still has its client.
+    Where the session then seems to have lost its client, wait until the server ends it. A session that begins another
+    statement meanwhile still has its client.
     """
     waits = sessions.waits
-    give_up = waits.clock() + waits.abandoned_session
+    judged = waits.clock() + waits.lock_grace
     first: LockHolder | None = None
     while not _try(connection, query, schema):
-        holder = find_holder(connection, schema)
-        if holder is not None:  # else it was just released
-            first = first or holder
-            if holder.changed != first.changed:
-                holder = replace(holder, alone=False)
-        if waits.clock() > give_up or not (holder is None or holder.abandoned):
-            raise DestinationBusyError(holder)
+        if waits.clock() >= judged:
+            holder = find_holder(connection, schema)
+            if holder is not None:  # else it was just released
+                first = first or holder
+                if holder.changed != first.changed:
+                    holder = replace(holder, alone=False)
+            if waits.clock() > judged + waits.abandoned_session or not (holder is None or holder.abandoned):
+                raise DestinationBusyError(holder)
         if sessions.cancel.wait(waits.lock_attempt):
             raise Cancelled
 

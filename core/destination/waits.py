@@ -20,6 +20,11 @@ class Waits:
     cancel_grace: float = 20.0
     """How long a step may still take after the operator asked to stop."""
 
+    lock_grace: float = 2.5
+    """For a session that holds the lock, before it is judged: a little longer than a server takes to notice a client
+    that was killed (``CLIENT_CHECK_MS``). Until then its session looks alive.
+    """
+
     abandoned_session: float = 6.0
     """For a session that holds the lock and seems to have lost its client: three times as long as a server takes to
     notice that (``CLIENT_CHECK_MS``).

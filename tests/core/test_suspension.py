@@ -9,7 +9,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from itertools import count
 from pathlib import Path
@@ -22,10 +22,14 @@ from tests.support.hostile import ROOT
 from tests.support.runs import assert_equal_everywhere, copy, counts
 from tests.support.servers import Database
 from tests.support.sources import Sources
+from vestige_tui.core.destination import inspection
+from vestige_tui.core.destination.connection import CLIENT_CHECK_MS
+from vestige_tui.core.destination.lock import locked
 from vestige_tui.core.destination.lock_holder import LOCK_CLASS
+from vestige_tui.core.destination.sessions import Sessions
 from vestige_tui.core.destination.waits import DEFAULT_WAITS, Waits
 from vestige_tui.core.destination.watchdog import RunningTime, Watchdog
-from vestige_tui.core.errors import DestinationBusyError, DestinationError
+from vestige_tui.core.errors import Cancelled, DestinationBusyError, DestinationError
 from vestige_tui.core.facts import IDLE_SECONDS, Activity, LockHolder
 from vestige_tui.core.report import Outcome
 
@@ -187,6 +191,66 @@ def test_a_live_copy_is_named(sources: Sources, tcp_database: Database) -> None:
     assert copy(sources.seed(), tcp_database).outcome is Outcome.CLEAN
 
 
+class Pauses(threading.Event):
+    """The operator's wish to stop, and a clock that only its waiting moves. ``act`` happens at ``when``, in seconds."""
+
+    def __init__(self, when: float, act: Callable[[Pauses], object]) -> None:
+        super().__init__()
+        self.now = 0.0
+        self._when, self._act = when, act
+
+    def wait(self, timeout: float | None = None) -> bool:
+        """Let time pass, and nothing else."""
+        self.now += timeout or 0.0
+        if self.now >= self._when:
+            self._when = float("inf")
+            self._act(self)
+        return self.is_set()
+
+
+@contextmanager
+def taking(database: Database, pauses: Pauses) -> Iterator[None]:
+    """Take the lock of a copy, on that clock, while another one holds it over two sessions."""
+    on_clock = Sessions(database.dsn, pauses, Waits(clock=lambda: pauses.now))
+    company = database.dsn.with_parameters(application_name="vestige-tui")
+    with (
+        psycopg.connect(company.conninfo()),
+        Sessions(database.dsn, threading.Event()).open() as control,
+        locked(on_clock, control, inspection.inspect(control.connection)),
+    ):
+        yield
+
+
+def test_a_killed_copy_whose_server_has_not_noticed_it_yet(database: Database) -> None:
+    """For up to two seconds its session looks alive: idle, and not alone."""
+    with holding(database) as connection:
+        pid = connection.info.backend_pid
+
+        def notice(_: Pauses) -> None:
+            connection.close()
+            wait_until(lambda: not sessions(database, f"pid = {pid}"))
+
+        pauses = Pauses(2.25, notice)
+        with taking(database, pauses):
+            assert pauses.now == 2.25
+
+
+def test_a_live_copy_is_refused_when_that_time_is_over(database: Database) -> None:
+    pauses = Pauses(float("inf"), threading.Event.set)
+    with holding(database), pytest.raises(DestinationBusyError) as caught, taking(database, pauses):
+        pass
+    assert pauses.now == DEFAULT_WAITS.lock_grace > CLIENT_CHECK_MS / 1_000
+    assert caught.value.holder is not None
+    assert caught.value.what.endswith("It is at work.")
+
+
+def test_the_wish_to_stop_counts_from_the_first_moment(database: Database) -> None:
+    pauses = Pauses(0.5, threading.Event.set)
+    with holding(database), pytest.raises(Cancelled), taking(database, pauses):
+        pass
+    assert pauses.now == 0.5
+
+
 @pytest.mark.parametrize("has_company", [False, True])
 def test_a_session_at_work_whose_client_has_no_other(sources: Sources, database: Database, has_company: bool) -> None:
     """It is waited for, and then taken for one that a killed copy left; a copy that lives watches its own build."""
@@ -249,7 +313,7 @@ def test_a_session_that_ends_while_it_is_waited_for(sources: Sources, database: 
         worker = threading.Thread(target=work)
         worker.start()
         wait_until(lambda: sessions(database, "state = 'active' AND query LIKE '%%pg_sleep%%'") == 1)
-        assert copy(sources.seed(), database).outcome is Outcome.CLEAN
+        assert copy(sources.seed(), database, waits=Waits(lock_grace=0)).outcome is Outcome.CLEAN
         worker.join()
 
 
@@ -266,7 +330,7 @@ def test_waiting_for_a_session_ends_with_the_wish_to_stop(sources: Sources, data
 
         stopper = threading.Thread(target=stop)
         stopper.start()
-        report = copy(sources.seed(), database, cancel=cancel, waits=Waits(abandoned_session=60))
+        report = copy(sources.seed(), database, cancel=cancel, waits=Waits(lock_grace=0, abandoned_session=60))
         assert sleeper.is_alive(), "the copy waited until the session was done"
         sleeper.join()
         stopper.join()
