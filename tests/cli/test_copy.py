@@ -202,7 +202,7 @@ def test_a_copy_that_leaves_a_foreign_key_missing(
     report = json.loads((tmp_path / "r.json").read_text())
     assert report["outcome"] == "incomplete"
     assert report["incomplete"] == [
-        {"kind": "foreign_key", "name": "edges_target_id_fkey", "table": "edges", "reason": "absent"}
+        {"kind": "foreign_key", "name": "edges_target_id_fkey", "table": "edges", "reason": "absent", "sqlstate": None}
     ]
 
 
