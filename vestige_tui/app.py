@@ -1,4 +1,4 @@
-"""The wizard as an application: it owns the operator's answers, the screen that shows, and work that outlives one."""
+"""The wizard as an application: it owns the state, the current screen, and work that outlives a screen."""
 
 from __future__ import annotations
 
@@ -26,19 +26,17 @@ from vestige_tui.screens.machine import Machine
 from vestige_tui.screens.state import WizardState
 from vestige_tui.screens.steps import Step, next_step
 from vestige_tui.screens.work import IDLE, QuitPrompt, Work, WorkRequested
-from vestige_tui.terminal.lost_terminal import enduring
-from vestige_tui.terminal.safe_lines import Harmless
+from vestige_tui.terminal.control_characters import ControlCharacterFilter
+from vestige_tui.terminal.lost_terminal import surviving_its_terminal
 from vestige_tui.terminal.themes import DARK, LIGHT
 from vestige_tui.user.logs import frames
-
-HARMLESS = Harmless()
 
 WARM_UP_AFTER = 0.5
 """Seconds after the first screen."""
 
 
 class VestigeApp(App[None], inherit_bindings=False):
-    """The wizard. Whoever runs it ends the process with its ``return_code``."""
+    """The wizard. Its caller ends the process with ``return_code``."""
 
     TITLE = "vestige-tui"
     ENABLE_COMMAND_PALETTE = False
@@ -56,24 +54,25 @@ class VestigeApp(App[None], inherit_bindings=False):
         self.work: Work | None = None
         self.terminated = False
         self._leaving = False
+        self._control_characters = ControlCharacterFilter()
         for theme in (DARK, LIGHT):
             self.register_theme(theme)
         self.theme = DARK.name
 
     def get_driver_class(self) -> type[Driver]:
-        """Textual's own, which a closed window does not hang."""
-        return enduring(super().get_driver_class())
+        """Textual's driver, made to survive a closed window."""
+        return surviving_its_terminal(super().get_driver_class())
 
     def on_mount(self) -> None:
-        """Show the first step, and hear when the terminal or the system wants us to go."""
+        """Show the first step, and handle signals that end the program."""
         self.listen_to_signals()
         self.install_screen(HelpDialog(), HelpDialog.NAME)
         self.push_screen(self.make_screen(Step.SOURCE))
         self.set_timer(WARM_UP_AFTER, self._warm_up)
 
     def _warm_up(self) -> None:
-        """Build the help, and load what the second step needs, libpq above all, while the first one is looked at."""
-        if not self.is_running:  # somebody left within the first moment
+        """While the operator reads the first step, build the help and load what the second one needs."""
+        if not self.is_running:  # the operator quit at once
             return
         self._get_screen(HelpDialog.NAME)
         Thread(target=_screen_class, args=(Step.DESTINATION,), name="warm-up", daemon=True).start()
@@ -83,12 +82,12 @@ class VestigeApp(App[None], inherit_bindings=False):
         return _screen_class(step)(step, self.state, self.machine)
 
     def show_step(self, step: Step) -> None:
-        """Replace the step that shows."""
+        """Replace the current step."""
         self.switch_screen(self.make_screen(step))
 
     @on(StepScreen.Replaced)
     def _replaced(self, event: StepScreen.Replaced) -> None:
-        if event.step is self.current_step:  # a step that has been left has no say any more
+        if event.step is self.current_step:  # a message of an earlier step is out of date
             self.state = event.state
 
     @on(StepScreen.Finished)
@@ -105,45 +104,45 @@ class VestigeApp(App[None], inherit_bindings=False):
 
     @property
     def current_step(self) -> Step | None:
-        """The step that shows, also while a dialog is over it."""
+        """The current step, also while a dialog covers it."""
         shown = next((screen for screen in reversed(self.screen_stack) if isinstance(screen, StepScreen)), None)
         return shown.step if shown is not None else None
 
     def action_toggle_theme(self) -> None:
-        """Light or dark."""
+        """Switch between light and dark."""
         self.theme = LIGHT.name if self.theme == DARK.name else DARK.name
 
     def get_key_display(self, binding: Binding) -> str:
-        """Function keys are written as they are on the keyboard."""
+        """Write function keys as the keyboard does: F1."""
         shown = super().get_key_display(binding)
         return shown.upper() if shown[:1] == "f" and shown[1:].isdigit() else shown
 
     def _handle_exception(self, error: Exception) -> None:
-        """Once the program leaves, Textual mounts nothing more: a step that is being built misses its widgets.
+        """Ignore errors while the program exits.
 
-        That is no fault, and by then nothing is under way that one could harm.
+        Textual then mounts nothing more, so a step that is being built misses its widgets. No work is running by then.
         """
         if not self._exit:
             super()._handle_exception(error)
 
     def _fatal_error(self) -> None:
-        """Textual's own version shows the variables of every frame: a password could be one of them."""
+        """Show where the error came from. Textual's own version shows variables, and one could be a password."""
         if self._exception is not None:
             self.panic(Text(f"{unexpected_fault(self._exception)} Please report it:\n{frames(self._exception)}"))
 
     def get_line_filters(self) -> Sequence[LineFilter]:
-        """Textual's own, and one that lets nothing through that a terminal would obey."""
-        return [*super().get_line_filters(), HARMLESS]
+        """Textual's filters, and the one for control characters."""
+        return [*super().get_line_filters(), self._control_characters]
 
     async def action_quit(self) -> None:
-        """Leave; where work is going on, ask first and let it end at a safe point."""
+        """Quit. While work is running, ask first."""
         if self.work is None or not self.work.running:
             self.leave()
         else:
             self._ask_to_leave(self.work.quit_prompt)
 
     def action_interrupt(self) -> None:
-        """Ctrl-C may be meant to copy a text: ask, whether or not work is going on."""
+        """Always ask: Ctrl-C may be meant to copy text."""
         self._ask_to_leave(self.work.quit_prompt if self.work is not None and self.work.running else IDLE)
 
     def _ask_to_leave(self, words: QuitPrompt) -> None:
@@ -151,12 +150,12 @@ class VestigeApp(App[None], inherit_bindings=False):
             self.push_screen(QuitDialog(words), lambda leave: self.leave() if leave else None)
 
     def terminate(self) -> None:
-        """Somebody else ends the program: leave, and say so to the shell."""
+        """Quit because of a signal; the exit code says so."""
         self.terminated = True
         self.leave()
 
     def leave(self) -> None:
-        """Quit, or where work is running, as soon as it has come to a safe point."""
+        """Quit. Running work is cancelled, and the program ends when it has reached a safe point."""
         if self._leaving:
             return
         self._leaving = True
@@ -168,7 +167,7 @@ class VestigeApp(App[None], inherit_bindings=False):
 
     @on(WorkRequested)
     def _begin(self, event: WorkRequested) -> None:
-        """Carry work out in a thread of the application's own: no screen that is left takes it along."""
+        """Run work in a worker of the application, so that leaving a screen does not end it."""
         self.work = event.work
         self.run_worker(event.work.carry_out, thread=True, exit_on_error=False, group="work")
 
@@ -178,7 +177,7 @@ class VestigeApp(App[None], inherit_bindings=False):
             self.exit(return_code=self.return_code or 0)
 
     def listen_to_signals(self) -> None:
-        """SIGTERM, SIGINT and a closed window end the program as Quit does, without a question."""
+        """Let SIGTERM, SIGINT and a closed window quit without a question."""
         loop = asyncio.get_running_loop()
         for name in ("SIGTERM", "SIGINT", "SIGHUP"):
             number = getattr(signal, name, None)

@@ -14,7 +14,7 @@ from textual.drivers._writer_thread import MAX_QUEUED_WRITES, WriterThread
 
 from tests.support.wizard import machine
 from vestige_tui.app import VestigeApp
-from vestige_tui.terminal.lost_terminal import enduring
+from vestige_tui.terminal.lost_terminal import surviving_its_terminal
 
 
 class _Terminal(io.StringIO):
@@ -36,7 +36,7 @@ class _Driver:
 
 
 def _outlet(terminal: _Terminal) -> io.StringIO:
-    outlet: io.StringIO = vars(enduring(_Driver)(terminal))["_file"]  # type: ignore[arg-type]
+    outlet: io.StringIO = vars(surviving_its_terminal(_Driver)(terminal))["_file"]  # type: ignore[arg-type]
     return outlet
 
 
@@ -62,5 +62,5 @@ def test_other_problems_of_the_terminal_are_reported() -> None:
 @pytest.mark.skipif(sys.platform == "win32", reason="Windows has another driver")
 def test_the_wizard_uses_it(home: Path) -> None:
     driver = VestigeApp(machine(home)).get_driver_class()
-    assert driver.__name__ == "Enduring"
+    assert driver.__name__ == "Surviving"
     assert issubclass(driver, Driver)

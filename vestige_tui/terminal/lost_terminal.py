@@ -1,7 +1,7 @@
-"""A terminal that goes away under the wizard: what is still written to it is dropped, and the program can end.
+"""Lets the wizard end when its terminal goes away: what it still writes is dropped.
 
-Textual's writing thread dies of the first write to a closed window; its queue then fills up, and whoever writes next,
-the end of the program included, waits for ever.
+In Textual the first write to a closed window kills the thread that writes. Its queue then fills up, and the next write
+waits for ever, even that of a program that is ending.
 """
 
 from __future__ import annotations
@@ -11,19 +11,19 @@ from typing import Any
 
 from textual.driver import Driver
 
-from vestige_tui.terminal.streams import Outlet
+from vestige_tui.terminal.streams import FailingStream
 
 _GONE = frozenset({errno.EIO, errno.EPIPE, errno.EBADF, errno.ENXIO})
 
 
-def enduring(driver: type[Driver]) -> type[Driver]:
-    """``driver``, a class that writes to ``_file``, made to outlive its terminal."""
+def surviving_its_terminal(driver: type[Driver]) -> type[Driver]:
+    """A subclass of ``driver``, which writes to ``_file``, that drops what a closed terminal does not take."""
 
-    class Enduring(driver):  # type: ignore[misc, valid-type]
+    class Surviving(driver):  # type: ignore[misc, valid-type]
         def __init__(self, *arguments: Any, **options: Any) -> None:
             super().__init__(*arguments, **options)
             parts = self.__dict__
             if "_file" in parts:
-                parts["_file"] = Outlet(parts["_file"], _GONE)
+                parts["_file"] = FailingStream(parts["_file"], _GONE)
 
-    return Enduring
+    return Surviving

@@ -1,4 +1,4 @@
-"""The two streams of the terminal, and the few ways in which text from data is put on them."""
+"""The consoles of the command line, and what it prints on them."""
 
 from __future__ import annotations
 
@@ -19,16 +19,16 @@ def standard_error() -> Console:
 
 
 def safe(text: object, style: str = "") -> Text:
-    """Text from a database or an exception, as it may be shown."""
+    """Text from a database or an exception, safe to show."""
     return Text(display_safe(str(text)), style=style)
 
 
 def heading(console: Console, title: str) -> None:
-    """A section header, in the style of Vestige's own commands."""
+    """A section heading in the style of Vestige's commands."""
     console.print()
     console.print(Text(f"=== {title} ===", style="bold cyan"))
 
 
 def labelled(console: Console, label: str, value: Text | str, *, width: int = 12) -> None:
-    """One row ``Label: value``; a long value is not broken, so that it can be copied."""
+    """A line ``Label: value``. A long value is not wrapped, so that it can be copied."""
     console.print(Text.assemble((f"{label + ':':<{width}} ", "bold"), value), soft_wrap=True)

@@ -1,4 +1,4 @@
-"""The standard streams of a command: when one fails, only its own text is lost; the run and the other outputs go on."""
+"""The standard streams of a command. One that fails loses its own text; the run and the other outputs go on."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ _BY_NAME = {"/dev/stdout": 1, "/dev/stderr": 2}
 _BY_NUMBER = re.compile(r"/(?:dev|proc/self)/fd/(\d+)")
 
 
-class Outlet:
-    """A text file that may fail: the first error is kept as ``failure``, and what is written from then on is dropped.
+class FailingStream:
+    """A text file that may fail. It keeps the first error as ``failure`` and drops what is written after it.
 
-    Only the ``tolerated`` error numbers are taken like this, by default all.
+    ``tolerated`` are the error numbers that are kept, by default all; others are raised.
     """
 
     def __init__(self, file: IO[str], tolerated: Collection[int] | None = None) -> None:
@@ -35,7 +35,7 @@ class Outlet:
         return len(text)
 
     def flush(self) -> None:
-        """Flush, or find out that it fails."""
+        """Flush, or keep the error."""
         if self.failure is None:
             try:
                 self._file.flush()
@@ -57,9 +57,9 @@ def has_terminal() -> bool:
 
 
 def occupy_standard_descriptors() -> None:
-    """Open the null device as each standard stream that is closed: the next file opened would take its number.
+    """Open the null device in place of each closed standard stream.
 
-    That file would then get what is meant for the terminal.
+    Otherwise the next file that is opened takes its number, and gets what is meant for the terminal.
     """
     for descriptor in range(3):
         try:
@@ -69,30 +69,30 @@ def occupy_standard_descriptors() -> None:
 
 
 def guarded(stream: TextIO | None) -> TextIO | None:
-    """A standard stream that no error of its own can end the program by; None, a closed one, stays None."""
+    """A standard stream whose errors do not end the program. A closed one (None) stays None."""
     if stream is None:
         return None
     with suppress(AttributeError):  # a stream that a test or another program put there
-        cast(Any, stream).reconfigure(errors="replace")  # a terminal that knows no UTF-8 still gets the report
-    return cast(TextIO, Outlet(stream))
+        cast(Any, stream).reconfigure(errors="replace")  # a terminal without UTF-8 still gets the report
+    return cast(TextIO, FailingStream(stream))
 
 
 def failure_of(stream: TextIO | None) -> OSError | None:
-    """Why a guarded stream did not take all of its text. A reader that has gone, as after ``| head``, is no failure."""
-    if not isinstance(stream, Outlet):
+    """Why a guarded stream did not take all of its text. A closed pipe, as after ``| head``, is no failure."""
+    if not isinstance(stream, FailingStream):
         return None
     stream.flush()
     return None if isinstance(stream.failure, BrokenPipeError) else stream.failure
 
 
 def descriptor_of(path: Path) -> int | None:
-    """The open file that a path such as ``/dev/stdout`` means, None for any other path."""
+    """The descriptor that a path such as ``/dev/stdout`` names; None for any other path."""
     number = _BY_NUMBER.fullmatch(str(path))
     return int(number[1]) if number else _BY_NAME.get(str(path))
 
 
 def write_all(descriptor: int, data: bytes) -> None:
-    """Write all of it: a disk that fills up takes a part first. Raises ``OSError``."""
+    """Write all of ``data``, also where a write takes only a part of it. Raises ``OSError``."""
     rest = memoryview(data)
     while rest:
         rest = rest[os.write(descriptor, rest) :]

@@ -1,4 +1,4 @@
-"""The two themes: calm surfaces, one accent colour, and green, amber and red for what they always mean."""
+"""The two themes: calm surfaces, one accent colour, and the usual green, amber and red."""
 
 from __future__ import annotations
 
