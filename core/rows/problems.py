@@ -52,6 +52,9 @@ class Explanation:
 OF_MANY = frozenset({Kind.OTHER_MODEL, Kind.DANGLING_REFERENCE})
 """Kinds of which one error stands for many rows, and names none of them."""
 
+FIELD_NOT_IN_MESSAGE = OF_MANY | {Kind.REFUSED_BY_SERVER}
+"""Kinds whose messages do not begin with the field; those of all other kinds do, where one field is concerned."""
+
 EMBEDDING_KINDS = frozenset({Kind.BAD_VECTOR, Kind.WRONG_DIMENSION, Kind.OTHER_MODEL, Kind.STALE_VECTOR})
 """Kinds that only an embedder mends: the memory arrives without a vector, its content complete."""
 

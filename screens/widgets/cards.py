@@ -76,13 +76,13 @@ class Cards(OptionList, inherit_bindings=False):
         path = plain(shortened(short_path(card.overview.path, self._home), width), "bold")
         facts = f"  {self._facts(card)}"
         if len(facts) > width:
-            facts = facts.replace("changed ", "")
+            facts = f"  {self._facts(card, changed='')}"
         return Content.assemble(path, "\n", plain(shortened(facts, width)))
 
-    def _facts(self, card: Card) -> str:
+    def _facts(self, card: Card, changed: str = "changed ") -> str:
         found = card.overview
         if found.problem is not None:
             return f"! cannot be used · {size(found.size)} · {card.origin}"
         memories = count(found.memories or 0, "memory", "memories")
         stale = "! stale · " if found.stale else ""
-        return f"{stale}{memories} · {size(found.size)} · changed {ago(found.modified, self._now)} · {card.origin}"
+        return f"{stale}{memories} · {size(found.size)} · {changed}{ago(found.modified, self._now)} · {card.origin}"

@@ -24,7 +24,7 @@ from tests.support.sources import SMALL_SPEC, Sources, edit, memory_ids, query
 from vestige_tui.core.destination.writer import TableWriter, Written
 from vestige_tui.core.model import ModelSignature
 from vestige_tui.core.report import MigrationReport, Outcome
-from vestige_tui.core.rows.problems import NIL_UUID, Kind, RowError
+from vestige_tui.core.rows.problems import FIELD_NOT_IN_MESSAGE, NIL_UUID, Kind, RowError
 from vestige_tui.core.rows.records import Record
 
 NOBODY = "99999999-9999-4999-8999-999999999999"
@@ -50,6 +50,13 @@ def release(source: Path, memory: str) -> None:
 def no_content_is_shown(report: MigrationReport) -> None:
     """No message, and nothing else of a report, quotes what a memory says."""
     assert "canary" not in report.to_json()
+
+
+def messages_name_their_field(report: MigrationReport) -> None:
+    """The summary adds the field to those messages alone that do not begin with it."""
+    for error in report.errors:
+        if error.field is not None:
+            assert error.message.startswith(error.field) != (error.kind in FIELD_NOT_IN_MESSAGE), error
 
 
 @pytest.mark.parametrize(
@@ -111,6 +118,7 @@ def test_several_bad_rows_in_one_batch(small_source: Path, database: Database) -
         report = copy(small_source, database, batch_size=batch_size)
         assert {error.row: (error.field, error.kind, error.copied) for error in report.errors} == expected
         assert len(report.errors) == 8
+        messages_name_their_field(report)
         table = report.tables["knowledge_nodes"]
         assert (table.read, table.inserted, table.failed, table.repaired) == (30, 23, 7, 1)
         no_content_is_shown(report)
@@ -244,6 +252,7 @@ def test_bad_rows_of_the_other_tables(small_source: Path, database: Database, ba
         (table, column, kind) for table, _, column, _, kind in flaws
     )
     assert not any(error.copied for error in report.errors)
+    messages_name_their_field(report)
     assert counts(report, "failed") == dict.fromkeys(TABLES, 0) | {
         "group_memberships": 3,
         "scheduling": 2,
@@ -314,6 +323,7 @@ def test_a_broken_field_costs_that_field_alone(sources: Sources, database: Datab
         wanted[(UUID(memory),)] |= {column: empty}
 
     report = copy(source, database, batch_size=batch_size)
+    messages_name_their_field(report)
     assert {(error.row, error.field, error.kind.value, error.copied) for error in report.errors} == {
         (memory, column, kind, True) for memory, (column, _, kind, _) in zip(ids, MENDED, strict=False)
     }

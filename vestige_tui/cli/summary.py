@@ -13,7 +13,7 @@ from rich.text import Text
 from vestige_tui.cli.vectors import print_vectors
 from vestige_tui.core.explain import NOT_OVERWRITTEN, meaning, shortfalls, tense_of, what_is_missing
 from vestige_tui.core.report import MigrationReport, Outcome
-from vestige_tui.core.rows.problems import EXPLANATIONS, NIL_UUID, RowError
+from vestige_tui.core.rows.problems import EXPLANATIONS, FIELD_NOT_IN_MESSAGE, NIL_UUID, RowError
 from vestige_tui.core.rows.tables import BY_NAME, TABLES
 from vestige_tui.core.text import count, duration, size
 from vestige_tui.terminal.output import heading, labelled, safe
@@ -167,6 +167,5 @@ def _problem_line(error: RowError, *, dry: bool) -> Text:
     row = "no usable id" if error.row == NIL_UUID else error.row
     copied, not_copied = ("would be copied", "would not be copied") if dry else ("copied", "not copied")
     fate = (copied, "green") if error.copied else (not_copied, "red")
-    named = error.field is None or error.message.startswith(error.field)
-    place = row if named else f"{row} {error.field}"
+    place = f"{row} {error.field}" if error.field and error.kind in FIELD_NOT_IN_MESSAGE else row
     return Text.assemble(safe(f"{table} ", "dim"), safe(place, "bold"), safe(f": {error.message} ("), fate, ")")
