@@ -1,7 +1,7 @@
-"""From rows of the source to batches: everything is judged here, before it meets the destination.
+"""Reads rows of the source into batches; each value is converted or rejected here, before it goes to the destination.
 
-TEXT is decoded as the connection's ``text_factory`` says: ``str`` is the fast way, and fails at the first value that is
-not UTF-8; from there on the connection decodes with ``decode_text``, which keeps such a value apart.
+The connection's ``text_factory`` decodes TEXT: ``str`` is fast and fails at the first value that is not UTF-8. From
+there on the connection decodes with ``decode_text``, which marks such a value.
 """
 
 from __future__ import annotations
@@ -31,21 +31,21 @@ from vestige_tui.core.source.layouts import ResolvedSource
 from vestige_tui.core.source.query import label, largest_row, long_values, rowid_name, select
 
 BATCH_BYTES = 4_000_000
-"""A batch is closed early at this size, so that large memories do not multiply by the rows of a batch."""
+"""A batch ends at this size, so that it stays small where memories are large."""
 
 NUMBERS_AT_ONCE = 50_000
-"""Rows that are asked for by their numbers in one query, which holds all of these in memory."""
+"""Rowids in one query, which keeps all of them in memory."""
 
 _STEPS = 8
-"""A batch of the largest rows is fetched in so many steps, so that it cannot grow much beyond its size."""
+"""A batch of the largest rows takes so many fetches, so that it cannot grow far beyond its size."""
 
 _FIELD_BYTES = 8
-"""About what a short field takes."""
+"""About the size of a short field."""
 
 
 class TableReader:
-    """Reads one table of a source. ``dimension`` is what embeddings must have (None: any), ``model`` names what made
-    them: it decides which are cut. All methods raise ``sqlite3.Error``.
+    """Reads one table of a source. Embeddings must have ``dimension`` elements (None: any); ``model`` names what made
+    them, which decides whether longer ones are cut. All methods raise ``sqlite3.Error``.
     """
 
     def __init__(
@@ -125,9 +125,9 @@ class TableReader:
 def fetched(
     connection: sqlite3.Connection, query: str, parameters: Mapping[str, str | int | None], how_many: Callable[[], int]
 ) -> Iterator[list[Values]]:
-    """What a query gives, up to ``how_many`` rows at a time.
+    """The rows of a query, up to ``how_many`` at a time.
 
-    From a value that is not UTF-8 on, they are read again with the slower decoding.
+    From a value that is not UTF-8 on, rows are read with the slower decoding.
     """
     taken = 0
     while True:
@@ -148,7 +148,7 @@ def fetched(
 
 
 def _cutter(source: ResolvedSource, dimension: int | None, model: str | None) -> Callable[[list[Values]], None] | None:
-    """A function that shortens the vectors in some rows as Vestige does; None where that is not to be done."""
+    """A function that shortens the vectors in rows as Vestige does; None where none needs that."""
     places = [place for place, column in enumerate(source.table.columns) if isinstance(column.converter, Embedding)]
     full = vectors.longer(model, dimension) if places and model is not None and dimension is not None else None
     if full is None:
@@ -165,7 +165,7 @@ def _cutter(source: ResolvedSource, dimension: int | None, model: str | None) ->
 
 
 def _sizer(source: ResolvedSource) -> Callable[[Sequence[Values]], int]:
-    """A function that gives about how many bytes some rows have."""
+    """A function that estimates the bytes of rows."""
     least = _FIELD_BYTES * len(source.table.columns)
     chosen = getter(long_values(source))
 
