@@ -9,7 +9,8 @@ once. Until then a comment marks them for the run that completes an interrupted 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from itertools import count
 from typing import Literal
 
 from psycopg import sql
@@ -19,7 +20,7 @@ from vestige_tui.core.destination.connection import Connection, unlimited
 from vestige_tui.core.destination.inspection import Destination
 from vestige_tui.core.destination.keys import KeyLookups
 from vestige_tui.core.destination.row_errors import check, row_error
-from vestige_tui.core.rows.batches import Batch
+from vestige_tui.core.rows.batches import RowBatch
 from vestige_tui.core.rows.copy_format import NULL
 from vestige_tui.core.rows.problems import NIL_UUID, Kind, RowError
 from vestige_tui.core.rows.records import Record
@@ -157,14 +158,13 @@ class ForeignKeyChecks:
         self._lookups = lookups
         self._met: dict[str, set[Key]] = {}
 
-    def reject_orphans(self, table: Table, batches: Sequence[Batch]) -> None:
-        """Turn records that refer to missing rows into errors. Raises ``psycopg.Error``."""
+    def reject_orphans(self, table: Table, batches: Sequence[RowBatch]) -> Sequence[RowBatch]:
+        """The batches with every record rejected that refers to a missing row. Raises ``psycopg.Error``."""
         found = self._destination.tables[table.name]
         foreign_keys = [one for one in table.foreign_keys if not found.enforces(one)]
-        batches = [batch for batch in batches if batch.check_foreign_keys]
-        if not foreign_keys or not batches:
-            return
-        records = [record for batch in batches for record in batch.records]
+        records = [record for batch in batches if batch.check_foreign_keys for record in batch.records]
+        if not foreign_keys or not records:
+            return batches
         orphans: dict[int, ForeignKey] = {}
         for foreign_key in foreign_keys:
             keys = _keys(records, [table.position(name) for name in foreign_key.columns])
@@ -174,8 +174,7 @@ class ForeignKeyChecks:
                         orphans.setdefault(place, foreign_key)  # of several, the server names the first too
         for place in self._present(table, [*orphans], records):
             del orphans[place]  # a server does not check a row again either
-        if orphans:
-            _reject(table, batches, orphans)
+        return _reject(table, batches, orphans) if orphans else batches
 
     def _present(self, table: Table, places: Sequence[int], records: Sequence[Record]) -> list[int]:
         """The places whose records are at the destination already."""
@@ -196,21 +195,23 @@ class ForeignKeyChecks:
         return missing
 
 
-def _reject(table: Table, batches: Sequence[Batch], orphans: Mapping[int, ForeignKey]) -> None:
-    """Turn the orphans, given by their position in all batches, into errors."""
+def _reject(table: Table, batches: Sequence[RowBatch], orphans: Mapping[int, ForeignKey]) -> list[RowBatch]:
+    """The batches with the orphans rejected, given by their position in all batches that are checked."""
     disallowed = check(table)
-    first = 0
+    places = count()
+    checked: list[RowBatch] = []
     for batch in batches:
         kept: list[Record] = []
-        for place, record in enumerate(batch.records, start=first):
-            if (foreign_key := orphans.get(place)) is None:
+        rejected = [*batch.rejected]
+        for record in batch.records if batch.check_foreign_keys else ():
+            if (foreign_key := orphans.get(next(places))) is None:
                 kept.append(record)
             elif (column := disallowed(record)) is not None:  # the server checks this first, and names it
-                batch.rejected.append(row_error(table, record, Kind.VALUE_NOT_ALLOWED, (column,)))
+                rejected.append(row_error(table, record, Kind.VALUE_NOT_ALLOWED, (column,)))
             else:
-                batch.rejected.append(row_error(table, record, Kind.MISSING_REFERENCE, foreign_key.columns))
-        first += len(batch.records)
-        batch.records = kept
+                rejected.append(row_error(table, record, Kind.MISSING_REFERENCE, foreign_key.columns))
+        checked.append(replace(batch, records=kept, rejected=rejected) if batch.check_foreign_keys else batch)
+    return checked
 
 
 def _keys(records: Sequence[Record], positions: Sequence[int]) -> list[Key]:

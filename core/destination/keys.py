@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from array import array
 from collections.abc import Sequence
 from dataclasses import replace
 from itertools import chain, count
@@ -14,7 +15,7 @@ from psycopg.pq import Format
 from vestige_tui.core.destination.connection import Connection
 from vestige_tui.core.destination.inspection import Destination
 from vestige_tui.core.rows import copy_format
-from vestige_tui.core.rows.batches import Batch
+from vestige_tui.core.rows.batches import BatchResult, KeyBatch, RowBatch
 from vestige_tui.core.rows.pg_types import PgType
 from vestige_tui.core.rows.problems import RowError
 from vestige_tui.core.rows.records import ARROW
@@ -38,48 +39,56 @@ class _ArrayDumper(Dumper):
         return obj.value
 
 
-def count_known(connection: Connection, lookup: KeyLookup, batches: Sequence[Batch]) -> None:
-    """Look up the rows of these batches of which only the keys were read. Raises ``psycopg.Error``."""
-    waiting = [(batch, batch.keys) for batch in batches if batch.keys is not None]
-    if not waiting:
-        return
-    fields = map(b"".join, zip(*(keys.fields for _, keys in waiting), strict=True))
-    missing = lookup.missing_of(connection, sum(keys.count for _, keys in waiting), [*fields], distinct=True)
+def look_up(connection: Connection, lookup: KeyLookup, batches: Sequence[KeyBatch]) -> list[BatchResult]:
+    """Look the keys of these batches up: which rows are present, and which are absent. Raises ``psycopg.Error``."""
+    fields = map(b"".join, zip(*(batch.fields for batch in batches), strict=True))
+    missing = lookup.missing_of(connection, sum(batch.count for batch in batches), [*fields], distinct=True)
+    results: list[BatchResult] = []
     first = 0
-    for batch, keys in waiting:
-        places = range(first, first := first + keys.count)
-        if absent := missing.intersection(places):
-            rowids = keys.rowids.split(",")
-            keys.absent.extend(int(rowids[place - places.start]) for place in absent)
-        batch.known = keys.count - len(absent)
-        batch.keys = None
+    for batch in batches:
+        places = range(first, first := first + batch.count)
+        absent: array[int] | None = None
+        if found := missing.intersection(places):
+            rowids = batch.rowids.split(",")
+            absent = array("q", (int(rowids[place - places.start]) for place in found))
+        results.append(BatchResult(already_present=batch.count - len(found), absent=absent))
+    return results
 
 
-def drop_known(connection: Connection, lookup: KeyLookup, batches: Sequence[Batch]) -> None:
-    """Leave out what is there of these batches: records, and rows that would be rejected. Raises ``psycopg.Error``."""
+def skip_present(
+    connection: Connection, lookup: KeyLookup, batches: Sequence[RowBatch]
+) -> list[tuple[RowBatch, BatchResult]]:
+    """Look up the rows that may be at the destination already: for each batch what remains of it, and the result of the
+    rows that are present. Raises ``psycopg.Error``.
+    """
     waiting = [batch for batch in batches if batch.look_up]
     records = [*chain.from_iterable(batch.records for batch in waiting)]
     missing = lookup.missing(connection, [[record.fields[place] for record in records] for place in lookup.positions])
     places = count()
-    for batch in waiting:
-        found = [(record, next(places) in missing) for record in batch.records]
-        batch.records = [record for record, is_missing in found if is_missing]
-        batch.known = len(found) - len(batch.records)
-        for record, is_missing in found:
-            batch.remarks.extend(() if is_missing else record.problems)
+    found: list[tuple[RowBatch, BatchResult]] = []
     for batch in batches:
+        remaining, result = batch, BatchResult()
+        if batch.look_up:
+            marked = [(record, next(places) in missing) for record in batch.records]
+            present = [record for record, is_missing in marked if not is_missing]
+            problems = tuple(chain.from_iterable(record.problems for record in present))
+            result = BatchResult(already_present=len(present), problems=problems)
+            remaining = replace(batch, records=[record for record, is_missing in marked if is_missing])
         if batch.look_up_rejected:
-            _drop_rejected(connection, lookup, batch)
+            remaining, skipped = _skip_rejected(connection, lookup, remaining)
+            result += skipped
+        found.append((remaining, result))
+    return found
 
 
-def _drop_rejected(connection: Connection, lookup: KeyLookup, batch: Batch) -> None:
-    """A row that could not be sent does not stay behind where it has arrived before."""
+def _skip_rejected(connection: Connection, lookup: KeyLookup, batch: RowBatch) -> tuple[RowBatch, BatchResult]:
+    """A row that cannot be sent counts as present where it has arrived before."""
     keys = {place: key for place, error in enumerate(batch.rejected) if (key := lookup.key_of(error)) is not None}
     missing = lookup.missing(connection, [*zip(*keys.values(), strict=True)])
-    there = {place for number, place in enumerate(keys) if number not in missing}
-    batch.known += len(there)
-    batch.remarks.extend(replace(batch.rejected[place], copied=True) for place in sorted(there))
-    batch.rejected = [error for place, error in enumerate(batch.rejected) if place not in there]
+    present = {place for number, place in enumerate(keys) if number not in missing}
+    problems = tuple(replace(batch.rejected[place], copied=True) for place in sorted(present))
+    remaining = [error for place, error in enumerate(batch.rejected) if place not in present]
+    return replace(batch, rejected=remaining), BatchResult(already_present=len(present), problems=problems)
 
 
 class KeyLookup:

@@ -26,6 +26,7 @@ from vestige_tui.core.destination.row_errors import dropped_row, refused_row
 from vestige_tui.core.destination.schema import column_type, identifiers
 from vestige_tui.core.destination.server_errors import is_row_error, may_have_committed
 from vestige_tui.core.rows import copy_format
+from vestige_tui.core.rows.batches import BatchResult
 from vestige_tui.core.rows.problems import RowError
 from vestige_tui.core.rows.records import Packed, Record
 from vestige_tui.core.rows.tables import Table
@@ -36,25 +37,6 @@ CHECK_NOW = "SET CONSTRAINTS ALL IMMEDIATE"
 
 Refused = dict[int, psycopg.Error]
 """The errors of refused rows, by position in the staging table."""
-
-
-@dataclass(slots=True)
-class Written:
-    """The result of a batch: rows inserted, how many of those were repaired, rows failed, and all errors."""
-
-    inserted: int = 0
-    repaired: int = 0
-    failed: int = 0
-    errors: list[RowError] = field(default_factory=list)
-
-    def add(self, other: Written) -> Written:
-        """Both together."""
-        return Written(
-            self.inserted + other.inserted,
-            self.repaired + other.repaired,
-            self.failed + other.failed,
-            self.errors + other.errors,
-        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,7 +92,7 @@ class TableWriter:
             sql.SQL(", ").join(sql.Identifier("s", name) for name in self._found.key),
         )
 
-    def write(self, batches: Sequence[Records]) -> Iterator[Written]:
+    def write(self, batches: Sequence[Records]) -> Iterator[BatchResult]:
         """Write each batch in one transaction, with all rows that the server takes; yields results that are certain."""
         if self._straight:
             return map(self._write_straight, batches)
@@ -141,10 +123,10 @@ class TableWriter:
             self._connection.execute(self._create_stage)
             self._has_stage = True
 
-    def _write_straight(self, records: Records) -> Written:
+    def _write_straight(self, records: Records) -> BatchResult:
         """Copy one batch into a table that was empty; a batch that is refused goes over the staging table after all."""
         if not records:
-            return Written()
+            return BatchResult()
         try:
             with self._unlimited(nullcontext()):
                 arrived = self._copy_rows(self._copy_straight, self._packed(records))
@@ -154,7 +136,7 @@ class TableWriter:
             self._make_stage()
             return self._write_alone([*records])
         if isinstance(records, Packed) and arrived == len(records):
-            return Written(arrived)  # none of them has a problem
+            return BatchResult(arrived)  # none of them has a problem
         lost: set[int] = set()
         if arrived < len(records):
             positions = [self._table.position(name) for name in self._found.key]
@@ -187,7 +169,7 @@ class TableWriter:
                 raise psycopg.OperationalError("the server ended the session") from None
             return cursor.rowcount
 
-    def _insert_staged(self, batches: Sequence[Records]) -> Iterator[Written]:
+    def _insert_staged(self, batches: Sequence[Records]) -> Iterator[BatchResult]:
         """Insert each batch from the staging table in a transaction of its own, for the price of one round trip.
 
         The end of a transaction has no answer of its own: whether the last one before a broken
@@ -222,26 +204,26 @@ class TableWriter:
         yield from self._summaries(batches, starts, outcomes)
         self._connection.execute(self._empty_stage)
 
-    def _write_alone(self, records: Records) -> Written:
+    def _write_alone(self, records: Records) -> BatchResult:
         """Stage and insert one batch in one transaction; halve it where a row cannot even be staged."""
         if not records:
-            return Written()
+            return BatchResult()
         try:
             with self._unlimited(self._connection.transaction()):
                 if self._pooled:
                     self._connection.execute(self._create_stage)
                 self._send(records)
-                (written,) = self._summaries([records], [0], [self._insert_under_savepoints(records, 0)])
+                (result,) = self._summaries([records], [0], [self._insert_under_savepoints(records, 0)])
                 if not self._pooled:
                     self._connection.execute(self._empty_stage)
-                return written
+                return result
         except psycopg.Error as error:
             if not is_row_error(error):
                 raise
             if len(records) == 1:
                 return self._summary(records, 0, _Outcome(refused={0: error}), set())
         middle = len(records) // 2
-        return self._write_alone(records[:middle]).add(self._write_alone(records[middle:]))
+        return self._write_alone(records[:middle]) + self._write_alone(records[middle:])
 
     def _insert_under_savepoints(self, records: Records, low: int) -> _Outcome:
         """Insert a staged batch inside a transaction, under savepoints."""
@@ -266,7 +248,7 @@ class TableWriter:
 
     def _summaries(
         self, batches: Sequence[Records], starts: Sequence[int], outcomes: Sequence[_Outcome], *, certain: bool = True
-    ) -> list[Written]:
+    ) -> list[BatchResult]:
         """The results of the batches that have an outcome.
 
         A row neither inserted nor refused must be at the destination already; ``certain`` checks that, which needs a
@@ -288,16 +270,18 @@ class TableWriter:
         )
         return {row[0] for row in self._connection.execute(sql.SQL("{}({})").format(self._select_missing, within))}
 
-    def _summary(self, records: Records, low: int, outcome: _Outcome, lost: set[int]) -> Written:
-        written = Written(inserted=outcome.inserted)
+    def _summary(self, records: Records, low: int, outcome: _Outcome, lost: set[int]) -> BatchResult:
+        problems: list[RowError] = []
+        repaired = failed = 0
         for ord_, record in enumerate(records, start=low):
             if ord_ in outcome.refused:
-                written.errors.append(refused_row(self._table, self._found, record, outcome.refused[ord_]))
+                problems.append(refused_row(self._table, self._found, record, outcome.refused[ord_]))
             elif ord_ in lost:
-                written.errors.append(dropped_row(self._table, record))
+                problems.append(dropped_row(self._table, record))
             else:
-                written.errors.extend(record.problems)
-                written.repaired += bool(record.problems)
+                problems.extend(record.problems)
+                repaired += bool(record.problems)
                 continue
-            written.failed += 1
-        return written
+            failed += 1
+        present = len(records) - outcome.inserted - failed
+        return BatchResult(outcome.inserted, repaired, failed, present, tuple(problems))

@@ -6,7 +6,7 @@ import sqlite3
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
 
-from vestige_tui.core.rows.batches import Batch
+from vestige_tui.core.rows.batches import RowBatch
 from vestige_tui.core.rows.problems import Kind, RowError
 from vestige_tui.core.rows.records import Record, row_label
 from vestige_tui.core.rows.tables import Table
@@ -41,17 +41,20 @@ def key_of(record: Record, positions: Sequence[int]) -> bytes:
     return b"".join(record.fields[position] for position in positions)
 
 
-def drop_repeats(batches: Iterable[Batch], seen_keys: SeenKeys, table: Table, key: Sequence[str]) -> Iterable[Batch]:
+def drop_repeats(
+    batches: Iterable[RowBatch], seen_keys: SeenKeys, table: Table, key: Sequence[str]
+) -> Iterable[RowBatch]:
     """Turn every row whose canonical key was met before into an error: the first one is kept."""
     positions = [table.position(column) for column in key]
     for batch in batches:
         kept: list[Record] = []
+        repeats: list[RowError] = []
         for record in batch.records:
             if seen_keys.add(table.name, key_of(record, positions)):
                 kept.append(record)
             else:
-                batch.rejected.append(_repeat(table, record))
-        yield replace(batch, records=kept)
+                repeats.append(_repeat(table, record))
+        yield replace(batch, records=kept, rejected=[*batch.rejected, *repeats])
 
 
 def _repeat(table: Table, record: Record) -> RowError:

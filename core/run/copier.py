@@ -42,7 +42,7 @@ from vestige_tui.core.plan import CopyPlan
 from vestige_tui.core.report import DestinationReport, MigrationReport, Outcome, SourceReport, TableReport
 from vestige_tui.core.rows.seen_keys import SeenKeys
 from vestige_tui.core.rows.tables import TABLES
-from vestige_tui.core.rows.vectors import settled
+from vestige_tui.core.rows.vectors import VectorGroup, settled
 from vestige_tui.core.run.loading import load
 from vestige_tui.core.run.model_check import agree, check_presented, expected
 from vestige_tui.core.run.preview import Preview, estimate
@@ -156,7 +156,7 @@ class _Run:
         with self._readable_source() as (reading, source):
             self._phase(Phase.DESTINATION)
             with self._connected() as control, closing(SeenKeys()) as seen_keys:
-                destination, model = self._look_at_destination(source, control)
+                destination, model, vectors = self._look_at_destination(source, control)
                 for shared in source.shared_names if self.only is None else ():
                     self.recorder.notice(notices.shared_name(shared.table, shared.column, shared.kept_as, shared.rows))
                 if model is None and source.dimension:
@@ -175,6 +175,7 @@ class _Run:
                     destination.populated,
                     seen_keys,
                     Guarantees(reading, source.sources),
+                    vectors,
                     self.only,
                 )
                 if plan.dry_run:
@@ -269,7 +270,7 @@ class _Run:
         """What would stop the copy later is found out before the source is changed for it."""
         check_presented(source, self.presented)
         with self._connected() as control:
-            destination, _ = self._look_at_destination(source, control)
+            destination, *_ = self._look_at_destination(source, control)
             with locked(self.sessions, control, destination):
                 pass
 
@@ -296,7 +297,7 @@ class _Run:
 
     def _look_at_destination(
         self, source: SourceDescription, control: Session
-    ) -> tuple[Destination, ModelSignature | None]:
+    ) -> tuple[Destination, ModelSignature | None, tuple[VectorGroup, ...]]:
         """Inspect it, agree on the model, and stop where they do not fit; nothing is written yet."""
         with control.watchdog.step():
             destination = inspection.inspect(control.connection)
@@ -304,7 +305,7 @@ class _Run:
             report.server_version = destination.server_version
             report.pgvector_version = destination.pgvector_version
             model = report.model = agree(source, self.presented, destination.registered)
-            self.recorder.report.vectors = settled(source.vectors, expected(model, destination.dimension))
+            self.recorder.report.vectors = vectors = settled(source.vectors, expected(model, destination.dimension))
             inspection.check_fit(destination, model)
             inspection.check_stamp(control.connection, destination, model)
             if rules := inspection.own_rules(destination):
@@ -315,7 +316,7 @@ class _Run:
                 if not self.plan.dry_run:
                     raise
                 self.refusal = refusal
-        return destination, model
+        return destination, model, vectors
 
     def _copy(self, transfer: Transfer, destination: Destination, control: Session) -> None:
         """Prepare the destination, then load it."""
@@ -328,7 +329,6 @@ class _Run:
                 pending=destination.unchecked,
                 populated=destination.populated,
                 packing=True,
-                keys_first=self.only is None,
             )
             self._phase(Phase.COPY)
             transfer.announce()
@@ -336,8 +336,10 @@ class _Run:
                 with self.sessions.open_more(control, wanted := self.plan.max_connections) as opened:
                     if len(opened) < wanted:
                         self.recorder.notice(notices.fewer_connections(len(opened), wanted))
-                    self.recorder.incomplete(load(transfer, self.sessions, opened, destination))
-                self._note_found_by_keys()
+                    loaded = load(transfer, self.sessions, opened, destination)
+                    self.recorder.incomplete(loaded.missing)
+                if loaded.found_by_key:  # and not compared
+                    self.recorder.notice(notices.found_by_keys(loaded.found_by_key))
             except (Cancelled, MigrationError, psycopg.Error):
                 if destination.pending:
                     self.recorder.notice(REFERENCES_PENDING)
@@ -347,11 +349,6 @@ class _Run:
         """Say that there will be no index over the vectors, where none takes them: then none is missing either."""
         if model is not None and not takes_dimension(model.dimension, destination.pgvector_version):
             self.recorder.notice(notices.no_vector_index(model.dimension, destination.pgvector_version))
-
-    def _note_found_by_keys(self) -> None:
-        """Say what a run did not look at."""
-        if found := self.recorder.found_by_keys:
-            self.recorder.notice(notices.found_by_keys(found))
 
     def _preview(self, transfer: Transfer, destination: Destination, session: Session) -> None:
         """Read everything, write nothing: the server holds this transaction to that."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from contextlib import closing
+from typing import NamedTuple
 
 from vestige_tui.core import events
 from vestige_tui.core.destination.inspection import Destination
@@ -16,10 +17,15 @@ from vestige_tui.core.run.table_pass import Transfer, stages
 from vestige_tui.core.run.writers import Writers
 
 
-def load(
-    transfer: Transfer, sessions: Sessions, opened: Sequence[Session], destination: Destination
-) -> tuple[MissingPart, ...]:
-    """Copy every table, build the missing indexes, and enforce the foreign keys that are pending; what is missing then.
+class Loaded(NamedTuple):
+    """The indexes and foreign keys that are missing after all, and how many rows were found by their keys alone."""
+
+    missing: tuple[MissingPart, ...]
+    found_by_key: int
+
+
+def load(transfer: Transfer, sessions: Sessions, opened: Sequence[Session], destination: Destination) -> Loaded:
+    """Copy every table, build the missing indexes, and enforce the foreign keys that are pending.
 
     The first of the ``opened`` sessions builds the indexes of tables that are complete while the others write the last
     tables.
@@ -27,17 +33,18 @@ def load(
     recorder = transfer.recorder
     control, *others = opened
     *first, last = stages()
+    found = 0
     with Writers(opened, destination, recorder) as writers:
         for tables in (*first, *(() if others else (last,))):
-            transfer.run(tables, writers)
+            found += transfer.run(tables, writers, writers if transfer.only is None else None)
     builder = IndexBuilder(control, destination, recorder, sessions.waits)
     observer = BuildObserver(others, sessions)
     filling = {table.name for table in last} if others else set()
     with builder.in_background(filling) as full, closing(observer):
         if others:
             with Writers(others, destination, recorder) as writers:
-                transfer.run(last, writers)
+                found += transfer.run(last, writers, writers if transfer.only is None else None)
         recorder.emit(events.PhaseStarted(Phase.INDEXES))
         full.set()
         builder.watch(observer)
-    return builder.missing()
+    return Loaded(builder.missing(), found)

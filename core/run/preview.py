@@ -13,13 +13,12 @@ from psycopg import sql
 from vestige_tui.core.destination.bootstrap import free_handle, handle_taken
 from vestige_tui.core.destination.foreign_keys import PendingForeignKey, dangling_error, dangling_keys
 from vestige_tui.core.destination.inspection import Destination
-from vestige_tui.core.destination.keys import KeyLookups, drop_known
+from vestige_tui.core.destination.keys import KeyLookups, skip_present
 from vestige_tui.core.destination.row_errors import check, row_error
 from vestige_tui.core.destination.sessions import Session
-from vestige_tui.core.destination.writer import Written
 from vestige_tui.core.report import Estimate, MigrationReport
 from vestige_tui.core.rows import copy_format
-from vestige_tui.core.rows.batches import Batch
+from vestige_tui.core.rows.batches import BatchResult, FinishedBatch, RowBatch, rejected
 from vestige_tui.core.rows.converters import uuid
 from vestige_tui.core.rows.problems import Kind, RowError
 from vestige_tui.core.rows.records import Record
@@ -50,6 +49,7 @@ class Preview:
         self.destination = destination
         self._lookups = KeyLookups(destination)
         self._seen_keys = seen_keys
+        self._finished: list[FinishedBatch] = []
 
     def add_bootstrap_user(self) -> str | None:
         """What a copy would do: count with the bootstrap user where it would be missing; its handle then."""
@@ -64,20 +64,23 @@ class Preview:
             return True
         return USERS.name in self.destination.tables and handle_taken(self._connection, self.destination, handle)
 
-    def write(self, table: Table, batches: Iterable[Batch]) -> None:
+    def write(self, table: Table, batches: Iterable[RowBatch]) -> None:
         """Record every batch as if it had been written."""
         judge = TablePreview(self, table)
         for group in grouped(batches):
             self._recorder.stop_if_cancelled()
             with self._watchdog.step():
-                drop_known(self._connection, self._lookups.by_key(table), group)
-            for batch in group:
+                found = skip_present(self._connection, self._lookups.by_key(table), group)
+            for batch, present in found:
                 with self._watchdog.step():
-                    written = judge.write(batch.records)
-                self._recorder.batch_done(table, batch, written)
+                    result = rejected(batch) + present + judge.write(batch.records)
+                self._finished.append(finished := FinishedBatch(table.name, batch.number, result))
+                self._recorder.batch_done(finished)
 
-    def finish(self) -> None:
-        """Nothing is ever under way."""
+    def finish(self) -> list[FinishedBatch]:
+        """The batches since the last call; none is ever under way."""
+        finished, self._finished = self._finished, []
+        return finished
 
     def missing(self, table: Table, columns: Sequence[str], keys: Sequence[Sequence[bytes]]) -> set[int]:
         """Positions of those keys that the destination does not have yet; ``keys`` has a list for each column."""
@@ -151,26 +154,27 @@ class TablePreview:
             foreign_key.table == table.name for other in BY_NAME.values() for foreign_key in other.foreign_keys
         )
 
-    def write(self, records: Sequence[Record]) -> Written:
+    def write(self, records: Sequence[Record]) -> BatchResult:
         """What writing these records would do."""
         positions = [self._table.position(name) for name in self._key]
         keys = [[record.fields[position] for record in records] for position in positions]
         missing = self._preview.missing(self._table, self._key, keys)
         faults = self._faults(records, missing) if records else {}
-        written = Written()
+        inserted = repaired = failed = 0
+        problems: list[RowError] = []
         for ord_, record in enumerate(records):
             fault = faults.get(ord_) if ord_ in missing else None
             if fault is not None:
-                written.failed += 1
-                written.errors.append(fault)
+                failed += 1
+                problems.append(fault)
                 continue
-            written.errors.extend(record.problems)
+            problems.extend(record.problems)
             if ord_ in missing:
-                written.inserted += 1
-                written.repaired += bool(record.problems)
+                inserted += 1
+                repaired += bool(record.problems)
             if self._referred_to:
                 self._preview.arrives(self._table, record)
-        return written
+        return BatchResult(inserted, repaired, failed, len(records) - inserted - failed, tuple(problems))
 
     def _faults(self, records: Sequence[Record], missing: set[int]) -> dict[int, RowError]:
         """What the server would refuse, by position; of several faults of a row the one that it names first."""

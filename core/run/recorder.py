@@ -5,15 +5,15 @@ from __future__ import annotations
 import logging
 import threading
 import time
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from vestige_tui.core import events
-from vestige_tui.core.destination.writer import Written
 from vestige_tui.core.errors import Cancelled
 from vestige_tui.core.events import Event, Phase, Watcher
 from vestige_tui.core.missing import MissingPart
 from vestige_tui.core.report import MigrationReport
-from vestige_tui.core.rows.batches import Batch
+from vestige_tui.core.rows.batches import FinishedBatch
 from vestige_tui.core.rows.problems import RowError
 from vestige_tui.core.rows.tables import TABLES, Table
 
@@ -29,15 +29,13 @@ LOG_EVERY = 1_000
 class Recorder:
     """Keeps a run's report; the watcher is told one thing at a time. ``cancel`` is the operator's wish to stop.
 
-    ``phase`` is the one that was announced last. ``found_by_keys`` counts rows that were not read any further. A
-    watcher that raises is not told any more: it only watches.
+    ``phase`` is the one that was announced last. A watcher that raises is dropped; the run goes on.
     """
 
     report: MigrationReport
     watcher: Watcher
     cancel: threading.Event
     phase: Phase = Phase.SOURCE
-    found_by_keys: int = 0
     _lock: threading.RLock = field(default_factory=threading.RLock)
     _started: dict[str, float] = field(default_factory=dict)
     _expected: dict[str, int] = field(default_factory=dict)
@@ -81,35 +79,41 @@ class Recorder:
         if self.cancel.is_set():
             raise Cancelled
 
+    def tables_planned(self, totals: Mapping[str, int]) -> None:
+        """So many rows of each table are to be read."""
+        for name, total in totals.items():
+            self.report.tables[name].source = total
+        self.emit(events.TablesPlanned({**totals}))
+
     def table_started(self, table: Table) -> None:
         """A table is about to be read."""
         self._started[table.name] = time.monotonic()
 
-    def batch_done(self, table: Table, batch: Batch, written: Written) -> None:
+    def batch_done(self, batch: FinishedBatch) -> None:
         """A batch was committed."""
+        name, number, result = batch
         with self._lock:
-            counts = self.report.tables[table.name]
+            counts = self.report.tables[name]
             logged = counts.copied // LOG_EVERY
-            counts.read += batch.read
-            counts.inserted += written.inserted
-            counts.repaired += written.repaired
-            counts.failed += written.failed + len(batch.rejected)
-            counts.already_present += batch.known + len(batch.records) - written.inserted - written.failed
-            for error in (*batch.rejected, *batch.remarks, *written.errors):
-                self.problem(error, batch.number)
-            if table.name == "knowledge_nodes" and counts.copied // LOG_EVERY > logged:
+            counts.read += result.read
+            counts.inserted += result.inserted
+            counts.repaired += result.repaired
+            counts.failed += result.failed
+            counts.already_present += result.already_present
+            for error in result.problems:
+                self.problem(error, number)
+            if name == "knowledge_nodes" and counts.copied // LOG_EVERY > logged:
                 log.info("migrate: knowledge_nodes batch committed memories_copied=%d", counts.copied)
-            counts.seconds = time.monotonic() - self._started[table.name]
-            self.emit(
-                events.TableProgress(table.name, counts.read, counts.inserted, counts.already_present, counts.failed)
-            )
-            self._finish_when_complete(table)
+            counts.seconds = time.monotonic() - self._started[name]
+            self.emit(events.TableProgress(name, counts.read, counts.inserted, counts.already_present, counts.failed))
+            self._finish_when_complete(name)
 
     def table_read(self, table: Table, rows: int) -> None:
-        """The last row of a table was read; it is finished once that many are accounted for."""
+        """The last row of a table was read; it is finished once that many rows are counted."""
         with self._lock:
+            self.report.tables[table.name].source = rows  # fewer than planned where rows to retry are gone
             self._expected[table.name] = rows
-            self._finish_when_complete(table)
+            self._finish_when_complete(table.name)
 
     def settle(self) -> None:
         """Put the errors into the order of the source: writers finish their batches in any order."""
@@ -118,8 +122,8 @@ class Recorder:
             self.report.errors[:] = [self.report.errors[place] for place in order]
             self._places.sort()
 
-    def _finish_when_complete(self, table: Table) -> None:
-        counts = self.report.tables[table.name]
-        if counts.read == self._expected.get(table.name):
-            del self._expected[table.name]
-            self.emit(events.TableFinished(table.name, counts.seconds))
+    def _finish_when_complete(self, name: str) -> None:
+        counts = self.report.tables[name]
+        if counts.read == self._expected.get(name):
+            del self._expected[name]
+            self.emit(events.TableFinished(name, counts.seconds))

@@ -3,21 +3,22 @@
 from __future__ import annotations
 
 import sqlite3
+from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from itertools import chain
 from typing import Protocol
 
-from vestige_tui.core import events, notices
+from vestige_tui.core import notices
 from vestige_tui.core.destination.bootstrap import HANDLE
 from vestige_tui.core.errors import SourceError
 from vestige_tui.core.facts import DataState
 from vestige_tui.core.model import ModelSignature
-from vestige_tui.core.rows.batches import Batch
+from vestige_tui.core.rows.batches import FinishedBatch, KeyBatch, RowBatch
 from vestige_tui.core.rows.records import other_model_error, row_label
 from vestige_tui.core.rows.seen_keys import SeenKeys, drop_repeats
 from vestige_tui.core.rows.tables import TABLES, USERS, Table
-from vestige_tui.core.rows.vectors import Fate
+from vestige_tui.core.rows.vectors import Fate, VectorGroup
 from vestige_tui.core.run.recorder import Recorder
 from vestige_tui.core.source.describe import SourceDescription
 from vestige_tui.core.source.guarantees import Guarantees
@@ -28,16 +29,24 @@ from vestige_tui.core.source.reader import TableReader
 class BatchSink(Protocol):
     """Takes the batches of tables: the writers, or the preview that stands in for them."""
 
-    def write(self, table: Table, batches: Iterable[Batch]) -> None:
+    def write(self, table: Table, batches: Iterable[RowBatch]) -> None:
         """Take a table's batches; they may still be under way afterwards."""
         ...
 
-    def finish(self) -> None:
-        """Wait until all that was taken is where it goes."""
+    def finish(self) -> list[FinishedBatch]:
+        """Wait until all batches are done; what became of those since the last call."""
         ...
 
     def add_bootstrap_user(self) -> str | None:
         """Add the bootstrap user where it is missing; its handle then."""
+        ...
+
+
+class KeySink(Protocol):
+    """Looks the keys of tables up at the destination."""
+
+    def write(self, table: Table, batches: Iterable[KeyBatch]) -> None:
+        """Take the keys of a table; they may still be under way afterwards."""
         ...
 
 
@@ -58,9 +67,8 @@ class Transfer:
     columns by which the destination tells rows apart, ``populated`` names the tables that have rows there, ``pending``
     those with references that it does not enforce.
 
-    ``only`` restricts it to rows with these labels, by table. ``seen_keys`` remembers keys that may repeat. ``packing``
-    tells that those who take the batches look at records only where something is wrong. ``keys_first``: what the
-    destination has is found out by keys alone, and those rows are not read any further.
+    ``only`` restricts it to rows with these labels, by table. ``seen_keys`` remembers keys that may repeat. With
+    ``packing`` the sink looks at records only where something is wrong. ``arrived`` counts rows at the destination.
     """
 
     recorder: Recorder
@@ -73,71 +81,93 @@ class Transfer:
     populated: Collection[str]
     seen_keys: SeenKeys
     guarantees: Guarantees
+    vectors: Sequence[VectorGroup]
     only: Mapping[str, Collection[str]] | None = None
     pending: Collection[str] = ()
     packing: bool = False
-    keys_first: bool = False
+    arrived: Counter[str] = field(default_factory=Counter)
 
     def announce(self) -> None:
-        """Tell how much there is to do, and which vectors cannot come along."""
-        report = self.recorder.report
+        """Report how much there is to do, and which vectors cannot be copied."""
         self.reading.text_factory = str
-        if self.only is not None:
-            for name, counts in report.tables.items():
-                counts.source = len(self.only.get(name, ()))
-        self.recorder.emit(events.TablesPlanned({name: table.source for name, table in report.tables.items()}))
-        for group in report.vectors if self.only is None else ():
+        self.recorder.tables_planned({table.name: self._expected(table) for table in TABLES})
+        for group in self.vectors if self.only is None else ():
             if group.fate is Fate.OTHER_MODEL:
                 kept = self.model.name if self.model else "the registered model"
                 self.recorder.problem(other_model_error(group.model or "", group.count, kept))
 
-    def run(self, tables: Iterable[Table], sink: BatchSink) -> None:
-        """Send these tables to the sink, and wait until they have arrived."""
+    def _expected(self, table: Table) -> int:
+        """How many rows of a table are to be read."""
+        return self.source.rows.get(table.name, 0) if self.only is None else len(self.only.get(table.name, ()))
+
+    def run(self, tables: Iterable[Table], sink: BatchSink, keys: KeySink | None = None) -> int:
+        """Send these tables to the sink, and wait until they have arrived.
+
+        With ``keys``, rows of tables that have some at the destination are looked up by their keys alone first; those
+        that are present are not read any further. Returns how many they are.
+        """
+        present = 0
         for table in tables:
             self.recorder.table_started(table)
             rows = 0
             if table.name in self.source.sources and (self.only is None or self.only.get(table.name)):
-                rows = self._bring(table, sink)
+                absent, found = self._look_up(table, sink, keys) if keys is not None else (None, 0)
+                present += found
+                rows = found + self._send(table, sink, absent)
             self._check_complete(table, rows)
             self.recorder.table_read(table, rows)
             if table is USERS:
-                sink.finish()
+                self._finish(sink)
                 handle = sink.add_bootstrap_user()
                 if handle is not None and handle != HANDLE:
                     self.recorder.notice(notices.other_handle(handle, HANDLE))
-        sink.finish()
+        self._finish(sink)
+        return present
 
-    def _bring(self, table: Table, sink: BatchSink) -> int:
-        """Send a table's rows to the sink; how many rows the source gave."""
+    def _finish(self, sink: BatchSink) -> list[FinishedBatch]:
+        """Wait for the sink, and count what has arrived."""
+        finished = sink.finish()
+        for batch in finished:
+            self.arrived[batch.table] += batch.result.inserted + batch.result.already_present
+        return finished
+
+    def _look_up(self, table: Table, sink: BatchSink, keys: KeySink) -> tuple[Sequence[Sequence[int]] | None, int]:
+        """Look the keys of a table up: the numbers of the rows that have to be read whole, by batch (None: all rows),
+        and how many rows are present.
+        """
+        reader = KeyReader(self.reading, self.source.sources[table.name], self.key_of(table))
+        ambiguous = table.unique or self.guarantees.keys_may_repeat(table)
+        if table.name not in self.populated or not reader.usable or ambiguous:
+            return None, 0
+        keys.write(table, reader.batches())
+        results = {batch.number: batch.result for batch in self._finish(sink) if batch.table == table.name}
+        for number, result in results.items():
+            reader.unsound[number].extend(result.absent or ())
+        return reader.unsound, sum(result.already_present for result in results.values())
+
+    def _send(self, table: Table, sink: BatchSink, absent: Sequence[Sequence[int]] | None) -> int:
+        """Send a table's rows to the sink, or only those that are ``absent``; how many the source gave."""
+        if absent is not None and not any(absent):
+            return 0
         reader = TableReader(
             self.reading,
             self.source.sources[table.name],
             dimension=self.dimension,
             model=self.model.name if self.model else None,
         )
-        keys = KeyReader(self.reading, self.source.sources[table.name], self.key_of(table))
         repeats = self.guarantees.keys_may_repeat(table)
-        by_keys = self.keys_first and table.name in self.populated and keys.usable and not (repeats or table.unique)
-        known = 0
-        if by_keys:
-            sink.write(table, keys.batches())
-            sink.finish()
-            known = self.recorder.report.tables[table.name].read
-            self.recorder.found_by_keys += known
-            if not any(keys.absent):
-                return known
         to_check = self._to_check(table)
-        batches: Iterable[Batch]
-        if by_keys:
-            batches = reader.numbered_batches(self.batch_size, chain.from_iterable(keys.absent))
+        batches: Iterable[RowBatch]
+        if absent is not None:
+            batches = reader.numbered_batches(self.batch_size, chain.from_iterable(absent))
         else:
             packed = self.packing and not (to_check or table.name in self.populated)
             batches = self._whole(table, reader, repeats=repeats, packed=packed)
         counter = _Counter()
         sink.write(table, counter.count(self._marked(table, batches, to_check=to_check, repeats=repeats)))
-        return known + counter.rows
+        return counter.rows
 
-    def _whole(self, table: Table, reader: TableReader, *, repeats: bool, packed: bool) -> Iterable[Batch]:
+    def _whole(self, table: Table, reader: TableReader, *, repeats: bool, packed: bool) -> Iterable[RowBatch]:
         """The batches of a table that is read whole, or as far as the run is restricted."""
         wanted = None if self.only is None else self.only.get(table.name, ())
         if not repeats:
@@ -146,19 +176,23 @@ class Transfer:
         batches = drop_repeats(reader.batches(self.batch_size), self.seen_keys, table, self.key_of(table))
         return batches if wanted is None else only_labelled(batches, wanted)
 
-    def _marked(self, table: Table, batches: Iterable[Batch], *, to_check: bool, repeats: bool) -> Iterator[Batch]:
+    def _marked(
+        self, table: Table, batches: Iterable[RowBatch], *, to_check: bool, repeats: bool
+    ) -> Iterator[RowBatch]:
         """Batches that tell what has to be found out about their rows. Where keys repeat, a row at the destination may
         be another one than that which cannot be sent.
         """
         to_look_up = table.name in self.populated
         for batch in batches:
-            batch.check_foreign_keys = to_check
-            batch.look_up = to_look_up
-            batch.look_up_rejected = to_look_up and not repeats
-            yield batch
+            yield replace(
+                batch,
+                look_up=to_look_up,
+                look_up_rejected=to_look_up and not repeats,
+                check_foreign_keys=to_check,
+            )
 
     def _to_check(self, table: Table) -> bool:
-        """Whether somebody has to look what the rows of a table refer to."""
+        """Whether the foreign keys of a table's rows need checking before they are sent."""
         return table.name in self.pending and (self.only is not None or not self._is_resolved(table))
 
     def _is_resolved(self, table: Table) -> bool:
@@ -169,17 +203,14 @@ class Transfer:
         return arrived and self.guarantees.foreign_keys_resolve(table)
 
     def _has_arrived(self, name: str) -> bool:
-        counts = self.recorder.report.tables[name]
-        return name in self.source.sources and counts.source == counts.inserted + counts.already_present
+        return name in self.source.sources and self.source.rows.get(name, 0) == self.arrived[name]
 
     def _check_complete(self, table: Table, rows: int) -> None:
         """A source that gives fewer or more rows than it counted is damaged: never a silently shorter copy."""
-        counts = self.recorder.report.tables[table.name]
-        if self.only is not None:
-            counts.source = rows  # rows that were removed meanwhile need no retry
-        elif rows != counts.source:
+        expected = self._expected(table)
+        if self.only is None and rows != expected:
             raise SourceError(
-                f"{self.source.path} is damaged: its table {table.name} holds {counts.source:,} rows, and {rows:,} "
+                f"{self.source.path} is damaged: its table {table.name} holds {expected:,} rows, and {rows:,} "
                 "could be read.",
                 state=DataState.BATCHES_STAY,
                 remedy="Check it with: sqlite3 FILE 'PRAGMA integrity_check', and look for a backup.",
@@ -192,16 +223,16 @@ class _Counter:
     def __init__(self) -> None:
         self.rows = 0
 
-    def count(self, batches: Iterable[Batch]) -> Iterator[Batch]:
+    def count(self, batches: Iterable[RowBatch]) -> Iterator[RowBatch]:
         for batch in batches:
             self.rows += batch.read
             yield batch
 
 
-def only_labelled(batches: Iterable[Batch], labels: Collection[str]) -> Iterator[Batch]:
+def only_labelled(batches: Iterable[RowBatch], labels: Collection[str]) -> Iterator[RowBatch]:
     """The rows of these labels alone."""
     for batch in batches:
-        yield Batch(
+        yield RowBatch(
             batch.number,
             records=[record for record in batch.records if row_label(record.key) in labels],
             rejected=[error for error in batch.rejected if error.row in labels],

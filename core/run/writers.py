@@ -10,16 +10,16 @@ import threading
 from collections.abc import Iterable, Iterator, Sequence
 from queue import Full, Queue
 from types import TracebackType
-from typing import NamedTuple
+from typing import NamedTuple, TypeVar
 
 from vestige_tui.core.destination.bootstrap import add_bootstrap_user
 from vestige_tui.core.destination.foreign_keys import ForeignKeyChecks
 from vestige_tui.core.destination.inspection import Destination
-from vestige_tui.core.destination.keys import KeyLookups, count_known, drop_known
+from vestige_tui.core.destination.keys import KeyLookups, look_up, skip_present
 from vestige_tui.core.destination.sessions import Session
-from vestige_tui.core.destination.writer import TableWriter, Written
+from vestige_tui.core.destination.writer import TableWriter
 from vestige_tui.core.errors import Cancelled
-from vestige_tui.core.rows.batches import Batch
+from vestige_tui.core.rows.batches import BatchResult, FinishedBatch, KeyBatch, RowBatch, rejected
 from vestige_tui.core.rows.tables import Table
 from vestige_tui.core.run.recorder import Recorder
 
@@ -31,14 +31,17 @@ WAITING_GROUPS = 2
 """Groups that are ready for a writer: reading is quick, and each costs memory."""
 
 
+B = TypeVar("B", bound=KeyBatch | RowBatch)
+
+
 class _Task(NamedTuple):
     table: Table
-    batches: Sequence[Batch]
+    batches: Sequence[KeyBatch | RowBatch]
 
 
-def grouped(batches: Iterable[Batch]) -> Iterator[list[Batch]]:
+def grouped(batches: Iterable[B]) -> Iterator[list[B]]:
     """Batches in groups that travel together."""
-    group: list[Batch] = []
+    group: list[B] = []
     size = 0
     for batch in batches:
         group.append(batch)
@@ -60,6 +63,7 @@ class Writers:
         self._queue: Queue[_Task | None] = Queue(maxsize=WAITING_GROUPS)
         self._failure: BaseException | None = None
         self._stopped = False
+        self._finished: list[FinishedBatch] = []
         self._threads = [
             threading.Thread(target=self._work, args=(session,), name=f"writer-{number}", daemon=True)
             for number, session in enumerate(sessions, start=1)
@@ -81,13 +85,20 @@ class Writers:
         if isinstance(error, Cancelled) and self._failure not in (None, error):
             raise self._failure from None  # it knows more: whether anything was on its way is certain, above all
 
-    def write(self, table: Table, batches: Iterable[Batch]) -> None:
+    def write(self, table: Table, batches: Iterable[KeyBatch | RowBatch]) -> None:
         """Queue a table's batches in groups; raises what stopped a writer, or ``Cancelled``."""
         for group in grouped(batches):
             self._put(_Task(table, group))
 
-    def finish(self) -> None:
-        """Wait until all that was queued is written; raises what stopped a writer, or ``Cancelled``."""
+    def finish(self) -> list[FinishedBatch]:
+        """Wait until all that was queued is written, and return the batches since the last call. Raises what stopped a
+        writer, or ``Cancelled``.
+        """
+        self._wait()
+        finished, self._finished = self._finished, []
+        return finished
+
+    def _wait(self) -> None:
         self._queue.join()
         self._check()
 
@@ -105,7 +116,7 @@ class Writers:
                 continue
             break
         if task.table.unique:  # of two rows that want one name the earlier gets it, whichever writer is the quicker
-            self.finish()
+            self._wait()
 
     def _check(self) -> None:
         if self._failure is not None:
@@ -113,24 +124,26 @@ class Writers:
         self._recorder.stop_if_cancelled()
 
     def _work(self, session: Session) -> None:
-        desk = _Desk(session, self._destination)
+        writer = _Writer(session, self._destination)
         while (task := self._queue.get()) is not None:
             try:
                 if self._failure is None and not self._stopped and not self._recorder.cancel.is_set():
-                    self._carry_out(task, desk)
+                    self._carry_out(task, writer)
             except BaseException as error:  # carried to the run's own thread, which raises it
                 self._failure = self._failure or error
             finally:
                 self._queue.task_done()
         self._queue.task_done()
 
-    def _carry_out(self, task: _Task, desk: _Desk) -> None:
-        for batch, written in desk.write(task.table, task.batches):
-            self._recorder.batch_done(task.table, batch, written)
+    def _carry_out(self, task: _Task, writer: _Writer) -> None:
+        for number, result in writer.carry_out(task):
+            finished = FinishedBatch(task.table.name, number, result)
+            self._recorder.batch_done(finished)
+            self._finished.append(finished)
 
 
-class _Desk:
-    """One writer's place: its connection, and what it has made ready there for each table."""
+class _Writer:
+    """One writer: its session, and what it has made ready there for each table."""
 
     def __init__(self, session: Session, destination: Destination) -> None:
         self._session = session
@@ -139,25 +152,34 @@ class _Desk:
         self._lookups = KeyLookups(destination)
         self._foreign_keys = ForeignKeyChecks(session.connection, destination, self._lookups)
 
-    def write(self, table: Table, batches: Sequence[Batch]) -> Iterator[tuple[Batch, Written]]:
-        """Bring these batches to the server; what became of each, as soon as that is certain."""
+    def carry_out(self, task: _Task) -> Iterator[tuple[int, BatchResult]]:
+        """Look up or write these batches; the number and the result of each, as soon as it is certain."""
+        rows = [batch for batch in task.batches if isinstance(batch, RowBatch)]
+        keys = [batch for batch in task.batches if isinstance(batch, KeyBatch)]
+        return self._look_up(task.table, keys) if keys else self._write(task.table, rows)
+
+    def _look_up(self, table: Table, batches: Sequence[KeyBatch]) -> Iterator[tuple[int, BatchResult]]:
         with self._session.watchdog.step():
-            count_known(self._session.connection, self._lookups.by_key(table), batches)
+            results = look_up(self._session.connection, self._lookups.by_key(table), batches)
+        yield from zip((batch.number for batch in batches), results, strict=True)
+
+    def _write(self, table: Table, batches: Sequence[RowBatch]) -> Iterator[tuple[int, BatchResult]]:
         with self._session.watchdog.step():
-            drop_known(self._session.connection, self._lookups.by_key(table), batches)
+            found = skip_present(self._session.connection, self._lookups.by_key(table), batches)
         with self._session.watchdog.step():
-            self._foreign_keys.reject_orphans(table, batches)
-        if not any(batch.records for batch in batches):
-            yield from ((batch, Written()) for batch in batches)
+            remaining = self._foreign_keys.reject_orphans(table, [batch for batch, _ in found])
+        known = [rejected(batch) + present for batch, (_, present) in zip(remaining, found, strict=True)]
+        if not any(batch.records for batch in remaining):
+            yield from ((batch.number, result) for batch, result in zip(remaining, known, strict=True))
             return
         with self._session.watchdog.step():
-            results = self._writer(table).write([batch.records for batch in batches])
-        for batch in batches:
+            written = self._writer(table).write([batch.records for batch in remaining])
+        for batch, result in zip(remaining, known, strict=True):
             with self._session.watchdog.step():
-                written = next(results)
-            yield batch, written
+                sent = next(written)
+            yield batch.number, result + sent
         with self._session.watchdog.step():
-            for _ in results:
+            for _ in written:
                 pass
 
     def _writer(self, table: Table) -> TableWriter:

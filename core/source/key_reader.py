@@ -10,7 +10,7 @@ from typing import Any
 
 import orjson
 
-from vestige_tui.core.rows.batches import Batch, Keys
+from vestige_tui.core.rows.batches import KeyBatch
 from vestige_tui.core.rows.converters import joined_uuids
 from vestige_tui.core.rows.pg_types import PgType
 from vestige_tui.core.rows.records import converters
@@ -40,26 +40,25 @@ class KeyReader:
         self._connection = connection
         self._width = len(key)
         self._converters = [made[table.position(name)] for name in (*key, *access)]
-        self.absent: list[array[int]] = []
+        self.unsound: list[array[int]] = []
         rowid = rowid_name(connection, source.source.table)
         self.usable = rowid is not None and {*table.types(key)} == {PgType.UUID}
         """Whether SQLite can join the keys, and each row can be found again by its rowid."""
         self._row_query = select_keys(source, rowid or "", key, access)
         self._joined_query = joined_keys(self._row_query, len(key), len(access))
 
-    def batches(self) -> Iterator[Batch]:
+    def batches(self) -> Iterator[KeyBatch]:
         """The keys of all rows. Raises ``sqlite3.Error``."""
         first = _NUMBERS.start
         for number in count():
-            self.absent.append(absent := array("q"))
-            keys, last = self._joined(first, absent) or self._row_by_row(first, absent)
+            keys, last = self._joined(number, first) or self._row_by_row(number, first)
             if keys.count:
-                yield Batch(number, sum(map(len, keys.fields)), keys=keys)
+                yield keys
             if last is None or last + 1 not in _NUMBERS:
                 return
             first = last + 1
 
-    def _joined(self, first: int, absent: array[int]) -> tuple[Keys, int | None] | None:
+    def _joined(self, number: int, first: int) -> tuple[KeyBatch, int | None] | None:
         """The keys from a rowid on, and the last rowid; None where one of the values has a problem."""
         try:
             row = self._connection.execute(self._joined_query, {"first": first, "count": AT_ONCE}).fetchone()
@@ -67,29 +66,33 @@ class KeyReader:
             return None
         size, last, rowids, *values = row
         if not size:
-            return Keys(0, "", (), absent), None
+            self.unsound.append(array("q"))
+            return KeyBatch(number, 0, "", ()), None
         fields = [_fields(listed, size) for listed in values[: self._width]]
         access = zip(self._converters[self._width :], values[self._width :], strict=True)
         try:
             sound = all(converter.many(orjson.loads(distinct)) is not None for converter, distinct in access)
         except ValueError:
             return None
-        return (Keys(size, rowids, [*filter(None, fields)], absent), last) if sound and None not in fields else None
+        if not sound or None in fields:
+            return None
+        self.unsound.append(array("q"))
+        return KeyBatch(number, size, rowids, [*filter(None, fields)]), last
 
-    def _row_by_row(self, first: int, absent: array[int]) -> tuple[Keys, int | None]:
+    def _row_by_row(self, number: int, first: int) -> tuple[KeyBatch, int | None]:
         """The same, without the rows that have a problem."""
         parameters = {"first": first, "count": AT_ONCE}
         rows: list[tuple[Any, ...]] = [
             *chain.from_iterable(fetched(self._connection, self._row_query, parameters, lambda: AT_ONCE))
         ]
         sound = [row for row in rows if self._is_sound(row[1:])]
-        absent.extend({row[0] for row in rows}.difference(row[0] for row in sound))
+        self.unsound.append(array("q", {row[0] for row in rows}.difference(row[0] for row in sound)))
         rowids, *columns = zip(*sound, strict=True) if sound else ((),)
         fields = [
             b"".join(converter.many(column) or ())
             for converter, column in zip(self._converters[: self._width], columns[: self._width], strict=False)
         ]
-        return Keys(len(rowids), ",".join(map(str, rowids)), fields, absent), rows[-1][0] if rows else None
+        return KeyBatch(number, len(rowids), ",".join(map(str, rowids)), fields), rows[-1][0] if rows else None
 
     def _is_sound(self, values: Sequence[Any]) -> bool:
         return all(

@@ -13,8 +13,9 @@ from itertools import chain, count, islice, repeat
 from typing import Any
 
 from vestige_tui.core.rows import copy_format, vectors
-from vestige_tui.core.rows.batches import Batch
+from vestige_tui.core.rows.batches import RowBatch
 from vestige_tui.core.rows.converters import Embedding
+from vestige_tui.core.rows.problems import RowError
 from vestige_tui.core.rows.records import (
     Folded,
     Packed,
@@ -60,7 +61,9 @@ class TableReader:
         self._converters = converters(source, dimension)
         self._rowid = rowid_name(connection, source.source.table)
 
-    def batches(self, batch_size: int, only: Collection[str] | None = None, *, packed: bool = False) -> Iterator[Batch]:
+    def batches(
+        self, batch_size: int, only: Collection[str] | None = None, *, packed: bool = False
+    ) -> Iterator[RowBatch]:
         """Stream the table in its order, up to ``batch_size`` rows or ``BATCH_BYTES`` at a time, with memory for one
         batch. ``only`` restricts the reading to rows with these labels. Records of sound batches come ``packed`` where
         nobody is going to look at them.
@@ -68,21 +71,20 @@ class TableReader:
         restricted_by = None if only is None else label(self._source)
         return map(self._batch, count(), self._chunks(batch_size, only or (), restricted_by), repeat(packed))
 
-    def numbered_batches(self, batch_size: int, rowids: Iterable[int]) -> Iterator[Batch]:
+    def numbered_batches(self, batch_size: int, rowids: Iterable[int]) -> Iterator[RowBatch]:
         """The rows with these numbers, in the order of the table but for as many as are asked for at once."""
         following = iter(rowids)
         parts = iter(lambda: [*islice(following, NUMBERS_AT_ONCE)], [])
         chunks = (self._chunks(batch_size, part, f"n.{self._rowid}") for part in parts)
         return map(self._batch, count(), chain.from_iterable(chunks), repeat(False))
 
-    def _batch(self, number: int, chunk: tuple[list[Folded], int], packed: bool) -> Batch:
+    def _batch(self, number: int, chunk: tuple[list[Folded], int], packed: bool) -> RowBatch:
         rows, size = chunk
-        batch = Batch(number, size)
         if (records := self._records(rows, packed=packed)) is not None:
-            batch.records = records
-        else:
-            batch.add_all(map(self._make, rows))
-        return batch
+            return RowBatch(number, size, records)
+        made = [*map(self._make, rows)]
+        sound = [row for row in made if isinstance(row, Record)]
+        return RowBatch(number, size, sound, [row for row in made if isinstance(row, RowError)])
 
     def _records(self, rows: Sequence[Folded], *, packed: bool) -> Sequence[Record] | None:
         """All rows of a batch converted at once; None where one of them has a problem."""

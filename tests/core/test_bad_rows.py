@@ -21,9 +21,10 @@ from tests.support.hostile import assert_foretold, loosen
 from tests.support.runs import TABLES, copy, counts, only_error
 from tests.support.servers import Database
 from tests.support.sources import SMALL_SPEC, Sources, edit, memory_ids, query
-from vestige_tui.core.destination.writer import TableWriter, Written
+from vestige_tui.core.destination.writer import TableWriter
 from vestige_tui.core.model import ModelSignature
 from vestige_tui.core.report import MigrationReport, Outcome
+from vestige_tui.core.rows.batches import BatchResult
 from vestige_tui.core.rows.problems import FIELD_NOT_IN_MESSAGE, NIL_UUID, Kind, RowError
 from vestige_tui.core.rows.records import Record
 
@@ -569,7 +570,7 @@ def test_the_first_of_two_users_is_kept_whatever_the_writers_do(
     preview = copy(small_source, database, dry_run=True, batch_size=1)
     write = TableWriter.write
 
-    def slowly(self: TableWriter, batches: Sequence[Sequence[Record]]) -> Iterator[Written]:
+    def slowly(self: TableWriter, batches: Sequence[Sequence[Record]]) -> Iterator[BatchResult]:
         if any(record.key == (ids[0],) for records in batches for record in records):
             outlast(0.5)
         return write(self, batches)
