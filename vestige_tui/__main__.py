@@ -1,4 +1,4 @@
-"""The program: it alone decides what an error looks like on standard error, and with which code it ends."""
+"""The program. It alone prints errors and decides the exit code."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def main() -> NoReturn:
 
 
 def _code_after_output(code: int) -> int:
-    """The exit code of a command, once its standard output has taken all of it, or has failed to."""
+    """The exit code of a command, which also depends on whether standard output has taken all of its text."""
     failure = failure_of(sys.stdout)
     if failure is None:
         return code
@@ -39,7 +39,7 @@ def _code_after_output(code: int) -> int:
 
 
 def run(arguments: Sequence[str]) -> int:
-    """Run a command line and return its exit code; errors end up on standard error, in plain words."""
+    """Run a command line and return its exit code. Errors go to standard error, in plain words."""
     import click
 
     from vestige_tui.cli.exit_codes import ExitCode, code_of_error
@@ -60,7 +60,7 @@ def run(arguments: Sequence[str]) -> int:
     except (KeyboardInterrupt, click.Abort):
         _show(mask, "cancelled.")
         return ExitCode.CANCELLED
-    except Exception as error:  # the last resort: whatever it is, no secret and no variable is shown
+    except Exception as error:  # show where it came from, but no secret and no variable
         from vestige_tui.core.explain import unexpected_fault
 
         _show(mask, unexpected_fault(error), frames(error))
@@ -82,11 +82,11 @@ def _show(mask: ArgumentMask, what: str, *more: str) -> None:
 
 
 def _hide_secrets(arguments: Sequence[str]) -> None:
-    """Keep a password on the command line out of the list of processes, before anything slow is loaded."""
+    """Hide a password of the command line from the list of processes, before anything slow is loaded."""
     masked = [mask_argument(argument) for argument in arguments]
     if masked != list(arguments):
         title = shlex.join([PROGRAM, *masked])
-        setproctitle(title.encode("utf-8", "backslashreplace").decode())  # a file's name need not be UTF-8
+        setproctitle(title.encode("utf-8", "backslashreplace").decode())  # a file name need not be UTF-8
 
 
 if __name__ == "__main__":

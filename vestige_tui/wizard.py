@@ -1,4 +1,4 @@
-"""Opening the wizard on this machine: what it is given, and what its fields hold at the start."""
+"""Opens the wizard: gives it what belongs to this user and machine, and fills in its fields."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from vestige_tui.core.report import MigrationReport
 
 MEMORY = "recent.json"
-"""The file that remembers what was used last."""
+"""The name of the file with recent answers."""
 
 
 def open_wizard(
@@ -34,8 +34,8 @@ def open_wizard(
 ) -> int:
     """Run the wizard in this terminal and return the exit code.
 
-    What is not given comes from the environment, or else from the last run. ``server_folder`` is where the embedded
-    PostgreSQL keeps its data, by default the user's own; what is used with another one is remembered beside it.
+    Arguments that are not given come from the environment, or else from the last run. ``server_folder`` holds the data
+    of the embedded PostgreSQL, by default the user's own; recent answers for another folder are kept beside it.
     """
     from vestige_tui.core.embedder import embedder_from_environment
 
@@ -51,8 +51,8 @@ def open_wizard(
 
 
 def _code_of(app: VestigeApp) -> int:
-    """What the shell is told: how the last copy ended, or that somebody ended the program."""
-    from vestige_tui.cli.exit_codes import ExitCode, code_of_error, code_of_outcome  # brings libpq, which loads slowly
+    """The exit code: how the last copy ended, or that a signal ended the program."""
+    from vestige_tui.cli.exit_codes import ExitCode, code_of_error, code_of_outcome  # loads libpq, which is slow
     from vestige_tui.screens.run import Run
 
     if app.return_code:
@@ -67,7 +67,7 @@ def _code_of(app: VestigeApp) -> int:
 
 
 def this_machine(host: EmbeddedHost, memory: Path | None = None) -> Machine:
-    """What belongs to this user and machine; ``memory`` is the file that remembers, by default the user's own."""
+    """What belongs to this user and machine. ``memory`` is the file with recent answers, by default the user's own."""
     return Machine(
         version=version("vestige-tui"),
         platform=sys.platform,

@@ -1,4 +1,4 @@
-"""``vestige-tui demo``: a sample database and a PostgreSQL of its own, for the wizard or a copy and three queries."""
+"""``vestige-tui demo``: a sample database and its own PostgreSQL, for the wizard, or for a copy and three queries."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ _EXCERPT = 160  # characters of a memory
 
 @dataclass(frozen=True, slots=True)
 class Query:
-    """One question to the copied memories: ``sql`` with named parameters, ``columns`` of its answer."""
+    """One query of the copied memories: ``sql`` with named parameters, and the ``columns`` of its result."""
 
     title: str
     sql: str
@@ -64,7 +64,7 @@ def demo(headless: bool) -> int:
 
 
 def run_demo() -> ExitCode:
-    """Make everything anew in the demo's folder, copy, query. The sample's broken rows do not make it fail."""
+    """Create everything anew in the demo's folder, copy, and query. The sample's broken rows are no failure."""
     errors = standard_error()
     with stop_requests(errors) as cancel:
         folder = demo_folder()
@@ -86,9 +86,9 @@ def run_demo() -> ExitCode:
 
 
 def open_demo() -> int:
-    """Make everything anew in the demo's folder and open the wizard on it; returns the exit code.
+    """Create everything anew in the demo's folder, open the wizard on it, and return the exit code.
 
-    As in ``run_demo``, the sample's broken rows do not make it fail.
+    As in ``run_demo``, the sample's broken rows are no failure.
     """
     from vestige_tui.wizard import open_wizard
 
@@ -100,7 +100,7 @@ def open_demo() -> int:
 
 
 def make_sample(path: Path, errors: Console) -> Path:
-    """Write the sample, in place of the one before."""
+    """Write the sample in place of an earlier one."""
     for leftover in (path, path.with_name(path.name + "-wal"), path.with_name(path.name + "-shm")):
         leftover.unlink(missing_ok=True)
     spec = SampleSpec(
@@ -118,7 +118,7 @@ def make_sample(path: Path, errors: Console) -> Path:
 
 
 def show_queries(console: Console, dsn: Dsn) -> None:
-    """Ask the destination what an agent would: by meaning, by words, along connections."""
+    """Query the destination as an agent does: by meaning, by words, along connections."""
     with connect(dsn) as connection:
         register_vector(connection)
         for query in _queries(connection):
@@ -192,6 +192,6 @@ def _show(console: Console, query: Query, rows: Sequence[Sequence[object]], *, m
 
 
 def _excerpt(content: object, length: int = _EXCERPT) -> str:
-    """The beginning of a memory, on one line."""
+    """The start of a memory, on one line."""
     line = " ".join(str(content).split())
     return line if len(line) <= length else line[: length - 1].rstrip() + "…"

@@ -13,12 +13,12 @@ class ExitCode(IntEnum):
 
     CLEAN = 0
     PROBLEMS = 1
-    """The run finished, but rows have errors, or an index or a foreign key is missing; the report names them."""
+    """The run finished, but rows have problems, or an index or a foreign key is missing; the report names them."""
     USAGE = 2
     REFUSED = 3
     """A check refused: an upgrade is needed, the source is stale, models or schema differ, another copy is running."""
     UNUSABLE = 4
-    """The source or the destination cannot be used, or was lost; or an unexpected fault."""
+    """The source or the destination cannot be used, or was lost; or the program itself failed."""
     CANCELLED = 130
 
 
@@ -32,7 +32,7 @@ _BY_OUTCOME = {
 
 
 def code_of_outcome(outcome: Outcome) -> ExitCode:
-    """The exit code of a run that gave a report."""
+    """The exit code of a run that returned a report."""
     return _BY_OUTCOME[outcome]
 
 

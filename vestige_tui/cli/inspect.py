@@ -12,7 +12,7 @@ from rich.console import Console
 from rich.text import Text
 
 from vestige_tui.cli.outputs import standard_streams
-from vestige_tui.cli.vectors import print_vectors
+from vestige_tui.cli.sections import print_not_copied, print_vectors
 from vestige_tui.core.explain import STALE_MEANS, stale_source, unknown_hash
 from vestige_tui.core.model import UNKNOWN_HASH
 from vestige_tui.core.notices import shared_name
@@ -62,11 +62,7 @@ def print_description(console: Console, source: SourceDescription) -> None:
     for table in TABLES:
         labelled(console, table.title, f"{source.rows.get(table.name, 0):>12,}", width=_WIDTH)
     print_vectors(console, source.vectors)
-    if source.left_behind:
-        heading(console, "Would not be copied: tables and columns that have no place at the destination")
-        width = max(map(len, source.left_behind)) + 1
-        for name, rows in source.left_behind.items():
-            console.print(Text.assemble(safe(f"{name + ':':<{width}}", "bold"), f" {rows:>12,}"), soft_wrap=True)
+    print_not_copied(console, "Would not be copied", source.left_behind)
     if source.shared_names:
         heading(console, "Names that a column shares with a key of the metadata")
         for shared in source.shared_names:

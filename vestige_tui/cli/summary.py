@@ -10,7 +10,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from vestige_tui.cli.vectors import print_vectors
+from vestige_tui.cli.sections import print_not_copied, print_vectors
 from vestige_tui.core.explain import NOT_OVERWRITTEN, meaning, shortfalls, tense_of, what_is_missing
 from vestige_tui.core.report import MigrationReport, Outcome
 from vestige_tui.core.rows.problems import EXPLANATIONS, FIELD_NOT_IN_MESSAGE, NIL_UUID, RowError
@@ -31,7 +31,7 @@ def print_summary(console: Console, report: MigrationReport, saved: Sequence[Pat
     _print_counters(console, report)
     console.print(_tables(report))
     print_vectors(console, report.vectors)
-    _print_not_copied(console, report)
+    print_not_copied(console, "Not copied", report.left_behind)
     if report.errors:
         _print_problems(console, report)
     if report.incomplete:
@@ -127,15 +127,6 @@ def _tables(report: MigrationReport) -> Table:
                 f"{counts.seconds:.1f}",
             )
     return grid
-
-
-def _print_not_copied(console: Console, report: MigrationReport) -> None:
-    if not report.left_behind:
-        return
-    heading(console, "Not copied: tables and columns that have no place at the destination")
-    width = max(len(name) for name in report.left_behind) + 1
-    for name, rows in report.left_behind.items():
-        console.print(Text.assemble(safe(f"{name + ':':<{width}}", "bold"), f" {rows:>12,}"), soft_wrap=True)
 
 
 def _print_problems(console: Console, report: MigrationReport) -> None:

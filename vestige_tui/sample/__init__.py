@@ -7,7 +7,7 @@ seed's V15 upgrade would. Samples of a million memories stream to disk.
 
 How it is built: ``world`` says what row N of a sample is (its id, topic, time and vector) as a pure function of spec
 and number; ``memories``, ``relations`` and ``people`` make records of that, with words from ``content``, ``topics``
-and ``phrases``; each layout maps the records to its own columns. Nobody in the notes is real.
+and ``phrases``; each layout maps the records to its own columns. All people in the notes are invented.
 """
 
 from vestige_tui.sample.published_layout import add_v15_parts, create_published_sample

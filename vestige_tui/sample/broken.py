@@ -1,4 +1,4 @@
-"""The rows with trouble that ``SampleSpec.broken_rows`` asks for.
+"""The rows with problems that ``SampleSpec.broken_rows`` asks for.
 
 Twelve memories, spread evenly over the file: five whose metadata is not JSON, two whose ``shared_with_groups`` is no
 list of UUIDs, one vector of another dimension, two ids that are no UUIDs (nothing else refers to those two), one

@@ -1,4 +1,4 @@
-"""Users, groups and who belongs where; and to whom a memory belongs."""
+"""Users, groups and their members; and the owner of each memory."""
 
 from __future__ import annotations
 

@@ -23,7 +23,7 @@ def write_profiles(connection: sqlite3.Connection, world: World) -> None:
     """Fill the profile tables from ``node_embeddings``, which must be complete and stays as the mirror.
 
     The active profile holds the mirror's vectors, all but a few that exist in the mirror only. A retired profile of
-    another model and dimension still has vectors for the first memories; nobody reads those any more.
+    another model and dimension still has vectors for the first memories; those are not read any more.
     """
     spec = world.spec
     now = clock.text(clock.END - 9 * clock.DAY, clock.Form.SQLITE)

@@ -1,7 +1,7 @@
 """Passwords in the system keyring, and nowhere else.
 
-Service ``vestige-tui``, account ``user@host:port/database``. The package ``keyring`` is loaded at the first use: it
-takes a while, and may wait for a daemon. A machine without a keyring works fully; ``problem`` says so in words.
+Service ``vestige-tui``, user name ``user@host:port/database``. The package ``keyring`` is loaded at its first use: it
+is slow, and may wait for a daemon. Everything else works without a keyring; ``problem`` says why there is none.
 """
 
 from __future__ import annotations
@@ -19,17 +19,17 @@ if TYPE_CHECKING:
     from vestige_tui.core.dsn import Dsn
 
 SERVICE = "vestige-tui"
-_RECOMMENDED = 1  # the priority from which keyring recommends a backend; those below keep passwords in plain files
+_RECOMMENDED = 1  # keyring's own limit; backends of a lower priority keep passwords in plain files
 _T = TypeVar("_T")
 
 
 class Keyring:
-    """The keyring of this user, or none."""
+    """The keyring of this user, if there is one."""
 
     service = SERVICE
 
     def account(self, dsn: Dsn) -> str:
-        """``user@host:port/database``, with libpq's defaults and the environment where the string is silent."""
+        """``user@host:port/database``, with the environment and libpq's defaults for what is missing."""
         values, environment = dsn.parameters, os.environ
         user = values.get("user") or environment.get("PGUSER") or getpass.getuser()
         host = values.get("host") or values.get("hostaddr") or environment.get("PGHOST") or "localhost"
@@ -40,22 +40,22 @@ class Keyring:
         """Why no passwords can be kept, or None."""
         try:
             backend = _backend()
-        except Exception as error:  # any module on the machine may offer itself as a backend
+        except Exception as error:  # a backend may be any installed module
             return f"The keyring of this machine cannot be used ({type(error).__name__})."
         return None if backend is not None else "This machine has no keyring."
 
     def get(self, account: str) -> Secret | None:
-        """The stored password, None where there is none or the keyring does not answer."""
+        """The stored password; None if there is none, or the keyring does not answer."""
         found: list[str | None] = []
         self._try(lambda backend: found.append(backend.get_password(SERVICE, account)))
         return Secret(found[0]) if found and found[0] is not None else None
 
     def set(self, account: str, password: Secret) -> str | None:
-        """Store it; returns why that failed."""
+        """Store a password. Returns why that failed."""
         return self._try(lambda backend: backend.set_password(SERVICE, account, password.reveal()))
 
     def forget(self, account: str) -> str | None:
-        """Remove it; returns why that failed."""
+        """Remove a password. Returns why that failed."""
         return self._try(
             lambda backend: (
                 backend.delete_password(SERVICE, account)
@@ -65,7 +65,7 @@ class Keyring:
         )
 
     def _try(self, action: Callable[[KeyringBackend], object]) -> str | None:
-        """Do something with the keyring. Its errors are named by type alone: a message might quote what was sent."""
+        """Use the keyring. Errors are reported by type only: a message might quote the password."""
         try:
             backend = _backend()
             if backend is None:

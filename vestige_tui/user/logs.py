@@ -1,4 +1,4 @@
-"""The log file of a run: times in UTC, no password, no content of a memory, one line a message."""
+"""The log file of a run: one line a message, times in UTC, no password and no content of a memory."""
 
 from __future__ import annotations
 
@@ -18,23 +18,23 @@ _log = logging.getLogger(__name__)
 
 
 def _ignore(_error: OSError) -> None:
-    """The default: a log that could not be completed is not reported."""
+    """The default: do not report a log that is incomplete."""
 
 
 @contextmanager
 def logging_to(
     log_file: Path | None, mask: Callable[[str], str], failed: Callable[[OSError], None] = _ignore
 ) -> Iterator[None]:
-    """Log to a file, or nowhere, while the block runs; a fault that leaves the block is logged too.
+    """Log to a file, or nowhere, while the block runs; also an error that leaves the block.
 
-    Raises ``UsageError`` where the file cannot be opened. ``failed`` is called with the error at the first line
-    that could not be written; the log ends before it.
+    Raises ``UsageError`` if the file cannot be opened. The log ends at the first line that cannot be written;
+    ``failed`` is called with its error.
     """
     handler = _handler(log_file, failed)
     handler.setFormatter(_LineFormatter(mask))
     root, ours = logging.getLogger(), logging.getLogger("vestige_tui")
     previous = ours.level
-    root.addHandler(handler)  # also keeps the warnings of libraries off the terminal
+    root.addHandler(handler)  # this also keeps warnings of libraries off the terminal
     ours.setLevel(logging.INFO)
     try:
         yield
@@ -51,9 +51,9 @@ def logging_to(
 
 
 def frames(error: BaseException) -> str:
-    """Where an error and its causes came from: files, lines and types; no message and no variable.
+    """Where an error and its causes came from: files, lines and types.
 
-    A message may quote the row that caused it.
+    Messages and variables are left out: they may quote the row that caused the error.
     """
     chain: list[BaseException] = []
     current: BaseException | None = error
@@ -69,7 +69,7 @@ def _frames_of_one(error: BaseException) -> str:
 
 
 class _LineFormatter(logging.Formatter):
-    """One line a message, whatever is in it; an exception by its frames alone."""
+    """Writes a message on one line, whatever it holds, and an exception by its frames only."""
 
     converter = staticmethod(time.gmtime)
     default_time_format = "%Y-%m-%dT%H:%M:%S"
@@ -89,7 +89,7 @@ class _LineFormatter(logging.Formatter):
 
 
 class _LogFile(logging.Handler):
-    """Writes each line at once, until the first one fails."""
+    """Writes each line at once, up to the first that fails."""
 
     def __init__(self, descriptor: int, failed: Callable[[OSError], None]) -> None:
         super().__init__()
@@ -111,7 +111,7 @@ class _LogFile(logging.Handler):
         super().close()
         try:
             os.close(self._descriptor)
-        except OSError as error:  # some file systems tell only now that their disk is full
+        except OSError as error:  # some file systems report a full disk only here
             self._end(error)
 
     def _end(self, error: OSError) -> None:
@@ -133,6 +133,6 @@ def _handler(log_file: Path | None, failed: Callable[[OSError], None]) -> loggin
 
 
 def _opened(log_file: Path) -> int:
-    """The file, opened to be added to; a new one is readable by its owner alone."""
+    """Open the file to append to it. A new one is readable by its owner only."""
     stream = descriptor_of(log_file)
     return os.dup(stream) if stream is not None else os.open(log_file, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600)

@@ -1,9 +1,9 @@
-"""Passwords taken out of whatever is about to be shown, logged or put into the process title.
+"""Takes passwords out of what is shown, logged or put into the process title.
 
-An argument that is a connection string is taken apart by libpq's own grammar, and put together again without its
-secrets; where it cannot be read, all from there on goes. A text by others, which may quote a secret, loses it where it
-quotes it (``Dsn.mask``). Our own sentences are not searched for a password: a word that equals it would be missing, and
-so give it away.
+A connection string among the arguments is parsed by libpq's grammar and written again without its secrets; from a part
+that cannot be parsed, all the rest is masked. Text of libpq and of servers loses a secret where it quotes one
+(``Dsn.mask``). Our own sentences are not searched for a password: a word that equals it would be missing, and so give
+it away.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ MASK = "***"
 _SECRET = r"(?:\w*password|\w*secret|scram_\w+_key)"  # noqa: S105  (names of parameters)
 _VALUE = r"(?:'(?:\\.|[^'\\])*'?|(?:\\.|[^\s\\])*\\?)"
 _SCHEME = r"[a-z][a-z0-9+.-]*://"
-_FLAGS = re.IGNORECASE | re.DOTALL | re.ASCII  # libpq's white space is that of ASCII
+_FLAGS = re.IGNORECASE | re.DOTALL | re.ASCII  # white space is ASCII's, as in libpq
 
 _SECRET_NAME = re.compile(rf".*{_SECRET}", _FLAGS)
 _SECRET_PAIR = re.compile(rf"\b{_SECRET}\s*=", _FLAGS)
@@ -35,19 +35,19 @@ _URL = re.compile(
     rf"(?P<place>{_HOST}(?:,{_HOST})*(?:/[^@?]*)?)(?:\?(?P<query>[^@]*))?",
     _FLAGS,
 )
-"""A URL as libpq reads it; more @ signs than one belong to a password that was not written as a URL wants it."""
+"""A URL as libpq reads it. More than one @ sign means a password that is not percent-encoded."""
 _LOGIN = re.compile(r"(?P<before>[^\s/:@]+):.*@", _FLAGS)
 
 
 @dataclass(frozen=True)
 class Mask:
-    """Takes the secrets of some connection strings, and what looks like the password of one, out of a text."""
+    """Masks the secrets of some connection strings in a text, and what looks like a password in one."""
 
     destinations: tuple[Dsn, ...] = ()
 
     @classmethod
     def of(cls, texts: Iterable[str]) -> Mask:
-        """The mask for some connection strings; one that cannot be read has no secrets that are known."""
+        """The mask for some connection strings. One that cannot be parsed has no known secrets."""
         return cls(tuple(filter(None, map(_destination, texts))))
 
     def __call__(self, text: str) -> str:
@@ -59,7 +59,7 @@ class Mask:
 
 @dataclass(frozen=True)
 class ArgumentMask:
-    """Takes the secrets out of the arguments that an error quotes."""
+    """Masks secrets in the arguments that an error quotes."""
 
     replacements: tuple[tuple[str, str], ...] = ()
 
@@ -82,7 +82,7 @@ class ArgumentMask:
 
 
 def mask_argument(argument: str) -> str:
-    """An argument as the list of processes may show it; one that names no secret stays as it is."""
+    """An argument as the list of processes may show it: unchanged, unless it holds a secret."""
     option, equals, value = _option(argument)
     if equals and _SECRET_NAME.fullmatch(option.replace("-", "_")):
         return f"{option}={MASK}"
@@ -90,13 +90,13 @@ def mask_argument(argument: str) -> str:
 
 
 def mask_by_form(text: str) -> str:
-    """``text`` without what its form shows to be a password, also in a connection string that cannot be read."""
+    """``text`` without what looks like a password, also in a connection string that cannot be parsed."""
     text = _SENTENCE_PASSWORD.sub(rf"\g<before>:{MASK}@", text)
     return _SENTENCE_PAIR.sub(rf"\g<before>{MASK}", text)
 
 
 def _option(argument: str) -> tuple[str, str, str]:
-    """An argument as ``--option``, ``=`` and value; the first two are empty where it is a value alone."""
+    """An argument as ``--option``, ``=`` and value; the first two are empty for a mere value."""
     return argument.partition("=") if argument.startswith("--") and "=" in argument else ("", "", argument)
 
 
@@ -118,7 +118,7 @@ def _masked_url(text: str) -> str:
 
 
 def _cut(text: str) -> str:
-    """A URL that cannot be read, as far as no password can have begun."""
+    """A URL that cannot be parsed, up to where a password may begin."""
     login = re.match(rf"\s*{_SCHEME}[^:]*:", text, _FLAGS)
     query = re.search(r"[?&]", text)
     ends = [login.end() if login else len(text), query.end() if query else len(text)]
@@ -131,7 +131,7 @@ def _masked_parameter(parameter: str) -> str:
 
 
 def _masked_pairs(text: str) -> str:
-    """``key=value`` pairs one after the other; what is no such pair, and all behind it, goes."""
+    """Mask ``key=value`` pairs one by one, and all that follows the last pair that can be parsed."""
     parts, position = [], 0
     while pair := _PAIR.match(text, position):
         hidden = _SECRET_NAME.fullmatch(pair["name"]) or mask_by_form(pair["value"]) != pair["value"]
@@ -142,7 +142,7 @@ def _masked_pairs(text: str) -> str:
 
 
 def _destination(text: str) -> Dsn | None:
-    from vestige_tui.core.dsn import Dsn  # the process title is set before psycopg is loaded
+    from vestige_tui.core.dsn import Dsn  # psycopg is slow to load; the process title is set before
     from vestige_tui.core.errors import UsageError
 
     try:

@@ -1,4 +1,4 @@
-"""What was used last, to fill the fields the next time: paths and a connection string, never a password."""
+"""Recent answers, to fill in the fields the next time: paths and a connection string, never a password."""
 
 from __future__ import annotations
 
@@ -18,14 +18,14 @@ _KEPT = 5  # sources
 
 
 class Recent:
-    """The file that remembers; one that is missing, unreadable or not writable is as good as an empty one."""
+    """The file with recent answers. One that is missing or cannot be read or written counts as empty."""
 
     def __init__(self, file: Path) -> None:
         self._file = file
 
     @property
     def sources(self) -> Sequence[Path]:
-        """Databases used before, the last one first."""
+        """Databases used before, most recent first."""
         listed = self._read().get("sources")
         return [Path(path) for path in listed if isinstance(path, str)] if isinstance(listed, list) else []
 
@@ -41,7 +41,7 @@ class Recent:
         self._write({"sources": [str(path) for path in paths[:_KEPT]]})
 
     def remember_destination(self, destination: Dsn | None) -> None:
-        """Keep a destination without its secrets; None is the embedded one."""
+        """Keep a destination without its secrets. None means the embedded one."""
         from vestige_tui.core.dsn import EMBEDDED
         from vestige_tui.screens.dsn_fields import without_secrets
 

@@ -1,4 +1,4 @@
-"""Reports written to files: whole or not at all, and readable by their owner alone."""
+"""Writes reports to files: whole or not at all, and readable by their owner only."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from vestige_tui.user.settings import reports_folder
 
 
 def check_writable(path: Path) -> None:
-    """Find out before a run that its report could not be written after it. Raises ``UsageError``."""
+    """Check before a run that its report can be written. Raises ``UsageError``."""
     if descriptor_of(path) is not None:
         return
     if not _can_be_written(path):
@@ -31,7 +31,7 @@ def _can_be_written(path: Path) -> bool:
         return not stat.S_ISDIR(path.stat().st_mode) and os.access(path, os.W_OK)
     except FileNotFoundError:
         return path.absolute().parent.is_dir() and os.access(path.absolute().parent, os.W_OK)
-    except OSError:  # no name that a file can have, or a link to itself
+    except OSError:  # an impossible name, or a link to itself
         return False
 
 
@@ -42,13 +42,13 @@ def kept_report(report: MigrationReport) -> Path:
 
 
 def save(report: MigrationReport, path: Path) -> Path:
-    """Write a report's JSON to ``path`` and return it. Raises ``OSError``; ``UsageError`` where it hits the source."""
+    """Write a report's JSON to ``path`` and return it. Raises ``OSError``; ``UsageError`` if that is the source."""
     check_outputs(report.plan.sqlite_path, [Output("The report", path)])
     text = report.to_json().encode("utf-8", "backslashreplace")
     if (stream := descriptor_of(path)) is not None:
         write_all(stream, text)
         return path
-    if path.exists() and not path.is_file():  # a pipe or a device takes it as it comes
+    if path.exists() and not path.is_file():  # a pipe or a device cannot be replaced
         path.write_bytes(text)
         return path
     with replacing(path.resolve()) as partial:

@@ -1,4 +1,4 @@
-"""The folders of this user and machine. Each is made, private to the user, when it is asked for."""
+"""The folders of this user and machine. Each is created on demand, private to the user."""
 
 from __future__ import annotations
 
@@ -10,22 +10,22 @@ APPLICATION = "vestige-tui"
 
 
 def embedded_folder() -> Path:
-    """Where the embedded PostgreSQL keeps its data; the server itself makes this folder."""
+    """Where the embedded PostgreSQL keeps its data. The server creates this folder."""
     return private_folder(_data()) / "postgres"
 
 
 def demo_folder() -> Path:
-    """Where the demo keeps its sample and a PostgreSQL of its own."""
+    """Where the demo keeps its sample and its own PostgreSQL."""
     return private_folder(_data() / "demo")
 
 
 def reports_folder() -> Path:
-    """Where the report of every run is kept."""
+    """Where the reports of all runs are kept."""
     return private_folder(user_state_path(APPLICATION, appauthor=False) / "reports")
 
 
 def private_folder(folder: Path) -> Path:
-    """Make a folder and its missing parents, readable by their owner alone; one that is there stays as it is."""
+    """Create a folder and its missing parents, readable by their owner only. Existing ones stay as they are."""
     for missing in reversed([path for path in (folder, *folder.parents) if not path.exists()]):
         missing.mkdir(mode=0o700, exist_ok=True)
     return folder
