@@ -28,9 +28,9 @@ def cli(context: click.Context, sqlite_path: Path | None, postgres_url: str | No
     Without a command, the wizard opens and leads through the move step by step.
 
     \b
-    Exit codes: 0 clean, 1 finished but rows have problems, or an index or a foreign
-    key is missing, 2 wrong usage, 3 refused by a check, 4 source or destination
-    unusable, 130 cancelled.
+    Exit codes: 0 clean, 1 finished but rows have problems, or an index or a
+    foreign key is missing, 2 wrong usage, 3 refused by a check, 4 source or
+    destination unusable, 130 cancelled.
     """
     if context.invoked_subcommand is not None:
         if sqlite_path is not None or postgres_url is not None:
