@@ -99,10 +99,7 @@ OBSTACLES = {
         "The server wants a password, and none was given.",
         "Put it in the URL, in PGPASSWORD or in a passfile.",
     ),
-    Obstacle.UNKNOWN_HOST: (
-        "The host name is unknown.",
-        "Check its spelling, and your network or VPN.",
-    ),
+    Obstacle.UNKNOWN_HOST: ("The host name is unknown.", "Check its spelling, and your network or VPN."),
     Obstacle.REFUSED: (
         "Nothing answers at that address.",
         "Check host and port, that PostgreSQL runs there, and that it listens on that address.",
@@ -127,10 +124,7 @@ OBSTACLES = {
         "That database does not exist on the server.",
         "Create it (createdb NAME), or name another.",
     ),
-    Obstacle.UNKNOWN_USER: (
-        "That user does not exist on the server.",
-        "Check the user name.",
-    ),
+    Obstacle.UNKNOWN_USER: ("That user does not exist on the server.", "Check the user name."),
     Obstacle.POOL_FULL: (
         "The pooler has no connection to the server left to lend.",
         "Wait, or let its administrator enlarge the pool.",
@@ -139,10 +133,7 @@ OBSTACLES = {
         "The server has no connection left to give.",
         "Wait, or let its administrator raise max_connections.",
     ),
-    Obstacle.NOT_READY: (
-        "The server is starting up or shutting down.",
-        "Try again in a moment.",
-    ),
+    Obstacle.NOT_READY: ("The server is starting up or shutting down.", "Try again in a moment."),
 }
 """What each obstacle to a connection is, and what to do about it."""
 
