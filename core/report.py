@@ -12,24 +12,13 @@ from vestige_tui.core.facts import Staleness
 from vestige_tui.core.missing import MissingPart
 from vestige_tui.core.model import ModelSignature
 from vestige_tui.core.rows.problems import RowError
+from vestige_tui.core.rows.tables import TABLES, Table, shown
 from vestige_tui.core.rows.vectors import VectorGroup
 
 if TYPE_CHECKING:  # it brings libpq along, which a list of problems does not need
     from vestige_tui.core.plan import CopyPlan
 
 FORMAT = "vestige-tui/report/1"
-
-COUNTERS = (
-    "memories_copied",
-    "scheduling_rows",
-    "edges_copied",
-    "review_events_copied",
-    "domains_copied",
-    "users_copied",
-    "groups_copied",
-    "group_memberships_copied",
-)
-"""The seed's counters, in the seed's order."""
 
 
 class Outcome(StrEnum):
@@ -66,7 +55,7 @@ class TableReport:
 
     @property
     def copied(self) -> int:
-        """Rows of the source that are at the destination: the seed's counter."""
+        """Rows of the source that are at the destination."""
         return self.inserted + self.already_present
 
 
@@ -99,18 +88,12 @@ class Estimate:
     size: int
 
 
-def _counter(table: str) -> property:
-    """A counter of the seed: rows of ``table`` that the source presented and the destination now holds."""
-
-    def count(report: MigrationReport) -> int:
-        return report.tables[table].copied if table in report.tables else 0
-
-    return property(count)
-
-
 @dataclass(slots=True)
 class MigrationReport:
-    """The result of one run; grows while the run goes on."""
+    """The result of one run; grows while the run goes on.
+
+    Each table has a counter, such as ``memories_copied``: rows of the source that are at the destination.
+    """
 
     plan: CopyPlan
     source: SourceReport
@@ -127,14 +110,12 @@ class MigrationReport:
     started_at: datetime = field(default_factory=lambda: datetime.now(UTC))
     duration_ms: int = 0
 
-    memories_copied = _counter("knowledge_nodes")
-    scheduling_rows = _counter("scheduling")
-    edges_copied = _counter("edges")
-    review_events_copied = _counter("review_events")
-    domains_copied = _counter("domains")
-    users_copied = _counter("users")
-    groups_copied = _counter("groups")
-    group_memberships_copied = _counter("group_memberships")
+    def __getattr__(self, name: str) -> int:
+        """The counter of a table."""
+        for table in TABLES:
+            if name == table.counter:
+                return self._copied(table)
+        raise AttributeError(name)
 
     def conclude(self) -> None:
         """Decide the outcome of a run that went through to its end; rows with errors count for more than the rest."""
@@ -144,8 +125,11 @@ class MigrationReport:
             self.outcome = Outcome.INCOMPLETE if self.incomplete else Outcome.CLEAN
 
     def counters(self) -> dict[str, int]:
-        """Each of the seed's counters by name, in the seed's order."""
-        return {name: getattr(self, name) for name in COUNTERS}
+        """Each table's counter by name, memories first."""
+        return {table.counter: self._copied(table) for table in shown()}
+
+    def _copied(self, table: Table) -> int:
+        return self.tables[table.name].copied if table.name in self.tables else 0
 
     def to_json(self) -> str:
         """The report as one JSON document, format ``vestige-tui/report/1``; holds no password and no content."""

@@ -128,7 +128,7 @@ def dangling_error(connection: Connection, destination: Destination, marked: Pen
     query = _dangling(destination, marked, sql.SQL("*")).as_string(connection)
     message = (
         f"{count:,} {'row refers' if count == 1 else 'rows refer'} by {' and '.join(marked.foreign_key.columns)} to "
-        f"{BY_NAME[marked.foreign_key.table].title.lower()} that are not at the destination any more ({query})"
+        f"{BY_NAME[marked.foreign_key.table].plural} that are not at the destination any more ({query})"
     )
     return RowError(
         marked.table, NIL_UUID, marked.foreign_key.columns[0], Kind.DANGLING_REFERENCE, message, copied=True

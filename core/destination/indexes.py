@@ -30,7 +30,6 @@ _WORKERS = "max_parallel_maintenance_workers"
 _GRAPH_BYTES = 1_000
 """Bytes of HNSW's graph for each vector, without the vector itself (m = 16), with a reserve."""
 
-INDEXES: tuple[Index, ...] = tuple(index for table in TABLES for index in table.indexes)
 HNSW = Index(HNSW_NAME, "knowledge_nodes", ("embedding",), "hnsw")
 
 
@@ -41,7 +40,8 @@ def takes_dimension(dimension: int, pgvector_version: str) -> bool:
 
 def missing_indexes(connection: Connection, destination: Destination) -> tuple[Index, ...]:
     """The missing indexes, HNSW last; an invalid index, as an interrupted build leaves it, counts as missing."""
-    wanted = [*INDEXES, *([HNSW] if _hnsw_expression(destination) is not None else [])]
+    indexes = [index for table in TABLES for index in table.indexes]
+    wanted = [*indexes, *([HNSW] if _hnsw_expression(destination) is not None else [])]
     rows = connection.execute(
         """SELECT i.relname, c.relname, m.amname, CASE WHEN o.opcdefault THEN '' ELSE o.opcname END,
                   x.indpred IS NOT NULL,

@@ -23,6 +23,7 @@ REGISTRY = "embedding_model"
 _REGISTERED = Table(
     REGISTRY,
     "Models",
+    "model",
     columns=(
         Column("id", Int2(nullable=False)),
         Column("name", Text(nullable=False)),

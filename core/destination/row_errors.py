@@ -10,9 +10,7 @@ from vestige_tui.core.destination.catalog import FoundTable
 from vestige_tui.core.destination.server_errors import kind_of
 from vestige_tui.core.rows.problems import Kind, RowError
 from vestige_tui.core.rows.records import Record, row_label
-from vestige_tui.core.rows.tables import Table
-
-_PARENTS = {"knowledge_nodes": "memory", "users": "user", "groups": "group"}
+from vestige_tui.core.rows.tables import BY_NAME, Table
 
 
 def row_error(table: Table, record: Record, kind: Kind, columns: Sequence[str]) -> RowError:
@@ -20,7 +18,7 @@ def row_error(table: Table, record: Record, kind: Kind, columns: Sequence[str]) 
     named = " and ".join(columns) or "the row"
     if kind is Kind.MISSING_REFERENCE:
         parents = {foreign_key.columns: foreign_key.table for foreign_key in table.foreign_keys}
-        parent = _PARENTS.get(parents.get(tuple(columns), ""), "row")
+        parent = BY_NAME[parents[tuple(columns)]].noun if tuple(columns) in parents else "row"
         message = f"{named} refers to a {parent} that is neither copied nor at the destination"
     elif kind is Kind.ALREADY_TAKEN:
         message = f"{named} is already taken by another row"

@@ -1,6 +1,6 @@
-"""The eight tables, each described once, in the order in which they are copied.
+"""The eight tables, each described once.
 
-Reader, writer, schema, preview, bars and report all follow these descriptions: adding a table is adding a
+Reader, writer, schema, preview, bars, counters and report follow these descriptions: to add a table is to add a
 description. Names, types, defaults and keys are those of Vestige's PostgreSQL schema.
 """
 
@@ -131,7 +131,11 @@ class ForeignKey:
 
 @dataclass(frozen=True, slots=True)
 class Table:
-    """One table of the destination. ``title`` is the plural that an operator reads.
+    """One table of the destination, and all that a run and its screens have to know of it.
+
+    ``title`` heads a list of its rows, ``noun`` names one row and ``plural`` several (default: ``noun`` with an s).
+    ``counter`` is the report's counter of copied rows (default: ``NAME_copied``). Tables of one ``group`` share a line
+    of that title in overviews, after the tables that have none.
 
     Texts in columns with a key or an index are converted to what fits into it. ``indexes`` are those beside the keys.
     ``access`` are the columns that say who may see a row: every run looks at them, also where it has the row already.
@@ -139,14 +143,20 @@ class Table:
 
     name: str
     title: str
+    noun: str
     columns: tuple[Column, ...]
     key: tuple[str, ...]
     foreign_keys: tuple[ForeignKey, ...] = ()
     unique: tuple[str, ...] = ()
     access: tuple[str, ...] = ()
     indexes: tuple[Index, ...] = ()
+    plural: str = ""
+    counter: str = ""
+    group: str = ""
 
     def __post_init__(self) -> None:
+        object.__setattr__(self, "plural", self.plural or f"{self.noun}s")
+        object.__setattr__(self, "counter", self.counter or f"{self.name}_copied")
         object.__setattr__(self, "columns", tuple(map(self._fitting, self.columns)))
 
     def _fitting(self, column: Column) -> Column:
@@ -170,11 +180,16 @@ class Table:
         return self.column_names.index(column)
 
 
-def _party(name: str, title: str) -> Table:
+_USERS_AND_GROUPS = "Users and groups"
+
+
+def _party(name: str, title: str, noun: str) -> Table:
     """Users and groups have the same columns."""
     return Table(
         name,
         title,
+        noun,
+        group=_USERS_AND_GROUPS,
         columns=(
             _id("id"),
             _text("handle"),
@@ -187,11 +202,13 @@ def _party(name: str, title: str) -> Table:
     )
 
 
-USERS = _party("users", "Users")
-GROUPS = _party("groups", "Groups")
+USERS = _party("users", "Users", "user")
+GROUPS = _party("groups", "Groups", "group")
 GROUP_MEMBERSHIPS = Table(
     "group_memberships",
     "Memberships",
+    "membership",
+    group=_USERS_AND_GROUPS,
     columns=(
         _id("user_id"),
         _id("group_id"),
@@ -204,6 +221,9 @@ GROUP_MEMBERSHIPS = Table(
 KNOWLEDGE_NODES = Table(
     "knowledge_nodes",
     "Memories",
+    "memory",
+    plural="memories",
+    counter="memories_copied",
     columns=(
         _id("id"),
         Column("content", Content(), empty=None),
@@ -236,6 +256,8 @@ _MEMORY = ForeignKey(("memory_id",), "knowledge_nodes")
 SCHEDULING = Table(
     "scheduling",
     "Scheduling",
+    "scheduling row",
+    counter="scheduling_rows",
     columns=(
         _id("memory_id"),
         _number("stability", 1.0),
@@ -253,6 +275,7 @@ SCHEDULING = Table(
 EDGES = Table(
     "edges",
     "Connections",
+    "connection",
     columns=(
         _id("source_id"),
         _id("target_id"),
@@ -267,6 +290,7 @@ EDGES = Table(
 REVIEW_EVENTS = Table(
     "review_events",
     "Review events",
+    "review event",
     columns=(
         _id("id"),
         _id("memory_id"),
@@ -284,6 +308,7 @@ REVIEW_EVENTS = Table(
 DOMAINS = Table(
     "domains",
     "Domains",
+    "domain",
     columns=(
         _text("id"),
         Column("label", Text(nullable=False), copy_format.text(b"")),
@@ -305,6 +330,11 @@ TABLES: tuple[Table, ...] = (
     REVIEW_EVENTS,
     DOMAINS,
 )
-"""In the seed's order: a table comes after those it refers to."""
+"""In the order in which they are copied: a table comes after those that it refers to."""
 
 BY_NAME = {table.name: table for table in TABLES}
+
+
+def shown() -> list[Table]:
+    """The tables in the order that operators see: those without a group first, so memories are on top."""
+    return sorted(TABLES, key=lambda table: table.group != "")

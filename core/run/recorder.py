@@ -15,11 +15,10 @@ from vestige_tui.core.missing import MissingPart
 from vestige_tui.core.report import MigrationReport
 from vestige_tui.core.rows.batches import FinishedBatch
 from vestige_tui.core.rows.problems import RowError
-from vestige_tui.core.rows.tables import TABLES, Table
+from vestige_tui.core.rows.tables import BY_NAME, Table
 
 log = logging.getLogger(__name__)
 
-_RANK = {table.name: rank for rank, table in enumerate(TABLES)}
 
 LOG_EVERY = 1_000
 """Memories between two lines of the log."""
@@ -56,7 +55,7 @@ class Recorder:
         """What is wrong with a row of a batch, or with the source as a whole."""
         with self._lock:
             self.report.errors.append(error)
-            self._places.append((_RANK[error.table], batch))
+            self._places.append(([*BY_NAME].index(error.table), batch))
             log.warning("migrate: %s %s: %s (%s)", error.table, error.row, error.message, error.kind)
             self.emit(events.RowProblem(error))
 

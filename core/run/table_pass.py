@@ -50,10 +50,10 @@ class KeySink(Protocol):
         ...
 
 
-def stages(tables: Sequence[Table] = TABLES) -> Iterator[tuple[Table, ...]]:
+def stages() -> Iterator[tuple[Table, ...]]:
     """The tables in groups: those of one group refer to none of the same group."""
     group: list[Table] = []
-    for table in tables:
+    for table in TABLES:
         if {foreign_key.table for foreign_key in table.foreign_keys} & {other.name for other in group}:
             yield tuple(group)
             group = []

@@ -11,7 +11,7 @@ from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 
 from vestige_tui.core.rows.records import RowSource
-from vestige_tui.core.rows.tables import TABLES, Table
+from vestige_tui.core.rows.tables import EDGES, SCHEDULING, TABLES, Table
 from vestige_tui.core.source.shape import Shape, folded
 
 
@@ -80,10 +80,13 @@ def _renamed(**columns: str) -> dict[str, tuple[Expression, ...]]:
     return {name: (Expression(f'n."{source}"', (source,)),) for name, source in columns.items()}
 
 
-SOURCES: Mapping[str, tuple[TableSource, ...]] = {
-    "users": (TableSource("users", ("id", "handle"), rest="metadata"),),
-    "groups": (TableSource("groups", ("id", "handle"), rest="metadata"),),
-    "group_memberships": (TableSource("group_memberships", ("user_id", "group_id")),),
+def _own(table: Table) -> TableSource:
+    """The source's table of the same name."""
+    required = tuple(column.name for column in table.columns if column.empty is None)
+    return TableSource(table.name, required, rest="metadata" if "metadata" in table.column_names else None)
+
+
+_OTHER_SOURCES: Mapping[str, tuple[TableSource, ...]] = {
     "knowledge_nodes": (
         TableSource(
             "knowledge_nodes",
@@ -103,7 +106,7 @@ SOURCES: Mapping[str, tuple[TableSource, ...]] = {
         ),
     ),
     "scheduling": (
-        TableSource("scheduling", ("memory_id",)),
+        _own(SCHEDULING),
         TableSource(
             "knowledge_nodes",
             ("id", "stability", "difficulty"),
@@ -111,16 +114,15 @@ SOURCES: Mapping[str, tuple[TableSource, ...]] = {
         ),
     ),
     "edges": (
-        TableSource("edges", ("source_id", "target_id")),
+        _own(EDGES),
         TableSource(
             "memory_connections",
             ("source_id", "target_id"),
             columns=_renamed(weight="strength", edge_type="link_type"),
         ),
     ),
-    "review_events": (TableSource("review_events", ("id", "memory_id"), rest="metadata"),),
-    "domains": (TableSource("domains", ("id",)),),
 }
+"""The sources of tables that are not read from their ``_own`` alone."""
 
 
 def resolve(shape: Shape) -> dict[str, ResolvedSource]:
@@ -130,7 +132,8 @@ def resolve(shape: Shape) -> dict[str, ResolvedSource]:
     """
     resolved = {}
     for table in TABLES:
-        fitting = [source for source in SOURCES[table.name] if shape.has(source.table, *source.needs)]
+        possible = _OTHER_SOURCES.get(table.name, (_own(table),))
+        fitting = [source for source in possible if shape.has(source.table, *source.needs)]
         if fitting:
             source = next((source for source in fitting if not shape.is_empty(source.table)), fitting[0])
             resolved[table.name] = _resolve_columns(table, source, shape)

@@ -29,6 +29,7 @@ from vestige_tui.core.destination.sessions import Sessions
 from vestige_tui.core.destination.waits import Waits
 from vestige_tui.core.missing import MissingPart, PartKind, Reason
 from vestige_tui.core.report import Outcome
+from vestige_tui.core.rows.tables import KNOWLEDGE_NODES
 from vestige_tui.core.run.build_observer import BuildObserver
 from vestige_tui.core.run.index_builder import IndexBuilder
 from vestige_tui.core.run.recorder import Recorder
@@ -397,9 +398,9 @@ def test_a_build_asks_for_what_it_needs_and_the_server_may_have(
         connection.execute(f"SET effective_cache_size = '{cache}'")
         connection.execute("SET maintenance_work_mem = '292969kB'")
         assert builds.build_memory(connection, inspection.inspect(connection), builds.HNSW) == wanted
-        assert builds.build_memory(connection, inspection.inspect(connection), builds.INDEXES[0]) == 300
+        assert builds.build_memory(connection, inspection.inspect(connection), KNOWLEDGE_NODES.indexes[0]) == 300
         connection.execute("RESET maintenance_work_mem")
-        assert builds.build_memory(connection, inspection.inspect(connection), builds.INDEXES[0]) == 256
+        assert builds.build_memory(connection, inspection.inspect(connection), KNOWLEDGE_NODES.indexes[0]) == 256
 
 
 NOTE_WORKERS = (

@@ -14,7 +14,7 @@ from vestige_tui.cli.sections import print_not_copied, print_vectors
 from vestige_tui.core.explain import NOT_OVERWRITTEN, meaning, shortfalls, tense_of, what_is_missing
 from vestige_tui.core.report import MigrationReport, Outcome
 from vestige_tui.core.rows.problems import EXPLANATIONS, FIELD_NOT_IN_MESSAGE, NIL_UUID, RowError
-from vestige_tui.core.rows.tables import BY_NAME, TABLES
+from vestige_tui.core.rows.tables import BY_NAME, TABLES, shown
 from vestige_tui.core.text import count, duration, size
 from vestige_tui.terminal.output import heading, labelled, safe
 
@@ -103,9 +103,9 @@ def _were(number: int) -> str:
 
 
 def _print_counters(console: Console, report: MigrationReport) -> None:
-    for table in TABLES:
-        copied = report.tables[table.name].copied if table.name in report.tables else 0
-        labelled(console, table.title, f"{copied:>13,}", width=_WIDTH)
+    counters = report.counters()
+    for table in shown():
+        labelled(console, table.title, f"{counters[table.counter]:>13,}", width=_WIDTH)
 
 
 def _tables(report: MigrationReport) -> Table:
