@@ -65,14 +65,14 @@ class TableReader:
         self, batch_size: int, only: Collection[str] | None = None, *, packed: bool = False
     ) -> Iterator[RowBatch]:
         """Stream the table in its order, up to ``batch_size`` rows or ``BATCH_BYTES`` at a time, with memory for one
-        batch. ``only`` restricts the reading to rows with these labels. Records of sound batches come ``packed`` where
-        nobody is going to look at them.
+        batch. ``only`` restricts the reading to rows with these labels. ``packed``: batches without problems have their
+        records ready for a ``COPY``.
         """
         restricted_by = None if only is None else label(self._source)
         return map(self._batch, count(), self._chunks(batch_size, only or (), restricted_by), repeat(packed))
 
     def numbered_batches(self, batch_size: int, rowids: Iterable[int]) -> Iterator[RowBatch]:
-        """The rows with these numbers, in the order of the table but for as many as are asked for at once."""
+        """The rows with these rowids, in the order of the table within each query."""
         following = iter(rowids)
         parts = iter(lambda: [*islice(following, NUMBERS_AT_ONCE)], [])
         chunks = (self._chunks(batch_size, part, f"n.{self._rowid}") for part in parts)
