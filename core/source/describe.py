@@ -20,6 +20,7 @@ from vestige_tui.core.source.shape import FileTable, Shape, TableKind, folded, q
 from vestige_tui.core.source.shared_names import SharedName, shared_names
 from vestige_tui.core.source.stale import staleness
 from vestige_tui.core.source.vector_tables import only_vectors
+from vestige_tui.core.source.views import shown_whole
 
 V15_COLUMNS = ("owner_user_id", "visibility", "shared_with_groups", "codebase")
 V15_TABLES = ("users", "groups", "group_memberships")
@@ -192,7 +193,9 @@ def _left_behind(connection: sqlite3.Connection, shape: Shape, sources: dict[str
     """How many rows of tables, and values of columns (``table.column``), have no destination."""
     used = used_columns(sources.values())
     read = {source.source.table for source in sources.values()}
-    known = read | BOOKKEEPING | only_vectors(shape)
+    views = [table for table in map(shape.find, read) if table is not None and table.kind is TableKind.VIEW]
+    shown = {name for view in views for name in shown_whole(connection, shape, view)}
+    known = read | shown | BOOKKEEPING | only_vectors(shape)
     unknown = [table for table in shape.tables if folded(table.name) not in known]
     stores = [(table.name, store) for table in unknown if (store := _store(shape, table)) is not None]
     counts = {name: count_rows(connection, store) for name, store in stores}

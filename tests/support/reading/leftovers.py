@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections import Counter
+
 from tests.support.reading.names import File
 from tests.support.reading.origins import Found
 from tests.support.reading.shapes import Shape
@@ -25,6 +27,10 @@ def left_behind(file: File, found: dict[str, Found], shapes: dict[str, Shape]) -
     origins = {place.origin.table for place in found.values()}
     used = {file.called(name) for name in (*origins, *_CONSULTED)}
     tables = file.tables()
+    views = [name for name in map(file.called, origins) if name is not None and tables[name] == "view"]
+    used |= {
+        name for name, kind in tables.items() if kind == "table" and any(_shows(file, view, name) for view in views)
+    }
     counts = {
         name: file.count(name)
         for name, kind in tables.items()
@@ -40,3 +46,14 @@ def left_behind(file: File, found: dict[str, Found], shapes: dict[str, Shape]) -
     for origin in origins:
         counts |= {f"{file.called(origin)}.{column}": file.count(origin) for column in file.failing(origin)}
     return {name: count for name, count in counts.items() if count}
+
+
+def _shows(file: File, view: str, table: str) -> bool:
+    """Whether a view that mentions a table has just its rows, all columns among others."""
+    if table not in file.definition(view) or file.failing(table):
+        return False
+    columns = file.columns(table)
+    if not {*columns} <= {*file.columns(view)}:
+        return False
+    rows = [Counter(tuple(map(repr, map(row.get, columns))) for row in file.rows(name)) for name in (table, view)]
+    return rows[0] == rows[1]

@@ -73,6 +73,11 @@ class File:
         ).fetchone()
         return row[0].decode() if row else None
 
+    def definition(self, view: str) -> str:
+        """The SQL of a view."""
+        row = self.connection.execute("SELECT sql FROM sqlite_schema WHERE name = ?", (view,)).fetchone()
+        return row[0].decode() if row else ""
+
     def can_insert(self, table: str, *columns: str) -> bool:
         """Whether a row with values for these columns could be put in: not into a view or a generated column."""
         named = ", ".join(map(quoted, columns))
