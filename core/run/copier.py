@@ -157,13 +157,7 @@ class _Run:
             self._phase(Phase.DESTINATION)
             with self._connected() as control, closing(SeenKeys()) as seen_keys:
                 destination, model, vectors = self._look_at_destination(source, control)
-                for shared in source.shared_names if self.only is None else ():
-                    self.recorder.notice(notices.shared_name(shared.table, shared.column, shared.kept_as, shared.rows))
-                if model is None and source.dimension:
-                    self.recorder.notice(notices.UNNAMED_MODEL)
-                elif model is not None and model.hash == UNKNOWN_HASH:
-                    self.recorder.notice(unknown_hash(model, registered=destination.registered is not None))
-                self._note_large_vectors(destination, model)
+                self._note_findings(source, destination, model)
                 transfer = Transfer(
                     self.recorder,
                     reading,
@@ -345,9 +339,17 @@ class _Run:
                     self.recorder.notice(REFERENCES_PENDING)
                 raise
 
-    def _note_large_vectors(self, destination: Destination, model: ModelSignature | None) -> None:
-        """Say that there will be no index over the vectors, where none takes them: then none is missing either."""
-        if model is not None and not takes_dimension(model.dimension, destination.pgvector_version):
+    def _note_findings(self, source: SourceDescription, destination: Destination, model: ModelSignature | None) -> None:
+        """Say what the operator should know beforehand: shared names, and what is unusual about model and vectors."""
+        for shared in source.shared_names if self.only is None else ():
+            self.recorder.notice(notices.shared_name(shared.table, shared.column, shared.kept_as, shared.rows))
+        if model is None:
+            if source.dimension:
+                self.recorder.notice(notices.UNNAMED_MODEL)
+            return
+        if model.hash == UNKNOWN_HASH:
+            self.recorder.notice(unknown_hash(model, registered=destination.registered is not None))
+        if not takes_dimension(model.dimension, destination.pgvector_version):
             self.recorder.notice(notices.no_vector_index(model.dimension, destination.pgvector_version))
 
     def _preview(self, transfer: Transfer, destination: Destination, session: Session) -> None:

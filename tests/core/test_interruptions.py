@@ -40,7 +40,7 @@ from vestige_tui.core.errors import DestinationError
 from vestige_tui.core.facts import DataState
 from vestige_tui.core.report import MigrationReport, Outcome
 
-pytestmark = pytest.mark.filterwarnings("ignore")  # psycopg's pool warns of every connection that it discards
+pytestmark = pytest.mark.filterwarnings("ignore")  # noise of connections that are cut
 
 MEMORIES, DIMENSION, BATCH = 20_000, 32, 200
 """A hundred batches of memories, and as many of schedules."""
