@@ -142,7 +142,7 @@ def test_both_streams_in_one_file(
     assert done.returncode == code
     if code == 0:
         assert "Memories: 30 of 30" in out.read_text()
-        assert "=== What is at the destination ===" in out.read_text()
+        assert "=== Rows of the source at the destination ===" in out.read_text()
     else:
         assert "Standard error cannot be written to" in out.read_text()
     report = in_a_shell(copying(small_source, database, "--report", out), redirections.format(out))
