@@ -1,7 +1,7 @@
-"""Questions that may take long, asked beside the interface: a file is read, a server is connected to.
+"""Slow questions, asked in a thread: reading a file, connecting to a server.
 
-Textual's own thread workers run on threads that the interpreter waits for when it ends: a server that does not answer
-would keep the program from quitting. These threads are daemons; nothing they do has to be finished.
+The interpreter waits for the threads of Textual's workers when it ends: a server that does not answer would keep the
+program from quitting. These threads are daemons; nothing they do has to be finished.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ _T = TypeVar("_T")
 def ask(
     receiver: MessagePump, question: Callable[[], _T], answered: Callable[[_T | MigrationError], Message], *, name: str
 ) -> None:
-    """Ask in a thread; the answer, or the error it ended with, comes to ``receiver`` as the message ``answered`` makes.
+    """Ask in a thread. ``receiver`` gets the message that ``answered`` makes of the answer, or of the error.
 
     An answer may come too late: the message has to say what it answers.
     """

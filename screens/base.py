@@ -1,4 +1,4 @@
-"""What every step has in common: header, sidebar, body, buttons, keys, help, and the ways forward and back."""
+"""What all steps share: header, sidebar, body, buttons, keys, help, and going forward and back."""
 
 from __future__ import annotations
 
@@ -28,32 +28,32 @@ if TYPE_CHECKING:
     from vestige_tui.core.dsn import Dsn
 
 SMALLEST = (80, 24)
-"""Columns and rows that a step needs."""
+"""The columns and rows that a step needs."""
 
 WIDE = 96
-"""Columns from which the sidebar has room for words."""
+"""The width from which the sidebar has room for words."""
 
 ROOMY = 32
-"""Rows from which lists may take more of them."""
+"""The height from which lists may be taller."""
 
 
 class _Body(VerticalScroll, inherit_bindings=False):
-    """Scrolls as the step says; keys of its own would hide those of the step."""
+    """Scrolls when the step says so. It has no keys of its own: they would hide those of the step."""
 
 
 class StepScreen(Screen[None]):
     """One step of the wizard.
 
-    A step says which one it is (``STEP``, ``HELP``), composes its body in ``compose_body``, names its main action in
-    ``primary_label`` and carries it out in ``primary``. It hands a new state over with ``keep``, ``advance`` or
-    ``go_back``, and calls ``refresh_shell`` when label or state of its main action changed.
+    A subclass has its help text in ``HELP``, composes its body in ``compose_body``, names its main action in
+    ``primary_label`` and does it in ``primary``. It passes a new state on with ``keep``, ``advance`` or ``go_back``,
+    and calls ``refresh_shell`` when the label or the readiness of its main action has changed.
     """
 
     HELP: ClassVar[str]
-    """The text of F1: what the step is for, what its choices mean."""
+    """The text of F1: what the step is for and what its choices mean."""
 
     SCROLLS: ClassVar[str] = "#body"
-    """The part that Page Up and Page Down move, whatever has the focus."""
+    """The part that Page Up and Page Down scroll, whichever widget has the focus."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("ctrl+b", "back", "Back"),
@@ -74,7 +74,7 @@ class StepScreen(Screen[None]):
     ]
 
     class Replaced(Message):
-        """``step`` has a new state and stays where it is."""
+        """``step`` has a new state and stays on the screen."""
 
         def __init__(self, state: WizardState, step: Step) -> None:
             super().__init__()
@@ -102,17 +102,17 @@ class StepScreen(Screen[None]):
         yield from ()
 
     def extra_buttons(self) -> Iterable[Widget]:
-        """What stands between Back and the main action."""
+        """The buttons between Back and the main action."""
         return ()
 
     @property
     def lead(self) -> str:
-        """What this step is about, in half a line beside its title."""
+        """A few words beside the title."""
         return ""
 
     @property
     def primary_label(self) -> str:
-        """What the main action will do, as its button and its key say it; empty where there is none now."""
+        """The label of the main button and its key: what it will do. Empty if there is no main action now."""
         return ""
 
     @property
@@ -129,29 +129,29 @@ class StepScreen(Screen[None]):
         """Take the main action."""
 
     def keep(self, state: WizardState) -> None:
-        """Hand over a new state and stay here."""
+        """Set a new state and stay here."""
         self.state = state
         self.post_message(self.Replaced(state, self.step))
         self.refresh_shell()
 
     def advance(self, state: WizardState) -> None:
-        """Hand over a new state and go on to the next step that asks something."""
+        """Set a new state and go on to the next step that asks something."""
         self.state = state
         self.post_message(self.Finished(state, self.step))
 
     def go_back(self) -> None:
-        """Go to the step before this one; what has been answered stays."""
+        """Go to the previous step; the answers are kept."""
         step = previous_step(self.step, self.state)
         if step is not None and self.back_ready:
             self.go_to(step)
 
     def go_to(self, step: Step) -> None:
-        """Go to a certain step."""
+        """Go to the given step."""
         self.post_message(self.Left(self.state, self.step, step))
 
     @property
     def scrolled(self) -> Widget:
-        """The part that Page Up and Page Down move now."""
+        """The part that Page Up and Page Down scroll now."""
         return self.query_one(self.SCROLLS)
 
     def compose(self) -> ComposeResult:
@@ -176,7 +176,7 @@ class StepScreen(Screen[None]):
         yield Static(id="too-small")
 
     def on_mount(self) -> None:
-        """Fill the shell, and keep the key that scrolls in step with whether there is more to see."""
+        """Fill the shell. Show the key that scrolls only while there is something to scroll."""
         for area in {self.scrolled, *self.query(".scrolls")}:
             self.watch(area, "show_vertical_scrollbar", self.refresh_bindings, init=False)
         self.refresh_shell()
@@ -203,14 +203,14 @@ class StepScreen(Screen[None]):
 
     @property
     def active_bindings(self) -> dict[str, ActiveBinding]:
-        """The keys of this step; that of the main action says what it will do."""
+        """The keys of this step; the key of the main action carries its label."""
         bindings = super().active_bindings
         if (found := bindings.get("ctrl+n")) is not None and self.primary_label:
             bindings["ctrl+n"] = found._replace(binding=replace(found.binding, description=self.primary_label))
         return bindings
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
-        """Which keys there are now: None shows one dimmed, False not at all."""
+        """Whether a key is available: None shows it dimmed, False hides it."""
         if action == "primary":
             return bool(self.primary_label) and (self.primary_ready or None)
         if action == "back":
@@ -228,12 +228,12 @@ class StepScreen(Screen[None]):
         self.go_back()
 
     def action_scroll_page(self, direction: int) -> None:
-        """Show more of what does not fit."""
+        """Scroll by a page."""
         area = self.scrolled
         area.scroll_relative(y=direction * max(area.size.height - 1, 1), animate=False)
 
     def action_help(self) -> None:
-        """Explain this step."""
+        """Show the help of this step."""
         dialog = self.app.get_screen(HelpDialog.NAME, HelpDialog)
         dialog.explain(self.step.title, self.HELP.strip())
         self.app.push_screen(dialog)
@@ -251,7 +251,7 @@ class StepScreen(Screen[None]):
         self.go_to(event.step)
 
     def on_resize(self, event: events.Resize) -> None:
-        """Fit the sidebar, or say that there is too little room."""
+        """Adjust the sidebar, or say that the terminal is too small."""
         width, height = event.size
         self.query_one("#too-small", Static).update(
             f"Too small: {width} × {height}\nvestige-tui needs\n{SMALLEST[0]} × {SMALLEST[1]} characters.\n"
@@ -261,7 +261,7 @@ class StepScreen(Screen[None]):
 
 
 def moved(state: WizardState) -> Content:
-    """What is being moved where: the source's file name and the destination, its password masked."""
+    """The source's file name and the destination, with its password masked."""
     source = state.source.path.name if state.source is not None else "…"
     if state.target is None:
         destination = "…"
@@ -273,7 +273,7 @@ def moved(state: WizardState) -> Content:
 
 
 def place_of(dsn: Dsn) -> str:
-    """A destination in few words: ``user@host:port/database``."""
+    """A short name of a destination: ``user@host:port/database``."""
     values = dsn.parameters
     if values.get("host", "").startswith(("/", "@")):
         return f"{values.get('dbname', 'database')} on this machine"

@@ -1,4 +1,4 @@
-"""Looking for a database in the file system, in a tree over the step."""
+"""A dialog to choose a database in a tree of folders."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ class BrowseDialog(ModalScreen[Path | None]):
         self._folder = folder
 
     def compose(self) -> ComposeResult:
-        """The folder that is shown, the tree, and the ways out."""
+        """The folder that is shown, the tree, and the buttons."""
         with Vertical(classes="dialog -large -full"):
             yield Label("Choose a database file", classes="dialog-title")
             yield Label(plain(self._folder), id="place")
@@ -48,7 +48,7 @@ class BrowseDialog(ModalScreen[Path | None]):
         yield KeyBar()
 
     def on_mount(self) -> None:
-        """The keys go to the tree."""
+        """The tree has the focus."""
         self.query_one(DatabaseTree).focus()
 
     @on(DirectoryTree.FileSelected)

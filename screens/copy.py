@@ -1,4 +1,4 @@
-"""The copy step: the copier at work, its bars, the rows with trouble as they come up, and the way to stop it."""
+"""The copy step: the running copy, its bars, rows with problems as they come up, and a button to cancel."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ _TICK = 0.5  # seconds between two looks at the clock
 
 
 class CopyScreen(StepScreen):
-    """Shows a run from its first moment to its last, then goes on to the report by itself."""
+    """Shows a run from start to end, then goes on to the report."""
 
     HELP = """
 The copy reads your file and adds rows at the destination, a batch at a time. Each batch arrives wholly or not at all.
@@ -42,7 +42,7 @@ Your file is only read.
 Cancel ends the copy after the batch in flight. What has arrived stays; running the copy again skips it and brings the
 rest. The same holds when the connection breaks or the machine goes down.
 
-Rows with trouble appear in the list below the bars. They never stop the copy. The report shows all of them afterwards.
+Rows with problems appear in the list below the bars. They never stop the copy. The report shows all of them at the end.
 """
     BINDINGS: ClassVar[list[BindingType]] = [Binding("escape", "cancel", "Cancel")]
 
@@ -51,7 +51,7 @@ Rows with trouble appear in the list below the bars. They never stop the copy. T
     _started: datetime | None = None
 
     def compose_body(self) -> ComposeResult:
-        """What is being done, the bars, and the rows with trouble."""
+        """The phase, the bars, and the rows with problems."""
         yield Label(id="phase")
         yield ProgressBars(rows_in_source(self.state) if self.state.only is None else {}, id="bars")
         yield Label(id="problem-count")
@@ -63,7 +63,7 @@ Rows with trouble appear in the list below the bars. They never stop the copy. T
         yield Static(_CANCEL_MEANS, id="cancel-means")
 
     def on_mount(self) -> None:
-        """Have the run carried out, and show the first of it."""
+        """Start the run."""
         agreement = self.state.agreement
         presented = agreement.presented if agreement is not None else self.state.presented
         self._run = Run(
@@ -82,7 +82,7 @@ Rows with trouble appear in the list below the bars. They never stop the copy. T
 
     @property
     def lead(self) -> str:
-        """How long it has taken, and how long it will."""
+        """The time elapsed and the time left."""
         elapsed = (self.machine.now() - self._started).total_seconds() if self._started is not None else 0.0
         parts = [f"elapsed {clock(elapsed)}"]
         if self._progress.phase is Phase.COPY and (left := self._progress.seconds_left) is not None:
@@ -91,11 +91,11 @@ Rows with trouble appear in the list below the bars. They never stop the copy. T
 
     @property
     def back_ready(self) -> bool:
-        """A running copy is cancelled, not walked out on."""
+        """A running copy has to be cancelled first."""
         return False
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
-        """A copy can be cancelled once; there is no going back from it."""
+        """A copy can be cancelled once, and the operator cannot go back."""
         if action == "back":
             return False
         if action == "cancel":
@@ -142,7 +142,7 @@ Rows with trouble appear in the list below the bars. They never stop the copy. T
 
     def _show_problem_count(self, number: int) -> None:
         mark = ("! ", "bold $warning") if number else ("– ", "$muted")
-        words = Content.assemble(mark, f"Rows with trouble: {number:,}")
+        words = Content.assemble(mark, f"Rows with problems: {number:,}")
         self.query_one("#problem-count", Label).update(words, layout=False)
 
     def _show_time(self) -> None:
@@ -155,11 +155,11 @@ Rows with trouble appear in the list below the bars. They never stop the copy. T
 
     @on(Button.Pressed, "#cancel")
     def action_cancel(self) -> None:
-        """Ask whether the copy is to end."""
+        """Ask whether to cancel the copy."""
         question = ConfirmDialog(
             "Cancel the copy?",
             "It ends after the batch in flight. What has arrived stays, and your file is as it was.\n"
-            "Running the copy again skips what is there and brings the rest.",
+            "Running the copy again skips the rows that have arrived and copies the others.",
             yes="Cancel the copy",
             no="Go on copying",
         )
@@ -176,12 +176,12 @@ Rows with trouble appear in the list below the bars. They never stop the copy. T
 
     @on(Run.Ended)
     def _go_on(self) -> None:
-        """To the report, unless a dialog is open: then when it has been closed."""
+        """Go to the report; if a dialog is open, when it closes."""
         run = self._run
         if run is not None and not run.running and self.app.screen is self:
             state = self.state.with_report(run.report, run.failure, saved=run.saved, unsaved=run.unsaved)
             self.advance(state)
 
     def on_screen_resume(self) -> None:
-        """A dialog was closed; the run may have ended meanwhile."""
+        """A dialog has closed; the run may have ended meanwhile."""
         self._go_on()

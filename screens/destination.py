@@ -1,4 +1,4 @@
-"""Step 2: where the memories go, a server or the embedded PostgreSQL."""
+"""The destination step: a PostgreSQL server, or the embedded one."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ from vestige_tui.screens.widgets.key_values import KeyValues
 from vestige_tui.screens.widgets.notice import Notice, Tone
 
 PATIENCE = 25
-"""Seconds after which a test is given up whatever it waits for, a name server for example."""
+"""Seconds after which a test is given up, whatever it waits for, such as a name server."""
 
 
 class DestinationScreen(StepScreen):
@@ -59,7 +59,7 @@ vestige-tui that writes to the server.
     ]
 
     class Answered(Message):
-        """A test came to its end."""
+        """A test has ended."""
 
         def __init__(self, ticket: int, outcome: Tested | MigrationError) -> None:
             super().__init__()
@@ -67,7 +67,7 @@ vestige-tui that writes to the server.
             self.outcome = outcome
 
     class KeyringLooked(Message):
-        """What the keyring says of an account."""
+        """What the keyring has for an account."""
 
         def __init__(self, account: str, outcome: tuple[str | None, bool] | MigrationError) -> None:
             super().__init__()
@@ -83,7 +83,7 @@ vestige-tui that writes to the server.
 
     @property
     def lead(self) -> str:
-        """What this step is about."""
+        """What this step is for."""
         return "Where the memories go. Testing writes nothing."
 
     @property
@@ -106,7 +106,7 @@ vestige-tui that writes to the server.
         return not self.embedded or self.machine.embedded.installed
 
     def primary(self) -> None:
-        """Test what is there, or go on with what was tested."""
+        """Test the destination, or go on with the tested one."""
         if not self.primary_ready:
             return
         target = self.state.target
@@ -117,7 +117,7 @@ vestige-tui that writes to the server.
             self.advance(self.state)
 
     def compose_body(self) -> ComposeResult:
-        """The choice, what belongs to it, and the result."""
+        """The choice, its fields, and the result of the test."""
         target = self.state.target
         embedded = target.embedded if target is not None else prefilled(self.state, self.machine) == EMBEDDED
         yield Choices(
@@ -132,11 +132,11 @@ vestige-tui that writes to the server.
         yield KeyValues(id="facts")
 
     def extra_buttons(self) -> Iterable[Button]:
-        """Offered when a test found the server without the database."""
+        """Shown when the server has no such database."""
         yield Button("Create database", id="create", compact=True)
 
     def on_mount(self) -> None:
-        """Fill in what is known; show again what was tested."""
+        """Fill in what is known, and show the last test."""
         target = self.state.target
         dsn = target.dsn if target is not None and not target.embedded else self._prefilled()
         if dsn is not None:
@@ -149,7 +149,7 @@ vestige-tui that writes to the server.
         self.call_after_refresh(self._focus_first)
 
     def _focus_first(self) -> None:
-        """Where the operator has something to do: an empty field, or the main action."""
+        """Focus the first empty field, or else the main action."""
         empty = not self.embedded and self.state.target is None and not self.query_one(ServerForm).dsn.parameters
         self.query_one("#url" if empty else "#primary").focus()
 
@@ -214,7 +214,7 @@ vestige-tui that writes to the server.
             self._forget_result()
 
     def _forget_result(self) -> None:
-        """What was found out belongs to other answers than those that are there now."""
+        """The fields have changed: the last test no longer holds."""
         self._waiting_for = None
         self._missing = False
         self.query_one(Notice).clear()
@@ -239,7 +239,7 @@ vestige-tui that writes to the server.
 
     @on(Button.Pressed, "#create")
     def action_create(self) -> None:
-        """Create the missing database: the operator asked for it by this very button."""
+        """Create the missing database."""
         form = self.query_one(ServerForm)
         dsn, passwords, remember = form.dsn, self.machine.passwords, form.remember
         self._wait(f"Creating the database {database_name(dsn)}…", "")
@@ -258,7 +258,7 @@ vestige-tui that writes to the server.
         self.refresh_shell()
 
     def action_stop_waiting(self) -> None:
-        """Do not wait for the answer any more."""
+        """Stop waiting for the answer."""
         self._forget_result()
 
     @on(Answered)
@@ -297,13 +297,13 @@ vestige-tui that writes to the server.
             self.call_after_refresh(self.query_one("#create").focus)
 
     def refresh_shell(self) -> None:
-        """Also show or hide what only sometimes can be done."""
+        """Also show or hide Create database."""
         super().refresh_shell()
         if self.is_mounted:
             self.query_one("#create").display = self._missing
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
-        """The keys that only sometimes do something."""
+        """Hide keys that have nothing to act on."""
         if action == "stop_waiting":
             return self._waiting_for is not None
         if action == "create":

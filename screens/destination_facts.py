@@ -1,4 +1,4 @@
-"""What a test of a destination found, in the words of the wizard."""
+"""What a test of a destination found, as the wizard shows it."""
 
 from __future__ import annotations
 
@@ -7,10 +7,10 @@ from collections.abc import Iterator
 from textual.content import Content
 
 from vestige_tui.core.destination.probe import Probe
+from vestige_tui.core.rows.tables import shown
 from vestige_tui.screens.connecting import Tested
 from vestige_tui.screens.machine import Machine
 from vestige_tui.screens.state import PasswordOrigin
-from vestige_tui.screens.tables import SHOWN
 from vestige_tui.screens.widgets.text import paragraphs, plain, short_path
 
 _WARNING = ("! ", "$text-warning bold")
@@ -19,7 +19,7 @@ _WARNING = ("! ", "$text-warning bold")
 def headline(tested: Tested) -> str:
     """What answered."""
     found = tested.target.probe
-    return f"It works: PostgreSQL {found.server_version}, database {found.database}, user {found.user}."
+    return f"Connected to PostgreSQL {found.server_version}, database {found.database}, as {found.user}."
 
 
 def facts_of(tested: Tested) -> Iterator[tuple[str, Content | str]]:
@@ -81,7 +81,7 @@ def _privileges(found: Probe) -> Content | str:
 def _rows(found: Probe) -> Content | str:
     counted = [
         f"{table.title} {'many' if rows is None else f'{rows:,}'}"
-        for table in SHOWN
+        for table in shown()
         if table.name in found.rows and (rows := found.rows[table.name]) != 0
     ]
     if counted:

@@ -1,4 +1,4 @@
-"""Short questions and explanations over a step, each typed by what it answers."""
+"""Dialogs over a step: help, questions, and waiting. Each is typed by its answer."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from vestige_tui.screens.work import QuitPrompt
 
 
 class TextDialog(ModalScreen[None]):
-    """Something to read: it scrolls, and is closed."""
+    """A text that scrolls, and a button to close it."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("down", "scroll_text(1)", "Scroll", key_display="↑↓"),
@@ -61,7 +61,7 @@ class TextDialog(ModalScreen[None]):
 
 
 class HelpDialog(TextDialog):
-    """What a step is for and what its keys do.
+    """The help of a step.
 
     There is one for all steps, which the application keeps: it opens within the blink of an eye, also while a copy
     keeps the machine busy.
@@ -85,7 +85,7 @@ class HelpDialog(TextDialog):
             self._show()
 
     def on_mount(self) -> None:
-        """Show what there is already."""
+        """Show the text that was set before."""
         self._show()
 
     def _show(self) -> None:
@@ -118,17 +118,17 @@ class ConfirmDialog(ModalScreen[bool]):
         yield KeyBar()
 
     def on_mount(self) -> None:
-        """The focus is where Enter does no harm."""
+        """The safe answer has the focus."""
         self.query_one("#no").focus()
 
     @on(Button.Pressed)
     def answer(self, event: Button.Pressed) -> None:
-        """Hand the answer over."""
+        """Close with the answer."""
         self.dismiss(event.button.id == "yes")
 
 
 class QuitDialog(ConfirmDialog):
-    """Whether to leave the program. Ctrl-C, which may have brought the question up, is also its answer."""
+    """Whether to quit. Ctrl-C, which may have opened the dialog, also answers it with yes."""
 
     BINDINGS: ClassVar[list[BindingType]] = [Binding("ctrl+c", "dismiss(True)", "Yes", show=False)]
 
@@ -137,7 +137,7 @@ class QuitDialog(ConfirmDialog):
 
 
 class WaitDialog(ModalScreen[None]):
-    """Something has to end first; says what, and cannot be closed by hand."""
+    """Says what has to end first; the operator cannot close it."""
 
     def __init__(self, text: str) -> None:
         super().__init__()

@@ -1,4 +1,4 @@
-"""A connection string as fields that people fill in, and back: the same destination said in two ways.
+"""A connection string as form fields, and back.
 
 Reading is ``Dsn``'s, and so libpq's. Writing makes a URL that holds every parameter but the secret ones.
 """
@@ -35,11 +35,11 @@ _ENVIRONMENT = {
     "PGSERVICE": "service",
 }
 _PLACES = ("PGHOST", "PGHOSTADDR", "PGDATABASE", "PGSERVICE")
-"""Variables of which one has to be set for the environment to name a destination."""
+"""The environment names a destination if one of these variables is set."""
 
 
 def fields_of(dsn: Dsn) -> dict[str, str]:
-    """The value of each field, empty where the connection string is silent."""
+    """The value of each field; empty if the connection string does not have it."""
     return {name: dsn.parameters.get(name, "") for name in FIELDS}
 
 
@@ -92,5 +92,5 @@ def from_environment(environment: Mapping[str, str]) -> Dsn | None:
 
 
 def _fits_no_authority(host: str) -> bool:
-    """A socket's folder or several hosts, which go into the query."""
+    """Whether a host has to go into the query: a socket's folder, or several hosts."""
     return host.startswith(("/", "@")) or "," in host or "%" in host

@@ -1,4 +1,4 @@
-"""Rows with trouble in a file: JSON Lines, one row a line, readable by their owner alone."""
+"""Rows with problems in a file: JSON Lines, one row per line, readable by its owner alone."""
 
 from __future__ import annotations
 

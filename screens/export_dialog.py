@@ -1,4 +1,4 @@
-"""Asks where rows with trouble are to be written, and writes them."""
+"""Asks for a file, and writes the rows with problems into it."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ class ExportDialog(ModalScreen[Path | None]):
             f"Writes {count(len(self._errors), 'row')} as JSON Lines: one object a line, ids and reasons, no contents."
         )
         with Vertical(classes="dialog -broad"):
-            yield Label("Export rows with trouble", classes="dialog-title")
+            yield Label("Export rows with problems", classes="dialog-title")
             yield Static(lines(what), classes="dialog-text")
             yield Input(str(self._suggested), id="file", compact=True)
             yield Notice(id="refused")

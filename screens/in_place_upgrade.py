@@ -1,4 +1,4 @@
-"""The upgrade of a source itself: work that is carried out beside the interface, and is not interrupted."""
+"""The upgrade of the source file itself, in a thread; it is not interrupted."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 
 class InPlaceUpgrade:
-    """Upgrades a file itself, after a backup, and looks at it again. ``post`` takes the message of its end."""
+    """Backs a file up, upgrades it and describes it again. ``post`` takes the message at the end."""
 
     quit_prompt = QuitPrompt(
         "Quit when the upgrade is done?",
@@ -29,7 +29,7 @@ class InPlaceUpgrade:
     )
 
     class Ended(Message):
-        """It is over, one way or the other."""
+        """The upgrade has ended."""
 
         def __init__(self, upgrade: InPlaceUpgrade) -> None:
             super().__init__()
@@ -45,11 +45,11 @@ class InPlaceUpgrade:
 
     @property
     def running(self) -> bool:
-        """Whether it still goes on, or has yet to begin."""
+        """Whether it is not done yet; True also before it starts."""
         return not self._over.is_set()
 
     def cancel(self) -> None:
-        """It is one transaction, and soon over: nothing is to be gained by stopping it."""
+        """Do nothing: the upgrade is one short transaction."""
 
     def carry_out(self) -> None:
         """Back up, upgrade, describe."""

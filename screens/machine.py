@@ -1,4 +1,4 @@
-"""What the wizard is given of the user and the machine it runs on: folders, environment, keyring, what was used last.
+"""The user and the machine, as the wizard sees them: folders, environment, keyring, recent databases.
 
 The application fills it in; screens know these forms alone, so that a test hands them others.
 """
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Secret:
-    """A password. Its ``repr`` and ``str`` are ``***``; ``reveal`` gives what is behind."""
+    """A password. Its ``repr`` and ``str`` are ``***``; ``reveal`` returns it."""
 
     _value: str = field(repr=False)
 
@@ -44,11 +44,11 @@ class PasswordStore(Protocol):
         ...
 
     def problem(self) -> str | None:
-        """Why this machine can keep no passwords, in one sentence; None where it can."""
+        """Why this machine cannot store passwords, in one sentence; None if it can."""
         ...
 
     def get(self, account: str) -> Secret | None:
-        """The stored password, None where there is none or none can be had."""
+        """The stored password; None if there is none, or the keyring cannot be read."""
         ...
 
     def set(self, account: str, password: Secret) -> str | None:
@@ -61,7 +61,7 @@ class PasswordStore(Protocol):
 
 
 class RecentPlaces(Protocol):
-    """Sources and destination of the runs before, without any password."""
+    """Sources and destination of earlier runs, without passwords."""
 
     @property
     def sources(self) -> Sequence[Path]:
@@ -74,11 +74,11 @@ class RecentPlaces(Protocol):
         ...
 
     def remember_source(self, path: Path) -> None:
-        """Keep a database for the next time."""
+        """Remember a database for next time."""
         ...
 
     def remember_destination(self, destination: Dsn | None) -> None:
-        """Keep a destination, without its secrets; None is the embedded one."""
+        """Remember a destination without its secrets; None is the embedded one."""
         ...
 
 
@@ -92,7 +92,7 @@ class EmbeddedHost(Protocol):
 
     @property
     def installed(self) -> bool:
-        """Whether the package that brings it is there."""
+        """Whether its package is installed."""
         ...
 
     def start(self) -> Dsn:

@@ -1,4 +1,4 @@
-"""The model step: whether source, this run and destination speak of one embedding model, and the ways out."""
+"""The model step: whether source, this run and destination agree on the embedding model, and the choices if not."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ _WHY = (
 
 
 class ModelScreen(StepScreen):
-    """Shows a disagreement about the embedding model, and takes the answer."""
+    """Shows the models that differ, and takes the operator's decision."""
 
     HELP = """
 An embedding model turns the text of a memory into a vector: a long list of numbers that stands for its meaning. Your
@@ -62,7 +62,7 @@ To change to another model later, embed the memories anew at the destination: ve
 
     @property
     def lead(self) -> str:
-        """How it stands."""
+        """Whether the models agree."""
         return _LEADS[self._question]
 
     def compose_body(self) -> ComposeResult:
@@ -80,7 +80,7 @@ To change to another model later, embed the memories anew at the destination: ve
             yield Static(id="consequence", classes="indented")
 
     def on_mount(self) -> None:
-        """The first way has the focus; a match says so."""
+        """The first choice has the focus; if the models match, a notice says so."""
         if self._question is Question.NONE:
             self.query_one("#notice", Notice).say(Tone.GOOD, self._match())
             self.query_one("#primary").focus()
@@ -133,7 +133,7 @@ To change to another model later, embed the memories anew at the destination: ve
 
     @property
     def _answer(self) -> ModelAgreement | None:
-        """What the chosen way amounts to; None where it is no answer, or not yet one."""
+        """The answer that is chosen; None if it is not complete, or is no answer."""
         taken = self._taken
         if taken == self.KEEP:
             return own_model(self.state)
@@ -149,14 +149,14 @@ To change to another model later, embed the memories anew at the destination: ve
 
     @property
     def primary_label(self) -> str:
-        """What will happen, by the way that is chosen."""
+        """What will happen, depending on the choice."""
         if self._question is Question.NONE:
             return "Go on to the preview"
         return _LABELS.get(self._taken, "Record this model")
 
     @property
     def primary_ready(self) -> bool:
-        """A model of another name wants the name."""
+        """Another model needs its name."""
         return self._question is Question.NONE or self._taken == self.GO_BACK or self._answer is not None
 
     def primary(self) -> None:
@@ -213,7 +213,7 @@ _LEADS = {
     Question.NONE: "✓ one model on both sides",
     Question.THIS_RUN: "! this run names another model",
     Question.DESTINATION: "! the destination has another model",
-    Question.UNKNOWN: "! nobody says which model made the vectors",
+    Question.UNKNOWN: "! it is not known which model made the vectors",
 }
 _LABELS = {
     ModelScreen.KEEP: "Keep the source's model",

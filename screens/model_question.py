@@ -1,4 +1,4 @@
-"""What the model step has to ask: who says what of the vectors, where they differ, and which answers there are."""
+"""The question of the model step: the signatures, where they differ, and the possible answers."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from vestige_tui.screens.state import ModelAgreement, WizardState
 
 
 class Question(Enum):
-    """What stands between the source's vectors and the destination."""
+    """Why the vectors cannot simply be copied."""
 
     NONE = auto()
     """All agree."""
@@ -25,12 +25,12 @@ class Question(Enum):
     """The destination holds vectors of another model."""
 
     UNKNOWN = auto()
-    """Nobody says which model made the vectors."""
+    """It is not recorded which model made the vectors."""
 
 
 @dataclass(frozen=True, slots=True)
 class Holder:
-    """Who says something of a model, and what: None says nothing."""
+    """A place that records a model, and its signature; None if it records none."""
 
     title: str
     signature: ModelSignature | None

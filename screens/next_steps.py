@@ -1,4 +1,4 @@
-"""What to do after a copy: the lines for Vestige, the rows that need mending, and what to keep."""
+"""What to do after a copy: the settings for Vestige, the rows to correct, and the files to keep."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _IN_THE_URL = frozenset({"host", "hostaddr", "port", "user", "password", "dbname
 
 
 def next_steps(state: WizardState, home: Path) -> Content:
-    """Everything that follows, a paragraph each."""
+    """What to do next, one paragraph each."""
     return Content("\n\n").join(_paragraphs(state, home))
 
 
@@ -32,7 +32,9 @@ def _paragraphs(state: WizardState, home: Path) -> Iterator[Content]:
         )
     else:
         if any(table.failed for table in report.tables.values()):
-            yield Content("Mend in the source what stayed behind, then try it again: Retry (r) here, or a later copy.")
+            yield Content(
+                "Correct in the source what was not copied, then try it again: Retry (r) here, or a later copy."
+            )
         yield from _missing(report)
         if state.target is not None:
             yield _vestige_lines(state.target)
@@ -104,6 +106,6 @@ def _files(state: WizardState, home: Path) -> Content:
 
 def _remarks(report: MigrationReport) -> Iterator[Content]:
     if report.left_behind:
-        yield plain(f"Left in the source: {not_copied_counted(report.left_behind)}. Another page names each.")
+        yield plain(f"PostgreSQL has no place for: {not_copied_counted(report.left_behind)}. Another page names each.")
     for notice in report.notices:
         yield plain(notice)

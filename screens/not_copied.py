@@ -1,4 +1,4 @@
-"""What of a source has no place at the destination, as a table: rows, name, and what it holds where that is known."""
+"""The tables and columns that PostgreSQL has no place for: rows, name, and what they hold if that is known."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _NAME = 24
 
 
 def not_copied_table(left: Mapping[str, int]) -> Content:
-    """A line a table or column, in the order of the source."""
+    """One line per table or column, in the order of the source."""
     head = Content.styled(f"{'rows':>{_COUNT}}{'':{_GAP}}{'table':<{_NAME}}{'':{_GAP}}what it holds", "$muted")
     return Content("\n").join([head, *(_line(name, rows) for name, rows in left.items())])
 

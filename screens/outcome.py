@@ -1,4 +1,4 @@
-"""How a run ended, in a sentence or two for somebody who wants to know that nothing was lost."""
+"""How a run ended, in a sentence or two that say whether anything is missing."""
 
 from __future__ import annotations
 
@@ -64,10 +64,10 @@ def _shortfalls(report: MigrationReport) -> Iterator[str]:
 
 def _accounted(memories: TableReport) -> str:
     if not memories.source:
-        return "The source holds no memories; all else that it holds is accounted for."
+        return "The source holds no memories; everything else in it is accounted for."
     every = count(memories.source, "memory", "memories")
     if memories.failed:
-        verb = "stayed behind and is" if memories.failed == 1 else "stayed behind and are"
+        verb = "was not copied and is" if memories.failed == 1 else "were not copied and are"
         return f"All {every} are accounted for: {memories.copied:,} arrived, {memories.failed:,} {verb} listed."
     if memories.already_present == memories.source:
         return f"All {every} are at the destination; they had arrived before."
@@ -80,13 +80,13 @@ def _rest(report: MigrationReport, memories: TableReport) -> list[str]:
         sentences.append("The source is stale: what Vestige 4 has written since is not in it.")
     if report.left_behind:
         counted = not_copied_counted(report.left_behind)
-        sentences.append(f"Not copied, for want of a place in PostgreSQL: {counted}.")
+        sentences.append(f"PostgreSQL has no place for: {counted}.")
     repaired = sum(table.repaired for table in report.tables.values())
     others = sum(table.failed for table in report.tables.values()) - memories.failed
     if repaired:
         sentences.append(f"{count(repaired, 'row')} arrived repaired, a broken field left out.")
     if others:
-        sentences.append(f"{count(others, 'row')} of other tables stayed behind.")
+        sentences.append(f"{count(others, 'row')} of other tables {'was' if others == 1 else 'were'} not copied.")
     if _dangle(report):
         sentences.append("At the destination, rows refer to others that were deleted there.")
     if memories.already_present and memories.already_present < memories.source:
@@ -117,7 +117,7 @@ def _of_retry(report: MigrationReport, only: Mapping[str, frozenset[str]]) -> Ve
     details.extend(_shortfalls(report))
     if arrived == tried:
         tone = Tone.WARNING if report.incomplete else Tone.GOOD
-        headline = f"Tried {count(tried, 'row')} again: all that had stayed behind has arrived."
+        headline = f"Tried {count(tried, 'row')} again: {'it has' if tried == 1 else 'all of them have'} arrived."
         return Verdict(tone, headline + _but_incomplete(report), tuple(details))
-    headline = f"Tried {count(tried, 'row')} again: {arrived:,} arrived, {read - arrived:,} still stayed behind."
+    headline = f"Tried {count(tried, 'row')} again: {arrived:,} arrived, {read - arrived:,} still not copied."
     return Verdict(Tone.WARNING, headline, tuple(details))

@@ -1,4 +1,4 @@
-"""The preview step: the dry run, and what a copy would do; the one place from which a copy is started."""
+"""The preview step: a dry run that shows what a copy would do, and the button that starts the copy."""
 
 from __future__ import annotations
 
@@ -32,8 +32,8 @@ class PreviewScreen(StepScreen):
 The preview reads every row as the copy will, and looks up what the destination has already. It writes nothing: the
 server itself refuses writes during a preview.
 
-Already there are rows that an earlier copy brought; they are skipped. Trouble are rows with a broken field: some
-arrive repaired, without that field; some cannot exist in PostgreSQL and stay behind. Those are listed with the
+Already there are rows that an earlier copy brought; they are skipped. Rows with problems have a broken field: some
+are copied without that field; some cannot exist in PostgreSQL and are not copied. Those are listed with the
 reason, and you can try them again after mending the source.
 
 Start copy is the one button that writes. It only adds rows at the destination; nothing there is changed or removed,
@@ -53,10 +53,10 @@ and your file is never written to.
         yield Static(id="problems")
         yield Static(id="incomplete")
         yield Static(id="vectors")
-        yield Static(id="left-behind")
+        yield Static(id="not-copied")
 
     def extra_buttons(self) -> Iterable[Button]:
-        """The way to the rows with trouble."""
+        """A button that opens the rows with problems."""
         yield Button("Look at the rows", id="rows", compact=True)
 
     def on_mount(self) -> None:
@@ -67,7 +67,7 @@ and your file is never written to.
             self._show()
 
     def on_unmount(self) -> None:
-        """A preview that nobody waits for may end."""
+        """Cancel a preview whose screen is gone."""
         if self._run is not None:
             self._run.cancel()
 
@@ -107,7 +107,7 @@ and your file is never written to.
         self.set_focus(None)
         self.keep(self.state.with_preview(None))
         self._show_progress(Progress())
-        # A daemon: a server that does not answer must not keep the program from ending; nothing of it is to be kept.
+        # A daemon: a server that does not answer must not keep the program from quitting.
         threading.Thread(target=self._run.carry_out, name="preview", daemon=True).start()
         self.refresh_shell()
 
@@ -132,7 +132,7 @@ and your file is never written to.
         words = phase_words(progress.phase)
         bar = bar_parts(total.read / total.total if total.total else 0.0, max(10, min(40, self._width - 30)), "$accent")
         self._fill("#progress", Content.assemble(f"{words}…\n", *bar, rows))
-        for selector in ("#estimate", "#problems", "#incomplete", "#vectors", "#left-behind"):
+        for selector in ("#estimate", "#problems", "#incomplete", "#vectors", "#not-copied"):
             self._fill(selector, Content(""))
 
     def _show(self) -> None:
@@ -140,7 +140,7 @@ and your file is never written to.
         report, failure = self.state.preview, self.state.preview_failure
         if failure is not None:
             self.query_one("#notice", Notice).explain(failure)
-            for selector in ("#counts", "#estimate", "#problems", "#incomplete", "#vectors", "#left-behind"):
+            for selector in ("#counts", "#estimate", "#problems", "#incomplete", "#vectors", "#not-copied"):
                 self._fill(selector, Content(""))
         elif report is not None:
             if report.notices:
@@ -150,7 +150,7 @@ and your file is never written to.
             self._fill("#problems", preview_report.problems(report, self._width))
             self._fill("#incomplete", preview_report.incomplete(report))
             self._fill("#vectors", vectors(report.vectors))
-            self._fill("#left-behind", preview_report.left_behind(report))
+            self._fill("#not-copied", preview_report.not_copied(report))
         self.query_one("#rows").display = report is not None and bool(report.errors)
         self.refresh_bindings()
         if self.focused is None:
@@ -171,13 +171,13 @@ and your file is never written to.
             self.call_after_refresh(self._show)
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
-        """Rows can be looked at where some have trouble."""
+        """Rows can be opened only if some have problems."""
         if action == "rows":
             return not self._reading and self.state.preview is not None and bool(self.state.preview.errors)
         return super().check_action(action, parameters)
 
     @on(Button.Pressed, "#rows")
     def action_rows(self) -> None:
-        """Look at the rows with trouble."""
+        """Open the rows with problems."""
         if self.state.preview is not None and self.state.source is not None:
             self.app.push_screen(RowsDialog(self.state.preview.errors, self.state.source.path))

@@ -12,18 +12,18 @@ from vestige_tui.core.text import clock, count, size
 from vestige_tui.screens.not_copied import not_copied_counted, not_copied_table
 from vestige_tui.screens.problems import Group, grouped, rows_with_problems, short_row, table_title
 from vestige_tui.screens.progress import Pace, Progress
-from vestige_tui.screens.table_groups import GROUPS, TableGroup, summed
+from vestige_tui.screens.table_groups import TableGroup, summed, table_groups
 from vestige_tui.screens.widgets.grid import Cell, grid
 from vestige_tui.screens.widgets.text import plain
 
-_TITLES = ("", "in source", "already there", "to write", "trouble")
+_TITLES = ("", "in source", "already there", "to write", "problems")
 _NOTHING = "–"
 _COUNT, _KIND, _EXAMPLES, _NAMED = 7, 40, 3, 24
 
 
 def counts_so_far(rows: Mapping[str, int], progress: Progress) -> Content:
     """The table of counts while the rows are being read; ``rows`` is what the source holds."""
-    return grid(_TITLES, [_row_so_far(group, rows, progress) for group in GROUPS])
+    return grid(_TITLES, [_row_so_far(group, rows, progress) for group in table_groups()])
 
 
 def _row_so_far(group: TableGroup, rows: Mapping[str, int], progress: Progress) -> Sequence[Cell]:
@@ -34,9 +34,9 @@ def _row_so_far(group: TableGroup, rows: Mapping[str, int], progress: Progress) 
 
 
 def counts(report: MigrationReport) -> Content:
-    """The table of counts: what is there, what a copy would write."""
+    """The table of counts: rows already at the destination, and rows that a copy would write."""
     rows: list[Sequence[Cell]] = []
-    for group in GROUPS:
+    for group in table_groups():
         tables = [report.tables[name] for name in group.names if name in report.tables]
         rows.append(
             [
@@ -55,17 +55,17 @@ def _problems(number: int) -> Content:
 
 
 def summary(report: MigrationReport) -> str:
-    """How long a copy will take and how much room; and how much of the source will not be copied, listed below."""
+    """How long a copy takes and how much room it needs; and how much of the source it does not copy."""
     left = report.left_behind
     counted = f"\n{not_copied_counted(left)} will not be copied, and are listed below." if left else ""
     return estimate(report) + counted
 
 
 def estimate(report: MigrationReport) -> str:
-    """How long a copy will take and how much room, in a sentence."""
+    """How long a copy takes and how much room it needs, in a sentence."""
     to_write = sum(table.inserted for table in report.tables.values())
     if not to_write:
-        return "There is nothing to write: every row that can be copied is there already."
+        return "Nothing to write: every row that can be copied is already at the destination."
     if report.estimate is None:
         return f"{count(to_write, 'row')} to write."
     seconds = max(1, round(report.estimate.seconds))
@@ -74,16 +74,14 @@ def estimate(report: MigrationReport) -> str:
 
 
 def problems(report: MigrationReport, width: int) -> Content:
-    """Trouble by fate and kind: how many rows, what is wrong, and which ones for example."""
+    """Problems by fate and kind: how many rows, what is wrong, and some of the rows as examples."""
     groups = grouped(report.errors)
     if not groups:
-        return Content.assemble(("✓ ", "bold $success"), "No row will have trouble.")
-    memories = rows_with_problems(report.errors, ["knowledge_nodes"])
-    others = rows_with_problems(report.errors, report.tables) - memories
-    parts = [count(memories, "memory", "memories") if memories else "", count(others, "other row") if others else ""]
-    verb = "needs" if memories + others == 1 else "need"
-    lines = [Content.assemble(("! ", "bold $warning"), (f"{' and '.join(filter(None, parts))} {verb} a look", "bold"))]
-    for copied, words in ((False, "stay behind"), (True, "arrive repaired, without the broken field")):
+        return Content.assemble(("✓ ", "bold $success"), "No row has a problem.")
+    rows = rows_with_problems(report.errors, report.tables)
+    said = f"{count(rows, 'row')} {'has a problem' if rows == 1 else 'have problems'}"
+    lines = [Content.assemble(("! ", "bold $warning"), (said, "bold"))]
+    for copied, words in ((False, "cannot be copied"), (True, "will be copied without the broken field")):
         of_fate = [group for group in groups if group.copied is copied]
         if of_fate:
             lines.append(plain(f"  {sum(len(group.errors) for group in of_fate):,} {words}"))
@@ -106,7 +104,7 @@ def _kind(group: Group, width: int) -> Content:
 
 
 def _examples(group: Group, width: int) -> str:
-    """As many of the rows as there is room for, with the table's name where that fits."""
+    """As many rows as fit, with the table's name if there is room for it."""
     named = width >= _NAMED
     rows = [
         f"{table_title(error)} {short_row(error)}" if named else short_row(error) for error in group.errors[:_EXAMPLES]
@@ -118,10 +116,10 @@ def _examples(group: Group, width: int) -> str:
     return text
 
 
-def left_behind(report: MigrationReport) -> Content:
-    """The tables of the source that have no place at the destination, every one of them."""
+def not_copied(report: MigrationReport) -> Content:
+    """The tables and columns of the source that PostgreSQL has no place for."""
     left = report.left_behind
     if not left:
         return Content("")
-    said = f"Not copied, for want of a place in PostgreSQL: {not_copied_counted(left)}"
+    said = f"PostgreSQL has no place for: {not_copied_counted(left)}"
     return Content.assemble(("– ", "bold $muted"), (said, "bold"), "\n", not_copied_table(left))

@@ -1,4 +1,4 @@
-"""Rows with trouble: their names, groups of them, and filters."""
+"""Rows with problems: their short names, groups of them, and filters."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from vestige_tui.core.rows.problems import EXPLANATIONS, NIL_UUID, OF_MANY, Kind, RowError
 from vestige_tui.core.rows.records import ARROW
-from vestige_tui.core.rows.tables import BY_NAME
+from vestige_tui.screens.table_groups import title_of
 from vestige_tui.screens.widgets.text import shortened
 
 NO_ID = "(no id)"
@@ -19,7 +19,7 @@ _ROW_WIDTH = 9
 
 @dataclass(frozen=True, slots=True)
 class Group:
-    """Rows with the same kind of trouble and the same fate."""
+    """Rows with the same kind of problem and the same outcome."""
 
     kind: Kind
     copied: bool
@@ -27,12 +27,12 @@ class Group:
 
     @property
     def title(self) -> str:
-        """What is wrong with them."""
+        """What is wrong, in a few words."""
         return EXPLANATIONS[self.kind].title
 
 
 def grouped(errors: Iterable[RowError]) -> list[Group]:
-    """Trouble by fate and kind: what stays behind first, then the kinds with the most rows."""
+    """Problems by outcome and kind: rows that are not copied first, then the kinds with the most rows."""
     found: dict[tuple[bool, Kind], list[RowError]] = {}
     for error in errors:
         found.setdefault((error.copied, error.kind), []).append(error)
@@ -41,7 +41,7 @@ def grouped(errors: Iterable[RowError]) -> list[Group]:
 
 
 def rows_with_problems(errors: Iterable[RowError], tables: Iterable[str]) -> int:
-    """How many rows of these tables have trouble; a row with two broken fields is one row."""
+    """How many rows of these tables have problems; a row with two broken fields counts once."""
     wanted = frozenset(tables)
     concerned = [error for error in errors if error.table in wanted]
     named = {(error.table, error.row) for error in concerned if error.row != NIL_UUID}
@@ -49,7 +49,7 @@ def rows_with_problems(errors: Iterable[RowError], tables: Iterable[str]) -> int
 
 
 def failed_rows(errors: Iterable[RowError]) -> Mapping[str, frozenset[str]]:
-    """The rows that stayed behind and can be named, by table: those that can be tried again."""
+    """The rows that were not copied and have an id, by table: those that can be tried again."""
     found: dict[str, set[str]] = {}
     for error in errors:
         if not error.copied and error.row != NIL_UUID:
@@ -59,7 +59,7 @@ def failed_rows(errors: Iterable[RowError]) -> Mapping[str, frozenset[str]]:
 
 def table_title(error: RowError) -> str:
     """The table of a row, as an operator reads it."""
-    return BY_NAME[error.table].title if error.table in BY_NAME else error.table
+    return title_of(error.table)
 
 
 def short_row(error: RowError) -> str:
@@ -76,14 +76,14 @@ def short_row(error: RowError) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Filter:
-    """Which rows are shown: of one table, of one kind, with a text in them; None and empty let all through."""
+    """Which rows are shown: of one table, of one kind, with a text in them; None and empty match all."""
 
     table: str | None = None
     kind: Kind | None = None
     text: str = ""
 
     def apply(self, errors: Sequence[RowError]) -> list[RowError]:
-        """The errors that pass."""
+        """The errors that match."""
         wanted = self.text.strip().lower()
         return [
             error

@@ -1,4 +1,4 @@
-"""How far a run is, made from what it tells: counts, pace and time left, without any interface."""
+"""The progress of a run, computed from its events: counts, rates and time left. Nothing here is shown."""
 
 from __future__ import annotations
 
@@ -10,16 +10,16 @@ from vestige_tui.core import events
 from vestige_tui.core.events import Event, IndexProgress, Phase, Waiting
 from vestige_tui.core.run.preview import SECONDS_PER_MEMORY, SECONDS_PER_OTHER_ROW, SECONDS_PER_VECTOR_ELEMENT
 
-_TELLING = 2.0
-"""Seconds of copying before a pace is worth telling the time left by."""
+_ESTIMATE_AFTER = 2.0
+"""Seconds of copying before the time left is estimated."""
 
-_STEADY = 0.3
-"""The same for a table's own pace: batches arrive by the group, and the first few would tell of any speed."""
+_RATE_AFTER = 0.3
+"""Seconds before the rate of a table is shown: batches arrive in groups, and the first few say little."""
 
 
 @dataclass(frozen=True, slots=True)
 class Pace:
-    """How far a table, or several together, have come; ``timed`` rows took ``seconds``."""
+    """The progress of one table, or of several together; ``timed`` rows took ``seconds``."""
 
     total: int = 0
     read: int = 0
@@ -32,8 +32,8 @@ class Pace:
 
     @property
     def rate(self) -> float:
-        """Rows a second, 0 while nobody can tell."""
-        steady = self.seconds >= _STEADY or (self.finished and self.seconds > 0)
+        """Rows per second; 0 until it can be measured."""
+        steady = self.seconds >= _RATE_AFTER or (self.finished and self.seconds > 0)
         return self.timed / self.seconds if steady else 0.0
 
     def __add__(self, other: Pace) -> Pace:
@@ -73,15 +73,15 @@ class Progress:
 
     @property
     def fraction(self) -> float:
-        """How much of the reading is done, from 0 to 1, by the work that the rows make."""
+        """The part of the reading that is done, from 0 to 1, weighted by the cost of the rows."""
         whole = sum(self._weight(name) * pace.total for name, pace in self.tables.items())
         done = sum(self._weight(name) * min(pace.read, pace.total) for name, pace in self.tables.items())
         return done / whole if whole else 0.0
 
     @property
     def seconds_left(self) -> float | None:
-        """How long the rest of the rows will take at this pace; None while nobody can tell."""
-        if self.copying < _TELLING or not 0.01 < self.fraction < 1:
+        """How long the remaining rows will take at this rate; None until it can be estimated."""
+        if self.copying < _ESTIMATE_AFTER or not 0.01 < self.fraction < 1:
             return None
         return self.copying * (1 - self.fraction) / self.fraction
 
@@ -92,7 +92,7 @@ class Progress:
 
 
 class Meter:
-    """Keeps account of a run's events; ``dimension`` is that of the vectors, which make a memory slow or fast."""
+    """Adds up the events of a run; ``dimension`` is that of the vectors, which decides how slow a memory is."""
 
     def __init__(self, dimension: int = 0, clock: Callable[[], float] = time.monotonic) -> None:
         self.progress = Progress(dimension=dimension)
@@ -101,7 +101,7 @@ class Meter:
         self._first: dict[str, tuple[float, int]] = {}
 
     def take(self, event: Event) -> None:
-        """Account for one event."""
+        """Add one event."""
         now = self._clock()
         match event:
             case events.PhaseStarted(phase):

@@ -1,4 +1,4 @@
-"""The report step: how the copy ended, every row with trouble, the counts, and what to do next."""
+"""The report step: how the copy ended, every row with a problem, the counts, and what to do next."""
 
 from __future__ import annotations
 
@@ -25,33 +25,33 @@ from vestige_tui.screens.not_copied import not_copied_table
 from vestige_tui.screens.outcome import verdict
 from vestige_tui.screens.problems import failed_rows
 from vestige_tui.screens.steps import Step
-from vestige_tui.screens.table_groups import GROUPS
+from vestige_tui.screens.table_groups import table_groups
 from vestige_tui.screens.vector_groups import vectors
 from vestige_tui.screens.widgets.grid import Cell, grid
 from vestige_tui.screens.widgets.notice import Notice
 from vestige_tui.screens.widgets.problem_browser import ProblemBrowser
 
-_TITLES = ("", "in source", "arrived", "before", "repaired", "behind")
+_TITLES = ("", "in source", "arrived", "before", "repaired", "not copied")
 
 
 class ReportScreen(StepScreen):
-    """What a copy did, and all that can be done about it."""
+    """What a copy did, and what can be done next."""
 
     HELP = """
-The counts add up for every table: rows in the source = arrived now + there before + stayed behind. Repaired rows
+The counts add up for every table: rows in the source = arrived now + there before + not copied. Repaired rows
 arrived without a broken field.
 
-Open a row to see what is wrong with it, how to mend it, and how it stands in the source. Mend it there; Retry then
-reads just the rows that stayed behind and tries them again. A row that arrived repaired is not overwritten: delete it
-at the destination first, then run the copy again.
+Open a row to see what is wrong with it, how to correct it, and its values in the source. Correct it there. Retry then
+reads only the rows that were not copied and tries them again. A row that arrived repaired is not overwritten: delete
+it at the destination first, then run the copy again.
 
-Export writes the rows that the list shows to a file, one JSON object a line.
+Export writes the rows of the list to a file, one JSON object per line.
 
-Run again copies once more from the beginning and skips what is there. It is always safe.
+Run again repeats the copy and skips the rows that are already at the destination. It is always safe.
 
-Left behind are the tables of the source that have no place in PostgreSQL; your file keeps them.
+Tables not copied are those that PostgreSQL has no place for. Your file keeps them.
 
-The report itself was saved; the last page says where.
+The report is saved in a file; the last page says where.
 """
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("f2", "next_page", "Page"),
@@ -64,12 +64,12 @@ The report itself was saved; the last page says where.
         return self.state.report.errors if self.state.report is not None else ()
 
     @property
-    def _left_behind(self) -> Mapping[str, int]:
+    def _not_copied(self) -> Mapping[str, int]:
         return self.state.report.left_behind if self.state.report is not None else {}
 
     @cached_property
     def _failed(self) -> Mapping[str, frozenset[str]]:
-        """The rows that can be tried again; an unfinished run has to bring the rest first."""
+        """The rows that can be tried again. An unfinished copy has to be completed first."""
         return {} if self._unfinished else failed_rows(self._errors)
 
     @property
@@ -88,18 +88,18 @@ The report itself was saved; the last page says where.
         return f"took {duration(report.duration_ms / 1000)}" if report is not None else ""
 
     def compose_body(self) -> ComposeResult:
-        """The outcome, and three pages: rows, counts, next steps."""
+        """The outcome, and its pages: rows, counts, tables not copied, next steps."""
         yield Notice(id="outcome")
         with TabbedContent(initial="rows" if self._errors else "next", id="pages"):
-            with TabPane(f"Rows with trouble {len(self._errors):,}", id="rows"):
+            with TabPane(f"Rows with problems {len(self._errors):,}", id="rows"):
                 yield ProblemBrowser(self._errors, self._source, dry=False)
             with TabPane("Counts", id="counts"):
                 yield Static(counts(self.state.report))
                 if self.state.report is not None and self.state.report.vectors:
                     yield Static(vectors(self.state.report.vectors), id="vectors")
-            if left := self._left_behind:
+            if left := self._not_copied:
                 with (
-                    TabPane(f"Left behind {len(left):,}", id="left-behind"),
+                    TabPane(f"Tables not copied {len(left):,}", id="not-copied"),
                     VerticalScroll(classes="scrolls", can_focus=False),
                 ):
                     yield Static(not_copied_table(left))
@@ -114,7 +114,7 @@ The report itself was saved; the last page says where.
         yield Button("Quit", id="quit", compact=True)
 
     def on_mount(self) -> None:
-        """Say how it ended; the keys go to the rows, where there are some."""
+        """Show how the copy ended. The list of rows has the focus, if there is one."""
         said = verdict(self.state.report, self.state.failure, self.state.only)
         self.query_one("#outcome", Notice).say(said.tone, said.headline, *said.details)
         self.query_one("#retry").display = bool(self._failed)
@@ -132,11 +132,11 @@ The report itself was saved; the last page says where.
 
     @property
     def primary_label(self) -> str:
-        """To bring the rest, or else to be done."""
+        """Complete the copy, or quit."""
         return "Run again" if self._unfinished else "Quit"
 
     def primary(self) -> None:
-        """Do that."""
+        """Take the main action."""
         if self._unfinished:
             self.run_again()
         else:
@@ -150,7 +150,7 @@ The report itself was saved; the last page says where.
 
     @on(Button.Pressed, "#retry")
     def action_retry(self) -> None:
-        """Try the rows again that stayed behind."""
+        """Try the rows again that were not copied."""
         if self._failed:
             self.state = self.state.with_only(self._failed)
             self.go_to(Step.COPY)
@@ -162,11 +162,11 @@ The report itself was saved; the last page says where.
 
     @on(Button.Pressed, "#export")
     def action_export(self) -> None:
-        """Write the rows that the list shows to a file."""
+        """Write the rows of the list to a file."""
         rows = self.query_one(ProblemBrowser).shown
         if rows:
             folder = self.machine.folder
-            name = free_name(folder, f"vestige-rows-with-trouble-{self.machine.now():%Y%m%d}")
+            name = free_name(folder, f"vestige-rows-with-problems-{self.machine.now():%Y%m%d}")
             self.app.push_screen(ExportDialog(rows, name, self._source), self._exported)
 
     def _exported(self, path: Path | None) -> None:
@@ -175,7 +175,7 @@ The report itself was saved; the last page says where.
 
     @property
     def scrolled(self) -> Widget:
-        """What the page has that scrolls, where it has any."""
+        """The part of the page that scrolls, if there is one."""
         pane = self.query_one("#pages", TabbedContent).active_pane or self
         return next(iter(pane.query(".scrolls").results(Widget)), super().scrolled)
 
@@ -194,7 +194,7 @@ The report itself was saved; the last page says where.
             pages.query_one(Tabs).focus()
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
-        """Only what there is something to do with."""
+        """Hide keys that have nothing to act on."""
         if action == "primary" and not self._unfinished:
             return False  # Quit has a key of its own
         if action == "retry":
@@ -207,7 +207,7 @@ The report itself was saved; the last page says where.
 def counts(report: MigrationReport | None) -> Content:
     """What became of the rows, by table."""
     rows: list[Sequence[Cell]] = []
-    for group in GROUPS:
+    for group in table_groups():
         tables = [report.tables[name] for name in group.names if name in report.tables] if report is not None else []
         numbers = (
             sum(table.source for table in tables),

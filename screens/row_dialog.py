@@ -1,4 +1,4 @@
-"""One row with trouble, in full: what is wrong, what becomes of it, how to mend it, and how it stands in the source."""
+"""One row with a problem, in full: what is wrong, what happens to it, how to correct it, and its source values."""
 
 from __future__ import annotations
 
@@ -22,22 +22,22 @@ from vestige_tui.screens.widgets.key_values import KeyValues
 from vestige_tui.screens.widgets.text import lines, plain
 
 SHOWN = 600
-"""Characters of a value that are shown; whoever wants all of it asks the file."""
+"""Characters of a value that are shown."""
 
 _IN_THE_SOURCE = "The row in the source, as it is now"
 _LARGE = 1_000
-"""Bytes from which the size of a text is told."""
+"""Bytes from which the size of a text is shown."""
 
 Row = Sequence[FoundValue] | None
 
 
 class RowDialog(TextDialog):
-    """Explains one row; its values are read from the source when it opens, and are kept nowhere."""
+    """Explains one row. Its values are read from the source when it opens, and are not kept."""
 
     SIZE = "-whole"
 
     class Read(Message):
-        """What the source says of the row now, or why it cannot be read."""
+        """The row as it is in the source now, or why it cannot be read."""
 
         def __init__(self, row: Row | MigrationError) -> None:
             super().__init__()
@@ -87,7 +87,7 @@ class RowDialog(TextDialog):
         self.query_one("#row", Static).update(content)
 
     def _values(self, row: Sequence[FoundValue]) -> Iterator[tuple[str, Content]]:
-        """A fact a value, the one with trouble first and marked."""
+        """One line per value; the value with the problem comes first and is marked."""
         for value in sorted(row, key=lambda value: value.column != self._error.field):
             mark = "! " if value.column == self._error.field else "  "
             yield mark + value.column, _shown(value)

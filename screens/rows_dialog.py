@@ -1,4 +1,4 @@
-"""The rows that a preview found trouble with, over the preview."""
+"""The rows with problems that a preview found, over the preview."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ class RowsDialog(ModalScreen[None]):
     def compose(self) -> ComposeResult:
         """A title, the rows, and how to leave."""
         with Vertical(classes="dialog -whole"):
-            yield Label("Rows that will have trouble", classes="dialog-title")
+            yield Label("Rows with problems", classes="dialog-title")
             yield ProblemBrowser(self._errors, self._source, dry=True)
             with Horizontal(classes="dialog-buttons"):
                 yield Static(classes="spacer")

@@ -1,4 +1,4 @@
-"""A run of the copier beside the interface: what it tells becomes messages, at a pace that a screen can follow."""
+"""A run of the copier in a thread: its events become messages, no more often than a screen can follow."""
 
 from __future__ import annotations
 
@@ -24,17 +24,17 @@ PROGRESS_INTERVAL = 0.2
 """Seconds between two messages about the counts."""
 
 PROBLEM_INTERVAL = 0.3
-"""Seconds between two messages with rows that have trouble; each brings all that came up in between."""
+"""Seconds between two messages with problems; each carries all that came up in between."""
 
 Keep = Callable[[MigrationReport], Path]
 """Writes a report to where it is kept and returns the file. Raises ``OSError``."""
 
 
 class Run:
-    """One run, to be carried out once, in a thread of its own. ``post`` takes its messages, from that thread.
+    """One run, carried out once in a thread of its own. ``post`` takes its messages, from that thread.
 
     ``only`` restricts it to rows of these labels, by table. ``keep`` saves the report.
-    When the run is over, ``report`` and ``failure`` tell how it went; ``saved`` is the file that keeps the report, or
+    When the run is over, ``report`` and ``failure`` say how it ended; ``saved`` is the file that keeps the report, or
     ``unsaved`` says why there is none.
     """
 
@@ -47,7 +47,7 @@ class Run:
     )
 
     class Progressed(Message, bubble=False):
-        """How far the run is; a newer one replaces an older one of the same phase that still waits."""
+        """The progress of the run; a newer message replaces a waiting one of the same phase."""
 
         def __init__(self, run: Run, progress: Progress) -> None:
             super().__init__()
@@ -55,11 +55,11 @@ class Run:
             self.progress = progress
 
         def can_replace(self, message: Message) -> bool:
-            """Counts are totals, so that the newest tells all; a phase is shown, however short it is."""
+            """Counts are totals, so the newest is enough. Every phase is shown, however short."""
             return isinstance(message, Run.Progressed) and message.progress.phase is self.progress.phase
 
     class ProblemsFound(Message, bubble=False):
-        """Rows that have trouble, since the last such message; none is ever dropped."""
+        """Rows with problems since the last such message; none is ever dropped."""
 
         def __init__(self, run: Run, errors: tuple[RowError, ...]) -> None:
             super().__init__()
@@ -101,7 +101,7 @@ class Run:
 
     @property
     def running(self) -> bool:
-        """Whether it still goes on, or has yet to begin."""
+        """Whether it is not done yet; True also before it starts."""
         return not self._over.is_set()
 
     @property
@@ -114,7 +114,7 @@ class Run:
         self._cancel.set()
 
     def carry_out(self) -> None:
-        """Run to the end, whatever that is, and save the report; never raises."""
+        """Run to the end, however it ends, and save the report; never raises."""
         try:
             self._run()
             self._keep()
@@ -152,7 +152,7 @@ class Run:
             self.unsaved = error.what
 
     def _take(self, event: Event) -> None:
-        """Hear an event of the run, in its thread."""
+        """Receive an event of the run, in its thread."""
         step = self._meter.progress.step
         self._meter.take(event)
         if isinstance(event, RowProblem):

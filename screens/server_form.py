@@ -1,4 +1,4 @@
-"""The fields of a server: a URL and its parts, in step both ways, and the password apart from them."""
+"""The fields of a server: a URL and its parts, kept in sync, and the password apart from them."""
 
 from __future__ import annotations
 
@@ -30,19 +30,19 @@ _DEFAULT_TLS = next(iter(TLS_MODES))
 
 
 class ServerForm(VerticalGroup):
-    """Where the server is, who logs in, and whether the password is to be remembered."""
+    """Server, user, and whether to remember the password."""
 
     class Edited(Message):
-        """A field changed: what had been found out of the destination no longer holds."""
+        """A field changed: the last test no longer holds."""
 
     class Submitted(Message):
         """Enter was pressed in a field."""
 
     class Left(Message):
-        """A field lost the focus: the account may be another one."""
+        """A field lost the focus: the keyring account may have changed."""
 
     class Forget(Message):
-        """The stored password is to be removed."""
+        """The operator wants the stored password removed."""
 
     def __init__(self, environment: Mapping[str, str]) -> None:
         super().__init__(id="server")
@@ -92,7 +92,7 @@ class ServerForm(VerticalGroup):
 
     @property
     def dsn(self) -> Dsn:
-        """The destination as the fields say it, password included."""
+        """The destination that the fields describe, password included."""
         return with_password(self._dsn, self.query_one("#password", Input).value)
 
     @property
@@ -110,7 +110,7 @@ class ServerForm(VerticalGroup):
         self._show_fields()
 
     def show_keyring(self, account: str, service: str, *, problem: str | None, stored: bool) -> None:
-        """Say where a password would be remembered, whether one is, or why none can be."""
+        """Show where a password would be stored, whether one is, or why none can be."""
         if problem is not None:
             text = f"{problem} A password is used for this run only."
         elif stored:
@@ -125,7 +125,7 @@ class ServerForm(VerticalGroup):
         field.placeholder = "from the keyring" if stored else self._password_hint
 
     def tidy(self) -> None:
-        """Take a password out of the URL; it is in its own field already."""
+        """Remove the password from the URL; it is already in its own field."""
         if self.problem is None:
             with self.prevent(Input.Changed):
                 self.query_one("#url", Input).value = url_of(self._dsn)
@@ -180,7 +180,7 @@ class ServerForm(VerticalGroup):
         self.post_message(self.Forget())
 
     def _take_fields(self) -> None:
-        """The parts say something new: the URL follows."""
+        """The parts changed: update the URL."""
         values = {name: self.query_one(f"#{name}", Input).value for name in _INPUTS}
         self._dsn = with_fields(self._dsn, values | {"sslmode": self._sslmode()})
         self.problem = None
@@ -189,7 +189,7 @@ class ServerForm(VerticalGroup):
             self.query_one("#url", Input).value = url_of(self._dsn)
 
     def _show_fields(self) -> None:
-        """The URL says something new: the parts follow."""
+        """The URL changed: update the parts."""
         values = fields_of(self._dsn)
         with self.prevent(Input.Changed, Select.Changed):
             for name in _INPUTS:
@@ -199,7 +199,7 @@ class ServerForm(VerticalGroup):
                 self.query_one(Select).value = mode
 
     def _sslmode(self) -> str:
-        """The mode that is chosen; libpq's default is left out unless the URL named it."""
+        """The chosen mode; empty for libpq's default, unless the URL names it."""
         chosen = str(self.query_one(Select).value)
         named = self._dsn.parameters.get("sslmode", "")
         return named if chosen == _DEFAULT_TLS and named in ("", _DEFAULT_TLS) else chosen

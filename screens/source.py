@@ -1,4 +1,4 @@
-"""Step 1: which database is to be moved."""
+"""The source step: which database to copy."""
 
 from __future__ import annotations
 
@@ -35,22 +35,22 @@ from vestige_tui.screens.widgets.path_input import PathInput
 from vestige_tui.screens.widgets.text import short_path
 
 TYPING_PAUSE = 0.4
-"""Seconds without a key after which a typed path is looked at."""
+"""Seconds without a key press after which a typed path is inspected."""
 
 BUSY_AFTER = 0.3
-"""Seconds after which a look at a file is said to go on."""
+"""Seconds after which a running inspection is shown."""
 
 
 @dataclass(frozen=True, slots=True)
 class Inspection:
-    """What a look at a file found."""
+    """What an inspection of a file found."""
 
     description: SourceDescription
     usage: FileUsage
 
 
 class SourceScreen(StepScreen):
-    """Found and recent databases, a path, a tree; and what the chosen file is."""
+    """Lists databases, takes a path, opens a file tree; and describes the chosen file."""
 
     HELP = """
 Choose the Vestige database whose memories are to be moved. It is only read: nothing in this step, or in any other but
@@ -73,14 +73,14 @@ copy if you like.
     BINDINGS: ClassVar[list[BindingType]] = [Binding("f2", "browse", "Browse")]
 
     class Found(Message):
-        """The list of databases is there."""
+        """The search for databases has ended."""
 
         def __init__(self, cards: list[Card] | MigrationError) -> None:
             super().__init__()
             self.cards = cards if isinstance(cards, list) else []
 
     class Inspected(Message):
-        """A file has been looked at."""
+        """A file has been inspected."""
 
         def __init__(self, path: Path, outcome: Inspection | MigrationError, *, typed: bool) -> None:
             super().__init__()
@@ -97,21 +97,21 @@ copy if you like.
 
     @property
     def lead(self) -> str:
-        """What this step is about."""
+        """What this step is for."""
         return "The database to move. It is only read."
 
     @property
     def primary_label(self) -> str:
-        """Goes on with the database that is shown."""
+        """Continue with the database that is shown."""
         return "Use this database"
 
     @property
     def primary_ready(self) -> bool:
-        """Once a database has been looked at and can be used."""
+        """Whether the database has been inspected and can be used."""
         return self.state.source is not None
 
     def primary(self) -> None:
-        """Go on, and offer this database the next time; a stale one needs a yes of its own."""
+        """Go on, and remember this database for next time. A stale one has to be confirmed first."""
         source = self.state.source
         if source is None:
             return
@@ -122,7 +122,7 @@ copy if you like.
             self.app.push_screen(StaleDialog(source), self._answered)
 
     def _answered(self, really: bool | None) -> None:
-        """Take the answer to whether a stale database is to be copied all the same."""
+        """Take the answer of the question about a stale database."""
         if really and self.state.source is not None:
             self.keep(self.state.with_stale_allowed())
             self.primary()
@@ -146,7 +146,7 @@ copy if you like.
             yield KeyValues(id="facts")
 
     def on_mount(self) -> None:
-        """Look for databases; show again what had been chosen."""
+        """Search for databases, and show the one chosen before."""
         self.query_one(Cards).display = False
         if self._path is not None:
             self._show_path(self._path)
@@ -154,7 +154,7 @@ copy if you like.
         self.call_after_refresh(ask, self, self._find, self.Found, name="find-databases")
 
     def _find(self) -> list[Card]:
-        """Runs beside the interface: every place that may hold a database, each file once."""
+        """Search every place that may hold a database, each file once. Runs in a thread."""
         origins: dict[Path, str] = {}
         if named := self.state.prefill.sqlite_path:
             origins[Path(named).absolute()] = "named by you"
@@ -187,7 +187,7 @@ copy if you like.
             self._choose(chosen)
 
     def _preferred(self, paths: tuple[Path, ...]) -> Path:
-        """The one used last, else the first one found."""
+        """The database used last, otherwise the first one found."""
         return next((path for path in self.machine.recent.sources if path in paths), paths[0])
 
     def _explain_places(self) -> None:
@@ -229,7 +229,7 @@ copy if you like.
 
     @on(Button.Pressed, "#browse")
     def action_browse(self) -> None:
-        """Look for a file in a tree, from the folder of the one that is shown."""
+        """Open the file tree at the folder of the file that is shown."""
         start = self._path.parent if self._path is not None and self._path.parent.is_dir() else self.machine.home
         self.app.push_screen(BrowseDialog(start), lambda path: self._choose(path) if path is not None else None)
 
@@ -244,7 +244,7 @@ copy if you like.
             field.value = short_path(path, self.machine.home)
 
     def _inspect(self, path: Path, *, typed: bool = False) -> None:
-        """Look at a file beside the interface. A path that is still being typed is not complained about."""
+        """Inspect a file in a thread. A path that is still being typed raises no complaint."""
         self._path = path
         self._looking = True
         if self.state.source is not None and self.state.source.path != path:
@@ -259,7 +259,7 @@ copy if you like.
         )
 
     def _say_busy(self, path: Path) -> None:
-        """A look that takes long enough to wonder is announced; most are over before."""
+        """Say that the inspection is running; most end before this is called."""
         if path == self._path and self._looking:
             self._show_nothing()
             self.query_one("#found").remove_class("-stale")

@@ -1,16 +1,17 @@
-"""What a source file is, in the words of the wizard."""
+"""What a source file is, as the wizard shows it."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from datetime import datetime
+from itertools import zip_longest
 
 from textual.content import Content
 
+from vestige_tui.core.rows.tables import shown
 from vestige_tui.core.source.describe import Layout, SourceDescription
 from vestige_tui.core.source.overview import FileUsage
 from vestige_tui.core.text import size
-from vestige_tui.screens.tables import SHOWN
 from vestige_tui.screens.vector_groups import extraordinary
 from vestige_tui.screens.widgets.text import ago, plain
 
@@ -31,14 +32,15 @@ def facts_of(source: SourceDescription, used: FileUsage, now: datetime) -> Itera
         yield "", Content.assemble(_WARNING, plain(words))
     if source.left_behind:
         listed = ", ".join(f"{name} {rows:,}" for name, rows in source.left_behind.items())
-        yield "Stays behind", plain(f"what has no place in PostgreSQL: {listed}")
+        yield "Not copied", plain(f"PostgreSQL has no place for: {listed}")
 
 
 def rows_of(source: SourceDescription) -> Content:
-    """How many rows each table brings, in two columns of names and numbers."""
-    cells = [f"{table.title:<15}{source.rows.get(table.name, 0):>13,}" for table in SHOWN]
-    half = len(cells) // 2
-    return Content("\n".join(_GAP.join(pair) for pair in zip(cells[:half], cells[half:], strict=True)))
+    """How many rows each table has, in two columns."""
+    cells = [f"{table.title:<15}{source.rows.get(table.name, 0):>13,}" for table in shown()]
+    half = (len(cells) + 1) // 2
+    pairs = zip_longest(cells[:half], cells[half:], fillvalue="")
+    return Content("\n".join(_GAP.join(pair).rstrip() for pair in pairs))
 
 
 def _model(source: SourceDescription) -> Content | str:
@@ -61,7 +63,7 @@ def _usage(used: FileUsage, source: SourceDescription) -> Content | str:
 
 
 def _harm(used: str, source: SourceDescription) -> Content:
-    """What a copy means for a program that has the file open."""
+    """Whether a program that has the file open can write during a copy."""
     if source.lets_others_write:
         return plain(f"{used}; it can go on writing")
     return Content.assemble(_WARNING, plain(f"{used}, which cannot write while a copy reads (rollback journal)"))

@@ -1,4 +1,4 @@
-"""Whether a database that Vestige 4 has moved on from is to be copied all the same."""
+"""Asks whether to copy a database that Vestige 4 has moved on from."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _YES = "Use it all the same"
 
 
 class StaleDialog(ConfirmDialog):
-    """Says what a copy would lack, and asks for a yes."""
+    """Says what a copy would lack, and asks for confirmation."""
 
     BINDINGS: ClassVar[list[BindingType]] = [Binding("y", "dismiss(True)", _YES)]
 

@@ -1,6 +1,6 @@
-"""What the wizard knows: one frozen dataclass, replaced at each answer and handed from screen to screen.
+"""The state of the wizard: one frozen dataclass, replaced at each answer and passed from screen to screen.
 
-An answer is changed by a ``with_…`` method, which drops whatever had been derived from the answer before.
+A ``with_…`` method changes an answer and drops everything that was derived from the old one.
 """
 
 from __future__ import annotations
@@ -24,20 +24,20 @@ if TYPE_CHECKING:
 
 
 class UpgradeChoice(StrEnum):
-    """What happens to a source that lacks the V15 parts."""
+    """What to do with a source that lacks the V15 parts."""
 
     NONE = "none"
-    """Nothing has been chosen, or nothing is needed."""
+    """Nothing is chosen, or nothing is needed."""
 
     PRIVATE_COPY = "private copy"
     IN_PLACE = "in place"
 
 
 class PasswordOrigin(StrEnum):
-    """Where the password of a destination came from."""
+    """Where the password of a destination comes from."""
 
     NONE = "none"
-    """None was needed, or libpq found it: in ``PGPASSWORD``, a passfile, or a service."""
+    """No password is needed, or libpq finds it: in ``PGPASSWORD``, a passfile, or a service."""
 
     TYPED = "typed"
     KEYRING = "keyring"
@@ -45,7 +45,7 @@ class PasswordOrigin(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """The destination that was chosen: its connection string, and what a test of it found.
+    """The chosen destination: its connection string, and what a test of it found.
 
     ``probe`` is of this very ``dsn``, password included; an ``embedded`` server is the one that vestige-tui runs.
     """
@@ -58,7 +58,7 @@ class Target:
 
 @dataclass(frozen=True, slots=True)
 class Prefill:
-    """What the command line named, for the fields to hold before anybody has typed.
+    """What the command line names: the initial content of the fields.
 
     ``postgres_url`` is a connection string, which may hold a password, or the word ``embedded``.
     """
@@ -69,9 +69,9 @@ class Prefill:
 
 @dataclass(frozen=True, slots=True)
 class ModelAgreement:
-    """The answer to a model question: ``signature`` is the one that the vectors have at the destination.
+    """The answer to the question about the model: ``signature`` is recorded for the vectors at the destination.
 
-    ``presented`` is the embedder that the run is given; None lets the source's own count.
+    ``presented`` is the embedder that the run is given; with None the source's own model is used.
     """
 
     signature: ModelSignature | None
@@ -80,7 +80,7 @@ class ModelAgreement:
 
 @dataclass(frozen=True, slots=True)
 class WizardState:
-    """The operator's answers so far and what was found out from them; None where there is nothing yet.
+    """The operator's answers so far and what follows from them; None where there is nothing yet.
 
     ``presented`` is the embedder that a flag or the environment names. ``backup`` is where an upgrade in place put
     its backup. ``stale_allowed``: the operator wants a source copied that Vestige 4 has moved on from. ``preview`` is
@@ -106,19 +106,19 @@ class WizardState:
     unsaved: str = ""
 
     def with_source(self, source: SourceDescription | None) -> WizardState:
-        """Another source, or the same one looked at again: all that was known of the move is dropped."""
+        """Another source, or the same one inspected again: everything later is dropped."""
         return replace(self.without_upgrade(), source=source, stale_allowed=False)
 
     def with_stale_allowed(self) -> WizardState:
-        """The operator wants a stale source copied all the same."""
+        """The operator wants to copy a stale source anyway."""
         return replace(self, stale_allowed=True)
 
     def with_target(self, target: Target | None) -> WizardState:
-        """Another destination, or the same one tested again: the model and all that follows is asked anew."""
+        """Another destination, or the same one tested again: the model and everything later is asked again."""
         return replace(self.without_model(), target=target)
 
     def with_upgrade(self, choice: UpgradeChoice) -> WizardState:
-        """How a source from before V15 is brought up to it; a preview made otherwise no longer holds."""
+        """How a source from before V15 is upgraded; the preview is dropped."""
         return replace(self.without_preview(), upgrade=choice)
 
     def with_upgraded_source(self, source: SourceDescription, backup: Path | None) -> WizardState:
@@ -128,11 +128,11 @@ class WizardState:
         )
 
     def with_model(self, answer: ModelAgreement | None) -> WizardState:
-        """The answer to a disagreement about the model."""
+        """The answer to the question about the model."""
         return replace(self.without_preview(), model_answer=answer)
 
     def with_preview(self, report: MigrationReport | None, failure: MigrationError | None = None) -> WizardState:
-        """What a dry run found, or what ended it. What an earlier copy did stays known."""
+        """What a dry run found, or what ended it. The result of an earlier copy stays."""
         return replace(self, preview=report, preview_failure=failure)
 
     def with_only(self, only: Mapping[str, frozenset[str]] | None) -> WizardState:
@@ -147,26 +147,26 @@ class WizardState:
         saved: Path | None = None,
         unsaved: str = "",
     ) -> WizardState:
-        """What a copy did, as far as it came, and where its report is kept."""
+        """What a copy did, even if it did not finish, and where its report is saved."""
         return replace(self, report=report, failure=failure, saved=saved, unsaved=unsaved)
 
     def without_upgrade(self) -> WizardState:
-        """Back to before the question of the upgrade."""
+        """Drop the answer about the upgrade and everything later."""
         return replace(self.without_model(), upgrade=UpgradeChoice.NONE, backup=None)
 
     def without_model(self) -> WizardState:
-        """Back to before the question of the model."""
+        """Drop the answer about the model and everything later."""
         return replace(self.without_preview(), model_answer=None)
 
     def without_preview(self) -> WizardState:
-        """Back to before the dry run."""
+        """Drop the preview and everything later."""
         return replace(
             self, preview=None, preview_failure=None, report=None, failure=None, only=None, saved=None, unsaved=""
         )
 
     @property
     def source_settled(self) -> bool:
-        """Whether a source was chosen, and the operator said yes to one that is stale."""
+        """Whether a source is chosen and, if it is stale, confirmed."""
         return self.source is not None and (self.source.stale is None or self.stale_allowed)
 
     @property
@@ -176,12 +176,12 @@ class WizardState:
 
     @property
     def upgrade_settled(self) -> bool:
-        """Whether nothing stands between the source and a copy."""
+        """Whether the source has everything a copy needs, or a private copy will have it."""
         return self.source is not None and (self.source.has_v15 or self.upgrade is UpgradeChoice.PRIVATE_COPY)
 
     @property
     def mismatch(self) -> ModelMismatchError | None:
-        """The disagreement between source, presented embedder and destination, as the copier would report it."""
+        """The mismatch between source, presented embedder and destination, as the copier would report it."""
         if self.source is None or self.target is None:
             return None
         try:
@@ -192,7 +192,7 @@ class WizardState:
 
     @property
     def agreement(self) -> ModelAgreement | None:
-        """What holds: the operator's answer, or the agreement that nobody had to be asked about."""
+        """The operator's answer, or what source and destination agree on without a question."""
         if self.model_answer is not None:
             return self.model_answer
         if self.source is None or self.target is None or self.mismatch is not None:
@@ -205,7 +205,7 @@ class WizardState:
         return self.model_answer.presented if self.model_answer is not None else self.presented
 
     def plan(self, *, dry_run: bool) -> CopyPlan:
-        """The run that these answers describe. Source and destination have been chosen."""
+        """The plan of the run. Raises ``ValueError`` without a source or a destination."""
         from vestige_tui.core.plan import CopyPlan
 
         if self.source is None or self.target is None:
@@ -220,5 +220,5 @@ class WizardState:
 
 
 def rows_in_source(state: WizardState) -> Mapping[str, int]:
-    """Rows of each table of the source that a copy takes, empty without one."""
+    """The rows of each table of the source; empty without a source."""
     return state.source.rows if state.source is not None else {}

@@ -90,8 +90,8 @@ def _preview_found(state: WizardState) -> str:
     if state.preview is None:
         return ""
     if number := len(state.preview.errors):
-        return f"{number:,} with trouble"
-    return "not all complete" if state.preview.incomplete else "no trouble found"
+        return f"{number:,} {'problem' if number == 1 else 'problems'}"
+    return "not all complete" if state.preview.incomplete else "no problems"
 
 
 def _copy_over(state: WizardState) -> bool:
@@ -100,7 +100,7 @@ def _copy_over(state: WizardState) -> bool:
 
 _OUTCOMES = {
     "clean": "all copied",
-    "errors": "copied, some trouble",
+    "errors": "copied, problems",
     "incomplete": "copied, incomplete",
     "cancelled": "cancelled",
     "failed": "stopped",

@@ -1,11 +1,11 @@
-"""The tables as the screens show them: small ones share a line, the one that everybody asks for comes first."""
+"""The tables as the screens list them. All of it follows from the descriptions in ``core/rows/tables.py``."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from vestige_tui.screens.tables import SHOWN
+from vestige_tui.core.rows import tables
 
 
 @dataclass(frozen=True, slots=True)
@@ -16,18 +16,17 @@ class TableGroup:
     names: tuple[str, ...]
 
 
-_TOGETHER = {"users": "Users and groups", "groups": "Users and groups", "group_memberships": "Users and groups"}
+def title_of(name: str) -> str:
+    """The title of a table; its name where there is no description of it."""
+    return tables.BY_NAME[name].title if name in tables.BY_NAME else name
 
 
-def _groups() -> tuple[TableGroup, ...]:
+def table_groups() -> list[TableGroup]:
+    """One line a table, and one for the tables that share it."""
     found: dict[str, list[str]] = {}
-    for table in SHOWN:
-        found.setdefault(_TOGETHER.get(table.name, table.title), []).append(table.name)
-    return tuple(TableGroup(title, tuple(names)) for title, names in found.items())
-
-
-GROUPS = _groups()
-"""Memories, what belongs to them, and last users, groups and memberships together."""
+    for table in tables.shown():
+        found.setdefault(table.group or table.title, []).append(table.name)
+    return [TableGroup(title, tuple(names)) for title, names in found.items()]
 
 
 def summed(group: TableGroup, counts: Mapping[str, int]) -> int:

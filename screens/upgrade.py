@@ -1,4 +1,4 @@
-"""The upgrade step: what a source from before V15 lacks, and the ways to go on."""
+"""The upgrade step: what a source from before V15 lacks, and where to add it."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ _TABLE_WORDS = {"users": "users (1 row: local)"}
 
 
 class UpgradeScreen(StepScreen):
-    """Asks how the parts that V15 added come to a source that does not have them."""
+    """Asks where to add the parts that V15 has and the source lacks."""
 
     HELP = """
 Schema 15 of Vestige added users, groups and four facts about each memory. PostgreSQL stores them; your file is from
@@ -84,7 +84,7 @@ Either way, nothing that is in the file is changed or removed.
             yield Input(id="word", compact=True, max_length=20)
 
     def on_mount(self) -> None:
-        """The first way has the focus."""
+        """The first choice has the focus."""
         self.query_one(Choices).focus()
         self._show_way()
 
@@ -98,25 +98,25 @@ Either way, nothing that is in the file is changed or removed.
 
     @property
     def primary_label(self) -> str:
-        """What will happen, by the way that is chosen."""
+        """What will happen, depending on the choice."""
         if self._busy:
             return "Upgrading…"
         return "Upgrade my file" if self.is_mounted and self._in_place else "Upgrade a private copy"
 
     @property
     def primary_ready(self) -> bool:
-        """An upgrade in place wants the word typed out."""
+        """An upgrade in place has to be confirmed by typing a word."""
         if self._busy:
             return False
         return not self._in_place or self.query_one("#word", Input).value.strip().lower() == CONFIRMATION
 
     @property
     def back_ready(self) -> bool:
-        """An upgrade in place is not walked out on."""
+        """The operator cannot leave during an upgrade in place."""
         return not self._busy
 
     def primary(self) -> None:
-        """Note the private copy and go on, or upgrade the file."""
+        """Go on with a private copy, or upgrade the file."""
         if not self.primary_ready:
             return
         if not self._in_place:
@@ -132,7 +132,7 @@ Either way, nothing that is in the file is changed or removed.
         self._to_the_top()
 
     def _to_the_top(self) -> None:
-        """The notice stands there, and there may not be room for all."""
+        """Scroll to the notice."""
         body = self.query_one("#body")
         self.call_after_refresh(body.scroll_home, animate=False)
 
@@ -185,7 +185,7 @@ def introduction(source: SourceDescription) -> str:
 
 
 def additions(source: SourceDescription) -> Content:
-    """Exactly what an upgrade adds to a file, and what stands in it then."""
+    """Everything that an upgrade adds to a file, and with which values."""
     columns, tables = _missing(source)
     width = max(map(len, COLUMNS)) + 2
     facts = [

@@ -1,4 +1,4 @@
-"""The vectors of a source in the wizard: how many there are of each kind, and what becomes of them."""
+"""The vectors of a source: how many there are of each kind, and what happens to them."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ from vestige_tui.core.text import count
 from vestige_tui.screens.widgets.text import plain
 
 _ORDINARY = (Fate.COPIED, Fate.SUPERSEDED)
-"""Fates that no operator has to think about: a vector is copied, or its memory has another copy of it."""
+"""Outcomes that need no attention: the vector is copied, or its memory has another one that counts."""
 
 
 def vectors(groups: Sequence[VectorGroup]) -> Content:
-    """All groups, a line each."""
+    """All groups, one line each."""
     if not groups:
         return Content("")
     return Content("\n").join([Content("Vectors of the source:"), *map(_line, groups)])

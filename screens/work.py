@@ -1,4 +1,4 @@
-"""Work that neither a screen that is left nor a wish to quit may cut short: the copy, an upgrade in place."""
+"""Work that goes on when its screen closes, and that quitting waits for: the copy, an upgrade in place."""
 
 from __future__ import annotations
 
@@ -10,37 +10,37 @@ from textual.message import Message
 
 @dataclass(frozen=True, slots=True)
 class QuitPrompt:
-    """What to say to somebody who wants to quit while work goes on: a question, what it means, both answers."""
+    """The question when the operator quits while work goes on: what it means, and both answers."""
 
     question: str
     text: str
     leave: str
     stay: str
     waiting: str
-    """What shows until the work has come to a safe point."""
+    """Shown until the work reaches a safe point."""
 
 
 IDLE = QuitPrompt(
     "Quit vestige-tui?",
-    "Nothing is going on. What you used is filled in again the next time.",
+    "Nothing is running. Your source and destination are filled in again next time.",
     leave="Quit",
     stay="Stay",
     waiting="",
 )
-"""The words for quitting while nothing goes on, where it may have been meant otherwise."""
+"""The question when nothing is running: Ctrl-C may be meant to copy text."""
 
 
 class Work(Protocol):
-    """Something that the application carries out in a thread of its own."""
+    """Something that the application runs in a thread."""
 
     @property
     def quit_prompt(self) -> QuitPrompt:
-        """The words for quitting while it goes on."""
+        """The question when the operator quits before it is done."""
         ...
 
     @property
     def running(self) -> bool:
-        """Whether it still goes on, or has yet to begin."""
+        """Whether it is not done yet; True also before it starts."""
         ...
 
     def cancel(self) -> None:
@@ -48,12 +48,12 @@ class Work(Protocol):
         ...
 
     def carry_out(self) -> None:
-        """Do it, from beginning to end; never raises."""
+        """Do all of it; never raises."""
         ...
 
 
 class WorkRequested(Message):
-    """A screen asks the application to carry out its work."""
+    """A screen asks the application to run its work."""
 
     def __init__(self, work: Work) -> None:
         super().__init__()

@@ -1,4 +1,4 @@
-"""Databases to choose from, one card each: the path, and under it what is in the file."""
+"""Databases to choose from, one card each: the path, and below it what the file holds."""
 
 from __future__ import annotations
 

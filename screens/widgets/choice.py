@@ -1,4 +1,4 @@
-"""Choices and ticks whose state is a sign, not a colour: ``(●)``, ``( )``, ``[x]``, ``[ ]``; and a list that opens."""
+"""Radio buttons and check boxes that show a sign: ``(●)``, ``( )``, ``[x]``, ``[ ]``; and a drop-down list."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ _T = TypeVar("_T")
 
 
 class Choice(RadioButton):
-    """One of several ways."""
+    """One radio button."""
 
     def render(self) -> Content:
         """The sign and the label."""
@@ -20,7 +20,7 @@ class Choice(RadioButton):
 
 
 class Choices(RadioSet):
-    """Several ways of which one is taken; the arrow keys take the next one at once."""
+    """Radio buttons; the arrow keys choose the next one at once."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("down,right", "take(1)", "Choose", key_display="↑↓"),
@@ -31,7 +31,7 @@ class Choices(RadioSet):
         super().__init__(*choices, id=id, compact=True)
 
     def action_take(self, step: int) -> None:
-        """Take the next way, or the one before."""
+        """Choose the next button, or the previous one."""
         if step > 0:
             self.action_next_button()
         else:
@@ -41,12 +41,12 @@ class Choices(RadioSet):
 
     @property
     def taken(self) -> str | None:
-        """The id of the way that is taken."""
+        """The id of the chosen button."""
         return self.pressed_button.id if self.pressed_button is not None else None
 
 
 class Tick(Checkbox):
-    """Something to be done or not."""
+    """A check box."""
 
     BINDINGS: ClassVar[list[BindingType]] = [Binding("enter,space", "toggle_button", "Tick", key_display="space")]
 
@@ -56,7 +56,7 @@ class Tick(Checkbox):
 
 
 class Dropdown(Select[_T]):
-    """One of several values, listed when it is opened; the keys at the bottom say how."""
+    """One of several values, listed when it is opened."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("enter,down,space,up", "show_overlay", "Open list", key_display="⏎"),

@@ -1,4 +1,4 @@
-"""The keys at the bottom, drawn as one line: the keys change with the focus, and a widget each would take too long."""
+"""The keys at the bottom, drawn as one line: they change with the focus, and one widget per key would be too slow."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ class Key:
 
 
 class KeyBar(Widget):
-    """Names the keys that there are now; a click on one presses it."""
+    """Shows the available keys; a click on one presses it."""
 
     ALLOW_SELECT = False
 
@@ -38,7 +38,7 @@ class KeyBar(Widget):
         self.keys: tuple[Key, ...] = ()
 
     def on_mount(self) -> None:
-        """Follow the keys of the screen, which tells of them when all of it is there."""
+        """Follow the keys of the screen."""
         self.screen.bindings_updated_signal.subscribe(self, self._follow)
 
     def _follow(self, screen: Screen[object]) -> None:
@@ -58,7 +58,7 @@ class KeyBar(Widget):
         return _LOOSE if sum(key.width + _LOOSE for key in self.keys) <= self.size.width else _CLOSE
 
     def render(self) -> Content:
-        """All of them, set closer where the last would be cut off."""
+        """All keys, closer together if they would not fit otherwise."""
         before = " " * (self._around - _CLOSE)
         return Content("").join(
             Content.assemble(

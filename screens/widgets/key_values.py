@@ -1,4 +1,4 @@
-"""A list of facts: a word on the left, what is known on the right."""
+"""A list of facts: the name on the left, the value on the right."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ Facts = Iterable[tuple[str, Content | str]]
 
 
 class KeyValues(VerticalGroup):
-    """Facts in two columns; a long one goes on under its beginning."""
+    """Facts in two columns; a long value wraps within its column."""
 
     def __init__(self, *, id: str | None = None) -> None:
         super().__init__(id=id)
         self._facts: tuple[tuple[str, Content | str], ...] = ()
 
     def compose(self) -> ComposeResult:
-        """One row a fact."""
+        """One row per fact."""
         width = max((len(name) for name, _ in self._facts), default=0) + 2
         for name, value in self._facts:
             with Horizontal(classes="fact"):

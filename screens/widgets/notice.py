@@ -1,4 +1,4 @@
-"""A box that says something the operator should not miss, with a mark and never by colour alone."""
+"""A box for what the operator should not miss, with a mark, never by colour alone."""
 
 from __future__ import annotations
 
@@ -27,10 +27,10 @@ class Tone(Enum):
 
 
 class Notice(Static):
-    """A notice; hidden while it has nothing to say."""
+    """A notice; hidden while it is empty."""
 
     def on_mount(self) -> None:
-        """Take no room before there is something to say."""
+        """Take no room while it is empty."""
         self.display = bool(self.content)
 
     def say(self, tone: Tone, headline: str, *paragraphs: str) -> None:
@@ -45,6 +45,6 @@ class Notice(Static):
         self.say(Tone.BAD, error.what, error.means, error.remedy)
 
     def clear(self) -> None:
-        """Have nothing to say any more."""
+        """Hide the notice."""
         self.update("")
         self.display = False

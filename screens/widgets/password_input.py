@@ -6,7 +6,7 @@ from textual.widgets import Input
 
 
 class PasswordInput(Input):
-    """The field. Its text leaves it by the connection alone."""
+    """The field. Its text is used for the connection only."""
 
     def __init__(self, *, placeholder: str = "", id: str | None = None) -> None:
         super().__init__(password=True, placeholder=placeholder, compact=True, id=id)

@@ -1,4 +1,4 @@
-"""A field for a path, which completes what is typed from what is on the disk."""
+"""A field for a path that completes names of files and folders."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Rows with trouble to look through: filters by table, kind and text over the list of them."""
+"""Rows with problems: the list, and filters by table, kind and text above it."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ from textual.content import Content
 from textual.widgets import Input, Label, Select
 
 from vestige_tui.core.rows.problems import EXPLANATIONS, Kind, RowError
+from vestige_tui.core.rows.tables import shown
 from vestige_tui.screens.problems import Filter
 from vestige_tui.screens.row_dialog import RowDialog
-from vestige_tui.screens.tables import SHOWN
 from vestige_tui.screens.widgets.choice import Dropdown
 from vestige_tui.screens.widgets.problem_list import ProblemList
 
@@ -29,7 +29,7 @@ class ProblemBrowser(Vertical):
 
     def __init__(self, errors: Sequence[RowError], source: Path, *, dry: bool, id: str | None = None) -> None:
         super().__init__(id=id)
-        self._errors = sorted(errors, key=_order)
+        self._errors = _sorted(errors)
         self._source = source
         self._dry = dry
 
@@ -39,7 +39,7 @@ class ProblemBrowser(Vertical):
         kinds = Counter(error.kind for error in self._errors)
         with Horizontal(classes="filters"):
             yield Dropdown[str](
-                [(f"{table.title} ({tables[table.name]:,})", table.name) for table in SHOWN
+                [(f"{table.title} ({tables[table.name]:,})", table.name) for table in shown()
                  if tables[table.name]],
                 prompt="all tables",
                 id="by-table",
@@ -56,7 +56,7 @@ class ProblemBrowser(Vertical):
         yield ProblemList()
 
     def on_mount(self) -> None:
-        """All rows at first."""
+        """Show all rows."""
         self._show()
 
     @property
@@ -66,11 +66,11 @@ class ProblemBrowser(Vertical):
 
     @property
     def shown(self) -> Sequence[RowError]:
-        """The rows that pass the filters."""
+        """The rows that match the filters."""
         return self.rows.errors
 
     def action_find(self) -> None:
-        """Go to the text to look for."""
+        """Focus the text filter."""
         self.query_one("#by-text").focus()
 
     @on(Select.Changed)
@@ -84,7 +84,7 @@ class ProblemBrowser(Vertical):
             self.query_one("#by-text", Input).value,
         )
         found = wanted.apply(self._errors)
-        self.rows.show(found, empty="No row passes these filters." if self._errors else "No rows with trouble.")
+        self.rows.show(found, empty="No row matches these filters." if self._errors else "No rows with problems.")
         self.query_one("#shown", Label).update(Content(f"{len(found):,} of {len(self._errors):,}"))
 
     @on(Input.Submitted)
@@ -97,9 +97,10 @@ class ProblemBrowser(Vertical):
         self.app.push_screen(RowDialog(event.error, self._source, dry=self._dry))
 
 
-_PLACES = {table.name: place for place, table in enumerate(SHOWN)}
-
-
-def _order(error: RowError) -> tuple[bool, int, str, str]:
-    """What stayed behind comes first, and what others depend on before them."""
-    return error.copied, _PLACES.get(error.table, len(_PLACES)), error.row, error.field or ""
+def _sorted(errors: Sequence[RowError]) -> list[RowError]:
+    """Rows that are not copied first, and in the order of the tables."""
+    places = {table.name: place for place, table in enumerate(shown())}
+    return sorted(
+        errors,
+        key=lambda error: (error.copied, places.get(error.table, len(places)), error.row, error.field or ""),
+    )

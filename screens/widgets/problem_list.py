@@ -1,4 +1,4 @@
-"""The list of rows with trouble. Only the lines in sight are ever made, so ten thousand rows cost what ten do."""
+"""The list of rows with problems. It makes only the lines in sight: ten thousand rows cost what ten do."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ _LONGEST = 400
 
 
 class ProblemList(ScrollView, can_focus=True):
-    """One line a row: table, id, what is wrong, what becomes of it. Enter or a click opens it."""
+    """One line per row: table, id, problem, outcome. Enter or a click opens it."""
 
     COMPONENT_CLASSES: ClassVar[set[str]] = {"problem-list--head", "problem-list--cursor", "problem-list--blurred"}
     BINDINGS: ClassVar[list[BindingType]] = [
@@ -42,13 +42,13 @@ class ProblemList(ScrollView, can_focus=True):
     cursor: reactive[int] = reactive(0)
 
     class Opened(Message):
-        """The operator wants to see a row in full."""
+        """The operator opened a row."""
 
         def __init__(self, error: RowError) -> None:
             super().__init__()
             self.error = error
 
-    def __init__(self, *, empty: str = "No rows with trouble.", id: str | None = None) -> None:
+    def __init__(self, *, empty: str = "No rows with problems.", id: str | None = None) -> None:
         super().__init__(id=id)
         self._errors: list[RowError] = []
         self._empty = empty
@@ -150,11 +150,11 @@ class ProblemList(ScrollView, can_focus=True):
             self.post_message(self.Opened(self._errors[self.cursor]))
 
     def on_focus(self) -> None:
-        """The chosen line shows where the keys go."""
+        """Show that the list has the focus."""
         self.refresh()
 
     def on_blur(self) -> None:
-        """And that they go elsewhere now."""
+        """Show that another widget has the focus."""
         self.refresh()
 
     def on_click(self, event: events.Click) -> None:

@@ -1,4 +1,4 @@
-"""The bars of a running copy: one a table, one for the indexes; drawn in one go, as it is done often."""
+"""The bars of a running copy: one per line of tables, one for the indexes; one widget, because they change often."""
 
 from __future__ import annotations
 
@@ -10,16 +10,15 @@ from textual.widgets import Static
 
 from vestige_tui.core.events import IndexProgress, Phase
 from vestige_tui.screens.progress import Pace, Progress
-from vestige_tui.screens.table_groups import GROUPS, TableGroup
+from vestige_tui.screens.table_groups import TableGroup, table_groups
 
-_TITLE = max(len(group.title) for group in GROUPS) + 1
 _RATE = 11
 _MARK = 2
 INDEXES = "Search indexes"
 
 
 class ProgressBars(Static):
-    """How far every table is, and then the indexes."""
+    """The progress of every table, then of the indexes."""
 
     def __init__(self, rows: Mapping[str, int], *, id: str | None = None) -> None:
         """``rows`` is what the source holds, shown until the run has counted for itself."""
@@ -33,29 +32,35 @@ class ProgressBars(Static):
 
     def render(self) -> Content:
         """All bars, as wide as there is room."""
-        counts = {group: _counts(self._pace(group)) for group in GROUPS}
-        width = max(map(len, counts.values()), default=0)
-        bar = max(8, self.size.width - _TITLE - width - _RATE - _MARK - 2)
-        lines = [self._table(group, counts[group].rjust(width), bar) for group in GROUPS]
-        return Content("\n").join([*lines, self._indexes(bar, width)])
+        groups = table_groups()
+        titles = [group.title for group in groups] + [INDEXES]
+        widest = max(map(len, titles)) + 1
+        *tables, indexes = (f"{title:<{widest}}" for title in titles)
+        counts = [_counts(self._pace(group)) for group in groups]
+        width = max(map(len, counts))
+        bar = max(8, self.size.width - widest - width - _RATE - _MARK - 2)
+        lines = [
+            self._table(title, self._pace(group), text.rjust(width), bar)
+            for title, group, text in zip(tables, groups, counts, strict=True)
+        ]
+        return Content("\n").join([*lines, self._indexes(indexes, bar, width)])
 
     def _pace(self, group: TableGroup) -> Pace:
         paces = [self.progress.tables[name] for name in group.names if name in self.progress.tables]
         return sum(paces, Pace(finished=bool(paces)))
 
-    def _table(self, group: TableGroup, counts: str, bar: int) -> Content:
-        pace = self._pace(group)
+    def _table(self, title: str, pace: Pace, counts: str, bar: int) -> Content:
         finished = pace.finished and pace.read >= pace.total
         fraction = 1.0 if finished else pace.read / pace.total if pace.total else 0.0
         rate = f"{pace.rate:,.0f}/s" if pace.rate >= 1 else ""
-        return _row(group.title, fraction, bar, f"{counts}{rate:>{_RATE}}", finished=finished, quiet=not pace.read)
+        return _row(title, fraction, bar, f"{counts}{rate:>{_RATE}}", finished=finished, quiet=not pace.read)
 
-    def _indexes(self, bar: int, width: int) -> Content:
+    def _indexes(self, title: str, bar: int, width: int) -> Content:
         index = self.progress.index
         if index is None:
-            return _row(INDEXES, 0.0, bar, "after the rows".rjust(width), finished=False, quiet=True)
+            return _row(title, 0.0, bar, "after the rows".rjust(width), finished=False, quiet=True)
         fraction = (index.position - 1 + index.fraction) / index.total
-        return _row(INDEXES, fraction, bar, _index_words(index).rjust(width), finished=False, quiet=False)
+        return _row(title, fraction, bar, _index_words(index).rjust(width), finished=False, quiet=False)
 
 
 def _counts(pace: Pace) -> str:
@@ -68,7 +73,7 @@ def _index_words(index: IndexProgress) -> str:
 
 def _row(title: str, fraction: float, width: int, text: str, *, finished: bool, quiet: bool) -> Content:
     return Content.assemble(
-        (f"{title:<{_TITLE}}", "$muted" if quiet else ""),
+        (title, "$muted" if quiet else ""),
         *bar_parts(fraction, width, "$success" if finished else "$accent"),
         (f"  {text}", "$muted" if quiet else ""),
         (" ✓" if finished else "  ", "$success"),
@@ -83,6 +88,6 @@ def bar_parts(fraction: float, width: int, style: str) -> tuple[tuple[str, str],
 
 
 def phase_words(phase: Phase | None) -> str:
-    """What a run is doing, as the start of a sentence."""
+    """The phase of a run, with a capital letter."""
     text = phase.value if phase is not None else "starting"
     return text[0].upper() + text[1:]

@@ -14,12 +14,12 @@ from vestige_tui.screens.widgets.text import plain
 
 
 class StepLine(Static):
-    """One step: mark and title, and under it the finding; where there is little room, mark and number alone."""
+    """One step: mark and title, and below it the finding; in a narrow terminal only mark and number."""
 
     ALLOW_SELECT = False
 
     class Chosen(Message):
-        """The operator clicked a step that can be gone to."""
+        """The operator clicked a reachable step."""
 
         def __init__(self, step: Step) -> None:
             super().__init__()
@@ -30,7 +30,7 @@ class StepLine(Static):
         self._step = step
 
     def show(self, status: StepStatus, *, can_go: bool, brief: bool) -> None:
-        """Show how the step stands."""
+        """Show the status of the step."""
         self.remove_class(*(mark.style_class for mark in Mark)).add_class(status.mark.style_class)
         self.set_class(can_go, "-can-go")
         if brief:
@@ -44,7 +44,7 @@ class StepLine(Static):
         self.tooltip = plain(": ".join(filter(None, (f"{status.step.title} – {status.mark.word}", status.finding))))
 
     def on_click(self) -> None:
-        """Go there, where that is possible."""
+        """Go to the step, if it is reachable."""
         if self.has_class("-can-go"):
             self.post_message(self.Chosen(self._step))
 
@@ -58,7 +58,7 @@ class Sidebar(Vertical):
             yield StepLine(step)
 
     def show(self, state: WizardState, here: Step, *, brief: bool, locked: bool) -> None:
-        """Show how the steps stand; ``locked`` while none may be gone to."""
+        """Show the status of the steps; ``locked`` while the operator may not leave this one."""
         for line, status in zip(self.query(StepLine), statuses(state, here), strict=True):
             can_go = not locked and status.step is not here and reachable(status.step, state)
             line.show(status, can_go=can_go, brief=brief)

@@ -134,14 +134,14 @@ def test_a_test_is_followed_by_using_it(home: Path, found: Path, answers: list[D
         screen.query_one("#url", Input).value = URL
         await shown(pilot, "^n Test connection")
         await pilot.press("enter")
-        await shown(pilot, "It works")
-        await shown(pilot, "PostgreSQL 18.4, database vestige, user memory")
+        await shown(pilot, "Connected to PostgreSQL")
+        await shown(pilot, "PostgreSQL 18.4, database vestige, as memory")
         await shown(pilot, "^n Use this destination")
         assert screen.focused is screen.query_one("#primary")
         screen.query_one("#host", Input).value = "elsewhere"
         await shown(pilot, "^n Test connection")
         assert app.state.target is None
-        assert "It works" not in "\n".join(screen_lines(app))
+        assert "Connected to PostgreSQL" not in "\n".join(screen_lines(app))
         await pilot.press("ctrl+n")
         await until(pilot, lambda: app.state.target is not None)
         await pilot.press("ctrl+n")
@@ -258,7 +258,7 @@ class TestRealServer:
             await shown(pilot, "does not exist on the server")
             await until(pilot, lambda: screen.focused is screen.query_one("#create"))
             await pilot.press("f4")
-            await shown(pilot, "It works")
+            await shown(pilot, "Connected to PostgreSQL")
 
         try:
             play(scenario, machine(home), state=WizardState(prefill=Prefill(postgres_url=url)))
@@ -275,7 +275,7 @@ class TestRealServer:
             await shown(pilot, "^n Start and test it")
             assert not screen.query_one(ServerForm).display
             await pilot.press("ctrl+n")
-            await shown(pilot, "It works")
+            await shown(pilot, "Connected to PostgreSQL")
             await pilot.press("ctrl+n")
             await until(pilot, lambda: app.screen is not screen)
 
@@ -364,7 +364,7 @@ class TestPasswords:
             screen.query_one("#url", Input).value = URL
             screen.query_one("#password", Input).value = CANARY
             await pilot.press("enter")
-            await shown(pilot, "It works")
+            await shown(pilot, "Connected to PostgreSQL")
 
         app = play(scenario, self._with(home, keyring))
         assert keyring.passwords == {}
@@ -427,7 +427,7 @@ class TestPasswords:
             assert screen.query_one(Tick).disabled
             screen.query_one("#url", Input).value = URL
             await pilot.press("enter")
-            await shown(pilot, "It works")
+            await shown(pilot, "Connected to PostgreSQL")
 
         play(scenario, self._with(home, MemoryKeyring(missing="This machine has no keyring.")))
 
@@ -437,13 +437,13 @@ class TestPasswords:
             screen.query_one("#url", Input).value = URL
             screen.query_one("#password", Input).value = CANARY
             await pilot.press("enter")
-            await shown(pilot, "It works")
+            await shown(pilot, "Connected to PostgreSQL")
             await pilot.press("ctrl+b")
             source = await on_screen(pilot, "SourceScreen")
             await until(pilot, lambda: source.primary_ready)
             await pilot.press("ctrl+n")
             screen = await on_screen(pilot, "DestinationScreen")
-            await shown(pilot, "It works")
+            await shown(pilot, "Connected to PostgreSQL")
             assert (value(screen, "url"), value(screen, "password")) == (URL, CANARY)
             assert screen.primary_label == "Use this destination"
 

@@ -183,7 +183,7 @@ def test_a_preview_that_fails_can_be_tried_again(home: Path, small_source: Path,
         assert screen.primary_label == "Try again"
         away.rename(small_source)
         await pilot.press("ctrl+n")
-        await shown(pilot, "No row will have trouble")
+        await shown(pilot, "No row has a problem")
         await ready(pilot)
 
     walk(scenario, home, state, first=Step.PREVIEW)

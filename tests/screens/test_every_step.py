@@ -103,11 +103,11 @@ def test_from_the_first_step_to_the_last(home: Path, old: Path, database: Databa
         await on_screen(pilot, "PreviewScreen")
         await hands.forward(pilot)
         await on_screen(pilot, "ReportScreen")
-        await shown(pilot, "29 arrived, 1 stayed behind")
+        await shown(pilot, "29 arrived, 1 was not copied")
         await look_at_a_row(app, pilot)
         edit(old, "UPDATE knowledge_nodes SET content = 'mended' WHERE content = ''")
         await hands.retry(pilot)
-        await shown(pilot, "all that had stayed behind has arrived")
+        await shown(pilot, "all of them have arrived")
         await hands.leave(pilot)
         await until(pilot, lambda: app.return_code is not None)
 

@@ -55,10 +55,10 @@ def test_nothing_of_a_row_reaches_the_terminal(home: Path, sources: Sources, dat
     async def scenario(app: VestigeApp, pilot: Pilot[None]) -> None:
         await on_screen(pilot, "PreviewScreen")
         await ready(pilot)
-        await shown(pilot, "need a look")
+        await shown(pilot, "have problems")
         _harmless(app)
         await pilot.press("f2")
-        await shown(pilot, "Rows that will have trouble")
+        await shown(pilot, "Rows with problems")
         _harmless(app)
         for _ in range(2):
             await pilot.press("enter")

@@ -223,7 +223,7 @@ def test_report_not_copied(snap_compare: Compare, size: tuple[int, int]) -> None
     """Every table, to its end."""
 
     async def turn(pilot: Pilot[None]) -> None:
-        pilot.app.screen.query_one(TabbedContent).active = "left-behind"
+        pilot.app.screen.query_one(TabbedContent).active = "not-copied"
         await shown(pilot, "agent_runs")
         await pilot.press("pagedown", "pagedown", "pagedown", "pagedown")
         await shown(pilot, "edges.strength_before")

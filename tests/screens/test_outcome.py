@@ -51,9 +51,9 @@ def test_every_error_is_counted() -> None:
         None,
     )
     assert said.tone is Tone.WARNING
-    assert said.headline == "All 2,000 memories are accounted for: 1,996 arrived, 4 stayed behind and are listed."
+    assert said.headline == "All 2,000 memories are accounted for: 1,996 arrived, 4 were not copied and are listed."
     assert said.details == (
-        "8 rows arrived repaired, a broken field left out. 3 rows of other tables stayed behind. "
+        "8 rows arrived repaired, a broken field left out. 3 rows of other tables were not copied. "
         "996 memories were there before.",
     )
 
@@ -96,14 +96,14 @@ ONLY = {"knowledge_nodes": frozenset({"a", "b"}), "edges": frozenset({"c"})}
 def test_a_retry_that_brought_all() -> None:
     report = _report(knowledge_nodes=TableReport(2, 2, 2), edges=TableReport(1, 1, 1))
     said = verdict(report, None, ONLY)
-    assert (said.tone, said.headline) == (Tone.GOOD, "Tried 3 rows again: all that had stayed behind has arrived.")
+    assert (said.tone, said.headline) == (Tone.GOOD, "Tried 3 rows again: all of them have arrived.")
 
 
 def test_a_retry_reports_rows_that_are_gone() -> None:
     report = _report(Outcome.ERRORS, knowledge_nodes=TableReport(1, 1, 0, failed=1), edges=TableReport(1, 1, 1))
     said = verdict(report, None, ONLY)
     assert said.tone is Tone.WARNING
-    assert said.headline == "Tried 3 rows again: 1 arrived, 1 still stayed behind."
+    assert said.headline == "Tried 3 rows again: 1 arrived, 1 still not copied."
     assert "1 row of them cannot be found" in said.details[0]
 
 
@@ -176,7 +176,7 @@ def test_a_retry_that_leaves_an_index_missing_is_no_good_news() -> None:
     report.incomplete = (_part(Reason.NOT_OWNER), _part(Reason.OUT_OF_MEMORY))
     said = verdict(report, None, ONLY)
     assert said.tone is Tone.WARNING
-    assert said.headline.endswith("has arrived. But 2 indexes are missing.")
+    assert said.headline.endswith("have arrived. But 2 indexes are missing.")
     assert len(said.details) == 2
 
 
@@ -189,5 +189,5 @@ def test_a_stale_source_and_tables_not_copied_are_in_the_verdict() -> None:
     assert said.tone is Tone.WARNING
     assert said.details == (
         "The source is stale: what Vestige 4 has written since is not in it. "
-        "Not copied, for want of a place in PostgreSQL: 1 table, 12 rows.",
+        "PostgreSQL has no place for: 1 table, 12 rows.",
     )

@@ -114,7 +114,7 @@ def test_a_preview_that_failed_is_marked(ready: WizardState) -> None:
     ("outcome", "words"),
     [
         (Outcome.CLEAN, "all copied"),
-        (Outcome.ERRORS, "copied, some trouble"),
+        (Outcome.ERRORS, "copied, problems"),
         (Outcome.INCOMPLETE, "copied, incomplete"),
         (Outcome.CANCELLED, "cancelled"),
         (Outcome.FAILED, "stopped"),

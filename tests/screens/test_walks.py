@@ -45,14 +45,14 @@ def test_by_keyboard(home: Path, small_source: Path, database: Database) -> None
     async def scenario(app: VestigeApp, pilot: Pilot[None]) -> None:
         await to_the_preview(pilot)
         await ready(pilot)
-        await shown(pilot, "No row will have trouble")
+        await shown(pilot, "No row has a problem")
         screen = await forward(pilot, "ReportScreen")
         await shown(pilot, "All 30 memories have arrived")
         await shown(pilot, "[storage.postgres]")
         marks = [status.mark for status in statuses(app.state, Step.REPORT)]
         assert marks == [*[Mark.DONE] * 2, Mark.NOT_NEEDED, *[Mark.DONE] * 3, Mark.HERE]
         pages = screen.query_one(TabbedContent)
-        for page, words in (("rows", "No rows with trouble."), ("counts", "in source"), ("next", "[storage]")):
+        for page, words in (("rows", "No rows with problems."), ("counts", "in source"), ("next", "[storage]")):
             await pilot.press("f2")
             assert pages.active == page
             await shown(pilot, words)
@@ -82,7 +82,7 @@ def test_by_mouse_and_back_from_the_report_and_once_more(home: Path, small_sourc
         await pilot.click("#back")
         await on_screen(pilot, "PreviewScreen")
         await ready(pilot)
-        await shown(pilot, "There is nothing to write")
+        await shown(pilot, "Nothing to write")
         await pilot.click("#step-7")
         await on_screen(pilot, "ReportScreen")
         await pilot.click("#again")
@@ -148,7 +148,7 @@ def test_errors_are_reviewed_mended_and_tried_again(home: Path, sources: Sources
 
     async def scenario(app: VestigeApp, pilot: Pilot[None]) -> None:
         await on_screen(pilot, "ReportScreen")
-        await shown(pilot, "4 stayed")
+        await shown(pilot, "4 were not copied")
         await _look_at_a_row(app, pilot)
         await _export_over_the_source(app, pilot, source)
         await _export(app, pilot, home)
@@ -156,7 +156,7 @@ def test_errors_are_reviewed_mended_and_tried_again(home: Path, sources: Sources
         edit(source, "UPDATE knowledge_nodes SET visibility = 'private' WHERE visibility = 'secret'")
         edit(source, "DELETE FROM knowledge_nodes WHERE id = 'note-7'")
         await pilot.press("r")
-        await shown(pilot, "still stayed behind")
+        await shown(pilot, "still not copied")
         await shown(pilot, "1 row of them cannot be found")
 
     app = walk(scenario, home, state, first=Step.REPORT, size=LARGE)
@@ -185,7 +185,7 @@ async def _look_at_a_row(app: VestigeApp, pilot: Pilot[None]) -> None:
 async def _export_over_the_source(app: VestigeApp, pilot: Pilot[None], source: Path) -> None:
     before = source.read_bytes()
     await pilot.press("e")
-    await shown(pilot, "Export rows with trouble")
+    await shown(pilot, "Export rows with problems")
     for path, reason in ((source, "the source itself"), (f"{source}-wal", "beside the source")):
         app.screen.query_one("#file", Input).value = str(path)
         await pilot.press("enter")
@@ -199,7 +199,7 @@ async def _export_over_the_source(app: VestigeApp, pilot: Pilot[None], source: P
 
 async def _export(app: VestigeApp, pilot: Pilot[None], home: Path) -> None:
     await pilot.press("e")
-    await shown(pilot, "Export rows with trouble")
+    await shown(pilot, "Export rows with problems")
     await pilot.press("enter")
     await on_screen(pilot, "ReportScreen")
     (file,) = home.glob("*.jsonl")
