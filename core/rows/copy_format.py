@@ -1,7 +1,7 @@
 """PostgreSQL's binary ``COPY`` format, one field at a time.
 
-Every function gives whole fields: four bytes of length, big-endian, and then the value in the binary form that the
-type's receive function reads. Those in the plural do many at once, without a Python function called for each. Sources:
+Every function returns whole fields: four bytes of length, big-endian, and then the value in the binary form that the
+type's receive function reads. Functions in the plural make many fields without a Python call for each. Sources:
 PostgreSQL's documentation of ``COPY`` ("Binary Format") and the receive functions of each type; pgvector's README for
 ``vector``.
 """

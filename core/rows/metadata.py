@@ -74,7 +74,7 @@ class MetadataWithColumns(Converter):
 
 
 def metadata_object(base: SqliteValue, limit: int = MAX_JSONB_BYTES) -> tuple[str, dict[str, Any], ValueProblem | None]:
-    """The object that metadata begins with, as text and as a value, and what is wrong with ``base``, which has it."""
+    """The object that metadata starts from, as text and as a value, and the problem of ``base``, which holds it."""
     if base is None:
         return "{}", {}, None
     try:
@@ -94,9 +94,7 @@ def free_key(name: str, taken: Sequence[Container[str]]) -> str:
 
 
 def leave_out(extra: dict[str, Any], room: int) -> Iterator[str]:
-    """Take the largest values out until the others and their keys have room, in bytes of JSON; gives the keys of those
-    left out.
-    """
+    """Remove the largest values until the others and their keys fit into ``room`` bytes of JSON; yields their keys."""
     sizes = {key: _json_size(key) + _json_size(value) + len(": , ") for key, value in extra.items()}
     total = sum(sizes.values()) - len(",")
     for key in sorted(sizes, key=sizes.__getitem__, reverse=True):

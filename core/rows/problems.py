@@ -1,4 +1,4 @@
-"""Every kind of trouble that a row can have: its name in the report, what it means, and how to mend it."""
+"""The kinds of problems that a row can have: the name in the report, what it means, and how to mend it."""
 
 from __future__ import annotations
 
@@ -37,10 +37,11 @@ class Kind(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Explanation:
-    """``title``: a short noun phrase; ``meaning`` and ``remedy``: a sentence each, true before and after a copy.
+    """The words for one kind of problem, all true before and after a copy.
 
-    ``arrival``: how a row arrives all the same, such as ``with {field} empty``; empty for a kind that mostly keeps a
-    row from being copied. ``explain`` makes the whole sentence of it.
+    ``title`` is a short noun phrase, ``meaning`` and ``remedy`` are sentences. ``arrival`` says how the row is copied
+    nevertheless, such as ``with {field} empty``; ``explain`` makes a sentence of it. It is empty for a kind that mostly
+    keeps a row from being copied.
     """
 
     title: str
@@ -50,7 +51,7 @@ class Explanation:
 
 
 OF_MANY = frozenset({Kind.OTHER_MODEL, Kind.DANGLING_REFERENCE})
-"""Kinds of which one error stands for many rows, and names none of them."""
+"""Kinds of which one error stands for many rows and names none of them."""
 
 FIELD_NOT_IN_MESSAGE = OF_MANY | {Kind.REFUSED_BY_SERVER}
 """Kinds whose messages do not begin with the field; those of all other kinds do, where one field is concerned."""

@@ -1,4 +1,4 @@
-"""Keys that were met already, kept on disk: telling repeats apart costs no memory, whatever the source's size."""
+"""Keys that a run has seen, kept on disk: finding repeats takes no memory, however large the source is."""
 
 from __future__ import annotations
 
@@ -13,22 +13,22 @@ from vestige_tui.core.rows.tables import Table
 
 
 class SeenKeys:
-    """Sets of keys by table name, in a temporary SQLite database that vanishes with the connection."""
+    """Sets of keys by name, in a temporary SQLite database that is gone when the connection closes."""
 
     def __init__(self) -> None:
         self._connection = sqlite3.connect("", isolation_level=None)
         self._connection.execute("PRAGMA journal_mode = OFF")
         self._connection.execute("PRAGMA synchronous = OFF")
-        self._connection.execute("CREATE TABLE met (name TEXT, key BLOB, PRIMARY KEY (name, key)) WITHOUT ROWID")
+        self._connection.execute("CREATE TABLE seen (name TEXT, key BLOB, PRIMARY KEY (name, key)) WITHOUT ROWID")
         self._connection.execute("BEGIN")
 
     def add(self, name: str, key: bytes) -> bool:
-        """Remember a key; whether it is new."""
-        return self._connection.execute("INSERT OR IGNORE INTO met VALUES (?, ?)", (name, key)).rowcount == 1
+        """Add a key; True if it is new."""
+        return self._connection.execute("INSERT OR IGNORE INTO seen VALUES (?, ?)", (name, key)).rowcount == 1
 
     def has(self, name: str, key: bytes) -> bool:
         """Whether a key was added before."""
-        found = self._connection.execute("SELECT 1 FROM met WHERE name = ? AND key = ?", (name, key)).fetchone()
+        found = self._connection.execute("SELECT 1 FROM seen WHERE name = ? AND key = ?", (name, key)).fetchone()
         return found is not None
 
     def close(self) -> None:
@@ -44,7 +44,7 @@ def key_of(record: Record, positions: Sequence[int]) -> bytes:
 def drop_repeats(
     batches: Iterable[RowBatch], seen_keys: SeenKeys, table: Table, key: Sequence[str]
 ) -> Iterable[RowBatch]:
-    """Turn every row whose canonical key was met before into an error: the first one is kept."""
+    """Keep the first row of each canonical key; every later one becomes an error."""
     positions = [table.position(column) for column in key]
     for batch in batches:
         kept: list[Record] = []
