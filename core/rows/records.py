@@ -57,7 +57,7 @@ def sound_records(keys: Iterable[Values], fields: Iterable[Sequence[bytes]]) -> 
 class Packed(Sequence[Record]):
     """Records of rows without problems, packed for a ``COPY``; a record is made when it is asked for.
 
-    Most never are. To make them all costs 14 to 26 % more CPU time of the client (20,000 memories of 256 elements,
+    Most never are. To make them all costs 14 to 27 % more CPU time of the client (20,000 memories of 256 elements,
     100,000 connections, medians in turns).
     """
 
