@@ -15,6 +15,7 @@ from tests.support.states import target
 from tests.support.wizard import LARGE, machine, on_screen, play, screen_lines, shown, until
 from vestige_tui.app import VestigeApp
 from vestige_tui.screens.browse import BrowseDialog
+from vestige_tui.screens.stale_dialog import StaleDialog
 from vestige_tui.screens.state import Prefill, WizardState
 from vestige_tui.screens.steps import Step, settled
 from vestige_tui.screens.widgets.cards import Cards
@@ -257,7 +258,8 @@ def test_a_stale_database_asks_for_a_yes(home: Path, found: Path) -> None:
         assert not screen.state.stale_allowed
         assert not settled(Step.SOURCE, screen.state)
         await pilot.press("ctrl+n")
-        await shown(pilot, "Use a stale database?")
+        await until(pilot, lambda: isinstance(app.screen, StaleDialog))
+        await shown(pilot, "y Use it all the same")
         await pilot.press("y")
         screen = await on_screen(pilot, "DestinationScreen")
         assert screen.state.stale_allowed
