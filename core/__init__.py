@@ -1,8 +1,8 @@
 """The copier: a library that moves a Vestige database from SQLite to PostgreSQL and knows nothing of terminals.
 
-Follow the data: a source file is opened and understood (``source``), its rows become records (``tables``,
-``convert``, ``wire``), records become batches in PostgreSQL's own format (``destination``), and what happened
-becomes events and a report (``events``, ``report``). ``copier`` holds the steps, readable from top to bottom.
+Follow the data: a source file is opened and described (``source``), its rows become records and batches (``rows``),
+batches are written to PostgreSQL (``destination``), and what happened becomes events and a report (``events``,
+``report``). ``run.copier`` holds the steps, readable from top to bottom.
 
 >>> from vestige_tui.core.run.copier import run_sqlite_to_postgres
 >>> from vestige_tui.core.plan import CopyPlan

@@ -24,8 +24,10 @@ def row_error(table: Table, record: Record, kind: Kind, columns: Sequence[str]) 
         message = f"{named} is already taken by another row"
     elif kind is Kind.VALUE_NOT_ALLOWED:
         message = f"{named} has a value that the destination does not allow"
-    else:
+    elif kind is Kind.MISSING_VALUE:
         message = f"{named} is missing, and the destination requires it"
+    else:
+        raise ValueError(f"there are no words for a refused row of the kind {kind}")
     field = columns[0] if len(columns) == 1 else None
     return RowError(table.name, row_label(record.key), field, kind, message, copied=False)
 

@@ -73,7 +73,7 @@ EXPLANATIONS: dict[Kind, Explanation] = {
     Kind.EMPTY_CONTENT: Explanation(
         "no content",
         "The memory holds no text at all.",
-        "Write its content in the source, or leave it behind: there is nothing in it to lose.",
+        "Write its content in the source, or leave it out: there is nothing in it to lose.",
     ),
     Kind.MALFORMED_JSON: Explanation(
         "not valid JSON",
