@@ -140,7 +140,7 @@ class DestinationBusyError(RefusedError):
 class ModelMismatchError(RefusedError):
     """Two embedding models disagree; vectors of different models must not be mixed.
 
-    ``registered`` is the source's signature; ``actual`` belongs to whoever disagrees with it, named by ``holder``
+    ``registered`` is the source's signature; ``actual`` is the one that differs from it; ``holder`` says whose it is
     ("embedder presented" or "destination registered").
     """
 

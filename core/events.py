@@ -99,4 +99,4 @@ Watcher = Callable[[Event], None]
 
 
 def ignore(event: Event) -> None:
-    """The watcher of a run that nobody watches."""
+    """A watcher that does nothing."""

@@ -1,4 +1,4 @@
-"""Testing a destination: which password is tried, and what each obstacle means for somebody with these fields."""
+"""Testing a destination: which password is tried, and what each obstacle means, in terms of the form."""
 
 from __future__ import annotations
 
@@ -111,4 +111,4 @@ _REMEDIES = {
     Obstacle.POOL_FULL: "Wait a moment and test again, or let its administrator enlarge the pool.",
     Obstacle.NOT_READY: "Wait a moment and test again.",
 }
-"""What to do about each obstacle, for somebody who has the fields of this step before them."""
+"""What to do about each obstacle, in terms of the form's fields."""

@@ -56,8 +56,8 @@ def _remedy(destination: Destination) -> str:
 
 
 def _check_expected(prepared: Destination, before: Destination, model: ModelSignature | None) -> None:
-    """Compare a destination with what it must be now. Vestige does not heed the lock of a copy, and may have created
-    tables or registered a model since the inspection.
+    """Compare a destination with what it must be now. Vestige does not take a copy's advisory lock, so it may have
+    created tables or registered a model since the inspection.
     """
     expected = (frozenset(BY_NAME), model, model.dimension if model else before.dimension)
     if (prepared.present, prepared.registered, prepared.dimension) != expected:

@@ -69,8 +69,8 @@ def run_sqlite_to_postgres(
 ) -> MigrationReport:
     """Copy a Vestige database into PostgreSQL, or with ``plan.dry_run`` tell what a copy would do.
 
-    ``embedder`` is whom the vectors are meant for; without one, the destination's registered model counts, or else
-    the source's own. Setting ``cancel`` ends the run after the batch in flight, with outcome ``cancelled``.
+    ``embedder`` names the model that the destination is for; without one, the destination's registered model counts,
+    or else the source's own. Setting ``cancel`` ends the run after the batch in flight, with outcome ``cancelled``.
     ``only`` restricts the run to rows of the source by table and label (``RowError.row``), to try failed ones again.
     ``waits`` are the time limits of the run.
 

@@ -22,7 +22,7 @@ def check_presented(source: SourceDescription, presented: ModelSignature | None)
 def agree(
     source: SourceDescription, presented: ModelSignature | None, registered: ModelSignature | None
 ) -> ModelSignature | None:
-    """The signature that the destination is to carry, or None where nobody knows one.
+    """The signature that the destination is to carry, or None where source, operator and destination name none.
 
     ``registered`` is the destination's. Where the source's signature was only observed, its hash is unknown, unless
     the operator presents an embedder whose hash is known. Raises ``ModelMismatchError``.

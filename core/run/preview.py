@@ -1,7 +1,7 @@
-"""The dry run: every row is read and judged as a copy would, and looked up at the destination; nothing is written.
+"""The dry run: it reads, checks and looks up every row as a copy would, and writes nothing.
 
-What the server would refuse is told beforehand: references that lead nowhere, values that no check allows, names
-that are taken. Which rows would arrive is kept on disk, so that memory stays flat.
+It reports in advance what the server would refuse: dangling references, values that no CHECK allows, unique values
+already taken. Which rows would arrive is kept on disk, so that memory stays flat.
 """
 
 from __future__ import annotations

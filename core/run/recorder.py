@@ -26,7 +26,7 @@ LOG_EVERY = 1_000
 
 @dataclass(slots=True)
 class Recorder:
-    """Keeps a run's report; the watcher is told one thing at a time. ``cancel`` is the operator's wish to stop.
+    """Writes a run's report, and calls the watcher with one event at a time. ``cancel`` is set to end the run.
 
     ``phase`` is the one that was announced last. A watcher that raises is dropped; the run goes on.
     """
@@ -48,7 +48,7 @@ class Recorder:
             try:
                 self.watcher(event)
             except Exception:
-                log.exception("the watcher of this run failed, and is not told any more")
+                log.exception("the watcher of this run failed and is dropped")
                 self.watcher = events.ignore
 
     def problem(self, error: RowError, batch: int = -1) -> None:

@@ -83,7 +83,7 @@ class Writers:
         for thread in self._threads:
             thread.join()
         if isinstance(error, Cancelled) and self._failure not in (None, error):
-            raise self._failure from None  # it knows more: whether anything was on its way is certain, above all
+            raise self._failure from None  # it knows whether a commit was in flight
 
     def write(self, table: Table, batches: Iterable[KeyBatch | RowBatch]) -> None:
         """Queue a table's batches in groups; raises what stopped a writer, or ``Cancelled``."""
