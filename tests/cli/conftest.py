@@ -9,6 +9,9 @@ import pytest
 
 from tests.cli.commands import VestigeTui
 from tests.support.sources import SMALL_SPEC, Sources
+from vestige_tui.core.dsn import Dsn
+from vestige_tui.core.plan import CopyPlan
+from vestige_tui.core.report import DestinationReport, MigrationReport, SourceReport
 
 BROKEN_SPEC = replace(SMALL_SPEC, memories=60, broken_rows=True)
 
@@ -32,3 +35,10 @@ def broken_source(sources: Sources) -> Path:
 def vestige_tui(capsys: pytest.CaptureFixture[str]) -> VestigeTui:
     """The program."""
     return VestigeTui(capsys)
+
+
+@pytest.fixture
+def report() -> MigrationReport:
+    """A report whose source has a name that is not text."""
+    plan = CopyPlan(Path("x.db"), Dsn.parse("host=h"))
+    return MigrationReport(plan, SourceReport("half \udc80"), DestinationReport("postgresql://h/"))

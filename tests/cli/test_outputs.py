@@ -11,7 +11,6 @@ from pathlib import Path
 import pytest
 
 from tests.cli.commands import VestigeTui
-from tests.cli.test_saving import report as report  # noqa: PLC0414  (a fixture)
 from tests.support.servers import Database
 from vestige_tui.core.errors import UsageError
 from vestige_tui.core.report import MigrationReport

@@ -9,18 +9,10 @@ from pathlib import Path
 
 import pytest
 
-from vestige_tui.core.dsn import Dsn
 from vestige_tui.core.errors import UsageError
-from vestige_tui.core.plan import CopyPlan
-from vestige_tui.core.report import DestinationReport, MigrationReport, SourceReport
+from vestige_tui.core.report import MigrationReport
 from vestige_tui.user.saving import check_writable, kept_report, save
 from vestige_tui.user.settings import demo_folder, embedded_folder, reports_folder
-
-
-@pytest.fixture
-def report() -> MigrationReport:
-    plan = CopyPlan(Path("x.db"), Dsn.parse("host=h"))
-    return MigrationReport(plan, SourceReport("half \udc80"), DestinationReport("postgresql://h/"))
 
 
 def test_it_is_written_whole_and_for_its_owner(tmp_path: Path, report: MigrationReport) -> None:

@@ -25,7 +25,7 @@ def is_old(file: File) -> bool:
 
 
 def add_bootstrap_user(file: File, users: list[Raw]) -> bool:
-    """Make the user to whom memories belong by default where the file has none, nor another user of that handle, and a
+    """Make the default owner of memories where the file has none, nor another user of that handle, and a
     table that takes one.
     """
     there = BOOTSTRAP_USER in {canonical(user.values["id"]) for user in users}
