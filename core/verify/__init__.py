@@ -1,0 +1,1 @@
+"""Compares every value at the destination with what the source says it should be."""
