@@ -22,6 +22,7 @@ class Phase(StrEnum):
     PREPARE = "preparing the destination"
     COPY = "copying"
     INDEXES = "building indexes"
+    VERIFY = "comparing every value"
     PREVIEW = "reading every row, writing nothing"
 
 
@@ -88,13 +89,55 @@ class Waiting:
 
 
 @dataclass(frozen=True, slots=True)
+class VerificationPlanned:
+    """How many rows of each table are to be compared; sent once, before the first one."""
+
+    totals: dict[str, int]
+
+
+@dataclass(frozen=True, slots=True)
+class VerificationProgress:
+    """Rows of a table were compared; the counts are totals of that table so far.
+
+    ``settled`` of the planned rows are done: those that are ``equal``, ``different`` or ``missing``, and those that
+    cannot be at any destination.
+    """
+
+    table: str
+    settled: int
+    equal: int
+    different: int
+    missing: int
+
+
+@dataclass(frozen=True, slots=True)
+class TableVerified:
+    """The last row of a table was compared."""
+
+    table: str
+    seconds: float
+
+
+@dataclass(frozen=True, slots=True)
 class Notice:
     """Something worth a sentence that stops nothing."""
 
     text: str
 
 
-Event = PhaseStarted | TablesPlanned | TableProgress | TableFinished | RowProblem | IndexProgress | Waiting | Notice
+Event = (
+    PhaseStarted
+    | TablesPlanned
+    | TableProgress
+    | TableFinished
+    | RowProblem
+    | IndexProgress
+    | Waiting
+    | VerificationPlanned
+    | VerificationProgress
+    | TableVerified
+    | Notice
+)
 Watcher = Callable[[Event], None]
 
 

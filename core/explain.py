@@ -225,17 +225,28 @@ def _arriving(kind: Kind, arrival: str, field: str | None, tense: Tense) -> str:
 
 def fate(error: RowError) -> str:
     """What becomes of a row, in two words that fit before and after a copy."""
-    if error.kind is Kind.DANGLING_REFERENCE:
-        return "left as is"
+    if error.kind in _FATES:
+        return _FATES[error.kind]
     return "repaired" if error.copied else "not copied"
+
+
+_FATES = {
+    Kind.DANGLING_REFERENCE: "left as is",
+    Kind.DIFFERS_AT_DESTINATION: "differs",
+    Kind.GONE_AT_DESTINATION: "gone",
+}
 
 
 def fate_in_full(error: RowError, tense: Tense) -> str:
     """What becomes of a row, in a sentence or two."""
     if error.kind is Kind.DANGLING_REFERENCE:
         return "Those rows are at the destination, and no copy changes them. All that the source has is there too."
+    if error.kind is Kind.GONE_AT_DESTINATION:
+        return "The row is not at the destination. The source still has it."
     if not error.copied:
         return _NOT_COPIED[tense]
+    if error.kind is Kind.DIFFERS_AT_DESTINATION:
+        return _arriving(error.kind, _arrival(error), error.field, tense)
     return f"{_arriving(error.kind, _arrival(error), error.field, tense)} {_UNCHANGED[tense]}"
 
 

@@ -80,6 +80,14 @@ class Staleness:
     written: datetime | None
 
 
+class NotVerified(StrEnum):
+    """Why a copy was not compared with its source, or not to the end."""
+
+    NOT_ASKED = "not_asked"
+    CANCELLED = "cancelled"
+    FAILED = "failed"
+
+
 IDLE_SECONDS = 60.0
 """A copy whose session is idle for longer may be suspended, or out of reach."""
 

@@ -18,7 +18,7 @@ class CopyPlan:
     ``batch_size`` is in rows per PostgreSQL transaction; ``max_connections`` bounds the connections opened at the
     destination; ``dry_run`` reads and checks everything and writes nothing. ``allow_source_upgrade`` permits adding
     the V15 parts to the source itself, ``upgrade_copy`` to a private copy of it. ``allow_stale_source`` permits copying
-    a file that Vestige 4 has moved on from.
+    a file that Vestige 4 has moved on from. ``verify``: compare every value after the copy.
     """
 
     sqlite_path: Path
@@ -29,6 +29,7 @@ class CopyPlan:
     upgrade_copy: bool = False
     dry_run: bool = False
     allow_stale_source: bool = False
+    verify: bool = True
 
     def __post_init__(self) -> None:
         if self.batch_size < 1 or self.max_connections < 1:

@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any
 
-from vestige_tui.core.facts import Staleness
+from vestige_tui.core.facts import NotVerified, Staleness
 from vestige_tui.core.missing import MissingPart
 from vestige_tui.core.model import ModelSignature
 from vestige_tui.core.rows.problems import RowError
@@ -17,6 +17,7 @@ from vestige_tui.core.rows.vectors import VectorGroup
 
 if TYPE_CHECKING:  # it brings libpq along, which a list of problems does not need
     from vestige_tui.core.plan import CopyPlan
+    from vestige_tui.core.verify.result import Difference
 
 FORMAT = "vestige-tui/report/1"
 
@@ -25,6 +26,9 @@ class Outcome(StrEnum):
     """How a run ended."""
 
     CLEAN = "clean"
+    DIFFERENT = "different"
+    """Rows that were at the destination before have other values there; all else is clean."""
+
     ERRORS = "errors"
     INCOMPLETE = "incomplete"
     """All rows are there, but an index or a foreign key is not."""
@@ -42,13 +46,16 @@ class Outcome(StrEnum):
 class TableReport:
     """Counts of one table: ``read == inserted + already_present + failed``, and ``repaired`` of the inserted ones.
 
-    ``source`` is what the source holds. In a dry run the counts tell what a copy would do.
+    ``source`` is what the source holds. In a dry run the counts tell what a copy would do. ``already_equal`` and
+    ``already_different`` are those of ``already_present`` whose values were compared; None where they were not.
     """
 
     source: int = 0
     read: int = 0
     inserted: int = 0
     already_present: int = 0
+    already_equal: int | None = None
+    already_different: int | None = None
     failed: int = 0
     repaired: int = 0
     seconds: float = 0.0
@@ -93,6 +100,8 @@ class MigrationReport:
     """The result of one run; grows while the run goes on.
 
     Each table has a counter, such as ``memories_copied``: rows of the source that are at the destination.
+    ``verified``: every value was compared after the copy; ``not_verified`` says why not, and ``verification_failure``
+    what ended the comparison. ``differences`` are what it found, as far as it lists them.
     """
 
     plan: CopyPlan
@@ -105,6 +114,11 @@ class MigrationReport:
     incomplete: tuple[MissingPart, ...] = ()
     notices: list[str] = field(default_factory=list)
     outcome: Outcome = Outcome.FAILED
+    verified: bool = False
+    not_verified: NotVerified | None = None
+    verification_failure: str | None = None
+    differences: tuple[Difference, ...] = ()
+    differences_omitted: int = 0
     failure: str | None = None
     estimate: Estimate | None = None
     started_at: datetime = field(default_factory=lambda: datetime.now(UTC))
@@ -121,8 +135,11 @@ class MigrationReport:
         """Decide the outcome of a run that went through to its end; rows with errors count for more than the rest."""
         if self.errors:
             self.outcome = Outcome.ERRORS
+        elif self.incomplete:
+            self.outcome = Outcome.INCOMPLETE
         else:
-            self.outcome = Outcome.INCOMPLETE if self.incomplete else Outcome.CLEAN
+            differ = any(table.already_different for table in self.tables.values())
+            self.outcome = Outcome.DIFFERENT if differ else Outcome.CLEAN
 
     def counters(self) -> dict[str, int]:
         """Each table's counter by name, memories first."""
@@ -141,6 +158,7 @@ class MigrationReport:
             "format": FORMAT,
             "dry_run": self.plan.dry_run,
             "outcome": self.outcome.value,
+            "verified": self.verified,
             "source": self._source_as_dict(),
             "destination": asdict(self.destination),
             "plan": {
@@ -156,6 +174,8 @@ class MigrationReport:
             "vectors": [asdict(group) for group in self.vectors],
             "left_behind": self.left_behind,
             "errors": [asdict(error) for error in self.errors],
+            "differences": [difference_as_dict(each) | {"was_there": each.was_there} for each in self.differences],
+            "differences_omitted": self.differences_omitted,
             "incomplete": [asdict(part) for part in self.incomplete],
             "started_at": self.started_at.isoformat(timespec="milliseconds").replace("+00:00", "Z"),
             "duration_ms": self.duration_ms,
@@ -164,6 +184,8 @@ class MigrationReport:
             document["plan"]["allow_stale_source"] = True
         if self.notices:
             document["notices"] = self.notices
+        if self.not_verified is not None:
+            document["not_verified"] = {"reason": self.not_verified.value, "failure": self.verification_failure}
         if self.failure is not None:
             document["failure"] = self.failure
         if self.estimate is not None:
@@ -178,6 +200,16 @@ class MigrationReport:
         else:
             document["stale"] = stale_as_dict(self.source.stale)
         return document
+
+
+def difference_as_dict(difference: Difference) -> dict[str, object]:
+    """A JSON-compatible form; it holds no value."""
+    return {
+        "table": difference.table,
+        "row": difference.row,
+        "field": difference.field,
+        "kind": difference.kind.value,
+    }
 
 
 def stale_as_dict(stale: Staleness) -> dict[str, object]:

@@ -33,6 +33,8 @@ class Kind(StrEnum):
     ALREADY_TAKEN = "already_taken"
     VALUE_NOT_ALLOWED = "value_not_allowed"
     REFUSED_BY_SERVER = "refused_by_server"
+    DIFFERS_AT_DESTINATION = "differs_at_destination"
+    GONE_AT_DESTINATION = "gone_at_destination"
 
 
 @dataclass(frozen=True, slots=True)
@@ -187,6 +189,19 @@ EXPLANATIONS: dict[Kind, Explanation] = {
         "refused by the server",
         "PostgreSQL refused the row for a reason of its own, which the message names.",
         "Correct the row in the source, or the rule at the destination, and run the copy again.",
+    ),
+    Kind.DIFFERS_AT_DESTINATION: Explanation(
+        "another value at the destination",
+        "Compared after the copy, the field has another value than the source gives it: a trigger, a rule or another "
+        "program changes it there.",
+        "Find out what changes it there, and correct that.",
+        "with another value in {field}",
+    ),
+    Kind.GONE_AT_DESTINATION: Explanation(
+        "gone from the destination",
+        "Compared after the copy, the row is not at the destination: a trigger, a rule or another program removes it "
+        "there.",
+        "Find out what removes it there, correct that, and run the copy again.",
     ),
 }
 

@@ -24,6 +24,7 @@ class ExitCode(IntEnum):
 
 _BY_OUTCOME = {
     Outcome.CLEAN: ExitCode.CLEAN,
+    Outcome.DIFFERENT: ExitCode.CLEAN,
     Outcome.ERRORS: ExitCode.PROBLEMS,
     Outcome.INCOMPLETE: ExitCode.PROBLEMS,
     Outcome.CANCELLED: ExitCode.CANCELLED,
