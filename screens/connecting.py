@@ -9,8 +9,9 @@ from vestige_tui.core.dsn import Dsn
 from vestige_tui.core.errors import DestinationError
 from vestige_tui.core.explain import OBSTACLES
 from vestige_tui.core.facts import DataState, Obstacle
+from vestige_tui.core.secret import Secret
 from vestige_tui.screens.dsn_fields import with_password
-from vestige_tui.screens.machine import EmbeddedHost, PasswordStore, Secret
+from vestige_tui.screens.machine import EmbeddedHost, PasswordStore
 from vestige_tui.screens.state import PasswordOrigin, Target
 
 

@@ -11,26 +11,11 @@ from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
+from vestige_tui.core.secret import Secret
+
 if TYPE_CHECKING:
     from vestige_tui.core.dsn import Dsn
     from vestige_tui.core.report import MigrationReport
-
-
-@dataclass(frozen=True, slots=True)
-class Secret:
-    """A password. Its ``repr`` and ``str`` are ``***``; ``reveal`` returns it."""
-
-    _value: str = field(repr=False)
-
-    def reveal(self) -> str:
-        """The password itself, for libpq and the keyring alone."""
-        return self._value
-
-    def __repr__(self) -> str:
-        return "***"
-
-    def __str__(self) -> str:
-        return "***"
 
 
 class PasswordStore(Protocol):

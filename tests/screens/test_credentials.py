@@ -10,7 +10,7 @@ from keyring.backend import KeyringBackend
 from keyring.backends import fail
 
 from vestige_tui.core.dsn import Dsn
-from vestige_tui.screens.machine import Secret
+from vestige_tui.core.secret import Secret
 from vestige_tui.user.credentials import SERVICE, Keyring
 
 ACCOUNT = "me@db.example:5432/vestige"

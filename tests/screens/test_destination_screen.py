@@ -19,11 +19,12 @@ from vestige_tui.core.dsn import Dsn
 from vestige_tui.core.errors import DestinationError, RefusedError
 from vestige_tui.core.explain import OBSTACLES
 from vestige_tui.core.facts import Obstacle
+from vestige_tui.core.secret import Secret
 from vestige_tui.core.source.describe import describe
 from vestige_tui.screens import connecting
 from vestige_tui.screens.base import StepScreen
 from vestige_tui.screens.dsn_fields import url_of
-from vestige_tui.screens.machine import Machine, Secret
+from vestige_tui.screens.machine import Machine
 from vestige_tui.screens.server_form import ServerForm
 from vestige_tui.screens.state import PasswordOrigin, Prefill, WizardState
 from vestige_tui.screens.widgets.choice import Tick

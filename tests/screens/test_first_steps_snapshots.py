@@ -23,11 +23,11 @@ from vestige_tui.core.errors import DestinationError, SourceError
 from vestige_tui.core.facts import Obstacle, Sign, Staleness
 from vestige_tui.core.model import ModelSignature
 from vestige_tui.core.rows.vectors import Fate, VectorGroup
+from vestige_tui.core.secret import Secret
 from vestige_tui.core.source.describe import Layout, SourceDescription
 from vestige_tui.core.source.overview import FileOverview, FileUsage
 from vestige_tui.screens import connecting, source
 from vestige_tui.screens.destination import DestinationScreen
-from vestige_tui.screens.machine import Secret
 from vestige_tui.screens.source import SourceScreen
 from vestige_tui.screens.stale_dialog import StaleDialog
 from vestige_tui.screens.state import Prefill, Target, WizardState

@@ -13,8 +13,9 @@ from textual.pilot import Pilot
 
 from vestige_tui.app import VestigeApp
 from vestige_tui.core.dsn import Dsn
+from vestige_tui.core.secret import Secret
 from vestige_tui.screens.base import StepScreen
-from vestige_tui.screens.machine import Machine, Secret
+from vestige_tui.screens.machine import Machine
 from vestige_tui.screens.state import WizardState
 from vestige_tui.screens.steps import Step
 from vestige_tui.screens.widgets.key_bar import KeyBar

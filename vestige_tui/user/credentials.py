@@ -11,7 +11,7 @@ import os
 from collections.abc import Callable
 from typing import TYPE_CHECKING, TypeVar
 
-from vestige_tui.screens.machine import Secret
+from vestige_tui.core.secret import Secret
 
 if TYPE_CHECKING:
     from keyring.backend import KeyringBackend

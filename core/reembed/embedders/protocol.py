@@ -1,0 +1,63 @@
+"""What the pass needs of an embedder, and what it hears of one."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from threading import Event
+from typing import Protocol
+
+from vestige_tui.core.embedder import Embedder
+from vestige_tui.core.reembed.profiles import Profile
+
+Vector = bytes
+"""A vector: little-endian float32 values, as many as the signature's dimension, of length 1 (L2), finite."""
+
+
+class TextEmbedder(Embedder, Protocol):
+    """Makes vectors of texts. Not for two threads at once, except ``close``."""
+
+    profile: Profile
+    """How texts are put to the model, and what becomes of its vectors; ``dimension`` is known here."""
+
+    def embed(self, texts: Sequence[str], cancel: Event) -> list[Vector | None]:
+        """One vector for each memory's text, in their order. None: the embedder takes the others, and refuses this one.
+
+        No text may be empty (``ValueError``): such a memory has no vector. Template, cuts and length 1 are taken care
+        of. Any number of texts: requests and batches are made of them as the embedder likes best. Raises
+        ``EmbedderError``, and ``Cancelled`` between two requests once ``cancel`` is set.
+        """
+        ...
+
+    def embed_query(self, text: str, cancel: Event) -> Vector:
+        """The vector of words that are searched for. Raises as ``embed``, also where the text is refused."""
+        ...
+
+    def close(self) -> None:
+        """Let go of connections or the model. A second call does nothing."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Download:
+    """A model is being fetched: ``done`` of ``total`` bytes (None: not known yet), from ``host`` into ``folder``."""
+
+    model: str
+    host: str
+    folder: str
+    done: int
+    total: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class Retry:
+    """A request is repeated after ``seconds``; ``why`` is an obstacle, ``attempt`` counts from 1."""
+
+    why: str
+    attempt: int
+    seconds: float
+
+
+EmbedderEvent = Download | Retry
+EmbedderWatcher = Callable[[EmbedderEvent], None]
+"""Called from any thread; what it raises is dropped."""
