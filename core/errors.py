@@ -8,13 +8,9 @@ from __future__ import annotations
 
 import logging
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from vestige_tui.core.facts import DataState, LockHolder, Obstacle, Staleness
 from vestige_tui.core.model import ModelSignature
-
-if TYPE_CHECKING:
-    from vestige_tui.core.report import MigrationReport
 
 log = logging.getLogger(__name__)
 
@@ -32,7 +28,8 @@ class MigrationError(Exception):
 
     ``what`` happened, and ``remedy`` says what to do: one or two plain sentences each, free of passwords and of memory
     contents. ``state`` is what it means for the data. ``memories`` are those read and their total, where a copy had
-    begun; ``backup`` is that of a source upgraded in place. ``report`` holds what was done, where a run had begun.
+    begun; ``backup`` is that of a source upgraded in place. ``report`` holds what was done, where a run had begun:
+    after a copy a ``MigrationReport``.
     """
 
     def __init__(self, what: str, *, state: DataState = DataState.NOTHING_CHANGED, remedy: str) -> None:
@@ -42,7 +39,7 @@ class MigrationError(Exception):
         self.remedy = remedy
         self.memories: tuple[int, int] | None = None
         self.backup: Path | None = None
-        self.report: MigrationReport | None = None
+        self.report: object = None
 
     @property
     def means(self) -> str:

@@ -31,6 +31,11 @@ def source_replaced(path: Path) -> str:
     )
 
 
+def stale_source_allowed(said: str) -> str:
+    """A stale source is copied all the same; ``said`` tells how its state shows."""
+    return f"The source is stale, and copying it is allowed. {said}"
+
+
 def writer_waits(process: str | None) -> str:
     """A program that has the source open cannot write to it meanwhile."""
     return (

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, replace
 
 from vestige_tui.core import events
 from vestige_tui.core.events import Event, IndexProgress, Phase, Waiting
-from vestige_tui.core.run.preview import SECONDS_PER_MEMORY, SECONDS_PER_OTHER_ROW, SECONDS_PER_VECTOR_ELEMENT
+from vestige_tui.core.run.estimate import SECONDS_PER_MEMORY, SECONDS_PER_OTHER_ROW, SECONDS_PER_VECTOR_ELEMENT
 
 _ESTIMATE_AFTER = 2.0
 """Seconds of copying before the time left is estimated."""

@@ -132,7 +132,7 @@ class Run:
             )
         except MigrationError as error:
             self.failure = error
-            self.report = error.report
+            self.report = error.report if isinstance(error.report, MigrationReport) else None
         except Exception as error:
             self.failure = unexpected(
                 error,

@@ -20,7 +20,7 @@ from vestige_tui.core.destination.waits import Waits
 from vestige_tui.core.missing import Cause, MissingPart, PartKind, Reason
 from vestige_tui.core.rows.tables import Index
 from vestige_tui.core.run.build_observer import BuildObserver
-from vestige_tui.core.run.recorder import Recorder
+from vestige_tui.core.run.progress import Progress
 
 
 class IndexBuilder:
@@ -28,10 +28,11 @@ class IndexBuilder:
     the next run.
     """
 
-    def __init__(self, session: Session, destination: Destination, recorder: Recorder, waits: Waits) -> None:
+    def __init__(self, session: Session, destination: Destination, progress: Progress, waits: Waits) -> None:
         self._session = session
         self._destination = destination
-        self._recorder = recorder
+        self._progress = progress
+        self._recorder = progress.recorder
         self._waits = waits
         self._failure: BaseException | None = None
         self._abandoned = False
@@ -48,7 +49,7 @@ class IndexBuilder:
     def _carry_out(self, chosen: Sequence[Index | PendingForeignKey]) -> None:
         """Build or enforce these, one after the other."""
         for part in chosen:
-            self._recorder.stop_if_cancelled()
+            self._progress.stop_if_cancelled()
             if self._abandoned:
                 return
             self._current = part, self._missing.index(part) + 1
@@ -74,7 +75,7 @@ class IndexBuilder:
     def _enforce(self, foreign_key: PendingForeignKey) -> None:
         """Enforce a foreign key, and try again while other sessions use its tables."""
         while not self._try_to_enforce(foreign_key):
-            self._recorder.stop_if_cancelled()
+            self._progress.stop_if_cancelled()
             tables = dict.fromkeys((foreign_key.table, foreign_key.foreign_key.table))
             self._recorder.emit(events.Waiting(tuple(tables), self._give_up - self._session.watchdog.now))
             time.sleep(self._waits.enforce_attempt)

@@ -6,7 +6,6 @@ from collections.abc import Sequence
 from contextlib import closing
 from typing import NamedTuple
 
-from vestige_tui.core import events
 from vestige_tui.core.destination.inspection import Destination
 from vestige_tui.core.destination.sessions import Session, Sessions
 from vestige_tui.core.events import Phase
@@ -30,21 +29,21 @@ def load(transfer: Transfer, sessions: Sessions, opened: Sequence[Session], dest
     The first of the ``opened`` sessions builds the indexes of tables that are complete while the others write the last
     tables.
     """
-    recorder = transfer.recorder
+    progress = transfer.progress
     control, *others = opened
     *first, last = stages()
     found = 0
-    with Writers(opened, destination, recorder) as writers:
+    with Writers(opened, destination, progress) as writers:
         for tables in (*first, *(() if others else (last,))):
             found += transfer.run(tables, writers, writers if transfer.only is None else None)
-    builder = IndexBuilder(control, destination, recorder, sessions.waits)
+    builder = IndexBuilder(control, destination, progress, sessions.waits)
     observer = BuildObserver(others, sessions)
     filling = {table.name for table in last} if others else set()
     with builder.in_background(filling) as full, closing(observer):
         if others:
-            with Writers(others, destination, recorder) as writers:
+            with Writers(others, destination, progress) as writers:
                 found += transfer.run(last, writers, writers if transfer.only is None else None)
-        recorder.emit(events.PhaseStarted(Phase.INDEXES))
+        progress.begin(Phase.INDEXES)
         full.set()
         builder.watch(observer)
     return Loaded(builder.missing(), found)

@@ -16,7 +16,6 @@ from vestige_tui.core.destination.inspection import Destination
 from vestige_tui.core.destination.keys import KeyLookups, skip_present
 from vestige_tui.core.destination.row_errors import check, row_error
 from vestige_tui.core.destination.sessions import Session
-from vestige_tui.core.report import Estimate, MigrationReport
 from vestige_tui.core.rows import copy_format
 from vestige_tui.core.rows.batches import BatchResult, FinishedBatch, RowBatch, rejected
 from vestige_tui.core.rows.converters import uuid
@@ -24,17 +23,8 @@ from vestige_tui.core.rows.problems import Kind, RowError
 from vestige_tui.core.rows.records import Record
 from vestige_tui.core.rows.seen_keys import SeenKeys, key_of
 from vestige_tui.core.rows.tables import BOOTSTRAP_USER_ID, BY_NAME, USERS, ForeignKey, Table
-from vestige_tui.core.run.recorder import Recorder
+from vestige_tui.core.run.progress import Progress
 from vestige_tui.core.run.writers import grouped
-
-SECONDS_PER_MEMORY = 0.00025
-SECONDS_PER_VECTOR_ELEMENT = 0.0000012
-SECONDS_PER_OTHER_ROW = 0.00003
-"""Rules of thumb for an estimate, from copies on two cores with the server on the same machine."""
-
-BYTES_PER_VECTOR_ELEMENT = 9
-BYTES_PER_OTHER_ROW = 180
-"""Of the destination, indexes included: a vector is stored twice, in the table and in its HNSW index."""
 
 _ARRIVING = "arriving "
 _BOOTSTRAP_USER = uuid(BOOTSTRAP_USER_ID)
@@ -43,9 +33,9 @@ _BOOTSTRAP_USER = uuid(BOOTSTRAP_USER_ID)
 class Preview:
     """Stands in for the writers of one run: foretells what writing would do."""
 
-    def __init__(self, session: Session, destination: Destination, seen_keys: SeenKeys, recorder: Recorder) -> None:
+    def __init__(self, session: Session, destination: Destination, seen_keys: SeenKeys, progress: Progress) -> None:
         self._connection, self._watchdog = session
-        self._recorder = recorder
+        self._progress = progress
         self.destination = destination
         self._lookups = KeyLookups(destination)
         self._seen_keys = seen_keys
@@ -68,14 +58,14 @@ class Preview:
         """Record every batch as if it had been written."""
         judge = TablePreview(self, table)
         for group in grouped(batches):
-            self._recorder.stop_if_cancelled()
+            self._progress.stop_if_cancelled()
             with self._watchdog.step():
                 found = skip_present(self._connection, self._lookups.by_key(table), group)
             for batch, present in found:
                 with self._watchdog.step():
                     result = rejected(batch) + present + judge.write(batch.records)
                 self._finished.append(finished := FinishedBatch(table.name, batch.number, result))
-                self._recorder.batch_done(finished)
+                self._progress.batch_done(finished)
 
     def finish(self) -> list[FinishedBatch]:
         """The batches since the last call; none is ever under way."""
@@ -191,15 +181,3 @@ class TablePreview:
                 fault = row_error(table, records[ord_], Kind.MISSING_REFERENCE, foreign_key.columns)
                 faults.setdefault(ord_, fault)
         return faults
-
-
-def estimate(report: MigrationReport, source_bytes: int, dimension: int | None) -> Estimate:
-    """Seconds and bytes that a copy of what a dry run found would take, by rule of thumb."""
-    memories = report.tables["knowledge_nodes"].inserted
-    others = sum(table.inserted for table in report.tables.values()) - memories
-    elements = memories * (dimension or 0)
-    total = sum(table.read for table in report.tables.values()) or 1
-    seconds = memories * SECONDS_PER_MEMORY + elements * SECONDS_PER_VECTOR_ELEMENT + others * SECONDS_PER_OTHER_ROW
-    size = source_bytes * (memories + others) / total
-    size += elements * BYTES_PER_VECTOR_ELEMENT + others * BYTES_PER_OTHER_ROW
-    return Estimate(seconds=round(seconds, 1), size=int(size))

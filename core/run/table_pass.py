@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import sqlite3
-from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from itertools import chain
 from typing import Protocol
 
@@ -19,7 +18,7 @@ from vestige_tui.core.rows.records import other_model_error, row_label
 from vestige_tui.core.rows.seen_keys import SeenKeys, drop_repeats
 from vestige_tui.core.rows.tables import TABLES, USERS, Table
 from vestige_tui.core.rows.vectors import Fate, VectorGroup
-from vestige_tui.core.run.recorder import Recorder
+from vestige_tui.core.run.progress import Progress
 from vestige_tui.core.source.describe import SourceDescription
 from vestige_tui.core.source.guarantees import Guarantees
 from vestige_tui.core.source.key_reader import KeyReader
@@ -68,10 +67,10 @@ class Transfer:
     those with references that it does not enforce.
 
     ``only`` restricts it to rows with these labels, by table. ``seen_keys`` remembers keys that may repeat. With
-    ``packing`` the sink looks at records only where something is wrong. ``arrived`` counts rows at the destination.
+    ``packing`` the sink looks at records only where something is wrong.
     """
 
-    recorder: Recorder
+    progress: Progress
     reading: sqlite3.Connection
     source: SourceDescription
     model: ModelSignature | None
@@ -85,16 +84,15 @@ class Transfer:
     only: Mapping[str, Collection[str]] | None = None
     pending: Collection[str] = ()
     packing: bool = False
-    arrived: Counter[str] = field(default_factory=Counter)
 
     def announce(self) -> None:
         """Report how much there is to do, and which vectors cannot be copied."""
         self.reading.text_factory = str
-        self.recorder.tables_planned({table.name: self._expected(table) for table in TABLES})
+        self.progress.plan({table.name: self._expected(table) for table in TABLES})
         for group in self.vectors if self.only is None else ():
             if group.fate is Fate.OTHER_MODEL:
                 kept = self.model.name if self.model else "the registered model"
-                self.recorder.problem(other_model_error(group.model or "", group.count, kept))
+                self.progress.recorder.problem(other_model_error(group.model or "", group.count, kept))
 
     def _expected(self, table: Table) -> int:
         """How many rows of a table are to be read."""
@@ -108,28 +106,21 @@ class Transfer:
         """
         present = 0
         for table in tables:
-            self.recorder.table_started(table)
+            self.progress.recorder.table_started(table)
             rows = 0
             if table.name in self.source.sources and (self.only is None or self.only.get(table.name)):
                 absent, found = self._look_up(table, sink, keys) if keys is not None else (None, 0)
                 present += found
                 rows = found + self._send(table, sink, absent)
             self._check_complete(table, rows)
-            self.recorder.table_read(table, rows)
+            self.progress.table_read(table, rows)
             if table is USERS:
-                self._finish(sink)
+                sink.finish()
                 handle = sink.add_bootstrap_user()
                 if handle is not None and handle != HANDLE:
-                    self.recorder.notice(notices.other_handle(handle, HANDLE))
-        self._finish(sink)
+                    self.progress.recorder.notice(notices.other_handle(handle, HANDLE))
+        sink.finish()
         return present
-
-    def _finish(self, sink: BatchSink) -> list[FinishedBatch]:
-        """Wait for the sink, and count what has arrived."""
-        finished = sink.finish()
-        for batch in finished:
-            self.arrived[batch.table] += batch.result.inserted + batch.result.already_present
-        return finished
 
     def _look_up(self, table: Table, sink: BatchSink, keys: KeySink) -> tuple[Sequence[Sequence[int]] | None, int]:
         """Look the keys of a table up: the numbers of the rows that have to be read whole, by batch (None: all rows),
@@ -140,7 +131,7 @@ class Transfer:
         if table.name not in self.populated or not reader.usable or ambiguous:
             return None, 0
         keys.write(table, reader.batches())
-        results = {batch.number: batch.result for batch in self._finish(sink) if batch.table == table.name}
+        results = {batch.number: batch.result for batch in sink.finish() if batch.table == table.name}
         for number, result in results.items():
             reader.unsound[number].extend(result.absent or ())
         return reader.unsound, sum(result.already_present for result in results.values())
@@ -203,7 +194,7 @@ class Transfer:
         return arrived and self.guarantees.foreign_keys_resolve(table)
 
     def _has_arrived(self, name: str) -> bool:
-        return name in self.source.sources and self.source.rows.get(name, 0) == self.arrived[name]
+        return name in self.source.sources and self.source.rows.get(name, 0) == self.progress.arrived(name)
 
     def _check_complete(self, table: Table, rows: int) -> None:
         """A source that gives fewer or more rows than it counted is damaged: never a silently shorter copy."""

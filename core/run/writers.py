@@ -21,7 +21,7 @@ from vestige_tui.core.destination.writer import TableWriter
 from vestige_tui.core.errors import Cancelled
 from vestige_tui.core.rows.batches import BatchResult, FinishedBatch, KeyBatch, RowBatch, rejected
 from vestige_tui.core.rows.tables import Table
-from vestige_tui.core.run.recorder import Recorder
+from vestige_tui.core.run.progress import Progress
 
 GROUP_BATCHES = 8
 GROUP_BYTES = 1_000_000
@@ -56,10 +56,10 @@ def grouped(batches: Iterable[B]) -> Iterator[list[B]]:
 class Writers:
     """Writes batches over several connections while the block runs."""
 
-    def __init__(self, sessions: Sequence[Session], destination: Destination, recorder: Recorder) -> None:
+    def __init__(self, sessions: Sequence[Session], destination: Destination, progress: Progress) -> None:
         self._first = sessions[0]
         self._destination = destination
-        self._recorder = recorder
+        self._progress = progress
         self._queue: Queue[_Task | None] = Queue(maxsize=WAITING_GROUPS)
         self._failure: BaseException | None = None
         self._stopped = False
@@ -121,13 +121,13 @@ class Writers:
     def _check(self) -> None:
         if self._failure is not None:
             raise self._failure
-        self._recorder.stop_if_cancelled()
+        self._progress.stop_if_cancelled()
 
     def _work(self, session: Session) -> None:
         writer = _Writer(session, self._destination)
         while (task := self._queue.get()) is not None:
             try:
-                if self._failure is None and not self._stopped and not self._recorder.cancel.is_set():
+                if self._failure is None and not self._stopped and not self._progress.cancel.is_set():
                     self._carry_out(task, writer)
             except BaseException as error:  # carried to the run's own thread, which raises it
                 self._failure = self._failure or error
@@ -138,7 +138,7 @@ class Writers:
     def _carry_out(self, task: _Task, writer: _Writer) -> None:
         for number, result in writer.carry_out(task):
             finished = FinishedBatch(task.table.name, number, result)
-            self._recorder.batch_done(finished)
+            self._progress.batch_done(finished)
             self._finished.append(finished)
 
 

@@ -18,7 +18,7 @@ from vestige_tui.core.errors import (
     DestinationError,
     SchemaMismatchError,
 )
-from vestige_tui.core.report import Outcome
+from vestige_tui.core.report import MigrationReport, Outcome
 from vestige_tui.core.rows.problems import Kind
 
 # Schemas
@@ -255,7 +255,7 @@ def test_the_counts_of_a_run_that_the_server_ends(
         DestinationError, lambda: copy(source, tcp_database, batch_size=5, max_connections=max_connections)
     )
     assert "was cancelled" in error.what
-    assert error.report is not None
+    assert isinstance(error.report, MigrationReport)
     there = arrived(tcp_database) - populated
     assert error.report.tables["knowledge_nodes"].inserted == there
     assert f"{there} of 60 memories" in error.means

@@ -22,6 +22,7 @@ from vestige_tui.core.destination.connection import conninfo
 from vestige_tui.core.dsn import Dsn
 from vestige_tui.core.errors import DestinationError, MigrationError, UsageError
 from vestige_tui.core.plan import CopyPlan
+from vestige_tui.core.report import MigrationReport
 
 CANARY = "c4n4ry-S3cr3t"
 
@@ -284,7 +285,7 @@ def test_no_password_in_what_is_said_of_a_failed_connection(
     assert CANARY not in everything_shown(caught.value)
     assert CANARY not in caplog.text
     assert isinstance(caught.value, MigrationError)
-    assert caught.value.report is not None
+    assert isinstance(caught.value.report, MigrationReport)
     assert CANARY not in caught.value.report.to_json()
 
 

@@ -148,7 +148,7 @@ def test_a_server_that_does_not_get_to_an_index(small_source: Path, database: Da
         write = at(Phase.INDEXES, lambda: writer.execute("UPDATE review_events SET kind = 'x'"))
         with pytest.raises(DestinationError, match="has not answered") as caught:
             copy(small_source, database, on_event=write, waits=IMPATIENT)
-    assert caught.value.report is not None
+    assert isinstance(caught.value.report, MigrationReport)
     assert caught.value.report.notices == [REFERENCES_PENDING]
     assert copy(small_source, database).outcome is Outcome.CLEAN
     assert references(database) == WANTED

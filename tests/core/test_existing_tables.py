@@ -20,7 +20,7 @@ from vestige_tui.core.errors import (
     SchemaMismatchError,
 )
 from vestige_tui.core.missing import Reason
-from vestige_tui.core.report import Outcome
+from vestige_tui.core.report import MigrationReport, Outcome
 from vestige_tui.core.rows.problems import Kind
 from vestige_tui.sample import SampleSpec
 
@@ -457,7 +457,7 @@ def test_a_destination_that_changes_before_the_first_write(
 
     with pytest.raises((RefusedError, DestinationError)) as caught:
         copy(small_source, database, on_event=meddle)
-    assert caught.value.report is not None
+    assert isinstance(caught.value.report, MigrationReport)
     assert after == [fingerprint(database)]
     if "INSERT" in changes[-1]:
         with pytest.raises(ModelMismatchError):

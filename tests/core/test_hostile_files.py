@@ -290,7 +290,7 @@ def test_more_rows_than_were_counted(
     assert caught.value.what == (
         f"{small_source} is damaged: its table {table} holds {rows - 1:,} rows, and {rows:,} could be read."
     )
-    assert caught.value.report is not None
+    assert isinstance(caught.value.report, MigrationReport)
     assert caught.value.report.outcome is Outcome.FAILED
     assert copy(small_source, database, dry_run=dry_run).outcome is Outcome.CLEAN
 
@@ -304,7 +304,7 @@ def test_damage_that_only_the_copying_meets(sources: Sources, database: Database
     assert "damaged" in error.what
     assert "stays" in error.means
     assert "of 60 memories had been read" in error.means
-    assert error.report is not None
+    assert isinstance(error.report, MigrationReport)
     assert error.report.outcome is Outcome.FAILED
     count = error.report.tables["knowledge_nodes"].inserted
     assert count <= 50

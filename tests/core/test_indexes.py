@@ -32,6 +32,7 @@ from vestige_tui.core.report import Outcome
 from vestige_tui.core.rows.tables import KNOWLEDGE_NODES
 from vestige_tui.core.run.build_observer import BuildObserver
 from vestige_tui.core.run.index_builder import IndexBuilder
+from vestige_tui.core.run.progress import Progress
 from vestige_tui.core.run.recorder import Recorder
 from vestige_tui.sample import SampleSpec
 
@@ -195,12 +196,12 @@ def test_the_error_that_ended_a_build_comes_before_later_ones(
     def shut_down(*_: object) -> None:
         raise psycopg.errors.AdminShutdown
 
-    recorder = Recorder(copy(small_source, copied_database), events.ignore, threading.Event())
+    progress = Progress(Recorder(copy(small_source, copied_database), events.ignore), threading.Event())
     copied_database.execute(f"DROP INDEX {HNSW}")
     monkeypatch.setattr(builds, "build", shut_down)
-    sessions = Sessions(copied_database.dsn, recorder.cancel)
+    sessions = Sessions(copied_database.dsn, progress.cancel)
     with sessions.open() as session:
-        builder = IndexBuilder(session, inspection.inspect(session.connection), recorder, Waits())
+        builder = IndexBuilder(session, inspection.inspect(session.connection), progress, Waits())
         observer = BuildObserver([], sessions)
         with pytest.raises(psycopg.errors.AdminShutdown), closing(observer), builder.in_background(set()):
             builder.watch(observer)

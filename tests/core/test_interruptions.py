@@ -147,7 +147,7 @@ def test_the_server_stops_again_and_again(undisturbed: Undisturbed, cluster: Clu
         )
         assert "stays" in error.means
         assert "run again" in error.remedy
-        assert error.report is not None
+        assert isinstance(error.report, MigrationReport)
         assert arrived(tcp_database) >= error.report.tables["knowledge_nodes"].copied
     completed(undisturbed.source, tcp_database, batch_size=BATCH)
     assert dump(tcp_database, TABLES) == undisturbed.tables
@@ -204,7 +204,7 @@ def test_a_link_that_breaks(sources: Sources, tcp_database: Database, proxy: Pro
         assert proxy.struck.is_set()
         assert error.what == "The connection to the server was lost."
         assert "run again" in error.remedy
-        assert error.report is not None
+        assert isinstance(error.report, MigrationReport)
         assert arrived(tcp_database) >= error.report.tables["knowledge_nodes"].copied
     proxy.behave()
     assert completed(source, replace(tcp_database, dsn=proxy.dsn), batch_size=10).memories_copied == 40
@@ -222,7 +222,7 @@ def test_a_commit_whose_answer_is_lost(
     error = interrupted(
         DestinationError, lambda: copy(source, proxy.dsn, batch_size=120, max_connections=max_connections)
     )
-    assert error.report is not None
+    assert isinstance(error.report, MigrationReport)
     reported = error.report.tables["knowledge_nodes"].copied
     assert "not kept" not in error.means or reported == arrived(tcp_database)
     if marker is INSERT_MEMORIES:
@@ -343,7 +343,7 @@ def test_the_servers_disk_is_full(
         error = interrupted(DestinationError, partial(copy, smaller.source, database, batch_size=100, on_event=fill))
         assert error.what == "The server's disk is full."
         assert "Make room" in error.remedy
-        assert error.report is not None
+        assert isinstance(error.report, MigrationReport)
         assert arrived(database) >= error.report.tables["knowledge_nodes"].copied
         small_disk.resize(300)
         completed(smaller.source, database)

@@ -19,7 +19,7 @@ from tests.support.runs import copy
 from tests.support.servers import Database
 from tests.support.sources import SMALL_SPEC, Sources, query
 from vestige_tui.core.report import Outcome
-from vestige_tui.core.run import copier
+from vestige_tui.core.run import source_steps
 from vestige_tui.core.source.overview import FileUsage
 
 ROLLBACK = ["delete", "truncate", "persist"]
@@ -163,5 +163,5 @@ def test_where_the_system_does_not_name_the_program(
     """The files beside it are the only sign."""
     source = sources.seed()
     in_wal_mode(source, "delete")
-    monkeypatch.setattr(copier, "file_usage", lambda _: FileUsage(None, side_files, certain=False))
+    monkeypatch.setattr(source_steps, "file_usage", lambda _: FileUsage(None, side_files, certain=False))
     assert any("another program has it open" in notice for notice in copy(source, database).notices) == reported

@@ -13,7 +13,7 @@ from tests.support.servers import Database
 from tests.support.sources import Sources, edit
 from vestige_tui.core.dsn import Dsn
 from vestige_tui.core.errors import RefusedError
-from vestige_tui.core.report import Outcome
+from vestige_tui.core.report import MigrationReport, Outcome
 
 HNSW = "idx_knowledge_nodes_embedding_hnsw"
 
@@ -23,7 +23,7 @@ def refused_after_reading(source: Path, dsn: Dsn) -> RefusedError:
     with pytest.raises(RefusedError) as caught:
         copy(source, dsn, dry_run=True)
     report = caught.value.report
-    assert report is not None
+    assert isinstance(report, MigrationReport)
     assert report.tables["knowledge_nodes"].inserted == 30
     assert (report.outcome, report.failure) == (Outcome.FAILED, caught.value.what)
     assert report.estimate is None, "a copy would be refused"

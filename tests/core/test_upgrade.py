@@ -508,7 +508,7 @@ def test_a_file_that_is_removed_while_it_is_upgraded(
         path.unlink()
         return made
 
-    monkeypatch.setattr("vestige_tui.core.run.copier.upgraded_copy", upgraded_copy)
+    monkeypatch.setattr("vestige_tui.core.run.source_steps.upgraded_copy", upgraded_copy)
     try:
         report = copy(old, database, upgrade_copy=True)
     except SourceError as error:

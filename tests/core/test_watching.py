@@ -146,7 +146,7 @@ def test_a_lost_connection_ends_the_run_and_the_next_one_completes(
         copy(source, database, on_event=watch, batch_size=2, max_connections=connections)
     assert "What had arrived stays" in caught.value.means
     report = caught.value.report
-    assert report is not None
+    assert isinstance(report, MigrationReport)
     assert report.outcome is Outcome.FAILED
     arrived = database.value(f"SELECT count(*) FROM {table}")
     assert 2 <= report.tables[table].inserted <= arrived < 200

@@ -78,7 +78,7 @@ def interrupted(kind: type[E], run: Callable[[], object]) -> E:
     assert isinstance(error, kind), repr(error)
     assert "\n" not in error.what
     assert error.remedy
-    assert error.report is not None
+    assert isinstance(error.report, MigrationReport)
     assert error.report.outcome is Outcome.FAILED
     assert error.report.failure == error.what
     assert_adds_up(error.report)

@@ -15,7 +15,7 @@ from tests.support.servers import Database
 from vestige_tui.core.dsn import Dsn
 from vestige_tui.core.errors import MigrationError, RefusedError
 from vestige_tui.core.facts import DataState
-from vestige_tui.core.report import Outcome
+from vestige_tui.core.report import MigrationReport, Outcome
 
 
 @contextmanager
@@ -32,7 +32,7 @@ def assert_is_explained(error: MigrationError) -> None:
     assert error.what
     assert error.remedy
     assert str(error) == f"{error.what}\n{error.means}\n{error.remedy}"
-    assert error.report is not None
+    assert isinstance(error.report, MigrationReport)
     assert error.report.outcome is Outcome.FAILED
     assert error.report.failure == error.what
     assert all(table.inserted == 0 for table in error.report.tables.values())
@@ -47,7 +47,7 @@ def refused(source: Path, dsn: Dsn, owner: Database, *, dry_run: bool = False) -
     assert fingerprint(owner) == before
     assert error.state is DataState.NOTHING_CHANGED
     assert error.remedy
-    assert error.report is not None
+    assert isinstance(error.report, MigrationReport)
     assert not any(table.read for table in error.report.tables.values())
     return error
 

@@ -44,7 +44,7 @@ def run_plan(
         with watching(console, quiet=quiet) as watcher:
             report = _in_background(plan, embedder, watcher, cancel)
     except MigrationError as error:
-        if error.report is not None:
+        if isinstance(error.report, MigrationReport):
             _conclude(error.report, console, _save(error.report, report_file, failures))
         raise
     _conclude(report, console, _save(report, report_file, failures))

@@ -1,0 +1,107 @@
+"""The steps of a run that deal with the destination before anything is written: connect, inspect, agree on the model,
+and stop where source and destination do not fit.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from typing import NamedTuple
+
+import psycopg
+
+from vestige_tui.core import notices
+from vestige_tui.core.destination import inspection
+from vestige_tui.core.destination.indexes import takes_dimension
+from vestige_tui.core.destination.inspection import Destination
+from vestige_tui.core.destination.lock import locked
+from vestige_tui.core.destination.server_errors import explain_connecting, explained
+from vestige_tui.core.destination.sessions import Session
+from vestige_tui.core.errors import RefusedError
+from vestige_tui.core.explain import unknown_hash
+from vestige_tui.core.model import UNKNOWN_HASH, ModelSignature
+from vestige_tui.core.rows.vectors import VectorGroup, settled
+from vestige_tui.core.run.context import Run
+from vestige_tui.core.run.model_check import agree, expected
+from vestige_tui.core.source.describe import SourceDescription
+
+
+class Agreement(NamedTuple):
+    """What source and destination agree on: the ``model`` (None: none is named) and what becomes of the ``vectors``.
+
+    ``refusal`` is what stops a copy but not a dry run, which reads all the same and ends with it.
+    """
+
+    destination: Destination
+    model: ModelSignature | None
+    vectors: tuple[VectorGroup, ...]
+    refusal: RefusedError | None
+
+    @property
+    def dimension(self) -> int | None:
+        """The elements that every vector must have, None where any number will do."""
+        return self.model.dimension if self.model else self.destination.dimension
+
+
+@contextmanager
+def connected(run: Run) -> Iterator[Session]:
+    """The first session at the destination, while the block runs. psycopg's errors become ``DestinationError``."""
+    dsn = run.plan.postgres_url
+    with ExitStack() as stack, explained(dsn):
+        try:
+            session = stack.enter_context(run.sessions.open())
+        except psycopg.Error as error:
+            raise explain_connecting(error, dsn) from None
+        yield session
+
+
+def agree_with_destination(run: Run, source: SourceDescription, control: Session) -> Agreement:
+    """Inspect the destination and agree with it; nothing is written. Raises ``RefusedError`` where they do not fit."""
+    with control.watchdog.step():
+        destination = inspection.inspect(control.connection)
+        run.recorder.destination_inspected(destination)
+        model = agree(source, run.presented, destination.registered)
+        vectors = settled(source.vectors, expected(model, destination.dimension))
+        run.recorder.model_agreed(model, vectors)
+        inspection.check_fit(destination, model)
+        inspection.check_stamp(control.connection, destination, model)
+        if rules := inspection.own_rules(destination):
+            run.recorder.notice(notices.own_rules(rules))
+        refusal = _refused_to_write(run, control, destination, model)
+    return Agreement(destination, model, vectors, refusal)
+
+
+def _refused_to_write(
+    run: Run, control: Session, destination: Destination, model: ModelSignature | None
+) -> RefusedError | None:
+    """What the role may not do. Only a dry run goes on without it."""
+    try:
+        inspection.check_writable(control.connection, destination, model)
+    except RefusedError as refusal:
+        if not run.plan.dry_run:
+            raise
+        return refusal
+    return None
+
+
+def check_destination(run: Run, source: SourceDescription) -> None:
+    """Find out, before the source is changed for a copy, what would stop that copy at the destination."""
+    with connected(run) as control:
+        destination = agree_with_destination(run, source, control).destination
+        with locked(run.sessions, control, destination):
+            pass
+
+
+def note_findings(run: Run, source: SourceDescription, agreement: Agreement) -> None:
+    """Say what the operator should know beforehand: shared names, and what is unusual about model and vectors."""
+    destination, model, *_ = agreement
+    for shared in source.shared_names if run.only is None else ():
+        run.recorder.notice(notices.shared_name(shared.table, shared.column, shared.kept_as, shared.rows))
+    if model is None:
+        if source.dimension:
+            run.recorder.notice(notices.UNNAMED_MODEL)
+        return
+    if model.hash == UNKNOWN_HASH:
+        run.recorder.notice(unknown_hash(model, registered=destination.registered is not None))
+    if not takes_dimension(model.dimension, destination.pgvector_version):
+        run.recorder.notice(notices.no_vector_index(model.dimension, destination.pgvector_version))

@@ -1,0 +1,52 @@
+"""The dry run's own step, in place of writing: what a copy would do, what it could not add, and what it would take."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from vestige_tui.core.destination.completeness import enforceable, missing_beforehand
+from vestige_tui.core.destination.connection import unlimited
+from vestige_tui.core.destination.inspection import Destination
+from vestige_tui.core.destination.sessions import Session
+from vestige_tui.core.events import Phase
+from vestige_tui.core.explain import REFERENCES_PENDING
+from vestige_tui.core.missing import Cause, Reason
+from vestige_tui.core.rows.tables import TABLES
+from vestige_tui.core.run.context import Run
+from vestige_tui.core.run.destination_steps import Agreement
+from vestige_tui.core.run.estimate import estimate
+from vestige_tui.core.run.preview import Preview
+from vestige_tui.core.run.table_pass import Transfer
+
+
+def preview(run: Run, transfer: Transfer, agreement: Agreement, session: Session) -> None:
+    """Read everything and write nothing: the server holds this transaction to that.
+
+    Raises the agreement's ``refusal`` when all is read.
+    """
+    run.progress.begin(Phase.PREVIEW)
+    destination = agreement.destination
+    if destination.pending:
+        run.recorder.notice(REFERENCES_PENDING)
+    transfer.announce()
+    with unlimited(session.connection):
+        sink = Preview(session, destination, transfer.seen_keys, run.progress)
+        transfer.run(TABLES, sink)
+        if agreement.refusal is not None:  # the role may not even read what is to be counted
+            raise agreement.refusal
+        dimension = agreement.model.dimension if agreement.model else None
+        stamped = replace(destination, dimension=destination.dimension or dimension)
+        with session.watchdog.step(long=True):
+            _foretell_missing(run, sink, stamped, session)
+    read = run.progress.read.total()
+    run.recorder.estimated(estimate(run.progress.inserted, read, transfer.source.size, dimension))
+
+
+def _foretell_missing(run: Run, sink: Preview, destination: Destination, session: Session) -> None:
+    """Tell which indexes and foreign keys a copy could not add, and which rows are in their way."""
+    causes: dict[str, Cause] = {}
+    for pending in enforceable(session.connection, destination):
+        if (error := sink.dangling(pending)) is not None:
+            run.recorder.problem(error)
+            causes[pending.name] = Cause(Reason.ROWS_IN_THE_WAY)
+    run.recorder.incomplete(missing_beforehand(session.connection, destination, causes))

@@ -1,0 +1,31 @@
+"""How long a copy would take, and how much room, by rules of thumb."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from vestige_tui.core.report import Estimate
+from vestige_tui.core.rows.tables import KNOWLEDGE_NODES
+
+SECONDS_PER_MEMORY = 0.00025
+SECONDS_PER_VECTOR_ELEMENT = 0.0000012
+SECONDS_PER_OTHER_ROW = 0.00003
+"""Rules of thumb for an estimate, from copies on two cores with the server on the same machine."""
+
+BYTES_PER_VECTOR_ELEMENT = 9
+BYTES_PER_OTHER_ROW = 180
+"""Of the destination, indexes included: a vector is stored twice, in the table and in its HNSW index."""
+
+
+def estimate(inserted: Mapping[str, int], read: int, source_bytes: int, dimension: int | None) -> Estimate:
+    """What a copy would take that inserts so many rows of each table, of all that were ``read``.
+
+    ``dimension`` is that of its vectors, None where it has none.
+    """
+    memories = inserted.get(KNOWLEDGE_NODES.name, 0)
+    others = sum(inserted.values()) - memories
+    elements = memories * (dimension or 0)
+    seconds = memories * SECONDS_PER_MEMORY + elements * SECONDS_PER_VECTOR_ELEMENT + others * SECONDS_PER_OTHER_ROW
+    size = source_bytes * (memories + others) / (read or 1)
+    size += elements * BYTES_PER_VECTOR_ELEMENT + others * BYTES_PER_OTHER_ROW
+    return Estimate(seconds=round(seconds, 1), size=int(size))

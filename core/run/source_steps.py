@@ -1,0 +1,98 @@
+"""The steps of a run that deal with the source: open it, look whether it is stale, upgrade it where that is allowed."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from vestige_tui.core import notices
+from vestige_tui.core.errors import StaleSourceError, UpgradeNeededError
+from vestige_tui.core.events import Phase
+from vestige_tui.core.explain import STALE_MEANS, stale_source
+from vestige_tui.core.run.context import Run
+from vestige_tui.core.run.model_check import check_presented
+from vestige_tui.core.source.describe import SourceDescription, describe_open
+from vestige_tui.core.source.opening import keeps_from_writing, open_source
+from vestige_tui.core.source.overview import file_usage
+from vestige_tui.core.source.scratch import private_folder
+from vestige_tui.core.source.upgrade import check_changeable, upgrade_in_place, upgraded_copy
+
+CheckBeforehand = Callable[[SourceDescription], None]
+"""Finds out what would stop a copy, before its source is changed for it."""
+
+
+@contextmanager
+def readable_source(
+    run: Run, check_beforehand: CheckBeforehand
+) -> Iterator[tuple[sqlite3.Connection, SourceDescription]]:
+    """The source, opened and described; an old one, as far as that is allowed, after its upgrade.
+
+    One read transaction lasts as long as the block. Raises ``SourceError`` or ``RefusedError``.
+    """
+    path = run.plan.sqlite_path
+    with open_source(path) as reading:
+        source = _describe(run, reading)
+        _check_stale(run, source)
+        if source.has_v15:
+            _note_waiting_writer(run, reading)
+            check_presented(source, run.presented)
+            yield reading, source
+            return
+    with _upgraded(run, source, check_beforehand) as upgraded, open_source(upgraded, copy_of=path) as reading:
+        source = _describe(run, reading)
+        _note_waiting_writer(run, reading)
+        check_presented(source, run.presented)
+        yield reading, source
+
+
+def _describe(run: Run, reading: sqlite3.Connection) -> SourceDescription:
+    source = describe_open(reading, run.plan.sqlite_path)
+    run.recorder.source_described(source)
+    return source
+
+
+def _check_stale(run: Run, source: SourceDescription) -> None:
+    """Refuse a file that Vestige 4 has moved on from; where copying it is allowed, say so."""
+    if source.stale is None:
+        return
+    said = stale_source(source.stale, source.modified)
+    if not run.plan.allow_stale_source:
+        raise StaleSourceError(f"{source.path} is stale. {said} {STALE_MEANS}", source.stale)
+    run.recorder.notice(notices.stale_source_allowed(said))
+
+
+def _note_waiting_writer(run: Run, reading: sqlite3.Connection) -> None:
+    """Say so where a program has the source open that cannot write to it while this run reads."""
+    path = run.plan.sqlite_path
+    if not keeps_from_writing(reading, path):
+        return
+    used = file_usage(path)
+    if used.process is not None or (used.side_files and not used.certain):
+        run.recorder.notice(notices.writer_waits(used.process))
+
+
+@contextmanager
+def _upgraded(run: Run, source: SourceDescription, check_beforehand: CheckBeforehand) -> Iterator[Path]:
+    """The file to read: the upgraded source, or an upgraded private copy of it. Refuses where neither is allowed."""
+    plan = run.plan
+    if plan.allow_source_upgrade:
+        check_changeable(plan.sqlite_path)
+    if plan.upgrade_copy or (plan.allow_source_upgrade and plan.dry_run):
+        run.progress.begin(Phase.UPGRADE)
+        with private_folder() as folder:
+            yield upgraded_copy(plan.sqlite_path, folder)
+    elif plan.allow_source_upgrade:
+        run.progress.begin(Phase.UPGRADE)
+        check_presented(source, run.presented)
+        check_beforehand(source)
+        run.progress.backup = backup = upgrade_in_place(plan.sqlite_path)
+        run.recorder.notice(notices.source_upgraded(backup))
+        yield plan.sqlite_path
+    else:
+        raise UpgradeNeededError(
+            f"{source.path} is a database from before V15: it lacks {', '.join(source.missing_v15)}.",
+            remedy="Run again with --upgrade-copy to upgrade a private copy and leave this file untouched, "
+            "or with --allow-source-upgrade to upgrade this file itself.",
+        )
