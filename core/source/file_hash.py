@@ -28,7 +28,7 @@ def sha256(path):
 paths = sys.argv[1:]
 for attempt in range(3):
     before = [state(path) for path in paths]
-    found = [sha256(path) if before else None for path, before in zip(paths, before)]
+    found = [sha256(path) if present else None for path, present in zip(paths, before)]
     if [state(path) for path in paths] == before:
         print(json.dumps(found))
         break
@@ -78,7 +78,8 @@ class Hashing:
     ) -> None:
         if self._child is not None:
             self._child.kill()
-            self._child.communicate()
+            with self._child:  # closes the pipe, and waits
+                pass
 
     def result(self, timeout: float | None = None) -> SourceHash | None:
         """Wait for the hash. None where the files kept changing, or cannot be read.

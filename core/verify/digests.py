@@ -48,6 +48,25 @@ class TableDigest:
         return cls(rows, hashlib.sha256(joined).hexdigest(), in_order)
 
 
+@dataclass(frozen=True, slots=True)
+class Taken:
+    """The digests of all tables in one snapshot. Rows of transactions before ``xid`` (a 64-bit number) were in it."""
+
+    tables: Mapping[str, TableDigest]
+    xid: int
+
+
+def take(
+    connection: Connection,
+    destination: Destination,
+    *,
+    step: Callable[[], AbstractContextManager[object]] = nullcontext,
+) -> Taken:
+    """The digests of every table, for a receipt; arguments and errors are those of ``digests``."""
+    row = connection.execute("SELECT pg_snapshot_xmax(pg_current_snapshot())::text").fetchone()
+    return Taken(digests(connection, destination, step=step), int(row[0]) if row else 0)
+
+
 def digests(
     connection: Connection,
     destination: Destination,
