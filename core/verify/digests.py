@@ -93,8 +93,8 @@ def read_parts(
     """The parts of a table by name, of all its rows or of those that a ``condition`` on the alias ``t`` selects."""
     query = sql.SQL(
         "SELECT part, count(*), encode(sha256(string_agg(hash, ''::bytea ORDER BY hash)), 'hex')"
-        " FROM (SELECT {part} AS part, sha256(record_send(ROW({values}))) AS hash FROM {table} t{where} OFFSET 0) hashed"
-        " GROUP BY part"
+        " FROM (SELECT {part} AS part, sha256(record_send(ROW({values}))) AS hash"
+        " FROM {table} t{where} OFFSET 0) hashed GROUP BY part"  # OFFSET 0 keeps whole rows out of the sort
     ).format(
         part=part_of(table),
         values=sql.SQL(", ").join(_value(column, destination.vector_schema) for column in table.columns),

@@ -18,6 +18,9 @@ from vestige_tui.core.rows.tables import BY_NAME, Table
 from vestige_tui.core.verify.digests import PART_DIGITS, Part, TableDigest, part_of, read_parts
 from vestige_tui.core.verify.receipt import Receipt
 
+NOTHING = Part(0, "")
+"""A part without rows."""
+
 Step = Callable[[], AbstractContextManager[object]]
 
 
@@ -97,68 +100,67 @@ def check_receipt(
 
     ``step`` is entered around each query. ``checked`` is told each verdict as it comes. Raises ``psycopg.Error``.
     """
+    checker = _Checker(receipt, connection, destination, step)
     found = {}
     for name, then in receipt.tables.items():
-        found[name] = _check(receipt, name, then, connection, destination, step)
+        found[name] = checker.check(name, then)
         checked(name, found[name])
     return ReceiptCheck(found)
 
 
-def _check(
-    receipt: Receipt, name: str, then: TableDigest, connection: Connection, destination: Destination, step: Step
-) -> TableCheck:
-    table, there = BY_NAME.get(name), destination.tables.get(name)
-    if table is None or there is None:
-        return TableCheck(Verdict.MISSING, then.rows)
-    if missing := tuple(column for column in table.column_names if column not in there.columns):
-        return TableCheck(Verdict.MISSING, then.rows, missing=missing)
-    try:
-        with connection.transaction(), step():  # the savepoint keeps the snapshot
-            parts = read_parts(connection, destination, table)
-    except (psycopg.ProgrammingError, psycopg.DataError, psycopg.NotSupportedError):
-        return TableCheck(Verdict.UNREADABLE, then.rows)
-    now = TableDigest.of(parts)
-    if (now.rows, now.digest) == (then.rows, then.digest):
-        return TableCheck(Verdict.UNCHANGED, then.rows, now.rows)
-    return _look_closer(receipt, table, then, now, connection, destination, step)
+@dataclass(frozen=True, slots=True)
+class _Checker:
+    """Where a receipt is checked."""
 
+    receipt: Receipt
+    connection: Connection
+    destination: Destination
+    step: Step
 
-def _look_closer(
-    receipt: Receipt,
-    table: Table,
-    then: TableDigest,
-    now: TableDigest,
-    connection: Connection,
-    destination: Destination,
-    step: Step,
-) -> TableCheck:
-    """Where a part differs and has grown, look among its rows for those of the receipt."""
-    nothing = Part(0, "")
-    differing = {part for part in then.parts if not _same(then.parts[part], now.parts.get(part, nothing))}
-    grown = {part for part in differing if now.parts.get(part, nothing).rows > then.parts[part].rows}
-    for older in _older_rows(receipt, table, destination):
-        if not grown:
-            break
-        condition = sql.SQL("{} AND {} = ANY ({})").format(
-            older, part_of(table), sql.Literal([int(part, 16) for part in sorted(grown)])
+    def check(self, name: str, then: TableDigest) -> TableCheck:
+        """The verdict on one table."""
+        table, there = BY_NAME.get(name), self.destination.tables.get(name)
+        if table is None or there is None:
+            return TableCheck(Verdict.MISSING, then.rows)
+        if missing := tuple(column for column in table.column_names if column not in there.columns):
+            return TableCheck(Verdict.MISSING, then.rows, missing=missing)
+        parts = self._parts(table)
+        if parts is None:
+            return TableCheck(Verdict.UNREADABLE, then.rows)
+        now = TableDigest.of(parts)
+        if (now.rows, now.digest) == (then.rows, then.digest):
+            return TableCheck(Verdict.UNCHANGED, then.rows, now.rows)
+        changed = self._changed(table, then, now)
+        added = sum(
+            part.rows - then.parts.get(name, NOTHING).rows for name, part in now.parts.items() if name not in changed
         )
+        parts_changed = tuple(
+            PartCheck(part, then.parts[part].rows, now.parts.get(part, NOTHING).rows, selects(table, part))
+            for part in sorted(changed)
+        )
+        verdict = Verdict.CHANGED if changed or not added else Verdict.GROWN
+        return TableCheck(verdict, then.rows, now.rows, added, parts_changed)
+
+    def _changed(self, table: Table, then: TableDigest, now: TableDigest) -> set[str]:
+        """The parts that lack a row of the receipt. In one that has grown, the rows of the receipt are looked for."""
+        differing = {part for part in then.parts if not _same(then.parts[part], now.parts.get(part, NOTHING))}
+        grown = {part for part in differing if now.parts.get(part, NOTHING).rows > then.parts[part].rows}
+        for older in _older_rows(self.receipt, table, self.destination):
+            if grown:
+                numbers = sql.Literal([int(part, 16) for part in sorted(grown)])
+                subset = self._parts(table, sql.SQL("{} AND {} = ANY ({})").format(older, part_of(table), numbers))
+                proven = {part for part in grown if _same(then.parts[part], (subset or {}).get(part, NOTHING))}
+                differing -= proven
+                grown -= proven
+        return differing
+
+    def _parts(self, table: Table, condition: sql.Composable | None = None) -> dict[str, Part] | None:
+        """The parts of a table as they are now, None where the server refuses the query."""
         try:
-            with connection.transaction(), step():
-                subset = read_parts(connection, destination, table, condition)
+            with self.connection.transaction(), self.step():  # a savepoint: the snapshot stays
+                return read_parts(self.connection, self.destination, table, condition)
         except (psycopg.ProgrammingError, psycopg.DataError, psycopg.NotSupportedError):
-            continue
-        proven = {part for part in grown if _same(then.parts[part], subset.get(part, nothing))}
-        differing -= proven
-        grown -= proven
-    added = sum(
-        part.rows - then.parts.get(name, nothing).rows for name, part in now.parts.items() if name not in differing
-    )
-    changed = tuple(
-        PartCheck(part, then.parts[part].rows, now.parts.get(part, nothing).rows, selects(table, part))
-        for part in sorted(differing)
-    )
-    verdict = Verdict.CHANGED if changed or not added else Verdict.GROWN
-    return TableCheck(verdict, then.rows, now.rows, added, changed)
+            return None
 
 
 def _same(then: Part, now: Part) -> bool:
@@ -176,9 +178,7 @@ def _older_rows(receipt: Receipt, table: Table, destination: Destination) -> Ite
     yield _dated(table, sql.SQL("t"), sql.Literal(receipt.ended_at), destination)
 
 
-def _dated(
-    table: Table, alias: sql.Composable, until: sql.Composable, destination: Destination
-) -> sql.Composed:
+def _dated(table: Table, alias: sql.Composable, until: sql.Composable, destination: Destination) -> sql.Composed:
     """That a row has a date until then: its own first required one, else that of the row that it belongs to."""
     for column in table.columns:
         if column.type is PgType.TIMESTAMPTZ and not column.nullable:
@@ -207,6 +207,5 @@ def selects(table: Table, part: str) -> str:
 
 def differing_parts(one: TableDigest, other: TableDigest) -> Collection[str]:
     """The names of the parts in which two digests differ, as far as a receipt keeps them."""
-    nothing = Part(0, "")
     names = sorted({*one.parts, *other.parts})
-    return [name for name in names if not _same(one.parts.get(name, nothing), other.parts.get(name, nothing))]
+    return [name for name in names if not _same(one.parts.get(name, NOTHING), other.parts.get(name, NOTHING))]

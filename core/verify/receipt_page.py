@@ -61,8 +61,8 @@ def _lines(document: Mapping[str, Any]) -> Iterator[str]:
         yield from _grid(("what", "table", "reason"), map(_missing, document["incomplete"]))
     yield "\n## Digests\n"
     yield (
-        "SHA-256 over all values of all rows that each table had when this receipt was made. `docs/receipt.md` says how "
-        "to compute them again with `psql`; `vestige-tui verify --receipt FILE` does it with this page.\n"
+        "SHA-256 over all values of all rows that each table had when this receipt was made. `docs/receipt.md` says "
+        "how to compute them again with `psql`; `vestige-tui verify --receipt FILE` does it with this page.\n"
     )
     yield from _grid(("table", "digest"), ((_title(name), f"`{entry['digest']}`") for name, entry in tables.items()))
     yield "\n## The receipt as data\n"
@@ -77,8 +77,11 @@ def _ends(document: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
     yield "SHA-256 before", _file(source["before"])
     yield "SHA-256 after", _file(source["after"])
     yield "Destination", _plain(f"{destination['url']}, schema {destination['schema']}")
-    yield "Server", _plain(
-        f"PostgreSQL {destination['server_version']}, pgvector {destination['pgvector_version'] or 'not installed'}"
+    yield (
+        "Server",
+        _plain(
+            f"PostgreSQL {destination['server_version']}, pgvector {destination['pgvector_version'] or 'not installed'}"
+        ),
     )
     model = destination["model"]
     yield "Model", _plain(f"{model['name']}, dimension {model['dimension']}, hash {model['hash']}" if model else "none")

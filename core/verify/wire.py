@@ -55,7 +55,7 @@ def _vector(value: bytes) -> bytes:
 
 
 def _array(oid: int, items: Sequence[bytes]) -> bytes:
-    """A list without NULLs: dimensions, flags, type of the items; then length, lower bound, items. Empty: no dimension."""
+    """A list without NULLs: dimensions (0 where it is empty), flags, type of the items; length, lower bound, items."""
     head = struct.pack(">iii", 1 if items else 0, 0, oid)
     return b"".join((head, struct.pack(">ii", len(items), 1), *map(_sized, items))) if items else head
 
@@ -124,4 +124,3 @@ _SENDERS: dict[PgType, tuple[int, Callable[[Any], bytes]]] = {
     PgType.INT2: (_INT8, struct.Struct(">q").pack),
 }
 """The type and the bytes of a value, as the query in ``digests`` casts it."""
-
