@@ -1,4 +1,4 @@
-"""The receipt of a copy: what was at the destination at its end, so that it can be checked later without the source.
+"""A receipt: what was at the destination at the end of a copy, so that it can be checked later without the source.
 
 ``docs/receipt.md`` describes the format. A receipt holds no content, no id and no password.
 """
@@ -8,25 +8,19 @@ from __future__ import annotations
 import hashlib
 import json
 import re
-from collections import Counter
-from collections.abc import Iterable, Mapping
-from dataclasses import asdict, dataclass
-from datetime import UTC, datetime, timedelta
-from importlib.metadata import version
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
 from vestige_tui.core.errors import UsageError
-from vestige_tui.core.report import MigrationReport, SourceReport, TableReport, stale_as_dict
-from vestige_tui.core.rows.problems import Kind, RowError
-from vestige_tui.core.source.file_hash import SourceHash
-from vestige_tui.core.verify.digests import PART_DIGITS, Part, TableDigest, Taken
+from vestige_tui.core.verify.digests import Part, TableDigest
 
 FORMAT = "vestige-tui/receipt/1"
 LARGEST_FILE = 50_000_000
 """Bytes; a receipt has a thousandth of that."""
 
-_FOUND_BY_VERIFICATION = frozenset({Kind.DIFFERS_AT_DESTINATION, Kind.GONE_AT_DESTINATION})
 _SEALED = re.compile(rb'(?P<body>.*\n) "sha256": "(?P<digest>[0-9a-f]{64})"\n}\n', re.DOTALL)
 _PAGE = re.compile(rb"(?P<body>.*\n)<!-- SHA-256 of the lines above: (?P<digest>[0-9a-f]{64}) -->\n", re.DOTALL)
 _IN_PAGE = re.compile(rb".*\n```json\n(?P<json>.*\n)```\n", re.DOTALL)
@@ -63,105 +57,6 @@ class Receipt:
     def for_file(self, path: Path) -> bytes:
         """What a file of this name holds: a page where the name ends in ``.md``, else JSON."""
         return (self.to_page() if path.suffix.lower() == ".md" else self.to_json()).encode()
-
-
-def receipt_of(
-    report: MigrationReport,
-    schema: str,
-    taken: Taken,
-    before: SourceHash | None,
-    after: SourceHash | None,
-) -> Receipt:
-    """The receipt of a copy that has ended; ``before`` and ``after`` are the source's files, None where not known."""
-    ended_at = report.started_at + timedelta(milliseconds=report.duration_ms)
-    return Receipt(
-        {
-            "format": FORMAT,
-            "tool": f"vestige-tui {version('vestige-tui')}",
-            "of": "copy",
-            "outcome": report.outcome.value,
-            "verified": report.verified,
-            "started_at": _moment(report.started_at),
-            "ended_at": _moment(ended_at),
-            "source": _source(report.source, before, after) | _upgrade(report),
-            "destination": asdict(report.destination) | {"schema": schema, "xid": str(taken.xid)},
-            "tables": {
-                name: _table(counts, taken.tables.get(name), _different(report.errors, name, verified=report.verified))
-                for name, counts in report.tables.items()
-            },
-            "repaired": _by_kind(error for error in report.errors if error.copied),
-            "left_out": _by_kind(error for error in report.errors if not error.copied),
-            "left_behind": dict(report.left_behind),
-            "vectors": [
-                {name: value for name, value in asdict(group).items() if name != "named"} for group in report.vectors
-            ],
-            "incomplete": [asdict(part) for part in report.incomplete],
-        },
-        {name: _cut(digest) for name, digest in taken.tables.items()},
-        ended_at,
-        taken.xid,
-    )
-
-
-def _source(source: SourceReport, before: SourceHash | None, after: SourceHash | None) -> dict[str, Any]:
-    """What the source was. ``unchanged`` is None where a hash is missing."""
-    return {
-        "path": source.path,
-        "layout": source.layout,
-        "version": source.version,
-        "model": asdict(source.model) if source.model else None,
-        "stale": stale_as_dict(source.stale) if source.stale else None,
-        "before": asdict(before) if before else None,
-        "after": asdict(after) if after else None,
-        "unchanged": before == after if before and after else None,
-    }
-
-
-def _upgrade(report: MigrationReport) -> dict[str, str]:
-    """How an old file was permitted to be upgraded; nothing where it was not."""
-    if report.plan.upgrade_copy:
-        return {"upgrade": "private copy"}
-    return {"upgrade": "in place"} if report.plan.allow_source_upgrade else {}
-
-
-def _table(counts: TableReport, taken: TableDigest | None, different: Mapping[str, int | None]) -> dict[str, Any]:
-    """The counts of a table, and the digest of all its rows at the destination."""
-    names = ("source", "inserted", "already_present", "already_equal", "already_different")
-    entry = {name: getattr(counts, name) for name in names} | {"left_out": counts.failed, **different}
-    if taken is None:
-        return entry | {"at_destination": None, "digest": None, "parts": {}}
-    return entry | {
-        "at_destination": taken.rows,
-        "digest": taken.digest,
-        "parts": {name: f"{part.rows} {part.digest}" for name, part in _cut(taken).parts.items()},
-    }
-
-
-def _cut(digest: TableDigest) -> TableDigest:
-    parts = {name: Part(part.rows, part.digest[:PART_DIGITS]) for name, part in digest.parts.items()}
-    return TableDigest(digest.rows, digest.digest, parts)
-
-
-def _different(errors: Iterable[RowError], table: str, *, verified: bool) -> dict[str, int | None]:
-    """Rows that this copy inserted and that the comparison found changed or gone; None where nothing was compared."""
-    rows = {kind: {error.row for error in errors if (error.table, error.kind) == (table, kind)} for kind in Kind}
-    return {
-        "changed": len(rows[Kind.DIFFERS_AT_DESTINATION]) if verified else None,
-        "gone": len(rows[Kind.GONE_AT_DESTINATION]) if verified else None,
-    }
-
-
-def _by_kind(errors: Iterable[RowError]) -> dict[str, dict[str, int]]:
-    """Problems by table and kind; what only the comparison found is counted with the tables."""
-    counts: dict[str, Counter[str]] = {}
-    for error in errors:
-        if error.kind not in _FOUND_BY_VERIFICATION:
-            counts.setdefault(error.table, Counter())[error.kind.value] += 1
-    return {table: dict(kinds) for table, kinds in counts.items()}
-
-
-def _moment(moment: datetime) -> str:
-    return moment.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
 def _sha256(text: str) -> str:

@@ -20,9 +20,15 @@ _OUTCOMES = {
     "incomplete": "Every row of the source is at the destination, but an index or a foreign key is not.",
     "cancelled": "The copy was cancelled before its end.",
     "failed": "The copy failed before its end.",
+    "equal": "Every row of the source that can be at the destination is there, with equal values.",
+}
+_DIFFERENT = "Rows of the source are not at the destination, or have other values there."
+_TITLES = {
+    "copy": "Receipt of a copy from SQLite to PostgreSQL",
+    "verification": "Receipt of a comparison of PostgreSQL with a SQLite source",
 }
 _VERIFIED = {
-    True: "After it, every value of every row was compared with the source.",
+    True: "Every value of every row was compared with the source.",
     False: "The values at the destination were not compared with the source, or not to the end.",
 }
 _COLUMNS = {
@@ -31,8 +37,8 @@ _COLUMNS = {
     "already_equal": "there before, equal",
     "already_different": "there before, different",
     "left_out": "not copied",
-    "changed": "changed since inserted",
-    "gone": "gone since inserted",
+    "changed": "inserted, changed there",
+    "missing": "not found there",
     "at_destination": "at the destination",
 }
 
@@ -43,8 +49,10 @@ def page(document: Mapping[str, Any]) -> str:
 
 
 def _lines(document: Mapping[str, Any]) -> Iterator[str]:
-    yield "# Receipt of a copy from SQLite to PostgreSQL\n"
-    yield f"{_OUTCOMES[document['outcome']]} {_VERIFIED[document['verified']]}\n"
+    of, outcome = document["of"], document["outcome"]
+    yield f"# {_TITLES[of]}\n"
+    became = _DIFFERENT if (of, outcome) == ("verification", "different") else _OUTCOMES[outcome]
+    yield f"{became} {_VERIFIED[document['verified']]}\n"
     yield from _grid(("", ""), _ends(document))
     yield "\n## Rows\n"
     tables = document["tables"]
