@@ -11,6 +11,7 @@ import hashlib
 from collections.abc import Callable, Iterable, Mapping
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
+from datetime import datetime
 from typing import NamedTuple
 
 from psycopg import sql
@@ -50,9 +51,13 @@ class TableDigest:
 
 @dataclass(frozen=True, slots=True)
 class Taken:
-    """The digests of all tables in one snapshot. Rows of transactions before ``xid`` (a 64-bit number) were in it."""
+    """The digests of all tables in one snapshot, ``at`` a moment of the server's clock.
+
+    No transaction from ``xid`` on, a 64-bit number, had begun to write then.
+    """
 
     tables: Mapping[str, TableDigest]
+    at: datetime
     xid: int
 
 
@@ -63,8 +68,8 @@ def take(
     step: Callable[[], AbstractContextManager[object]] = nullcontext,
 ) -> Taken:
     """The digests of every table, for a receipt; arguments and errors are those of ``digests``."""
-    row = connection.execute("SELECT pg_snapshot_xmax(pg_current_snapshot())::text").fetchone()
-    return Taken(digests(connection, destination, step=step), int(row[0]) if row else 0)
+    ((at, xid),) = connection.execute("SELECT now(), pg_snapshot_xmax(pg_current_snapshot())::text").fetchall()
+    return Taken(digests(connection, destination, step=step), at, int(xid))
 
 
 def digests(

@@ -34,13 +34,25 @@ class ReceiptError(UsageError):
 class Receipt:
     """A receipt. ``document`` are its JSON values; the others are what a check needs of them.
 
-    ``tables`` have digests of parts that are cut to ``PART_DIGITS``. ``xid`` is that of ``Taken``.
+    ``tables`` have digests of parts that are cut to ``PART_DIGITS``. ``taken_at`` and ``xid`` are those of ``Taken``.
     """
 
     document: Mapping[str, Any]
     tables: Mapping[str, TableDigest]
-    ended_at: datetime
+    taken_at: datetime
     xid: int
+
+    @classmethod
+    def of(cls, document: Mapping[str, Any]) -> Receipt:
+        """The receipt with these JSON values. Raises ``ValueError``, ``LookupError``, ``TypeError`` for others."""
+        tables = {}
+        for name, entry in document["tables"].items():
+            if entry["digest"] is not None:
+                split = {part: text.split() for part, text in entry["parts"].items()}
+                parts = {part: Part(int(rows), digest) for part, (rows, digest) in split.items()}
+                tables[name] = TableDigest(entry["at_destination"], entry["digest"], parts)
+        destination = document["destination"]
+        return cls(document, tables, datetime.fromisoformat(destination["taken_at"]), int(destination["xid"]))
 
     def to_json(self) -> str:
         """The receipt as a file: ASCII, with the SHA-256 of all lines above it in the last line but one."""
@@ -92,7 +104,7 @@ def read_receipt(data: bytes, name: str) -> Receipt:
     _check_digest(sealed, name)
     try:
         return _parse(json.loads(sealed["body"].removesuffix(b",\n") + b"\n}"), name)
-    except (ValueError, KeyError, TypeError, AttributeError):  # the digest fits, so it was made by hand
+    except (ValueError, LookupError, TypeError, AttributeError):  # the digest fits, so it was made by hand
         raise _changed(name) from None
 
 
@@ -114,11 +126,4 @@ def _parse(document: dict[str, Any], name: str) -> Receipt:
             f"The receipt {name} has a format that this version does not know.",
             remedy=f"Check it with the version that made it, or a newer one: {document['tool']}.",
         )
-    tables = {}
-    for table, entry in document["tables"].items():
-        if entry["digest"] is not None:
-            split = {part: text.split() for part, text in entry["parts"].items()}
-            parts = {part: Part(int(rows), digest) for part, (rows, digest) in split.items()}
-            tables[str(table)] = TableDigest(entry["at_destination"], entry["digest"], parts)
-    ended_at = datetime.fromisoformat(document["ended_at"])
-    return Receipt(document, tables, ended_at, int(document["destination"]["xid"]))
+    return Receipt.of(document)

@@ -175,7 +175,7 @@ def _older_rows(receipt: Receipt, table: Table, destination: Destination) -> Ite
     anew without a change. Then those with a date from before the receipt; that fails where older rows were added.
     """
     yield sql.SQL("age(t.xmin) > age({}::xid8::xid)").format(sql.Literal(str(receipt.xid)))
-    yield _dated(table, sql.SQL("t"), sql.Literal(receipt.ended_at), destination)
+    yield _dated(table, sql.SQL("t"), sql.Literal(receipt.taken_at), destination)
 
 
 def _dated(table: Table, alias: sql.Composable, until: sql.Composable, destination: Destination) -> sql.Composed:

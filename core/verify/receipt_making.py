@@ -15,7 +15,7 @@ from vestige_tui.core.report import DestinationReport, MigrationReport, SourceRe
 from vestige_tui.core.rows.problems import Kind, RowError
 from vestige_tui.core.rows.vectors import VectorGroup
 from vestige_tui.core.source.file_hash import SourceHash
-from vestige_tui.core.verify.digests import PART_DIGITS, Part, TableDigest, Taken
+from vestige_tui.core.verify.digests import PART_DIGITS, TableDigest, Taken
 from vestige_tui.core.verify.receipt import FORMAT, Receipt
 
 _FOUND_BY_COMPARISON = frozenset({Kind.DIFFERS_AT_DESTINATION, Kind.GONE_AT_DESTINATION})
@@ -80,7 +80,7 @@ def make_receipt(
         "started_at": _moment(started_at),
         "ended_at": _moment(ended_at),
         "source": _source(source, before, after) | ({"upgrade": upgrade} if upgrade else {}),
-        "destination": asdict(destination) | {"schema": schema, "xid": str(taken.xid)},
+        "destination": asdict(destination) | {"schema": schema, "taken_at": _moment(taken.at), "xid": str(taken.xid)},
         "tables": {name: _table(counted, taken.tables.get(name)) for name, counted in counts.items()},
         "repaired": _by_kind(problem for problem in problems if problem.copied),
         "left_out": _by_kind(problem for problem in problems if not problem.copied),
@@ -88,7 +88,7 @@ def make_receipt(
         "vectors": [{name: value for name, value in asdict(group).items() if name != "named"} for group in vectors],
         "incomplete": [asdict(part) for part in incomplete],
     }
-    return Receipt(document, {name: _cut(digest) for name, digest in taken.tables.items()}, ended_at, taken.xid)
+    return Receipt.of(document)
 
 
 def receipt_of_copy(
@@ -149,13 +149,8 @@ def _table(counts: Counts, taken: TableDigest | None) -> dict[str, Any]:
     """The counts of a table, and the digest of all its rows at the destination."""
     if taken is None:
         return asdict(counts) | {"at_destination": None, "digest": None, "parts": {}}
-    parts = {name: f"{part.rows} {part.digest}" for name, part in _cut(taken).parts.items()}
+    parts = {name: f"{part.rows} {part.digest[:PART_DIGITS]}" for name, part in taken.parts.items()}
     return asdict(counts) | {"at_destination": taken.rows, "digest": taken.digest, "parts": parts}
-
-
-def _cut(digest: TableDigest) -> TableDigest:
-    parts = {name: Part(part.rows, part.digest[:PART_DIGITS]) for name, part in digest.parts.items()}
-    return TableDigest(digest.rows, digest.digest, parts)
 
 
 def _by_kind(problems: Iterable[RowError]) -> dict[str, dict[str, int]]:
