@@ -9,7 +9,7 @@ from __future__ import annotations
 import logging
 from pathlib import Path
 
-from vestige_tui.core.facts import DataState, LockHolder, Obstacle, Staleness
+from vestige_tui.core.facts import DataState, EmbedderObstacle, LockHolder, Obstacle, Staleness
 from vestige_tui.core.model import ModelSignature
 
 log = logging.getLogger(__name__)
@@ -93,6 +93,30 @@ class DestinationError(MigrationError):
         super().__init__(what, state=state, remedy=remedy)
         self.obstacle = obstacle
         self.recurs = recurs
+
+
+class EmbedderError(MigrationError):
+    """An embedder cannot be used, or not any more.
+
+    ``obstacle`` says why, ``where`` is the server or the folder that it is about, ``detail`` what belongs to it: a
+    status, files, or models. None of them holds a key or a memory's content.
+    """
+
+    def __init__(
+        self,
+        obstacle: EmbedderObstacle,
+        where: str,
+        detail: str = "",
+        *,
+        state: DataState = DataState.NOTHING_CHANGED,
+    ) -> None:
+        from vestige_tui.core.explain import embedder_obstacle
+
+        what, remedy = embedder_obstacle(obstacle, where, detail)
+        super().__init__(what, state=state, remedy=remedy)
+        self.obstacle = obstacle
+        self.where = where
+        self.detail = detail
 
 
 class RefusedError(MigrationError):

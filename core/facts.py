@@ -60,6 +60,62 @@ class Obstacle(StrEnum):
     NOT_READY = "not ready"
 
 
+class EmbedderObstacle(Enum):
+    """Why an embedder cannot be used, or not any more."""
+
+    NOT_INSTALLED = auto()
+    """The packages of the extra are missing."""
+
+    NO_MODEL = auto()
+    """Its files are in none of the folders, and could not be fetched."""
+
+    FILES_MISSING = auto()
+    """A folder lacks files of a model."""
+
+    UNREADABLE_MODEL = auto()
+    UNUSABLE_KEY = auto()
+    """A key that no HTTP header can hold."""
+
+    NO_ANSWER = auto()
+    """Within the time limit."""
+
+    NO_SERVER = auto()
+    UNKNOWN_HOST = auto()
+    TLS_FAILED = auto()
+    LOST = auto()
+    """The connection broke."""
+
+    KEY_REFUSED = auto()
+    NO_QUOTA = auto()
+    NOT_FOUND = auto()
+    """The address, or the model."""
+
+    REDIRECTED = auto()
+    BUSY = auto()
+    SERVER_FAILED = auto()
+    REQUEST_REFUSED = auto()
+    NO_EMBEDDINGS = auto()
+    """The answer is something else: a web page, or JSON of another form."""
+
+    WRONG_COUNT = auto()
+    WRONG_ORDER = auto()
+    WRONG_LENGTH = auto()
+    WRONG_VECTORS = auto()
+    """NaN, Infinity or zeros, in every vector."""
+
+    DIFFERENT_VECTORS = auto()
+    """The same text had another vector in a batch than alone."""
+
+
+class Refusal(StrEnum):
+    """Why an embedder makes no vector of one text, while it makes them of others."""
+
+    REQUEST_REFUSED = "request refused"
+    SERVER_FAILED = "server failed"
+    NOT_FINITE = "not finite"
+    ZERO = "zero"
+
+
 class Sign(StrEnum):
     """What Vestige 4 leaves beside a file."""
 

@@ -141,24 +141,24 @@ def longer(name: str, dimension: int) -> int | None:
     return FULL if (name, dimension) == (NOMIC, SHORT) else None
 
 
-def shortened(vectors: Sequence[bytes]) -> list[bytes]:
-    """The first 256 elements of each of these vectors of little-endian float32, with length 1 again.
+def shortened(vectors: Sequence[bytes], elements: int = SHORT) -> list[bytes]:
+    """The first ``elements`` of each of these vectors of little-endian float32, with length 1 again.
 
     All arithmetic is that of float32, as in Vestige: each product, each sum from left to right, the root and each
     quotient is rounded (to do it in float64 first changes none of them). A vector of zeros stays as it is.
     """
-    values = array("f", b"".join(vector[: 4 * SHORT] for vector in vectors))
+    values = array("f", b"".join(vector[: 4 * elements] for vector in vectors))
     _swap(values)
     squares = array("f", map(mul, values, values))
     sums = array("f", bytes(4 * len(vectors)))
-    for place in range(SHORT):
-        sums = array("f", map(add, sums, squares[place::SHORT]))
+    for place in range(elements):
+        sums = array("f", map(add, sums, squares[place::elements]))
     norms = [norm if norm > 0 else 1.0 for norm in array("f", map(math.sqrt, sums))]
-    divisors = chain.from_iterable(map(repeat, norms, repeat(SHORT)))
+    divisors = chain.from_iterable(map(repeat, norms, repeat(elements)))
     divided = array("f", map(truediv, values, divisors))
     _swap(divided)
     raw = divided.tobytes()
-    return [raw[start : start + 4 * SHORT] for start in range(0, len(raw), 4 * SHORT)]
+    return [raw[start : start + 4 * elements] for start in range(0, len(raw), 4 * elements)]
 
 
 def _swap(values: array[float]) -> None:

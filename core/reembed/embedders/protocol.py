@@ -8,20 +8,40 @@ from threading import Event
 from typing import Protocol
 
 from vestige_tui.core.embedder import Embedder
+from vestige_tui.core.facts import EmbedderObstacle, Refusal
 from vestige_tui.core.reembed.profiles import Profile
 
 Vector = bytes
 """A vector: little-endian float32 values, as many as the signature's dimension, of length 1 (L2), finite."""
 
 
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where texts are embedded: ``shown`` is a server's URL without secrets, or a folder.
+
+    ``leaves_machine``: another machine gets the texts; ``encrypted``: on the way nobody can read them.
+    """
+
+    shown: str
+    leaves_machine: bool = False
+    encrypted: bool = True
+
+
 class TextEmbedder(Embedder, Protocol):
     """Makes vectors of texts. Not for two threads at once, except ``close``."""
 
-    profile: Profile
-    """How texts are put to the model, and what becomes of its vectors; ``dimension`` is known here."""
+    @property
+    def place(self) -> Place:
+        """Where texts go."""
+        ...
 
-    def embed(self, texts: Sequence[str], cancel: Event) -> list[Vector | None]:
-        """One vector for each memory's text, in their order. None: the embedder takes the others, and refuses this one.
+    @property
+    def profile(self) -> Profile:
+        """How texts are put to the model, and what becomes of its vectors; ``dimension`` is known here."""
+        ...
+
+    def embed(self, texts: Sequence[str], cancel: Event) -> list[Vector | Refusal]:
+        """One vector for each memory's text, in their order. A refusal where it has none for that text alone.
 
         No text may be empty (``ValueError``): such a memory has no vector. Template, cuts and length 1 are taken care
         of. Any number of texts: requests and batches are made of them as the embedder likes best. Raises
@@ -51,9 +71,9 @@ class Download:
 
 @dataclass(frozen=True, slots=True)
 class Retry:
-    """A request is repeated after ``seconds``; ``why`` is an obstacle, ``attempt`` counts from 1."""
+    """A request is sent again after ``seconds``, since ``why``; ``attempt`` counts from 1."""
 
-    why: str
+    why: EmbedderObstacle
     attempt: int
     seconds: float
 
