@@ -31,7 +31,7 @@ SMALLEST = (80, 24)
 """The columns and rows that a step needs."""
 
 WIDE = 96
-"""The width from which the sidebar has room for words."""
+"""The width from which the sidebar stands beside the page; in a narrower terminal it is a line above."""
 
 ROOMY = 32
 """The height from which lists may be taller."""

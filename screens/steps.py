@@ -20,6 +20,7 @@ class StepSpec:
 
     ``screen`` is ``module:Class`` within ``vestige_tui.screens``; the module is imported when the step is first shown.
     ``settled``: the step has what later steps need. ``finding``: what the step found, in few words; may be empty.
+    ``short_title`` is for a narrow terminal, whose line has to hold those of all steps; the title itself if empty.
     ``asks``: the step has a question or something to show, otherwise it is skipped; None if it always has.
     ``can_return``: the operator may go there from another step; the copy starts from a button alone.
     """
@@ -28,6 +29,7 @@ class StepSpec:
     screen: str
     settled: Condition
     finding: Callable[[WizardState], str] = lambda _: ""
+    short_title: str = ""
     asks: Condition | None = None
     not_needed: Condition = lambda _: False
     failed: Condition = lambda _: False
@@ -132,7 +134,14 @@ class Step(Enum):
         asks=lambda state: state.upgrade_needed,
         not_needed=_upgrade_not_needed,
     )
-    MODEL = StepSpec("Embedding model", "model:ModelScreen", _model_settled, _model_found, asks=_model_asks)
+    MODEL = StepSpec(
+        "Embedding model",
+        "model:ModelScreen",
+        _model_settled,
+        _model_found,
+        short_title="Model",
+        asks=_model_asks,
+    )
     PREVIEW = StepSpec(
         "Preview",
         "preview:PreviewScreen",
@@ -154,6 +163,11 @@ class Step(Enum):
     def title(self) -> str:
         """What the operator reads."""
         return self.value.title
+
+    @property
+    def short_title(self) -> str:
+        """The same, in few letters."""
+        return self.value.short_title or self.value.title
 
     @property
     def number(self) -> int:

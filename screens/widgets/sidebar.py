@@ -14,7 +14,7 @@ from vestige_tui.screens.widgets.text import plain
 
 
 class StepLine(Static):
-    """One step: mark and title, and below it the finding; in a narrow terminal only mark and number."""
+    """One step: mark and title, and below it the finding; in a narrow terminal mark and short title."""
 
     ALLOW_SELECT = False
 
@@ -34,7 +34,7 @@ class StepLine(Static):
         self.remove_class(*(mark.style_class for mark in Mark)).add_class(status.mark.style_class)
         self.set_class(can_go, "-can-go")
         if brief:
-            self.update(Content(f"{status.mark.sign} {status.step.number}"))
+            self.update(Content(f"{status.mark.sign} {status.step.short_title}"))
         else:
             self.update(
                 Content.assemble(
@@ -50,10 +50,10 @@ class StepLine(Static):
 
 
 class Sidebar(Vertical):
-    """All steps, one below the other."""
+    """All steps, one below the other; in a narrow terminal side by side, in one line above the page."""
 
     def compose(self) -> ComposeResult:
-        """One line a step."""
+        """One widget a step."""
         for step in Step:
             yield StepLine(step)
 

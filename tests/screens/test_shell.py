@@ -108,10 +108,10 @@ def test_too_small_a_terminal_says_so_and_keeps_everything(home: Path, found: Pa
     play(scenario, machine(home))
 
 
-def test_the_sidebar_has_words_where_there_is_room(home: Path) -> None:
+def test_the_smallest_terminal_names_every_step_in_one_line(home: Path) -> None:
     async def scenario(app: VestigeApp, pilot: Pilot[None]) -> None:
         await on_screen(pilot, "SourceScreen")
-        await shown(pilot, "● 1")
+        await shown(pilot, "● Source  ○ Destination  ○ Upgrade  ○ Model  ○ Preview  ○ Copy  ○ Report")
         await pilot.resize_terminal(*LARGE)
         await shown(pilot, "○ Embedding model")
 

@@ -231,6 +231,6 @@ def test_no_colour_leaves_all_that_can_be_read(term: Terminal, home: Path, sourc
     source = sources.seed()
     shutil.copy(source, home / "vestige.db")
     term.run("env", "NO_COLOR=1", *PROGRAM, "--sqlite-path", home / "vestige.db")
-    term.wait("● 1", "○ 2", "– 3", "^n Use this database")
+    term.wait("● Source", "○ Destination", "– Upgrade", "^n Use this database")
     term.press("C-q")
     assert term.ended()[0] == 0
