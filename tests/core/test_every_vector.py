@@ -15,12 +15,12 @@ from tests.support.destination import differences, read_table
 from tests.support.hostile import assert_foretold, complaints
 from tests.support.odd_vectors import VectorFact, VectorFacts, vector_facts
 from tests.support.reading import read_source
-from tests.support.reading.vectors import Model
 from tests.support.runs import assert_nothing_new, copy
 from tests.support.servers import Database, Server
 from tests.support.sources import SMALL_SPEC, Sources, edit
 from vestige_tui.core.errors import RefusedError
 from vestige_tui.core.report import MigrationReport
+from vestige_tui.core.verify.expectation.vectors import Model
 
 MEMORIES = 8
 SPEC = replace(SMALL_SPEC, memories=MEMORIES, edges=4, domains=1, dimension=256)

@@ -15,9 +15,10 @@ from hypothesis import strategies as st
 from tests.support.destination import Row, differences, read_table, without_made_user
 from tests.support.hostile import assert_foretold, complaints
 from tests.support.odd_values import MODEL, PUBLISHED, SEED, rows_of
-from tests.support.reading import Text, read_source
+from tests.support.reading import read_source
 from tests.support.runs import TABLES, copy
 from tests.support.servers import Database, Server
+from vestige_tui.core.verify.expectation import Text
 
 DIMENSION, HASH = 3, "ab" * 32
 

@@ -16,7 +16,6 @@ import pytest
 from tests.support.destination import read_tables
 from tests.support.hostile import assert_foretold
 from tests.support.reading import Reading, read_source
-from tests.support.reading.vectors import LEGACY_PROFILE, Model
 from tests.support.runs import copy
 from tests.support.servers import Database
 from tests.support.sources import MODEL_NAME, Sources
@@ -28,6 +27,7 @@ from vestige_tui.core.rows.vectors import Fate, VectorGroup
 from vestige_tui.core.source.describe import describe, describe_open
 from vestige_tui.core.source.opening import open_source
 from vestige_tui.core.source.reader import TableReader
+from vestige_tui.core.verify.expectation.vectors import LEGACY_PROFILE, Model
 from vestige_tui.sample import SampleSpec
 
 SPEC = SampleSpec(memories=40, edges=0, review_events=0, dimension=256, model_name=MODEL_NAME)

@@ -15,7 +15,6 @@ import pytest
 
 from tests.support.destination import read_tables
 from tests.support.hostile import assert_foretold
-from tests.support.reading.vectors import cut
 from tests.support.runs import copy
 from tests.support.servers import Database
 from tests.support.sources import MODEL_NAME, RELEASE, Sources, edit, memory_ids, query
@@ -26,6 +25,7 @@ from vestige_tui.core.rows import vectors
 from vestige_tui.core.rows.problems import Kind
 from vestige_tui.core.rows.vectors import Fate, VectorGroup
 from vestige_tui.core.source.describe import describe
+from vestige_tui.core.verify.expectation.vectors import cut
 from vestige_tui.sample import SampleSpec
 
 SPEC = SampleSpec(memories=24, edges=4, review_events=0, dimension=256, model_name=MODEL_NAME)

@@ -13,8 +13,8 @@ from hypothesis import strategies as st
 
 from tests.support.destination import Row
 from tests.support.odd_values import JUNK, MODEL, NUMBERS, PUBLISHED, SEED, TEXTS, VECTORS, rows_of, texts
-from tests.support.reading import Text
-from tests.support.reading.names import quoted
+from vestige_tui.core.verify.expectation import Text
+from vestige_tui.core.verify.expectation.names import quoted
 
 LEGACY, RETRIEVAL, OTHER_PROFILE = (
     "nomic-v1.5-legacy-raw-256",

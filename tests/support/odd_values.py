@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from tests.support.destination import Row
 from tests.support.expected import BOOTSTRAP_USER
-from tests.support.reading import Text
+from vestige_tui.core.verify.expectation import Text
 
 MODEL = "nomic-ai/nomic-embed-text-v1.5"
 

@@ -1,12 +1,11 @@
-"""What a copy must bring and what it must report, for any source, however odd or broken: read with plain Python.
+"""What a copy must bring and what it must report, for any source, however odd or broken.
 
-The rules are those of the product's page ("No memory is lost to a broken field"), of ``vestige-schemas.md`` and of
-``docs/errors.md``, written down a second time. Nothing of ``vestige_tui.core`` is used.
+The rules are those of ``vestige_tui.core.verify.expectation``, which shares nothing with the copy; here its stream is
+collected, and added what a verification does not look at.
 """
 
 from __future__ import annotations
 
 from tests.support.reading.judging import Reading, read_source
-from tests.support.reading.values import Text
 
-__all__ = ["Reading", "Text", "read_source"]
+__all__ = ["Reading", "read_source"]

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections import Counter
 
-from tests.support.reading.names import File
-from tests.support.reading.origins import Found
-from tests.support.reading.shapes import Shape
+from vestige_tui.core.verify.expectation.names import File, quoted
+from vestige_tui.core.verify.expectation.origins import Place
+from vestige_tui.core.verify.expectation.shapes import Shape
 
 _CONSULTED = (
     "schema_version",
@@ -22,7 +22,7 @@ _OWN_ROWS = ("_content", "_rowid")
 """How the names of tables end in which a full-text or R*Tree table keeps rows that are in no other table."""
 
 
-def left_behind(file: File, found: dict[str, Found], shapes: dict[str, Shape]) -> dict[str, int]:
+def left_behind(file: File, found: dict[str, Place], shapes: dict[str, Shape]) -> dict[str, int]:
     """Rows by table, and values by ``table.column`` where no metadata takes the columns along."""
     origins = {place.origin.table for place in found.values()}
     used = {file.called(name) for name in (*origins, *_CONSULTED)}
@@ -50,10 +50,15 @@ def left_behind(file: File, found: dict[str, Found], shapes: dict[str, Shape]) -
 
 def _shows(file: File, view: str, table: str) -> bool:
     """Whether a view that mentions a table has just its rows, all columns among others."""
-    if table not in file.definition(view) or file.failing(table):
+    definition = file.ask("SELECT sql FROM sqlite_schema WHERE name = ?", (view,))
+    if not definition or table not in definition[0][0] or file.failing(table):
         return False
     columns = file.columns(table)
     if not {*columns} <= {*file.columns(view)}:
         return False
-    rows = [Counter(tuple(map(repr, map(row.get, columns))) for row in file.rows(name)) for name in (table, view)]
+    chosen = ", ".join(f"n.{quoted(name)}" for name in columns)
+    rows = [
+        Counter(map(repr, file.ask(f"SELECT {chosen} FROM main.{quoted(name)} n NOT INDEXED")))
+        for name in (table, view)
+    ]
     return rows[0] == rows[1]

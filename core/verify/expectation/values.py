@@ -1,7 +1,7 @@
 """One value of a source: what PostgreSQL holds in its place, or the kind of problem that it has.
 
-A rule takes what SQLite holds (``None``, ``int``, ``float``, ``Text``, or ``bytes`` for a BLOB) and returns the value of
-the destination, or raises ``Broken``.
+A rule takes what SQLite holds: ``None``, ``int``, ``float``, ``str`` for TEXT, ``Text`` for TEXT that is not UTF-8, or
+``bytes`` for a BLOB. It returns the value of the destination, or raises ``Broken``.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ MOST_DIGITS = 16_000
 
 
 class Text(bytes):
-    """A TEXT value; a BLOB is plain ``bytes``."""
+    """The bytes of a TEXT value that is not UTF-8; a BLOB is plain ``bytes``."""
 
     @property
     def shown(self) -> str:
@@ -58,67 +58,82 @@ class Broken(Exception):
 Rule = Callable[[Any], Any]
 
 
+def decoded(value: bytes) -> str | Text:
+    """A TEXT value: ``str``, or ``Text`` where it is not UTF-8. For a connection's ``text_factory``."""
+    try:
+        return value.decode()
+    except UnicodeDecodeError:
+        return Text(value)
+
+
+def letters(value: Any) -> str | None:
+    """The letters of a TEXT value; None where the value is none."""
+    return value if isinstance(value, str) else value.shown if isinstance(value, Text) else None
+
+
 def text(value: Any) -> Any:
     """Text, with what PostgreSQL cannot store replaced."""
     if value is None or isinstance(value, int | float):
         return None if value is None else str(value)
     shown = storable(value)
-    if shown.encode() != value:
+    if (shown if isinstance(value, str) else shown.encode()) != value:
         raise Broken("unstorable_text", shown)
     return shown
 
 
-def storable(value: bytes) -> str:
+def storable(value: str | bytes) -> str:
     """Text with U+FFFD in place of what PostgreSQL cannot store."""
-    return value.decode(errors="replace").replace("\0", "\ufffd")
+    shown = value if isinstance(value, str) else value.decode(errors="replace")
+    return shown.replace("\0", "\ufffd")
 
 
 def content(value: Any) -> Any:
     """A memory's text."""
-    if value in (None, b""):
+    if value in (None, "", b""):
         raise Broken("empty_content")
     return text(value)
 
 
+_UUID = re.compile("[0-9a-f]{8}(-?)[0-9a-f]{4}(?:\\1[0-9a-f]{4}){2}\\1[0-9a-f]{12}")
+
+
 def uuid(value: Any) -> UUID:
     """A UUID with hyphens or none, in braces, as a URN, in either case."""
-    if isinstance(value, Text):
-        plain = value.shown.lower().removeprefix("urn:uuid:")
-        if plain.startswith("{") and plain.endswith("}"):
-            plain = plain[1:-1]
-        parts = plain.split("-")
-        if [len(part) for part in parts] in ([32], [8, 4, 4, 4, 12]) and set("".join(parts)) <= set("0123456789abcdef"):
-            return UUID("".join(parts))
+    plain = (letters(value) or "").lower().removeprefix("urn:uuid:")
+    if plain.startswith("{") and plain.endswith("}"):
+        plain = plain[1:-1]
+    if _UUID.fullmatch(plain):
+        return UUID(plain)
     raise Broken("bad_uuid")
 
 
 _MOMENT = re.compile(
-    r"([0-9]{4}-[0-9]{2}-[0-9]{2})(?:T([0-9:]{8})(\.[0-9]{1,9})?(Z|[+-][0-9]{2}:[0-9]{2})"
-    r"| ([0-9:]{8})(\.[0-9]{1,9})?)"
+    r"([0-9]{4})-([0-9]{2})-([0-9]{2})([T ])([0-9]{2}):([0-9]{2}):([0-9]{2})(?:\.([0-9]{1,9}))?"
+    r"(Z|[+-][0-9]{2}:[0-9]{2})?"
 )
 
 
 def moment(value: Any) -> Any:
-    """A timestamp in one of the three forms, digits after the sixth cut."""
-    if value is None or (isinstance(value, Text) and not value):
+    """A timestamp in one of the three forms, with its own offset; digits after the sixth are cut.
+
+    It is not brought to UTC: the first and the last hours of Python's calendar have no place there.
+    """
+    shown = letters(value)
+    if value is None or shown == "":
         return None
-    found = _MOMENT.fullmatch(value.shown) if isinstance(value, Text) else None
-    if found is None:
+    found = _MOMENT.fullmatch(shown) if shown is not None else None
+    if found is None or (found[4] == "T") != (found[9] is not None):
         raise Broken("bad_timestamp")
-    day, zoned, cut, offset, plain, plain_cut = found.groups()
+    year, month, day, hour, minute, second = map(int, found.group(1, 2, 3, 5, 6, 7))
+    micros = int((found[8] or "").ljust(6, "0")[:6])
     try:
-        whole = datetime.strptime(f"{day} {zoned or plain}", "%Y-%m-%d %H:%M:%S")
-        if int((zoned or plain)[6:]) > 59:
-            raise ValueError("leap second")
-        behind = _offset(offset)
+        return datetime(year, month, day, hour, minute, second, micros, timezone(_offset(found[9])))
     except ValueError:
         raise Broken("bad_timestamp") from None
-    micros = int(((cut or plain_cut or ".0")[1:]).ljust(6, "0")[:6])
-    return whole.replace(microsecond=micros, tzinfo=timezone(behind)).astimezone(UTC)
 
 
 def _offset(offset: str | None) -> timedelta:
-    if offset in (None, "Z"):
+    if offset is None or offset == "Z":
         return timedelta()
     hours, minutes = int(offset[1:3]), int(offset[4:])
     if hours > 23 or minutes > 59:
@@ -126,17 +141,18 @@ def _offset(offset: str | None) -> timedelta:
     return timedelta(hours=hours, minutes=minutes) * (-1 if offset[0] == "-" else 1)
 
 
-_INTEGER = re.compile(rb"\s*[+-]?\d{1,19}\s*")
-_WHOLE = re.compile(rb"\s*[+-]?\d+\s*")
-_NUMBER = re.compile(rb"\s*[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d{1,3})?\s*")
+_INTEGER = re.compile(r"\s*[+-]?\d{1,19}\s*", re.ASCII)
+_WHOLE = re.compile(r"\s*[+-]?\d+\s*", re.ASCII)
+_NUMBER = re.compile(r"\s*[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d{1,3})?\s*", re.ASCII)
 
 
 def real(value: Any) -> Any:
     """A float, which may be held as text; a whole number that a float cannot hold exactly is rounded and reported."""
     if value is None or isinstance(value, float):
         return value
-    if isinstance(value, Text) and _NUMBER.fullmatch(value):
-        exact = Decimal(value.decode())
+    shown = letters(value)
+    if shown is not None and _NUMBER.fullmatch(shown):
+        exact = Decimal(shown)
     elif isinstance(value, int):
         exact = Decimal(value)
     else:
@@ -144,7 +160,7 @@ def real(value: Any) -> Any:
     nearest = float(exact)
     if math.isinf(nearest) or (nearest == 0 and exact != 0):
         raise Broken("bad_number")
-    if Decimal(nearest) != exact and (isinstance(value, int) or _WHOLE.fullmatch(value)):
+    if Decimal(nearest) != exact and (shown is None or _WHOLE.fullmatch(shown)):
         raise Broken("bad_number", nearest)
     return nearest
 
@@ -153,8 +169,9 @@ def integer(bits: int) -> Rule:
     """A whole number that fits."""
 
     def rule(value: Any) -> Any:
-        if isinstance(value, Text) and _INTEGER.fullmatch(value):
-            value = int(value)
+        shown = letters(value)
+        if shown is not None and _INTEGER.fullmatch(shown):
+            value = int(shown)
         if isinstance(value, float) and value.is_integer():
             value = int(value)
         if value is None:
@@ -172,7 +189,7 @@ def vector(dimension: int | None) -> Rule:
     def rule(value: Any) -> Any:
         if value is None:
             return None
-        if isinstance(value, Text | int | float) or not value or len(value) % 4:
+        if type(value) is not bytes or not value or len(value) % 4:
             raise Broken("bad_vector", None)
         if dimension is not None and len(value) != 4 * dimension:
             raise Broken("wrong_dimension", None)
@@ -185,7 +202,7 @@ def vector(dimension: int | None) -> Rule:
 
 def centroid(value: Any) -> Any:
     """The vector of a domain; Vestige writes an empty one for none."""
-    return None if value == b"" and not isinstance(value, Text) else vector(None)(value)
+    return None if type(value) is bytes and not value else vector(None)(value)
 
 
 def document(value: Any) -> tuple[Any, bool]:
@@ -217,6 +234,8 @@ def document(value: Any) -> tuple[Any, bool]:
 
 
 def _depth(shown: str) -> int:
+    if shown.count("[") + shown.count("{") <= DEEPEST_JSON:  # so it cannot be deeper
+        return 0
     depth = deepest = 0
     for letter in re.sub(r'"(?:[^"\\]|\\.)*"', "", shown, flags=re.DOTALL):
         depth += (letter in "[{") - (letter in "]}")
@@ -225,12 +244,17 @@ def _depth(shown: str) -> int:
 
 
 def number(literal: str) -> Any:
-    """JSONB keeps decimals exactly, and writes whole numbers without an exponent."""
+    """A number of JSON, which JSONB keeps exactly: ``int`` where it is whole, else ``float``, or ``Decimal`` where a
+    float would be another number.
+    """
     mantissa, _, exponent = literal.lower().partition("e")
     if len(mantissa) + abs(int(exponent[:9] or 0)) > MOST_DIGITS:
         raise Broken("unstorable_json")
     exact = Decimal(literal)
-    return int(exact) if exact == exact.to_integral_value() else float(literal)
+    if exact == exact.to_integral_value():
+        return int(exact)
+    nearest = float(literal)
+    return nearest if Decimal(repr(nearest)) == exact else exact
 
 
 def _constant(name: str) -> Any:
@@ -266,13 +290,13 @@ def strings(value: Any) -> Any:
 
 def uuids(value: Any) -> Any:
     """A list of UUIDs."""
-    return [uuid(Text(item.encode())) for item in strings(value)]
+    return [uuid(item) for item in strings(value)]
 
 
 def scores(value: Any) -> Any:
     """An object of numbers."""
     parsed, repeated = ({}, False) if value is None else document(value)
-    if not isinstance(parsed, dict) or not all(type(item) in (int, float) for item in parsed.values()):
+    if not isinstance(parsed, dict) or not all(type(item) in (int, float, Decimal) for item in parsed.values()):
         raise Broken("misshapen_json")
     if repeated:
         raise Broken("duplicate_json_key", parsed)
@@ -281,4 +305,6 @@ def scores(value: Any) -> Any:
 
 def indexable(value: str) -> str:
     """The start of a text that an index takes: cut between two characters."""
+    if len(value) * 4 <= LONGEST_INDEXED:
+        return value
     return value.encode()[:LONGEST_INDEXED].decode(errors="ignore")
