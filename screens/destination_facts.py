@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
 from textual.content import Content
 
-from vestige_tui.core.destination.probe import Probe
+from vestige_tui.core.destination.inspection import Destination, Server
 from vestige_tui.core.rows.tables import shown
 from vestige_tui.screens.connecting import Tested
 from vestige_tui.screens.machine import Machine
@@ -18,17 +18,17 @@ _WARNING = ("! ", "$text-warning bold")
 
 def headline(tested: Tested) -> str:
     """What answered."""
-    found = tested.target.probe
-    return f"Connected to PostgreSQL {found.server_version}, database {found.database}, as {found.user}."
+    server = tested.target.destination.server
+    return f"Connected to PostgreSQL {server.version}, database {server.database}, as {server.user}."
 
 
 def facts_of(tested: Tested) -> Iterator[tuple[str, Content | str]]:
     """What answered, one fact a line."""
-    found = tested.target.probe
+    found = tested.target.destination
     yield "pgvector", _pgvector(found)
-    yield "Encryption", _tls(found)
+    yield "Encryption", _tls(found.server)
     yield "Your user", _privileges(found)
-    yield "There already", _rows(found)
+    yield "There already", _rows(tested.target.probe.rows)
     if found.registered is not None:
         yield "Model there", plain(f"{found.registered.name}, {found.registered.dimension:,} dimensions")
     if found.pooled:
@@ -48,28 +48,28 @@ def about_embedded(machine: Machine) -> Content:
     )
 
 
-def _pgvector(found: Probe) -> Content | str:
-    if found.pgvector is None:
+def _pgvector(found: Destination) -> Content | str:
+    if not found.pgvector_version:
         return Content.assemble(_WARNING, "missing on the server")
-    return f"{found.pgvector}, {'installed' if found.pgvector_installed else 'available; the copy adds it'}"
+    return f"{found.pgvector_version}, {'installed' if found.vector_schema else 'available; the copy adds it'}"
 
 
-def _tls(found: Probe) -> Content | str:
-    if found.tls is not None:
-        return plain(found.tls)
-    if found.local:
+def _tls(server: Server) -> Content | str:
+    if server.tls is not None:
+        return plain(server.tls)
+    if server.local:
         return "none needed: the connection ends on this machine"
     return Content.assemble(_WARNING, "none: memories and password cross the network readable")
 
 
-def _privileges(found: Probe) -> Content | str:
+def _privileges(found: Destination) -> Content | str:
     may = found.privileges
     together = may.create == may.temporary  # in one list, where the verb is not said twice
     each = [
         (may.create, "create tables"),
         (may.temporary, "temporary tables" if together else "create temporary tables"),
     ]
-    if not found.pgvector_installed:
+    if found.vector_schema is None:
         each.append((may.extension, "add pgvector"))
     granted = ", ".join(name for has, name in each if has)
     lacking = ", ".join(name for has, name in each if not has)
@@ -78,15 +78,15 @@ def _privileges(found: Probe) -> Content | str:
     return Content.assemble(plain(f"may {granted}; " if granted else ""), _WARNING, plain(f"may not: {lacking}"))
 
 
-def _rows(found: Probe) -> Content | str:
+def _rows(counts: Mapping[str, int | None]) -> Content | str:
     counted = [
         f"{table.title} {'many' if rows is None else f'{rows:,}'}"
         for table in shown()
-        if table.name in found.rows and (rows := found.rows[table.name]) != 0
+        if table.name in counts and (rows := counts[table.name]) != 0
     ]
     if counted:
         return plain(f"{', '.join(counted)}; nothing of it is overwritten")
-    return "the tables, still empty" if found.rows else "nothing; the copy creates its tables"
+    return "the tables, still empty" if counts else "nothing; the copy creates its tables"
 
 
 def _password(tested: Tested) -> Iterator[tuple[str, Content | str]]:

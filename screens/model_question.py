@@ -41,8 +41,8 @@ def holders(state: WizardState) -> list[Holder]:
     found = [Holder("source", source_signature(state.source) if state.source is not None else None)]
     if state.presented is not None:
         found.append(Holder("this run", state.presented))
-    if state.target is not None and state.target.probe.registered is not None:
-        found.append(Holder("destination", state.target.probe.registered))
+    if state.target is not None and state.target.destination.registered is not None:
+        found.append(Holder("destination", state.target.destination.registered))
     return found
 
 
@@ -70,7 +70,7 @@ def own_model(state: WizardState) -> ModelAgreement | None:
     if state.source is None or state.target is None:
         return None
     try:
-        return ModelAgreement(agree(state.source, None, state.target.probe.registered), None)
+        return ModelAgreement(agree(state.source, None, state.target.destination.registered), None)
     except ModelMismatchError:
         return None
 

@@ -15,6 +15,7 @@ from vestige_tui.core.errors import MigrationError, ModelMismatchError
 from vestige_tui.core.run.model_check import agree
 
 if TYPE_CHECKING:
+    from vestige_tui.core.destination.inspection import Destination
     from vestige_tui.core.destination.probe import Probe
     from vestige_tui.core.dsn import Dsn
     from vestige_tui.core.model import ModelSignature
@@ -54,6 +55,11 @@ class Target:
     probe: Probe
     embedded: bool = False
     password: PasswordOrigin = PasswordOrigin.NONE
+
+    @property
+    def destination(self) -> Destination:
+        """The destination as the test found it; a run inspects it again."""
+        return self.probe.destination
 
 
 @dataclass(frozen=True, slots=True)
@@ -185,7 +191,7 @@ class WizardState:
         if self.source is None or self.target is None:
             return None
         try:
-            agree(self.source, self._presented_now, self.target.probe.registered)
+            agree(self.source, self._presented_now, self.target.destination.registered)
         except ModelMismatchError as error:
             return error
         return None
@@ -197,7 +203,7 @@ class WizardState:
             return self.model_answer
         if self.source is None or self.target is None or self.mismatch is not None:
             return None
-        signature = agree(self.source, self.presented, self.target.probe.registered)
+        signature = agree(self.source, self.presented, self.target.destination.registered)
         return ModelAgreement(signature, self.presented)
 
     @property

@@ -44,7 +44,7 @@ def _destination_found(state: WizardState) -> str:
     if state.target is None:
         return ""
     kind = "embedded" if state.target.embedded else "PostgreSQL"
-    return f"{kind} {state.target.probe.server_version}"
+    return f"{kind} {state.target.destination.server.version}"
 
 
 def _upgrade_not_needed(state: WizardState) -> bool:
@@ -83,7 +83,7 @@ def _model_found(state: WizardState) -> str:
         return "no vectors" if not state.source.dimension else "model not known"
     if state.model_answer is not None:
         return "settled by you"
-    return "same on both" if state.target.probe.registered is not None else "the source's own"
+    return "same on both" if state.target.destination.registered is not None else "the source's own"
 
 
 def _preview_found(state: WizardState) -> str:

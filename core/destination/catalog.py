@@ -79,8 +79,9 @@ class FoundTable:
 
     ``plain``: a table without row-level security for this role, into which ``COPY`` does what ``INSERT`` would.
     ``ON CONFLICT`` does not work with rules (``has_rules``) or a DEFERRABLE primary key (``key_deferrable``).
-    ``may_read``, ``may_insert`` and ``may_refer`` are the privileges of this role. ``secured``: row-level security
-    applies to it; ``closed``: its policies do not let the role both read and insert, as ``ON CONFLICT`` needs.
+    ``may_read``, ``may_insert`` and ``may_refer`` are the privileges of this role; ``owned``: it may alter the table as
+    its owner may. ``secured``: row-level security applies to it; ``closed``: its policies do not let the role both read
+    and insert, as ``ON CONFLICT`` needs.
     """
 
     columns: Mapping[str, FoundColumn]
@@ -96,6 +97,7 @@ class FoundTable:
     may_read: bool
     may_insert: bool
     may_refer: bool
+    owned: bool
     closed: bool
     secured: bool
     fills_rows: bool
@@ -119,6 +121,7 @@ _RELATIONS: LiteralString = """
            EXISTS (SELECT FROM pg_rewrite WHERE ev_class = c.oid AND ev_type IN ('2', '3')),
            c.relkind IN ('r', 'p', 'v', 'm', 'f') AND has_table_privilege(c.oid, 'SELECT'),
            has_table_privilege(c.oid, 'INSERT'), has_table_privilege(c.oid, 'REFERENCES'),
+           pg_has_role(c.relowner, 'USAGE'),
            row_security_active(c.oid) AND NOT (
                SELECT coalesce(bool_or(p.polcmd IN ('*', 'r')) AND bool_or(p.polcmd IN ('*', 'a')), false)
                FROM pg_policy p, unnest(p.polroles) role
@@ -206,7 +209,7 @@ def read_tables(connection: Connection, schema: str, names: Iterable[str]) -> di
     unique = _by_relation(connection.execute(_UNIQUE, (oids,)))
     constraints = read_constraints(connection, schema, names)
     found = {}
-    for oid, name, plain, has_rules, may_read, may_insert, may_refer, closed, secured, triggers, fills in relations:
+    for oid, name, plain, has_rules, read, insert, refer, owned, closed, secured, triggers, fills in relations:
         indexes = _indexes(unique[oid])
         found[name] = FoundTable(
             columns={column: FoundColumn(*rest) for column, *rest in columns[oid]},
@@ -219,9 +222,10 @@ def read_tables(connection: Connection, schema: str, names: Iterable[str]) -> di
             others=(*indexes.others, *triggers),
             plain=plain,
             has_rules=has_rules,
-            may_read=may_read,
-            may_insert=may_insert,
-            may_refer=may_refer,
+            may_read=read,
+            may_insert=insert,
+            may_refer=refer,
+            owned=owned,
             closed=closed,
             secured=secured,
             fills_rows=fills,

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import replace
 
 from vestige_tui.core.destination import foreign_keys
-from vestige_tui.core.destination.catalog import FoundForeignKey, read_constraints
+from vestige_tui.core.destination.catalog import FoundConstraints, FoundForeignKey, FoundTable, read_constraints
 from vestige_tui.core.destination.connection import Connection
 from vestige_tui.core.destination.foreign_keys import PendingForeignKey
 from vestige_tui.core.destination.indexes import missing_indexes
@@ -24,7 +24,9 @@ def missing_after(connection: Connection, destination: Destination, causes: Caus
         MissingPart(PartKind.INDEX, index.name, index.table, Reason.REMOVED)
         for index in missing_indexes(connection, destination)
     ]
-    return tuple(_with_cause(part, causes) for part in (*indexes, *_missing_foreign_keys(connection, destination)))
+    constraints = read_constraints(connection, destination.schema, destination.tables)
+    found = {name: constraints[name] for name in destination.tables}
+    return tuple(_with_cause(part, causes) for part in (*indexes, *_missing_foreign_keys(found)))
 
 
 def missing_beforehand(connection: Connection, destination: Destination, causes: Causes) -> tuple[MissingPart, ...]:
@@ -32,26 +34,25 @@ def missing_beforehand(connection: Connection, destination: Destination, causes:
 
     A copy creates absent tables with all that belongs to them. ``causes`` is what else is known beforehand.
     """
-    owned, may_create = _owned_tables(connection, destination)
+    owned = {name for name, found in destination.tables.items() if found.owned}
     indexes = [
         MissingPart(PartKind.INDEX, index.name, index.table, Reason.NOT_OWNER)
         for index in missing_indexes(connection, destination)
-        if index.table in destination.tables and not (may_create and index.table in owned)
+        if index.table in destination.tables and not (destination.privileges.create and index.table in owned)
     ]
     pending = {marked.name: marked.table for marked in foreign_keys.pending(destination)}
     causes = {name: Cause(Reason.NOT_OWNER) for name, table in pending.items() if table not in owned} | {**causes}
     absent = [
         _with_cause(part, causes)
-        for part in _missing_foreign_keys(connection, destination)
+        for part in _missing_foreign_keys(destination.tables)
         if part.name not in pending or part.name in causes
     ]
     return (*indexes, *absent)
 
 
-def enforceable(connection: Connection, destination: Destination) -> list[PendingForeignKey]:
-    """The pending foreign keys that the role may have enforced. Raises ``psycopg.Error``."""
-    owned, _ = _owned_tables(connection, destination)
-    return [marked for marked in foreign_keys.pending(destination) if marked.table in owned]
+def enforceable(destination: Destination) -> list[PendingForeignKey]:
+    """The pending foreign keys that the role may have enforced."""
+    return [marked for marked in foreign_keys.pending(destination) if destination.tables[marked.table].owned]
 
 
 def _with_cause(part: MissingPart, causes: Causes) -> MissingPart:
@@ -59,12 +60,11 @@ def _with_cause(part: MissingPart, causes: Causes) -> MissingPart:
     return replace(part, reason=cause.reason, sqlstate=cause.sqlstate)
 
 
-def _missing_foreign_keys(connection: Connection, destination: Destination) -> Iterator[MissingPart]:
+def _missing_foreign_keys(tables: Mapping[str, FoundTable | FoundConstraints]) -> Iterator[MissingPart]:
     """The foreign keys that are absent or not valid. A foreign key is found by its columns, not by its name."""
-    found = read_constraints(connection, destination.schema, destination.tables)
-    for table in destination.tables:
+    for table, found in tables.items():
         for foreign_key in BY_NAME[table].foreign_keys:
-            alike = [one for one in found[table].foreign_keys.values() if one.is_over(foreign_key)]
+            alike = [one for one in found.foreign_keys.values() if one.is_over(foreign_key)]
             if not alike:
                 yield MissingPart(PartKind.FOREIGN_KEY, foreign_key.constraint(table), table, Reason.ABSENT)
             elif all(map(_reason, alike)) and (reason := _reason(alike[0])):
@@ -78,14 +78,3 @@ def _reason(found: FoundForeignKey) -> Reason | None:
     if found.valid:
         return None
     return Reason.NOT_VALID if found.enforced else Reason.NOT_ENFORCED
-
-
-def _owned_tables(connection: Connection, destination: Destination) -> tuple[frozenset[str], bool]:
-    """The tables that the role may alter like their owner, and whether it may create an index in their schema."""
-    rows = connection.execute(
-        """SELECT c.relname::text, has_schema_privilege(n.oid, 'CREATE')
-           FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
-           WHERE n.nspname = %s AND c.relname = ANY (%s) AND pg_has_role(c.relowner, 'USAGE')""",
-        (destination.schema, list(destination.tables)),
-    ).fetchall()
-    return frozenset(name for name, _ in rows), all(may for _, may in rows)

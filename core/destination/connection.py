@@ -6,6 +6,7 @@ import os
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+from ipaddress import ip_address
 from typing import Any
 
 import psycopg
@@ -159,3 +160,18 @@ def behind_pooler(connection: Connection) -> bool:
     """
     row = connection.execute("SELECT pg_backend_pid()").fetchone()
     return row is not None and row[0] != connection.info.backend_pid
+
+
+def ends_here(host: str, address: str) -> bool:
+    """Whether a connection ends on this machine: at a socket in the file system, or at a loopback address. A forwarder
+    that listens there, such as a tunnel, may send everything on.
+
+    ``host`` and ``address`` are what libpq says of it.
+    """
+    if host.startswith(("/", "@")):
+        return True
+    try:
+        found = ip_address(address)
+    except ValueError:
+        return False
+    return (getattr(found, "ipv4_mapped", None) or found).is_loopback

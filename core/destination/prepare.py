@@ -10,8 +10,8 @@ from psycopg import sql
 from vestige_tui.core.destination.connection import Connection, unlimited
 from vestige_tui.core.destination.foreign_keys import enforce_later
 from vestige_tui.core.destination.indexes import drop_premature
-from vestige_tui.core.destination.inspection import REGISTRY, Destination, inspect
-from vestige_tui.core.destination.registry import registration
+from vestige_tui.core.destination.inspection import Destination, inspect
+from vestige_tui.core.destination.registry import REGISTRY, registration
 from vestige_tui.core.destination.schema import missing_tables
 from vestige_tui.core.errors import RefusedError
 from vestige_tui.core.model import ModelSignature
@@ -42,7 +42,7 @@ def prepare(connection: Connection, destination: Destination, model: ModelSignat
 
 def _remedy(destination: Destination) -> str:
     """What the role lacks: a policy where row-level security applies to it, else privileges."""
-    tables = {**destination.tables, **({REGISTRY: destination.registry} if destination.registry else {})}
+    tables = {**destination.tables, **({REGISTRY.name: destination.registry} if destination.registry else {})}
     secured = [name for name, found in tables.items() if not found.plain]
     if secured:
         return (

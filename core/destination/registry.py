@@ -8,6 +8,22 @@ from psycopg import sql
 
 from vestige_tui.core.destination.connection import Connection
 from vestige_tui.core.model import ModelSignature
+from vestige_tui.core.rows.converters import Int2, Int4, Text
+from vestige_tui.core.rows.tables import Column, Table
+
+REGISTRY = Table(
+    "embedding_model",
+    "Models",
+    "model",
+    columns=(
+        Column("id", Int2(nullable=False)),
+        Column("name", Text(nullable=False)),
+        Column("dimension", Int4(nullable=False)),
+        Column("hash", Text(nullable=False)),
+    ),
+    key=("id",),
+)
+"""The columns of the registry that a copy reads and writes."""
 
 
 def read_registered(connection: Connection, schema: str) -> ModelSignature | None:
@@ -60,14 +76,3 @@ def stamp_obstacles(connection: Connection, schema: str, vector_schema: str, dim
     ).fetchone()
     if view:
         yield f"the view {view[0]} uses knowledge_nodes.embedding, which has to become vector({dimension})"
-
-
-def stamped_dimension(connection: Connection, schema: str) -> int | None:
-    """The dimension in the type of ``knowledge_nodes.embedding``, None where it has none."""
-    row = connection.execute(
-        """SELECT a.atttypmod FROM pg_attribute a JOIN pg_class c ON c.oid = a.attrelid
-           JOIN pg_namespace n ON n.oid = c.relnamespace
-           WHERE n.nspname = %s AND c.relname = 'knowledge_nodes' AND a.attname = 'embedding'""",
-        (schema,),
-    ).fetchone()
-    return row[0] if row and row[0] > 0 else None

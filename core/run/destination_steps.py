@@ -11,9 +11,9 @@ from typing import NamedTuple
 import psycopg
 
 from vestige_tui.core import notices
-from vestige_tui.core.destination import inspection
+from vestige_tui.core.destination import checks
 from vestige_tui.core.destination.indexes import takes_dimension
-from vestige_tui.core.destination.inspection import Destination
+from vestige_tui.core.destination.inspection import Destination, inspect
 from vestige_tui.core.destination.lock import locked
 from vestige_tui.core.destination.server_errors import explain_connecting, explained
 from vestige_tui.core.destination.sessions import Session
@@ -58,30 +58,19 @@ def connected(run: Run) -> Iterator[Session]:
 def agree_with_destination(run: Run, source: SourceDescription, control: Session) -> Agreement:
     """Inspect the destination and agree with it; nothing is written. Raises ``RefusedError`` where they do not fit."""
     with control.watchdog.step():
-        destination = inspection.inspect(control.connection)
+        destination = inspect(control.connection)
         run.recorder.destination_inspected(destination)
+        checks.require(checks.server_refusals(destination))
         model = agree(source, run.presented, destination.registered)
         vectors = settled(source.vectors, expected(model, destination.dimension))
         run.recorder.model_agreed(model, vectors)
-        inspection.check_fit(destination, model)
-        inspection.check_stamp(control.connection, destination, model)
-        if rules := inspection.own_rules(destination):
+        checks.require(checks.table_refusals(control.connection, destination, model))
+        if rules := checks.own_rules(destination):
             run.recorder.notice(notices.own_rules(rules))
-        refusal = _refused_to_write(run, control, destination, model)
+        refusal = next(checks.privilege_refusals(destination, model), None)
+    if refusal is not None and not run.plan.dry_run:
+        raise refusal
     return Agreement(destination, model, vectors, refusal)
-
-
-def _refused_to_write(
-    run: Run, control: Session, destination: Destination, model: ModelSignature | None
-) -> RefusedError | None:
-    """What the role may not do. Only a dry run goes on without it."""
-    try:
-        inspection.check_writable(control.connection, destination, model)
-    except RefusedError as refusal:
-        if not run.plan.dry_run:
-            raise
-        return refusal
-    return None
 
 
 def check_destination(run: Run, source: SourceDescription) -> None:

@@ -45,7 +45,7 @@ def preview(run: Run, transfer: Transfer, agreement: Agreement, session: Session
 def _foretell_missing(run: Run, sink: Preview, destination: Destination, session: Session) -> None:
     """Tell which indexes and foreign keys a copy could not add, and which rows are in their way."""
     causes: dict[str, Cause] = {}
-    for pending in enforceable(session.connection, destination):
+    for pending in enforceable(destination):
         if (error := sink.dangling(pending)) is not None:
             run.recorder.problem(error)
             causes[pending.name] = Cause(Reason.ROWS_IN_THE_WAY)

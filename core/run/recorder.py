@@ -60,8 +60,8 @@ class Recorder:
 
     def destination_inspected(self, destination: Destination) -> None:
         """What the destination is."""
-        self._report.destination.server_version = destination.server_version
-        self._report.destination.pgvector_version = destination.pgvector_version
+        self._report.destination.server_version = destination.server.version
+        self._report.destination.pgvector_version = destination.pgvector_version or None
 
     def model_agreed(self, model: ModelSignature | None, vectors: tuple[VectorGroup, ...]) -> None:
         """The model that the destination is to carry, and what becomes of the source's vectors."""

@@ -9,7 +9,8 @@ from contextlib import contextmanager
 import pytest
 
 from tests.support.servers import Database, Server
-from vestige_tui.core.destination.probe import create_database, database_name, ends_here, probe
+from vestige_tui.core.destination.connection import ends_here
+from vestige_tui.core.destination.probe import create_database, database_name, probe
 from vestige_tui.core.dsn import Dsn
 from vestige_tui.core.errors import DestinationError
 from vestige_tui.core.facts import Obstacle
@@ -18,11 +19,11 @@ from vestige_tui.core.facts import Obstacle
 def test_an_empty_database_is_usable(database: Database) -> None:
     found = probe(database.dsn)
     assert found.usable
-    assert found.database == database.name
-    assert (found.rows, found.registered, found.memories) == ({}, None, 0)
-    assert found.privileges.create
-    assert found.privileges.temporary
-    assert found.pgvector is not None
+    assert found.destination.server.database == database.name
+    assert (found.rows, found.destination.registered) == ({}, None)
+    assert found.destination.privileges.create
+    assert found.destination.privileges.temporary
+    assert found.destination.pgvector_version
 
 
 def test_a_probe_writes_nothing(database: Database) -> None:
@@ -53,7 +54,7 @@ def test_what_ends_on_this_machine(host: str, address: str, ends: bool) -> None:
 
 
 def test_a_connection_over_loopback_ends_on_this_machine(tcp_database: Database) -> None:
-    found = probe(tcp_database.dsn)
+    found = probe(tcp_database.dsn).destination.server
     assert (found.local, found.tls) == (True, None)
 
 
@@ -66,7 +67,7 @@ def test_rows_at_the_destination_are_counted(database: Database) -> None:
     )
     found = probe(database.dsn)
     assert found.rows == {"domains": 2}
-    assert found.pgvector_installed
+    assert found.destination.vector_schema == "public"
 
 
 def test_tables_that_do_not_fit_are_a_refusal(database: Database) -> None:
@@ -133,7 +134,8 @@ def test_a_role_that_may_do_nothing_is_refused(server: Server, database: Databas
     finally:
         database.execute("DROP OWNED BY vestige_guest", "DROP ROLE vestige_guest")
     assert not found.usable
-    assert not any((found.privileges.create, found.privileges.temporary, found.privileges.extension))
+    may = found.destination.privileges
+    assert not any((may.create, may.temporary, may.extension))
     assert "The role may not do what a copy needs" in found.refusals[0].what
 
 

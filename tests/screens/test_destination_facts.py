@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 
 from tests.support.states import probed, target
-from vestige_tui.core.destination.probe import Privileges
+from vestige_tui.core.destination.inspection import Privileges
 from vestige_tui.screens import connecting
 from vestige_tui.screens.destination_facts import facts_of
 
@@ -25,6 +25,7 @@ from vestige_tui.screens.destination_facts import facts_of
 )
 def test_what_the_user_may_do(privileges: Privileges, pgvector: bool, words: str) -> None:
     """Each list reads as a sentence by itself."""
-    found = replace(probed(), privileges=privileges, pgvector_installed=pgvector)
-    facts = dict(facts_of(connecting.Tested(replace(target(), probe=found))))
+    probe = probed()
+    found = replace(probe.destination, privileges=privileges, vector_schema="public" if pgvector else None)
+    facts = dict(facts_of(connecting.Tested(replace(target(), probe=replace(probe, destination=found)))))
     assert str(facts["Your user"]) == words

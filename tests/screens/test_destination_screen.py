@@ -206,7 +206,7 @@ def test_what_stands_against_a_copy_is_said_and_not_passed(
     home: Path, found: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     missing = RefusedError("The server does not have pgvector.", remedy="apt install postgresql-18-pgvector")
-    monkeypatch.setattr(connecting, "probe", lambda dsn: probed(pgvector=None, refusals=(missing,)))
+    monkeypatch.setattr(connecting, "probe", lambda dsn: probed(pgvector="", refusals=(missing,)))
 
     async def scenario(app: VestigeApp, pilot: Pilot[None]) -> None:
         screen = await arrive(app, pilot)

@@ -5,7 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 
 from tests.support.sources import signature
-from vestige_tui.core.destination.probe import Privileges, Probe
+from vestige_tui.core.destination.inspection import Destination, Privileges, Server
+from vestige_tui.core.destination.probe import Probe
 from vestige_tui.core.dsn import Dsn
 from vestige_tui.core.errors import RefusedError
 from vestige_tui.core.model import ModelSignature
@@ -19,25 +20,27 @@ def probed(
     registered: ModelSignature | None = None,
     rows: dict[str, int | None] | None = None,
     refusals: tuple[RefusedError, ...] = (),
-    pgvector: str | None = "0.8.5",
+    pgvector: str = "0.8.5",
     tls: str | None = "TLSv1.3",
 ) -> Probe:
     """What a test of an ordinary server finds."""
     return Probe(
-        server_version="18.4",
-        database="vestige",
-        user="memory",
-        tls=tls,
-        local=False,
-        pgvector=pgvector,
-        pgvector_installed=pgvector is not None,
-        privileges=Privileges(create=True, temporary=True, extension=True),
-        standby=False,
-        pooled=False,
-        schema="public",
-        rows=rows or {},
-        registered=registered,
-        refusals=refusals,
+        Destination(
+            Server("18.4", 18_00_04, "UTF8", database="vestige", user="memory", tls=tls, local=False),
+            Privileges(create=True, temporary=True, extension=True),
+            schema="public",
+            pgvector_version=pgvector,
+            vector_schema="public" if pgvector else None,
+            tables={},
+            registry=None,
+            registered=registered,
+            dimension=None,
+            pooled=False,
+            limited=False,
+            populated=frozenset(),
+        ),
+        rows or {},
+        refusals,
     )
 
 
