@@ -58,6 +58,14 @@ def own_rules(rules: Mapping[str, Iterable[str]]) -> str:
     )
 
 
+def set_aside(table: str, differences: Iterable[str]) -> str:
+    """A table of the destination does not fit, and nothing of the run needs it."""
+    return (
+        f"The destination's table {table} stays as it is: the source has no rows for it. Others would not fit into it: "
+        f"{'; '.join(differences)}."
+    )
+
+
 def fewer_connections(opened: int, wanted: int) -> str:
     """The server has not all the connections that a copy may open."""
     return f"The server gave {opened} of {wanted} connections; the copy takes longer."

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 from vestige_tui.core.destination.probe import create_database, probe
@@ -14,6 +15,9 @@ from vestige_tui.screens.dsn_fields import with_password
 from vestige_tui.screens.machine import EmbeddedHost, PasswordStore
 from vestige_tui.screens.state import PasswordOrigin, Target
 
+Rows = Mapping[str, int] | None
+"""How many rows the source has for each table, where one is chosen."""
+
 
 @dataclass(frozen=True, slots=True)
 class Tested:
@@ -24,20 +28,21 @@ class Tested:
     remembered: bool = False
 
 
-def try_server(dsn: Dsn, passwords: PasswordStore, *, remember: bool) -> Tested:
+def try_server(dsn: Dsn, passwords: PasswordStore, *, remember: bool, rows: Rows = None) -> Tested:
     """Connect with what the fields say, then with what libpq finds by itself, then with the keyring's password.
 
-    Raises ``DestinationError``. A password that was typed is put into the keyring when ``remember`` says so.
+    ``rows`` is how many the source has for each table. Raises ``DestinationError``. A password that was typed is put
+    into the keyring when ``remember`` says so.
     """
     typed = dsn.parameters.get("password")
     account = passwords.account(dsn)
     try:
-        found = probe(dsn)
+        found = probe(dsn, rows=rows)
     except DestinationError as error:
         stored = passwords.get(account) if error.obstacle is Obstacle.NO_PASSWORD and not typed else None
         if stored is None:
             raise _in_terms_of_the_fields(error) from None
-        return Tested(_with_stored(dsn, stored))
+        return Tested(_with_stored(dsn, stored, rows))
     if not typed:
         return Tested(Target(dsn, found))
     tested = Tested(Target(dsn, found, password=PasswordOrigin.TYPED))
@@ -47,13 +52,13 @@ def try_server(dsn: Dsn, passwords: PasswordStore, *, remember: bool) -> Tested:
     return replace(tested, keyring_problem=problem, remembered=problem is None)
 
 
-def try_embedded(host: EmbeddedHost) -> Tested:
+def try_embedded(host: EmbeddedHost, rows: Rows = None) -> Tested:
     """Start the embedded server and look at it. Raises ``MigrationError``."""
     dsn = host.start()
-    return Tested(Target(dsn, probe(dsn), embedded=True))
+    return Tested(Target(dsn, probe(dsn, rows=rows), embedded=True))
 
 
-def create_and_try(dsn: Dsn, passwords: PasswordStore, *, remember: bool) -> Tested:
+def create_and_try(dsn: Dsn, passwords: PasswordStore, *, remember: bool, rows: Rows = None) -> Tested:
     """Create the database that is missing, and test again. Raises ``DestinationError``."""
     stored = passwords.get(passwords.account(dsn)) if not dsn.parameters.get("password") else None
     try:
@@ -62,7 +67,7 @@ def create_and_try(dsn: Dsn, passwords: PasswordStore, *, remember: bool) -> Tes
         if error.obstacle is not Obstacle.NO_PASSWORD or stored is None:
             raise _in_terms_of_the_fields(error) from None
         create_database(with_password(dsn, stored.reveal()))
-    return try_server(dsn, passwords, remember=remember)
+    return try_server(dsn, passwords, remember=remember, rows=rows)
 
 
 def no_answer(seconds: int) -> DestinationError:
@@ -74,10 +79,10 @@ def no_answer(seconds: int) -> DestinationError:
     )
 
 
-def _with_stored(dsn: Dsn, stored: Secret) -> Target:
+def _with_stored(dsn: Dsn, stored: Secret, rows: Rows) -> Target:
     complete = with_password(dsn, stored.reveal())
     try:
-        return Target(complete, probe(complete), password=PasswordOrigin.KEYRING)
+        return Target(complete, probe(complete, rows=rows), password=PasswordOrigin.KEYRING)
     except DestinationError as error:
         raise _in_terms_of_the_fields(error, from_keyring=True) from None
 

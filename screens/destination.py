@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from itertools import count
 from typing import ClassVar
 
@@ -223,11 +223,16 @@ vestige-tui that writes to the server.
             self.keep(self.state.with_target(None))
         self.refresh_shell()
 
+    @property
+    def _rows_of_source(self) -> Mapping[str, int] | None:
+        return self.state.source.rows if self.state.source is not None else None
+
     def _test(self) -> None:
+        rows = self._rows_of_source
         if self.embedded:
             host = self.machine.embedded
             self._wait("Starting the embedded PostgreSQL and looking at it…", "The first time takes some seconds.")
-            self._ask(lambda: try_embedded(host), limited=False)
+            self._ask(lambda: try_embedded(host, rows), limited=False)
             return
         form = self.query_one(ServerForm)
         if form.problem is not None:
@@ -235,7 +240,7 @@ vestige-tui that writes to the server.
             return
         dsn, passwords, remember = form.dsn, self.machine.passwords, form.remember
         self._wait("Connecting…", f"{without_secrets(dsn).masked}, for {PATIENCE} seconds at most.")
-        self._ask(lambda: try_server(dsn, passwords, remember=remember))
+        self._ask(lambda: try_server(dsn, passwords, remember=remember, rows=rows))
 
     @on(Button.Pressed, "#create")
     def action_create(self) -> None:
@@ -243,7 +248,8 @@ vestige-tui that writes to the server.
         form = self.query_one(ServerForm)
         dsn, passwords, remember = form.dsn, self.machine.passwords, form.remember
         self._wait(f"Creating the database {database_name(dsn)}…", "")
-        self._ask(lambda: create_and_try(dsn, passwords, remember=remember))
+        rows = self._rows_of_source
+        self._ask(lambda: create_and_try(dsn, passwords, remember=remember, rows=rows))
 
     def _wait(self, what: str, more: str) -> None:
         self._missing = False

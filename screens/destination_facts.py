@@ -29,6 +29,8 @@ def facts_of(tested: Tested) -> Iterator[tuple[str, Content | str]]:
     yield "Encryption", _tls(found.server)
     yield "Your user", _privileges(found)
     yield "There already", _rows(tested.target.probe.rows)
+    if found.set_aside:
+        yield "Not needed", plain(f"{', '.join(found.set_aside)}: of another form, and the source has no rows for it")
     if found.registered is not None:
         yield "Model there", plain(f"{found.registered.name}, {found.registered.dimension:,} dimensions")
     if found.pooled:

@@ -112,8 +112,11 @@ class WizardState:
     unsaved: str = ""
 
     def with_source(self, source: SourceDescription | None) -> WizardState:
-        """Another source, or the same one inspected again: everything later is dropped."""
-        return replace(self.without_upgrade(), source=source, stale_allowed=False)
+        """Another source, or the same one inspected again: everything later is dropped; also a destination in which
+        tables were set aside, since another source may have rows for them.
+        """
+        target = None if self.target is not None and self.target.destination.set_aside else self.target
+        return replace(self.without_upgrade(), source=source, target=target, stale_allowed=False)
 
     def with_stale_allowed(self) -> WizardState:
         """The operator wants to copy a stale source anyway."""

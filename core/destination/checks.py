@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 
 from vestige_tui.core.destination import fit
 from vestige_tui.core.destination.connection import Connection
@@ -10,7 +10,7 @@ from vestige_tui.core.destination.inspection import Destination
 from vestige_tui.core.destination.registry import REGISTRY, stamp_obstacles
 from vestige_tui.core.errors import RefusedError, SchemaMismatchError
 from vestige_tui.core.model import ModelSignature
-from vestige_tui.core.rows.tables import BY_NAME, KNOWLEDGE_NODES
+from vestige_tui.core.rows.tables import BY_NAME, KNOWLEDGE_NODES, TABLES
 
 MIN_SERVER_VERSION = 16_00_00
 MIN_PGVECTOR = (0, 5)
@@ -20,6 +20,23 @@ def require(refusals: Iterable[RefusedError]) -> None:
     """Raise the first of these refusals, where there is one."""
     for refusal in refusals:
         raise refusal
+
+
+def without_unneeded(destination: Destination, rows: Mapping[str, int]) -> Destination:
+    """The destination with those tables set aside that do not fit and that a copy of so many ``rows`` does not need.
+
+    It needs the tables that it has rows for, that of the memories, and those that these or missing tables refer to.
+    """
+    needed = {KNOWLEDGE_NODES.name, *(name for name, count in rows.items() if count)}
+    for table in reversed(TABLES):
+        if table.name in needed or table.name not in destination.present:
+            needed |= {foreign_key.table for foreign_key in table.foreign_keys}
+    unneeded = {
+        name: tuple(fit.differences(BY_NAME[name], found))
+        for name, found in destination.tables.items()
+        if name not in needed
+    }
+    return destination.without({name: differences for name, differences in unneeded.items() if differences})
 
 
 def all_refusals(connection: Connection, destination: Destination) -> tuple[RefusedError, ...]:

@@ -40,7 +40,7 @@ def takes_dimension(dimension: int, pgvector_version: str) -> bool:
 
 def missing_indexes(connection: Connection, destination: Destination) -> tuple[Index, ...]:
     """The missing indexes, HNSW last; an invalid index, as an interrupted build leaves it, counts as missing."""
-    indexes = [index for table in TABLES for index in table.indexes]
+    indexes = [index for table in TABLES if table.name not in destination.set_aside for index in table.indexes]
     wanted = [*indexes, *([HNSW] if _hnsw_expression(destination) is not None else [])]
     rows = connection.execute(
         """SELECT i.relname, c.relname, m.amname, CASE WHEN o.opcdefault THEN '' ELSE o.opcname END,

@@ -6,7 +6,7 @@ It refuses nothing: ``checks`` says what of all this a copy refuses.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from typing import LiteralString
 
 from vestige_tui.core.destination import fit
@@ -58,7 +58,8 @@ class Destination:
     the one that can be installed; empty where the server has none. ``registry`` is the table that names the model,
     ``registered`` the model in it, None where there is none or it cannot be read. ``dimension`` is that of the column
     of vectors. ``pooled``: a session ends with its transaction; ``limited``: each transaction then has to lift time
-    limits. ``populated`` names the tables with rows.
+    limits. ``populated`` names the tables with rows. ``set_aside`` are tables that exist and that the run does not use,
+    with what does not fit in each; they are not among the others.
     """
 
     server: Server
@@ -73,6 +74,16 @@ class Destination:
     pooled: bool
     limited: bool
     populated: frozenset[str]
+    set_aside: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+
+    def without(self, set_aside: Mapping[str, tuple[str, ...]]) -> Destination:
+        """The destination with these tables set aside."""
+        return replace(
+            self,
+            tables={name: found for name, found in self.tables.items() if name not in set_aside},
+            populated=self.populated - set_aside.keys(),
+            set_aside=set_aside,
+        )
 
     def key_of(self, table: Table) -> tuple[str, ...]:
         """The columns of a table's primary key here; those of its description where it does not exist yet."""
@@ -96,7 +107,7 @@ class Destination:
     @property
     def present(self) -> frozenset[str]:
         """The names of the tables that exist."""
-        return frozenset(self.tables)
+        return frozenset({*self.tables, *self.set_aside})
 
 
 _FACTS: LiteralString = """

@@ -30,7 +30,7 @@ def prepare(connection: Connection, destination: Destination, model: ModelSignat
             if "knowledge_nodes" in destination.present - destination.populated:
                 drop_premature(connection, destination)
             connection.execute(sql.SQL(";\n").join(statements))
-            prepared = inspect(connection)
+            prepared = inspect(connection).without(destination.set_aside)
             _check_expected(prepared, destination, model)
     except psycopg.errors.InsufficientPrivilege as error:
         raise RefusedError(

@@ -13,7 +13,7 @@ import psycopg
 from psycopg import sql
 
 from vestige_tui.core.destination.catalog import count_rows
-from vestige_tui.core.destination.checks import all_refusals
+from vestige_tui.core.destination.checks import all_refusals, without_unneeded
 from vestige_tui.core.destination.connection import Connection, connect
 from vestige_tui.core.destination.inspection import Destination, inspect
 from vestige_tui.core.destination.server_errors import explain_connecting, explained, first_line
@@ -46,10 +46,15 @@ class Probe:
         return not self.refusals
 
 
-def probe(dsn: Dsn, waits: Waits = DEFAULT_WAITS) -> Probe:
-    """Test a connection. Raises ``DestinationError`` where there is none; what prevents a copy is a refusal."""
+def probe(dsn: Dsn, waits: Waits = DEFAULT_WAITS, *, rows: Mapping[str, int] | None = None) -> Probe:
+    """Test a connection; ``rows`` is how many a source has for each table (None: it is not known).
+
+    Raises ``DestinationError`` where there is no connection; what prevents a copy is a refusal.
+    """
     with _connected(dsn, waits) as connection, explained(dsn, state=DataState.NOTHING_CHANGED):
         destination = inspect(connection)
+        if rows is not None:
+            destination = without_unneeded(destination, rows)
         return Probe(destination, _count_rows(connection, destination), all_refusals(connection, destination))
 
 

@@ -58,13 +58,15 @@ def connected(run: Run) -> Iterator[Session]:
 def agree_with_destination(run: Run, source: SourceDescription, control: Session) -> Agreement:
     """Inspect the destination and agree with it; nothing is written. Raises ``RefusedError`` where they do not fit."""
     with control.watchdog.step():
-        destination = inspect(control.connection)
+        destination = checks.without_unneeded(inspect(control.connection), source.rows)
         run.recorder.destination_inspected(destination)
         checks.require(checks.server_refusals(destination))
         model = agree(source, run.presented, destination.registered)
         vectors = settled(source.vectors, expected(model, destination.dimension))
         run.recorder.model_agreed(model, vectors)
         checks.require(checks.table_refusals(control.connection, destination, model))
+        for name, differences in destination.set_aside.items():
+            run.recorder.notice(notices.set_aside(name, differences))
         if rules := checks.own_rules(destination):
             run.recorder.notice(notices.own_rules(rules))
         refusal = next(checks.privilege_refusals(destination, model), None)

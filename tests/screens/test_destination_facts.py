@@ -29,3 +29,10 @@ def test_what_the_user_may_do(privileges: Privileges, pgvector: bool, words: str
     found = replace(probe.destination, privileges=privileges, vector_schema="public" if pgvector else None)
     facts = dict(facts_of(connecting.Tested(replace(target(), probe=replace(probe, destination=found)))))
     assert str(facts["Your user"]) == words
+
+
+def test_what_is_set_aside() -> None:
+    found = probed()
+    aside = found.destination.without({"domains": ("domains.label is missing (text)",)})
+    facts = dict(facts_of(connecting.Tested(replace(target(), probe=replace(found, destination=aside)))))
+    assert str(facts["Not needed"]) == "domains: of another form, and the source has no rows for it"

@@ -60,7 +60,7 @@ def answers(monkeypatch: pytest.MonkeyPatch) -> list[Dsn]:
     """Every connection succeeds without a server; the list holds what was connected to."""
     asked: list[Dsn] = []
 
-    def answer(dsn: Dsn) -> object:
+    def answer(dsn: Dsn, **_: object) -> object:
         asked.append(dsn)
         return probed()
 
@@ -71,7 +71,7 @@ def answers(monkeypatch: pytest.MonkeyPatch) -> list[Dsn]:
 def refuse(monkeypatch: pytest.MonkeyPatch, obstacle: Obstacle) -> None:
     """Every connection fails for this reason."""
 
-    def answer(dsn: Dsn) -> object:
+    def answer(dsn: Dsn, **_: object) -> object:
         error = DestinationError(f"{OBSTACLES[obstacle][0]} ({dsn.masked})", remedy="Do something.")
         error.obstacle = obstacle
         raise error
@@ -206,7 +206,7 @@ def test_what_stands_against_a_copy_is_said_and_not_passed(
     home: Path, found: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     missing = RefusedError("The server does not have pgvector.", remedy="apt install postgresql-18-pgvector")
-    monkeypatch.setattr(connecting, "probe", lambda dsn: probed(pgvector="", refusals=(missing,)))
+    monkeypatch.setattr(connecting, "probe", lambda dsn, **_: probed(pgvector="", refusals=(missing,)))
 
     async def scenario(app: VestigeApp, pilot: Pilot[None]) -> None:
         screen = await arrive(app, pilot)
@@ -224,7 +224,7 @@ def test_waiting_can_be_stopped_and_a_late_answer_is_ignored(
 ) -> None:
     let_go = threading.Event()
 
-    def slow(dsn: Dsn) -> object:
+    def slow(dsn: Dsn, **_: object) -> object:
         let_go.wait(30)
         return probed()
 
@@ -377,7 +377,7 @@ class TestPasswords:
     ) -> None:
         keyring = MemoryKeyring({ACCOUNT: Secret(CANARY)})
 
-        def answer(dsn: Dsn) -> object:
+        def answer(dsn: Dsn, **_: object) -> object:
             if dsn.parameters.get("password") == CANARY:
                 return probed()
             error = DestinationError("None was given.", remedy="?")
@@ -406,7 +406,7 @@ class TestPasswords:
     def test_a_stored_one_that_is_wrong_says_where_it_came_from(
         self, home: Path, found: Path, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        def answer(dsn: Dsn) -> object:
+        def answer(dsn: Dsn, **_: object) -> object:
             error = DestinationError("It failed.", remedy="?")
             error.obstacle = Obstacle.WRONG_PASSWORD if "password" in dsn.parameters else Obstacle.NO_PASSWORD
             raise error
@@ -466,7 +466,7 @@ def test_a_password_is_in_no_file_picture_or_log(
         await pilot.press("ctrl+n")
         await shown(pilot, "Nothing answers")
         seen.append(app.export_screenshot())
-        monkeypatch.setattr(connecting, "probe", lambda dsn: probed())
+        monkeypatch.setattr(connecting, "probe", lambda dsn, **_: probed())
         await pilot.press("ctrl+n")
         await until(pilot, lambda: screen.state.target is not None)
         seen.extend((app.export_screenshot(), repr(app.state), repr(screen), str(app.tree)))

@@ -230,7 +230,7 @@ def test_destination_tested(snap_compare: Compare, size: tuple[int, int], stored
 def test_destination_without_its_database(
     snap_compare: Compare, size: tuple[int, int], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def missing(dsn: Dsn) -> Any:
+    def missing(dsn: Dsn, **_: object) -> Any:
         error = DestinationError("That database does not exist on the server.", remedy="?")
         error.obstacle = Obstacle.DATABASE_MISSING
         raise error

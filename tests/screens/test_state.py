@@ -86,5 +86,13 @@ def test_no_password_is_in_the_words_for_a_state(small_source: Path) -> None:
     assert "canary" not in str(state)
 
 
+def test_another_source_may_need_what_was_set_aside(full: WizardState) -> None:
+    assert full.with_source(None).target == full.target is not None
+    found = probed()
+    aside = found.destination.without({"review_events": ("review_events.id is missing (uuid)",)})
+    state = full.with_target(dataclasses.replace(target(), probe=dataclasses.replace(found, destination=aside)))
+    assert state.with_source(None).target is None
+
+
 def test_the_probe_belongs_to_the_target() -> None:
     assert target(registered=signature(SMALL_SPEC.dimension)).probe == probed(registered=signature(8))
