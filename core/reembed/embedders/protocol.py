@@ -8,11 +8,16 @@ from threading import Event
 from typing import Protocol
 
 from vestige_tui.core.embedder import Embedder
+from vestige_tui.core.errors import EmbedderError
 from vestige_tui.core.facts import EmbedderObstacle, Refusal
 from vestige_tui.core.reembed.profiles import Profile
 
 Vector = bytes
 """A vector: little-endian float32 values, as many as the signature's dimension, of length 1 (L2), finite."""
+
+
+PROBE = "The quick brown fox jumps over the lazy dog."
+"""What an embedder is tried out with: nobody's memory."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,6 +81,15 @@ class Retry:
     why: EmbedderObstacle
     attempt: int
     seconds: float
+
+
+def usable(made: Vector | Refusal, where: str) -> Vector:
+    """A vector that there must be. Raises ``EmbedderError`` for a refusal."""
+    if isinstance(made, bytes):
+        return made
+    from vestige_tui.core.explain import REFUSALS
+
+    raise EmbedderError(EmbedderObstacle.WRONG_VECTORS, where, REFUSALS[made])
 
 
 EmbedderEvent = Download | Retry

@@ -18,7 +18,7 @@ from vestige_tui.core.facts import EmbedderObstacle, Refusal
 from vestige_tui.core.model import ModelSignature
 from vestige_tui.core.reembed.embedders.address import Address
 from vestige_tui.core.reembed.embedders.answers import vectors_in
-from vestige_tui.core.reembed.embedders.protocol import EmbedderWatcher, Place, Vector
+from vestige_tui.core.reembed.embedders.protocol import PROBE, EmbedderWatcher, Place, Vector, usable
 from vestige_tui.core.reembed.embedders.requests import Requests
 from vestige_tui.core.reembed.embedders.treatment import as_document, as_query, treated, values
 from vestige_tui.core.reembed.embedders.waits import EmbedderWaits
@@ -30,8 +30,8 @@ _T = TypeVar("_T")
 REQUESTS = 4
 """Requests under way at once."""
 
-_PROBES = ("The quick brown fox jumps over the lazy dog.", "SELECT 1 + 1;")
-"""Nobody's memories, and far apart in meaning."""
+_OTHER = "SELECT 1 + 1;"
+"""Far from the probe in meaning."""
 
 _SAME = 0.98
 """The least cosine of two vectors of one text: servers of half precision and quantised models round differently."""
@@ -78,12 +78,12 @@ class ServedEmbedder:
         documents = [as_document(text, self.profile) for text in texts]
         made = self._in_parts(documents, cancel)
         if made and not any(isinstance(vector, bytes) for vector in made):
-            self._usable(self._in_parts([_PROBES[0]], cancel)[0])  # raises where no text has a vector any more
+            usable(self._in_parts([PROBE], cancel)[0], self.place.shown)  # raises where no text has a vector any more
         return made
 
     def embed_query(self, text: str, cancel: Event) -> Vector:
         """The vector of a query, see ``TextEmbedder``."""
-        return self._usable(self._in_parts([as_query(text, self.profile)], cancel)[0])
+        return usable(self._in_parts([as_query(text, self.profile)], cancel)[0], self.place.shown)
 
     def close(self) -> None:
         """Close the connections."""
@@ -139,7 +139,7 @@ class ServedEmbedder:
             if error.obstacle not in _SPLIT:
                 raise
             if len(documents) == 1 or error.obstacle is EmbedderObstacle.SERVER_FAILED:
-                self._ask([_PROBES[0]], stop, _PART_ATTEMPTS)  # raises where the server is to blame, not the text
+                self._ask([PROBE], stop, _PART_ATTEMPTS)  # raises where the server is to blame, not the text
             if len(documents) == 1:
                 failed = error.obstacle is EmbedderObstacle.SERVER_FAILED
                 return [Refusal.SERVER_FAILED if failed else Refusal.REQUEST_REFUSED]
@@ -169,13 +169,6 @@ class ServedEmbedder:
             raise EmbedderError(EmbedderObstacle.WRONG_LENGTH, self.requests.address.shown, detail)
         return vectors
 
-    def _usable(self, made: Vector | Refusal) -> Vector:
-        if isinstance(made, bytes):
-            return made
-        from vestige_tui.core.explain import REFUSALS
-
-        raise EmbedderError(EmbedderObstacle.WRONG_VECTORS, self.requests.address.shown, REFUSALS[made])
-
     # Trying it out
 
     def try_out(self, cancel: Event) -> None:
@@ -185,7 +178,7 @@ class ServedEmbedder:
 
     def _try_out(self, cancel: Event) -> None:
         alone = self._first(cancel)
-        self._usable(treated([alone], self.dimension)[0])
+        usable(treated([alone], self.dimension)[0], self.place.shown)
         forms: tuple[dict[str, object], ...] = ({"encoding_format": "base64"}, {})
         for options in forms:  # base64 is a third as long, and exact
             if self._answers_batches(alone, options, cancel):
@@ -193,7 +186,7 @@ class ServedEmbedder:
 
     def _first(self, cancel: Event) -> bytes:
         """The vector of a text that was sent alone, in the plainest form."""
-        vector = self._ask(_PROBES[:1], cancel, first=True)[0]
+        vector = self._ask([PROBE], cancel, first=True)[0]
         asked, native = self.profile.dimension, len(vector) // 4
         if asked is not None and native not in (asked, self.profile.native):
             if self.profile.native is not None:  # another model has the name that Vestige knows
@@ -207,7 +200,7 @@ class ServedEmbedder:
         """A vector of ``asked`` elements, from a server that shortens vectors by itself."""
         self._options = {"dimensions": asked}
         try:
-            vector = self._ask(_PROBES[:1], cancel, first=True)[0]
+            vector = self._ask([PROBE], cancel, first=True)[0]
         except EmbedderError as error:
             if error.obstacle not in _SPLIT:
                 raise
@@ -230,7 +223,7 @@ class ServedEmbedder:
         before = self._options
         self._options = {**before, **options}
         try:
-            together = self._ask(_PROBES[::-1], cancel)[1]
+            together = self._ask([_OTHER, PROBE], cancel)[1]
         except EmbedderError as error:
             if error.obstacle in _SPLIT and not options:  # one text at a time, then
                 self._size = 1
