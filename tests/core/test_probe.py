@@ -120,11 +120,12 @@ def test_an_unknown_user_is_reported(server: Server) -> None:
     assert failure.value.obstacle is Obstacle.UNKNOWN_USER
 
 
-def test_a_role_that_may_do_nothing_is_refused(server: Server, database: Database) -> None:
+def test_a_role_that_may_do_nothing_is_told_everything_at_once(server: Server, database: Database) -> None:
     if not server.is_superuser:
         pytest.skip("needs a server on which roles can be made")
     database.execute("DROP ROLE IF EXISTS vestige_guest", "CREATE ROLE vestige_guest LOGIN")
     database.execute(
+        "CREATE TABLE domains (id integer PRIMARY KEY)",
         f'REVOKE ALL ON DATABASE "{database.name}" FROM public',
         f'GRANT CONNECT ON DATABASE "{database.name}" TO vestige_guest',
         "REVOKE CREATE ON SCHEMA public FROM public",
@@ -136,7 +137,10 @@ def test_a_role_that_may_do_nothing_is_refused(server: Server, database: Databas
     assert not found.usable
     may = found.destination.privileges
     assert not any((may.create, may.temporary, may.extension))
-    assert "The role may not do what a copy needs" in found.refusals[0].what
+    unfit, lacking = found.refusals
+    assert "domains.id is integer" in unfit.what
+    assert "The role may not do what a copy needs" in lacking.what
+    assert "read and insert into domains" in lacking.what
 
 
 @pytest.mark.parametrize(
