@@ -126,11 +126,11 @@ OBSTACLES = {
     ),
     Obstacle.UNKNOWN_USER: ("That user does not exist on the server.", "Check the user name."),
     Obstacle.POOL_FULL: (
-        "The pooler has no connection to the server left to lend.",
+        "The pooler has no free connection to the server.",
         "Wait, or let its administrator enlarge the pool.",
     ),
     Obstacle.NO_SLOT: (
-        "The server has no connection left to give.",
+        "The server has no free connection.",
         "Wait, or let its administrator raise max_connections.",
     ),
     Obstacle.NOT_READY: ("The server is starting up or shutting down.", "Try again in a moment."),
@@ -294,8 +294,8 @@ _OTHER_ARRIVALS = {
 _LOCAL_OWNER = "with the user local as its owner"
 
 
-_MENDED_ELSEWHERE = EMBEDDING_KINDS | OF_MANY | {Kind.TOO_LARGE}
-"""Kinds that nothing changed in the source mends."""
+_NOT_CORRECTED_IN_SOURCE = EMBEDDING_KINDS | OF_MANY | {Kind.TOO_LARGE}
+"""Kinds that no change of the source corrects."""
 
 
 def meaning(kind: Kind, tense: Tense) -> str:
@@ -360,10 +360,10 @@ def _arrival(error: RowError) -> str:
 
 
 def remedy(error: RowError, tense: Tense) -> str:
-    """How to mend a row, in a sentence or two."""
+    """What to do about a row, in a sentence or two."""
     own = EXPLANATIONS[error.kind].remedy
-    mended_in_source = error.copied and error.kind not in _MENDED_ELSEWHERE
-    return f"{own} {NOT_OVERWRITTEN[tense]}" if mended_in_source else own
+    corrected_in_source = error.copied and error.kind not in _NOT_CORRECTED_IN_SOURCE
+    return f"{own} {NOT_OVERWRITTEN[tense]}" if corrected_in_source else own
 
 
 # Indexes and foreign keys that are missing
@@ -472,7 +472,7 @@ _MISSING = {
     ),
     Reason.REFUSED_BY_SERVER: (
         "the server refuses it for a reason of its own",
-        f"The server's log has its words. Mend what they name, such as an event trigger, and {_AGAIN}",
+        f"The server's log has its message. Correct the cause, such as an event trigger, and {_AGAIN}",
     ),
 }
 """Why it is so, and what to do."""

@@ -34,7 +34,7 @@ server itself refuses writes during a preview.
 
 Already there are rows that an earlier copy brought; they are skipped. Rows with problems have a broken field: some
 are copied without that field; some cannot exist in PostgreSQL and are not copied. Those are listed with the
-reason, and you can try them again after mending the source.
+reason, and you can try them again after correcting the source.
 
 Start copy is the one button that writes. It only adds rows at the destination; nothing there is changed or removed,
 and your file is never written to.

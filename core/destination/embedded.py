@@ -25,7 +25,7 @@ import psycopg
 from filelock import FileLock
 
 from vestige_tui.core.destination.connection import Connection, connect
-from vestige_tui.core.destination.programs import Programs, account_for, last_words, let_pass
+from vestige_tui.core.destination.programs import Programs, last_words, make_reachable, server_user
 from vestige_tui.core.dsn import Dsn
 from vestige_tui.core.errors import DestinationError
 
@@ -68,7 +68,7 @@ class EmbeddedServer:
         self._major = major
         self._settings = tuple(f"{name}={value}" for name, value in (settings or {}).items())
         self._programs = Programs.find(major)
-        self._account = account_for(self.data_dir)
+        self._user = server_user(self.data_dir)
         self._holder: Connection | None = None
 
     def __enter__(self) -> Self:
@@ -98,7 +98,7 @@ class EmbeddedServer:
                     raise _unusable("Another program is using it at the moment.", self.data_dir)
             if self.data_dir.exists():
                 shutil.rmtree(self.data_dir)
-        self._account = account_for(self.data_dir)
+        self._user = server_user(self.data_dir)
 
     @property
     def dsn(self) -> Dsn:
@@ -109,8 +109,8 @@ class EmbeddedServer:
         return Dsn({"host": folder, "port": _PORT, "user": _SUPERUSER, "dbname": DATABASE})
 
     def _start(self) -> None:
-        if self._account is not None:
-            let_pass(self.data_dir, self._programs.folder)
+        if self._user is not None:
+            make_reachable(self.data_dir, self._programs.folder)
         self._create_cluster()
         if not self._is_running():
             self._launch()
@@ -210,14 +210,14 @@ class EmbeddedServer:
     def _run(self, folder: Path, program: str, *arguments: str) -> None:
         log = self.data_dir / _LOG
         earlier = log.stat().st_size if log.exists() else 0
-        done = self._programs.run(folder, program, *arguments, account=self._account, timeout=2 * _START_TIMEOUT)
+        done = self._programs.run(folder, program, *arguments, user=self._user, timeout=2 * _START_TIMEOUT)
         if done.returncode != 0:
             said = last_words(done.stdout + _since(log, earlier))
             raise _unusable(said or f"{program} ended with code {done.returncode} and no message.", self.data_dir)
 
     def _give_away(self, folder: Path) -> None:
-        if self._account is not None and os.name == "posix":
-            os.chown(folder, *self._account)
+        if self._user is not None and os.name == "posix":
+            os.chown(folder, *self._user)
 
     @contextmanager
     def _in_plain_words(self) -> Iterator[None]:

@@ -20,7 +20,7 @@ _INSTALLATIONS = {16: "pginstall", 18: "pginstall18"}
 """The folders of the wheel, by the major version of PostgreSQL."""
 
 
-class Account(NamedTuple):
+class SystemUser(NamedTuple):
     """A user of the system, by the numbers of user and group."""
 
     user: int
@@ -46,7 +46,7 @@ class Programs:
         return cls(folder)
 
     def run(
-        self, folder: Path, program: str, *arguments: str, account: Account | None, timeout: float
+        self, folder: Path, program: str, *arguments: str, user: SystemUser | None, timeout: float
     ) -> subprocess.CompletedProcess[str]:
         """Run a program in ``folder``, so that its arguments need no paths, which pg_ctl would pass to a shell.
 
@@ -66,13 +66,13 @@ class Programs:
                 start_new_session=True,  # Ctrl-C in the terminal is for this process alone
                 timeout=timeout,
                 check=False,
-                **identity(account),
+                **identity(user),
             )
             output.seek(0)
             return subprocess.CompletedProcess(done.args, done.returncode, output.read())
 
 
-def account_for(data_dir: Path) -> Account | None:
+def server_user(data_dir: Path) -> SystemUser | None:
     """The user that a server runs as; None for the user of this process.
 
     PostgreSQL refuses to run as root: then it is the owner of the folder, or ``nobody`` for a new one.
@@ -83,20 +83,20 @@ def account_for(data_dir: Path) -> Account | None:
 
     owner = data_dir.stat().st_uid if data_dir.exists() else 0
     entry = pwd.getpwuid(owner) if owner else pwd.getpwnam("nobody")
-    return Account(entry.pw_uid, entry.pw_gid)
+    return SystemUser(entry.pw_uid, entry.pw_gid)
 
 
-def identity(account: Account | None) -> dict[str, Any]:
-    """The arguments with which ``subprocess`` runs a program as that account."""
-    return {} if account is None else {**account._asdict(), "extra_groups": ()}
+def identity(user: SystemUser | None) -> dict[str, Any]:
+    """The arguments with which ``subprocess`` runs a program as that user."""
+    return {} if user is None else {**user._asdict(), "extra_groups": ()}
 
 
-def let_pass(*folders: Path) -> None:
+def make_reachable(*folders: Path) -> None:
     """Let other users pass through the parents of these folders; they may not list them."""
     for parent in {parent for folder in folders for parent in folder.resolve().parents}:
         mode = parent.stat().st_mode
         if not mode & 0o001:
-            _log.info("letting the embedded PostgreSQL's account pass through %s", parent)
+            _log.info("letting the embedded PostgreSQL's user pass through %s", parent)
             parent.chmod(mode | 0o001)
 
 

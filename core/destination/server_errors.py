@@ -102,7 +102,7 @@ def explain(error: psycopg.Error, dsn: Dsn, *, state: DataState = DataState.BATC
         what, remedy = _STATES[code[:2]]
     elif code:
         what = f"PostgreSQL reported an error of the kind {type(error).__name__} (SQLSTATE {code})."
-        remedy = "The server's log has its words, which may quote rows. Mend what they name, and run again."
+        remedy = "The server's log has its message, which may quote rows. Correct the cause, and run again."
     elif isinstance(error, psycopg.OperationalError | psycopg.InterfaceError):
         what, remedy = _STATES["08"]  # a broken connection has no SQLSTATE
     else:
@@ -152,7 +152,7 @@ _AGAIN = "run again: what has arrived is skipped, and the rest is completed."
 _STATES = {
     "08": ("The connection to the server was lost.", f"Check the server and the network, and {_AGAIN}"),
     _POOL_FULL: (
-        "The pooler has no connection to the server left to lend.",
+        "The pooler has no free connection to the server.",
         f"Wait, use a smaller --max-connections, or let its administrator enlarge the pool; and {_AGAIN}",
     ),
     "25006": ("The server accepts no writes: it is a standby, or read-only.", "Connect to the primary server."),
@@ -164,7 +164,7 @@ _STATES = {
     ),
     "53100": ("The server's disk is full.", f"Make room there, and {_AGAIN}"),
     "53200": ("The server is out of memory.", f"Free some there, and {_AGAIN}"),
-    "53300": ("The server has no connection left to give.", f"Wait, or use a smaller --max-connections, and {_AGAIN}"),
+    "53300": ("The server has no free connection.", f"Wait, or use a smaller --max-connections, and {_AGAIN}"),
     "55P03": ("Another program holds a lock on the tables.", f"Wait until it has finished, and {_AGAIN}"),
     "57014": ("The statement was cancelled.", f"To go on, {_AGAIN}"),
     "57P01": (

@@ -12,7 +12,7 @@ class Waits:
     """The limits and pauses of a run, in seconds, and the clock that measures them."""
 
     first_answer: float = 30.0
-    """For the first answer of a session: a pooler may accept a client long before it has a connection to lend."""
+    """For the first answer of a session: a pooler may accept a client long before it has a free connection."""
 
     answer: float = 120.0
     """For the answer to one step of a run, index builds aside."""

@@ -1,4 +1,4 @@
-"""The kinds of problems that a row can have: the name in the report, what it means, and how to mend it."""
+"""The kinds of problems that a row can have: the name in the report, what it means, and what to do."""
 
 from __future__ import annotations
 
@@ -59,7 +59,7 @@ FIELD_NOT_IN_MESSAGE = OF_MANY | {Kind.REFUSED_BY_SERVER}
 """Kinds whose messages do not begin with the field; those of all other kinds do, where one field is concerned."""
 
 EMBEDDING_KINDS = frozenset({Kind.BAD_VECTOR, Kind.WRONG_DIMENSION, Kind.OTHER_MODEL, Kind.STALE_VECTOR})
-"""Kinds that only an embedder mends: the memory arrives without a vector, its content complete."""
+"""Kinds that only an embedder repairs: the memory arrives without a vector, its content complete."""
 
 EXPLANATIONS: dict[Kind, Explanation] = {
     Kind.BAD_UUID: Explanation(
@@ -167,7 +167,7 @@ EXPLANATIONS: dict[Kind, Explanation] = {
         "it refers to something that is not there",
         "The row belongs to a memory, user or group that is neither in the source nor at the destination, "
         "or that cannot be copied itself.",
-        "Mend the row it belongs to first; this one then arrives with the next run.",
+        "Correct the row it belongs to first; this one then arrives with the next run.",
     ),
     Kind.DANGLING_REFERENCE: Explanation(
         "rows there that refer to nothing",

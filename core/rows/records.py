@@ -22,8 +22,9 @@ ARROW = "→"
 Values = tuple[SqliteValue, ...]
 """A row as SQLite gives it: a value for each column of the destination, then those of columns that have none there."""
 
-Folded = tuple[Any, ...]
-"""A row with those other values moved into the column that takes them along, as a tuple after its own value."""
+RowValues = tuple[Any, ...]
+"""A row with one value for each column of the destination. That of the ``rest_column`` is a tuple: its own value, then
+those of the columns that it takes along."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +40,7 @@ class RowSource:
 
 
 class Record(NamedTuple):
-    """A row that can be sent: its key in the source, a field for each column, and the problems that were mended."""
+    """A row that can be sent: its key in the source, a field for each column, and the problems that were repaired."""
 
     key: Values
     fields: Sequence[bytes]
@@ -61,7 +62,9 @@ class Packed(Sequence[Record]):
     100,000 connections, medians in turns).
     """
 
-    def __init__(self, rows: Sequence[Folded], packed: bytes, make: Callable[[Folded], Record | RowError]) -> None:
+    def __init__(
+        self, rows: Sequence[RowValues], packed: bytes, make: Callable[[RowValues], Record | RowError]
+    ) -> None:
         self._rows = rows
         self._make = make
         self.packed = packed
@@ -84,8 +87,8 @@ class Packed(Sequence[Record]):
         return iter(self[:])
 
 
-def folder(source: RowSource) -> Callable[[Values], Folded] | None:
-    """A function that folds rows into a value for each column of the destination. None where they need no folding."""
+def rest_gatherer(source: RowSource) -> Callable[[Values], RowValues] | None:
+    """A function from a row as SQLite gives it to its ``RowValues``. None where the two are the same."""
     position = _rest_position(source)
     if position is None:
         return None
@@ -93,32 +96,32 @@ def folder(source: RowSource) -> Callable[[Values], Folded] | None:
     return lambda row: (*row[:position], (row[position], *row[width:]), *row[position + 1 : width])
 
 
-def record_maker(source: RowSource, dimension: int | None) -> Callable[[Folded], Record | RowError]:
-    """A function from a folded row to its record, or to the error of a row that has none."""
+def record_maker(source: RowSource, dimension: int | None) -> Callable[[RowValues], Record | RowError]:
+    """A function from a row's values to its record, or to the error of a row that has none."""
     table = source.table
     made = converters(source, dimension)
     convert = [converter.one for converter in made]
     key_of = getter([table.position(column) for column in table.key])
 
-    def make(values: Folded) -> Record | RowError:
+    def make(values: RowValues) -> Record | RowError:
         try:
             fields = [one(value) for one, value in zip(convert, values, strict=True)]
         except ValueProblem:
-            return _mend(source, made, values, key_of(values))
+            return _repaired(source, made, values, key_of(values))
         return Record(key_of(values), fields)
 
     return make
 
 
 def converters(source: RowSource, dimension: int | None) -> list[Converter]:
-    """The converter of each value of a folded row. To fill a column that the source does not have is no problem."""
+    """The converter of each of a row's values. To fill a column that the source does not have is no problem."""
     rest = _rest_position(source)
     made: list[Converter] = []
     for position, (column, expression) in enumerate(zip(source.table.columns, source.expressions, strict=True)):
         if position == rest:
             made.append(MetadataWithColumns(names=source.rest))
-        elif expression is None and column.empty is not None:
-            made.append(Constant(field=column.empty))
+        elif expression is None and column.fallback is not None:
+            made.append(Constant(field=column.fallback))
         else:
             made.append(column.converter.for_dimension(dimension))
     return made
@@ -129,7 +132,7 @@ def _rest_position(source: RowSource) -> int | None:
     return source.table.position(source.rest_column) if source.rest_column and source.rest else None
 
 
-def getter(positions: Sequence[int]) -> Callable[[Folded], Values]:
+def getter(positions: Sequence[int]) -> Callable[[RowValues], Values]:
     """A function that takes some values out of a row."""
     if len(positions) == 1:
         (position,) = positions
@@ -141,7 +144,7 @@ _IN_METADATA = "; the whole value goes into metadata"
 _LOST = "; the rest of it is not copied"
 
 
-def _mend(source: RowSource, converters: Sequence[Converter], values: Folded, key: Values) -> Record | RowError:
+def _repaired(source: RowSource, converters: Sequence[Converter], values: RowValues, key: Values) -> Record | RowError:
     """Convert a row again, with a substitute for each value that has a problem.
 
     Metadata comes last: it takes along the whole of what other columns hold only the start of.
@@ -155,7 +158,7 @@ def _mend(source: RowSource, converters: Sequence[Converter], values: Folded, ke
         if column.name == last and whole:
             converter = MetadataWithColumns(names=(*source.rest, *whole))
             value = (*(value if source.rest else (value,)), *whole.values())
-        field, problem = _judged(column, converter, value)
+        field, problem = _field_or_fallback(column, converter, value)
         for each in () if problem is None else (problem, *problem.also):
             rest = "" if each.whole is None else _LOST if last is None else _IN_METADATA
             message = f"{column.name} {each.message}{rest}"
@@ -168,12 +171,12 @@ def _mend(source: RowSource, converters: Sequence[Converter], values: Folded, ke
     return Record(key, fields, tuple(chain.from_iterable(problems)))
 
 
-def _judged(column: Column, converter: Converter, value: Any) -> tuple[bytes | None, ValueProblem | None]:
+def _field_or_fallback(column: Column, converter: Converter, value: Any) -> tuple[bytes | None, ValueProblem | None]:
     """The field for a value, None where there can be none, and the value's problem."""
     try:
         return converter.one(value), None
     except ValueProblem as problem:
-        return problem.instead or column.empty, problem
+        return problem.instead or column.fallback, problem
 
 
 def row_label(key: Values) -> str:

@@ -43,14 +43,14 @@ BOOTSTRAP_USER_ID = "00000000-0000-0000-0000-000000000001"
 class Column:
     """One column: how a source value becomes its field, and what stands in for a broken one.
 
-    ``empty`` is the field stored in place of a value that cannot be (None: the row cannot exist without it).
+    ``fallback`` is the field stored in place of a value that cannot be (None: the row cannot exist without it).
     ``default`` is the destination's default as SQL. ``allowed`` lists the only values that the destination takes,
     where it does.
     """
 
     name: str
     converter: Converter
-    empty: bytes | None = copy_format.NULL
+    fallback: bytes | None = copy_format.NULL
     default: str | None = None
     allowed: tuple[str, ...] = ()
 
@@ -83,12 +83,12 @@ def _index(table: str, *columns: str, method: str = "btree", where: str | None =
 def _text(name: str, default: str | None = None) -> Column:
     """A required text."""
     if default is None:
-        return Column(name, Text(nullable=False), empty=None)
+        return Column(name, Text(nullable=False), fallback=None)
     return Column(name, Text(nullable=False), copy_format.text(default.encode()), f"'{default}'")
 
 
 def _id(name: str) -> Column:
-    return Column(name, Uuid(), empty=None)
+    return Column(name, Uuid(), fallback=None)
 
 
 def _timestamp(name: str) -> Column:
@@ -138,7 +138,7 @@ class Table:
     of that title in overviews, after the tables that have none.
 
     Texts in columns with a key or an index are converted to what fits into it. ``indexes`` are those beside the keys.
-    ``access`` are the columns that say who may see a row: every run looks at them, also where it has the row already.
+    ``visibility_columns`` say who may see a row: every run looks at them, also where the destination has the row.
     """
 
     name: str
@@ -148,7 +148,7 @@ class Table:
     key: tuple[str, ...]
     foreign_keys: tuple[ForeignKey, ...] = ()
     unique: tuple[str, ...] = ()
-    access: tuple[str, ...] = ()
+    visibility_columns: tuple[str, ...] = ()
     indexes: tuple[Index, ...] = ()
     plural: str = ""
     counter: str = ""
@@ -226,7 +226,7 @@ KNOWLEDGE_NODES = Table(
     counter="memories_copied",
     columns=(
         _id("id"),
-        Column("content", Content(), empty=None),
+        Column("content", Content(), fallback=None),
         _text("node_type", "fact"),
         _text_list("tags"),
         Column("embedding", Embedding()),
@@ -242,7 +242,7 @@ KNOWLEDGE_NODES = Table(
     ),
     key=("id",),
     foreign_keys=(ForeignKey(("owner_user_id",), "users", cascade=False),),
-    access=("owner_user_id", "visibility", "shared_with_groups"),
+    visibility_columns=("owner_user_id", "visibility", "shared_with_groups"),
     indexes=(
         *(_index("knowledge_nodes", column) for column in ("node_type", "created_at", "updated_at", "owner_user_id")),
         _index("knowledge_nodes", "codebase", where="codebase IS NOT NULL"),

@@ -87,7 +87,7 @@ class VectorGroup:
     fate: Fate
     named: tuple[str, ...] = ()
 
-    def settled(self, model: ModelSignature | None) -> VectorGroup:
+    def for_model(self, model: ModelSignature | None) -> VectorGroup:
         """The group with the fate that it has in a copy whose vectors are those of ``model``."""
         return replace(self, fate=_fate(self.dimension, model)) if self.fate in _OF_SIZE else self
 
@@ -100,11 +100,11 @@ def _fate(dimension: int | None, model: ModelSignature | None) -> Fate:
     return Fate.CUT if dimension == longer(model.name, model.dimension) else Fate.WRONG_DIMENSION
 
 
-def settled(groups: Iterable[VectorGroup], model: ModelSignature | None) -> tuple[VectorGroup, ...]:
+def for_model(groups: Iterable[VectorGroup], model: ModelSignature | None) -> tuple[VectorGroup, ...]:
     """Groups as they are in a copy whose vectors are those of ``model``; those that differ in nothing become one."""
     found: dict[VectorGroup, int] = {}
     for group in groups:
-        kind = replace(group.settled(model), count=0)
+        kind = replace(group.for_model(model), count=0)
         found[kind] = found.get(kind, 0) + group.count
     return tuple(replace(kind, count=count) for kind, count in found.items())
 

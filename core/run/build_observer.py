@@ -29,7 +29,7 @@ class BuildObserver:
         self._opened.close()
 
     def look(self, builder: Connection) -> Observed | None:
-        """What the session of ``builder`` does; None where the server has no connection to give just now.
+        """What the session of ``builder`` does; None where the server has no free connection just now.
 
         Raises ``Cancelled``, or ``DestinationError`` where the server does not answer.
         """

@@ -20,7 +20,7 @@ from vestige_tui.core.destination.sessions import Session
 from vestige_tui.core.errors import RefusedError
 from vestige_tui.core.explain import unknown_hash
 from vestige_tui.core.model import UNKNOWN_HASH, ModelSignature
-from vestige_tui.core.rows.vectors import VectorGroup, settled
+from vestige_tui.core.rows.vectors import VectorGroup, for_model
 from vestige_tui.core.run.context import Run
 from vestige_tui.core.run.model_check import agree, expected
 from vestige_tui.core.source.describe import SourceDescription
@@ -62,7 +62,7 @@ def agree_with_destination(run: Run, source: SourceDescription, control: Session
         run.recorder.destination_inspected(destination)
         checks.require(checks.server_refusals(destination))
         model = agree(source, run.presented, destination.registered)
-        vectors = settled(source.vectors, expected(model, destination.dimension))
+        vectors = for_model(source.vectors, expected(model, destination.dimension))
         run.recorder.model_agreed(model, vectors)
         checks.require(checks.table_refusals(control.connection, destination, model))
         for name, differences in destination.set_aside.items():

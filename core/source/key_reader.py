@@ -26,26 +26,26 @@ _NUMBERS = range(-(1 << 63), 1 << 63)
 
 
 class KeyReader:
-    """Reads the ``key`` columns of one table, the destination's primary key, and its access columns.
+    """Reads the ``key`` columns of one table, the destination's primary key, and its visibility columns.
 
     It is for tables in which no two rows have the same key. SQLite joins the values of a batch, so that no row becomes
     a Python object. ``absent`` receives, in the order of storage, the rowids of rows that must be read whole: rows that
-    the destination does not have, and rows with a problem in key or access columns.
+    the destination does not have, and rows with a problem in key or visibility columns.
     """
 
     def __init__(self, connection: sqlite3.Connection, source: ResolvedSource, key: Sequence[str]) -> None:
         table = source.table
-        access = [name for name in table.access if source.expressions[table.position(name)] is not None]
+        visibility = [name for name in table.visibility_columns if source.expressions[table.position(name)] is not None]
         made = converters(source, None)
         self._connection = connection
         self._width = len(key)
-        self._converters = [made[table.position(name)] for name in (*key, *access)]
+        self._converters = [made[table.position(name)] for name in (*key, *visibility)]
         self.unsound: list[array[int]] = []
         rowid = rowid_name(connection, source.source.table)
         self.usable = rowid is not None and {*table.types(key)} == {PgType.UUID}
         """Whether SQLite can join the keys, and each row can be found again by its rowid."""
-        self._row_query = select_keys(source, rowid or "", key, access)
-        self._joined_query = joined_keys(self._row_query, len(key), len(access))
+        self._row_query = select_keys(source, rowid or "", key, visibility)
+        self._joined_query = joined_keys(self._row_query, len(key), len(visibility))
 
     def batches(self) -> Iterator[KeyBatch]:
         """The keys of all rows. Raises ``sqlite3.Error``."""
@@ -69,9 +69,9 @@ class KeyReader:
             self.unsound.append(array("q"))
             return KeyBatch(number, 0, "", ()), None
         fields = [_fields(listed, size) for listed in values[: self._width]]
-        access = zip(self._converters[self._width :], values[self._width :], strict=True)
+        visibility = zip(self._converters[self._width :], values[self._width :], strict=True)
         try:
-            sound = all(converter.many(orjson.loads(distinct)) is not None for converter, distinct in access)
+            sound = all(converter.many(orjson.loads(distinct)) is not None for converter, distinct in visibility)
         except ValueError:
             return None
         if not sound or None in fields:

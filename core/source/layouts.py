@@ -82,7 +82,7 @@ def _renamed(**columns: str) -> dict[str, tuple[Expression, ...]]:
 
 def _own(table: Table) -> TableSource:
     """The source's table of the same name."""
-    required = tuple(column.name for column in table.columns if column.empty is None)
+    required = tuple(column.name for column in table.columns if column.fallback is None)
     return TableSource(table.name, required, rest="metadata" if "metadata" in table.column_names else None)
 
 

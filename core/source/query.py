@@ -14,7 +14,7 @@ _LONG_TYPES = frozenset({PgType.TEXT, PgType.JSONB, PgType.TEXT_ARRAY, PgType.UU
 """Types without a limit to their length."""
 
 SHORT = 4_000
-"""Bytes of an access column's value; a longer one is left to the reading of whole rows."""
+"""Bytes of a visibility column's value; a longer one is left to the reading of whole rows."""
 
 _CANONICAL_LENGTH = 36
 """Characters of a UUID with its hyphens."""

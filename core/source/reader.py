@@ -17,14 +17,14 @@ from vestige_tui.core.rows.batches import RowBatch
 from vestige_tui.core.rows.converters import Embedding
 from vestige_tui.core.rows.problems import RowError
 from vestige_tui.core.rows.records import (
-    Folded,
     Packed,
     Record,
+    RowValues,
     Values,
     converters,
-    folder,
     getter,
     record_maker,
+    rest_gatherer,
     sound_records,
 )
 from vestige_tui.core.rows.values import decode_text
@@ -56,7 +56,7 @@ class TableReader:
         self._source = source
         self._cut = _cutter(source, dimension, model)
         self._size = _sizer(source)
-        self._fold = folder(source)
+        self._gather = rest_gatherer(source)
         self._make = record_maker(source, dimension)
         self._converters = converters(source, dimension)
         self._rowid = rowid_name(connection, source.source.table)
@@ -78,7 +78,7 @@ class TableReader:
         chunks = (self._chunks(batch_size, part, f"n.{self._rowid}") for part in parts)
         return map(self._batch, count(), chain.from_iterable(chunks), repeat(False))
 
-    def _batch(self, number: int, chunk: tuple[list[Folded], int], packed: bool) -> RowBatch:
+    def _batch(self, number: int, chunk: tuple[list[RowValues], int], packed: bool) -> RowBatch:
         rows, size = chunk
         if (records := self._records(rows, packed=packed)) is not None:
             return RowBatch(number, size, records)
@@ -86,7 +86,7 @@ class TableReader:
         sound = [row for row in made if isinstance(row, Record)]
         return RowBatch(number, size, sound, [row for row in made if isinstance(row, RowError)])
 
-    def _records(self, rows: Sequence[Folded], *, packed: bool) -> Sequence[Record] | None:
+    def _records(self, rows: Sequence[RowValues], *, packed: bool) -> Sequence[Record] | None:
         """All rows of a batch converted at once; None where one of them has a problem."""
         fields = []
         columns = [*zip(*rows, strict=True)]
@@ -103,19 +103,19 @@ class TableReader:
 
     def _chunks(
         self, batch_size: int, only: Iterable[str | int], restricted_by: str | None
-    ) -> Iterator[tuple[list[Folded], int]]:
+    ) -> Iterator[tuple[list[RowValues], int]]:
         """The rows of each batch, and about how many bytes they have."""
         query = select(self._source, self._connection, restricted_by)
         parameters = {"only": json.dumps([*only])}
         largest = largest_row(self._source, self._connection, parameters, restricted_by)
         at_once = max(1, BATCH_BYTES // (_STEPS * largest))
-        rows: list[Folded] = []
+        rows: list[RowValues] = []
         size = 0
         for found in fetched(self._connection, query, parameters, lambda: min(at_once, batch_size - len(rows))):
             size += self._size(found)
             if self._cut is not None:
                 self._cut(found)
-            rows.extend(found if self._fold is None else map(self._fold, found))
+            rows.extend(found if self._gather is None else map(self._gather, found))
             if len(rows) == batch_size or size >= BATCH_BYTES:
                 yield [*rows], size
                 rows.clear()

@@ -16,7 +16,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from vestige_tui.core.model import ModelSignature
-from vestige_tui.core.rows.vectors import Fate, VectorGroup, most_used, settled
+from vestige_tui.core.rows.vectors import Fate, VectorGroup, for_model, most_used
 from vestige_tui.core.source import vector_list
 from vestige_tui.core.source.query import rowid_name, spelled_otherwise
 from vestige_tui.core.source.shape import Shape, folded, quoted
@@ -54,8 +54,8 @@ def find_vectors(connection: sqlite3.Connection, shape: Shape, registered: Model
         connection, tables, name, _stale(shape)
     )
     groups = [*groups, *other_spaces(connection, shape, active, profiles)]
-    settled_groups = settled(groups, signature or most_used(groups))
-    return FoundVectors(signature, active.id if active else None, settled_groups, expression)
+    groups_for_model = for_model(groups, signature or most_used(groups))
+    return FoundVectors(signature, active.id if active else None, groups_for_model, expression)
 
 
 def _signature(active: Profile | None, registered: ModelSignature | None) -> ModelSignature | None:
@@ -92,24 +92,24 @@ class _Indexes:
         if not all(table.own for table in tables) and not self._canonical_ids():
             return None
         groups: list[VectorGroup] = []
-        accesses: list[_Access] = []
+        lookups: list[_Lookup] = []
         for table in tables:
             rowid = None if table.own else rowid_name(self.connection, table.name)
             index = self._index(table) if rowid else None
             if index is None and not table.own:
                 return None
             try:
-                access = _access(table, rowid, index)
-                found = self._groups(table, access, accesses)
+                lookup = _lookup(table, rowid, index)
+                found = self._groups(table, lookup, lookups)
             except sqlite3.OperationalError:  # SQLite cannot use the index for this
                 return None
             if found is None:
                 return None
             groups += found
-            accesses.append(access)
+            lookups.append(lookup)
         if len({name, *(group.model for group in groups)} - {None}) > 1:
             return None
-        return groups, f"coalesce({', '.join(access.value for access in accesses)}, NULL)" if accesses else None
+        return groups, f"coalesce({', '.join(lookup.value for lookup in lookups)}, NULL)" if lookups else None
 
     def _canonical_ids(self) -> bool:
         """Whether every memory's id is spelled canonically."""
@@ -128,29 +128,29 @@ class _Indexes:
                 return str(index)
         return None
 
-    def _groups(self, table: VectorTable, access: _Access, before: Sequence[_Access]) -> list[VectorGroup] | None:
-        """The groups of one table; vectors that ``before`` leads to count before those of this table.
+    def _groups(self, table: VectorTable, lookup: _Lookup, preferred: Sequence[_Lookup]) -> list[VectorGroup] | None:
+        """The groups of one table; vectors that the ``preferred`` lookups lead to count before those of this table.
 
-        None unless ``access`` leads to every row once, each for the memory that it names, none of them empty or stale,
+        None unless ``lookup`` leads to every row once, each for the memory that it names, none of them empty or stale,
         and all with the same label.
         """
-        superseded = " OR ".join(other.exists for other in before) or "0"
-        size = size_of(access.vector)
+        superseded = " OR ".join(other.exists for other in preferred) or "0"
+        size = size_of(lookup.vector)
         row = self.connection.execute(
-            f"SELECT count({access.vector}), {access.checks}, total({self.stale}), min({size}), max({size}),"
-            f" count({table.label}), min({table.label}), max({table.label}), sum({superseded}) {access.rows}"
+            f"SELECT count({lookup.vector}), {lookup.checks}, total({self.stale}), min({size}), max({size}),"
+            f" count({table.label}), min({table.label}), max({table.label}), sum({superseded}) {lookup.rows}"
         ).fetchone()
-        found, distinct, right, stale, least, most, labelled, label, last, others = row
-        if {distinct, right} != {found} or (not table.own and found != self._count(table)):
+        count, distinct, correct, stale, smallest, largest, labelled, first_label, last_label, others = row
+        if {distinct, correct} != {count} or (not table.own and count != self._count(table)):
             return None
-        if stale or least < 1 or labelled not in (0, found) or label != last:
+        if stale or smallest < 1 or labelled not in (0, count) or first_label != last_label:
             return None
-        if least == most:
-            (model,) = self.connection.execute(f"SELECT {table.model} {access.rows} LIMIT 1").fetchone()
-            groups = [(model, least, 0, found - others), (model, least, 1, others)]
+        if smallest == largest:
+            (model,) = self.connection.execute(f"SELECT {table.model} {lookup.rows} LIMIT 1").fetchone()
+            groups = [(model, smallest, 0, count - others), (model, smallest, 1, others)]
         else:
             columns = f"{table.model}, {size}, {superseded}"
-            query = f"SELECT {columns}, count(*) {access.rows} GROUP BY 1, 2, 3 ORDER BY 4 DESC, 1, 2, 3"
+            query = f"SELECT {columns}, count(*) {lookup.rows} GROUP BY 1, 2, 3 ORDER BY 4 DESC, 1, 2, 3"
             groups = self.connection.execute(query).fetchall()
         return [
             table.group(model, size, count, Fate.SUPERSEDED if other else Fate.COPIED)
@@ -164,7 +164,7 @@ class _Indexes:
 
 
 @dataclass(frozen=True, slots=True)
-class _Access:
+class _Lookup:
     """SQL that leads from the memory ``n`` to its vector in one table.
 
     ``value`` is a memory's vector, and ``exists`` whether it has one. ``rows`` joins all memories with theirs; there,
@@ -178,13 +178,13 @@ class _Access:
     checks: str
 
 
-def _access(table: VectorTable, rowid: str | None, index: str | None) -> _Access:
+def _lookup(table: VectorTable, rowid: str | None, index: str | None) -> _Lookup:
     if index is None:
         rows = "FROM knowledge_nodes n NOT INDEXED WHERE n.embedding IS NOT NULL"
-        return _Access("n.embedding", "n.embedding IS NOT NULL", rows, "n.embedding", "count(*), count(*)")
+        return _Lookup("n.embedding", "n.embedding IS NOT NULL", rows, "n.embedding", "count(*), count(*)")
     name, key = quoted(table.name), f"{table.where('k')} AND k.{table.memory} = n.id"
     by_index = f"{name} k INDEXED BY {quoted(index)}"
-    return _Access(
+    return _Lookup(
         f"(SELECT k.embedding FROM {by_index} WHERE {key})",
         f"EXISTS (SELECT 1 FROM {by_index} WHERE {key})",
         f"FROM knowledge_nodes n NOT INDEXED CROSS JOIN {by_index} ON {key}"

@@ -22,7 +22,7 @@ from tests.support.servers import Database
 from tests.support.sources import SMALL_SPEC, Sources, edit, memory_ids
 from vestige_tui.core import events
 from vestige_tui.core.destination import indexes as builds
-from vestige_tui.core.destination.programs import account_for, identity
+from vestige_tui.core.destination.programs import identity, server_user
 from vestige_tui.core.dsn import Dsn
 from vestige_tui.core.errors import DestinationBusyError, DestinationError, RefusedError
 from vestige_tui.core.facts import DataState
@@ -96,7 +96,7 @@ logfile = {cluster.folder}/pgbouncer-{port}.log
 """
     )
     give_away(settings)
-    account = account_for(cluster.folder)
+    account = server_user(cluster.folder)
     with subprocess.Popen([program, "-q", str(settings)], cwd=cluster.folder, **identity(account)) as process:
         try:
             dsn = cluster.dsn.with_parameters(port=str(port))
@@ -234,7 +234,7 @@ def test_a_pooler_with_next_to_no_connections(
         assert found[0].memories_copied == 30
     else:
         assert isinstance(found[0], DestinationError), found[0]
-        assert "The pooler has no connection to the server left to lend" in found[0].what
+        assert "The pooler has no free connection to the server" in found[0].what
 
 
 # Settings behind a pooler, where a SET lasts for a transaction at most

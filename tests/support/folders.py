@@ -18,7 +18,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from vestige_tui.core.destination.embedded import MAJOR
-from vestige_tui.core.destination.programs import Programs, account_for, let_pass
+from vestige_tui.core.destination.programs import Programs, make_reachable, server_user
 from vestige_tui.core.errors import UsageError
 
 _DATA_VARIABLE = "VESTIGE_TEST_DATA"
@@ -32,9 +32,9 @@ def session_folders() -> Iterator[None]:
     temporary = Path(tempfile.mkdtemp(prefix="vestige-"))
     data = Path(tempfile.mkdtemp(prefix="vestige-data-", dir=_MEMORY)) if _is_roomy() else temporary / "data"
     data.mkdir(exist_ok=True)
-    if account_for(data):  # servers and some tests run as another user than root
+    if server_user(data):  # servers and some tests run as another user than root
         temporary.chmod(0o1777)
-        let_pass(data / "server")
+        make_reachable(data / "server")
     terminated = signal.signal(signal.SIGTERM, signal.default_int_handler)  # as Ctrl-C: with a clean end
     os.environ["TMPDIR"] = tempfile.tempdir = str(temporary)
     os.environ[_DATA_VARIABLE] = str(data)
@@ -63,8 +63,8 @@ def data_folder(name: str, programs: Programs) -> Iterator[Path]:
     folder = Path(tempfile.mkdtemp(prefix=f"{name}-", dir=os.environ[_DATA_VARIABLE]))
     try:
         give_away(folder)
-        if account_for(folder):
-            let_pass(programs.folder)
+        if server_user(folder):
+            make_reachable(programs.folder)
         yield folder
     finally:
         end_servers(folder, programs)
@@ -73,7 +73,7 @@ def data_folder(name: str, programs: Programs) -> Iterator[Path]:
 
 def give_away(path: Path) -> None:
     """Make the user ``nobody`` the owner of a file or folder, where the tests run as root."""
-    if account := account_for(path):
+    if account := server_user(path):
         os.chown(path, *account)
 
 
@@ -82,4 +82,4 @@ def end_servers(folder: Path, programs: Programs) -> None:
     for lock in folder.rglob("postmaster.pid"):
         data = lock.parent
         stop = ("pg_ctl", "stop", "-D", ".", "-m", "immediate")
-        programs.run(data, *stop, account=account_for(data), timeout=60)
+        programs.run(data, *stop, user=server_user(data), timeout=60)

@@ -19,9 +19,9 @@ NOTES = Table(
     "Notes",
     "note",
     columns=(
-        Column("id", Uuid(), empty=None),
-        Column("memory_id", Uuid(), empty=None),
-        Column("words", Text(nullable=False), empty=None),
+        Column("id", Uuid(), fallback=None),
+        Column("memory_id", Uuid(), fallback=None),
+        Column("words", Text(nullable=False), fallback=None),
         Column("weight", Float8(nullable=False), copy_format.float8(1.0), "1.0"),
         Column("labels", TextList(), EMPTY_TEXT_ARRAY, "'{}'"),
         Column("noted_at", Timestamp()),

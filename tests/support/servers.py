@@ -17,7 +17,7 @@ from psycopg import sql
 
 from tests.support.folders import data_folder
 from vestige_tui.core.destination.embedded import EmbeddedServer
-from vestige_tui.core.destination.programs import Programs, account_for, last_words
+from vestige_tui.core.destination.programs import Programs, last_words, server_user
 from vestige_tui.core.dsn import Dsn
 
 Connection = psycopg.Connection[tuple[Any, ...]]
@@ -83,7 +83,7 @@ class Database:
 
 def run_program(programs: Programs, folder: Path, program: str, *arguments: str, check: bool = True) -> None:
     """Run one of PostgreSQL's programs in a folder, as the account that owns it; its own last words say why it fails."""
-    done = programs.run(folder, program, *arguments, account=account_for(folder), timeout=120)
+    done = programs.run(folder, program, *arguments, user=server_user(folder), timeout=120)
     if check and done.returncode != 0:
         raise RuntimeError(f"{program} ended with code {done.returncode}: {last_words(done.stdout)}")
 

@@ -125,7 +125,7 @@ def _shape(table: tables.Table, dimension: int | None) -> Shape:
 
 def _stand_in(column: tables.Column) -> Any:
     """What stands in for a broken value; ``Lost`` where nothing does."""
-    if column.empty is None:
+    if column.fallback is None:
         return Lost
     if column.nullable and column.type not in (PgType.JSONB, PgType.TEXT_ARRAY, PgType.UUID_ARRAY):
         return None
