@@ -132,9 +132,14 @@ def _set(name: str, value: str, *, local: bool) -> sql.Composed:
 
 
 @contextmanager
-def unlimited(connection: Connection) -> Iterator[None]:
-    """A transaction without the time limits of role and database, even in a session that a pooler has lent."""
+def unlimited(connection: Connection, snapshot: str | None = None) -> Iterator[None]:
+    """A transaction without the time limits of role and database, even in a session that a pooler has lent.
+
+    It may import the ``snapshot`` that another transaction has exported: both then see the same rows.
+    """
     with connection.transaction():
+        if snapshot is not None:  # before any query
+            connection.execute(sql.SQL("SET TRANSACTION SNAPSHOT {}").format(snapshot))
         connection.execute(sql.SQL("SELECT {}").format(_settings(connection.info.server_version, local=True)))
         yield
 

@@ -82,15 +82,16 @@ class Watchdog:
         self._thread.join()
 
     @contextmanager
-    def step(self, *, long: bool = False) -> Iterator[None]:
-        """One step of the run. A ``long`` step has no time limit; cancelling it cancels its statement at the server.
+    def step(self, *, long: bool = False, cancellable: bool = False) -> Iterator[None]:
+        """One step of the run. A ``long`` step has no time limit. Cancelling a step that is ``long`` or ``cancellable``
+        cancels its statement at the server.
 
         Raises ``Cancelled`` or ``DestinationError`` instead of psycopg's error where the watchdog ended the wait.
         """
         with self._lock:
-            self._step = _Step(self.now, long)
+            self._step = _Step(self.now, long, long or cancellable)
         try:
-            if long and self._stopping:  # cancelled before the statement began
+            if self._step.cancellable and self._stopping:  # cancelled before the statement began
                 raise Cancelled
             yield
         except psycopg.errors.QueryCanceled:
@@ -166,3 +167,4 @@ class Watchdog:
 class _Step(NamedTuple):
     started: float
     long: bool
+    cancellable: bool

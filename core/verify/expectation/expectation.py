@@ -35,7 +35,7 @@ class Expectation:
         self._places = find(self._file, self._shapes)
         self._rows: dict[tuple[str, tuple[str, ...]], TableRows] = {}
         self._model = model
-        self._dimension = dimension
+        self.dimension = dimension
         self._absence = Absence(self._file, self._rows_of)
 
     @cached_property
@@ -98,7 +98,7 @@ class Expectation:
     @cached_property
     def _of_memories(self) -> Memories:
         name = self._model if self._model is not None else self.model and self.model.name
-        known = None if name is None or self._dimension is None else Model(name, self._dimension)
+        known = None if name is None or self.dimension is None else Model(name, self.dimension)
         return Memories(vector_tables(self._file, self._profiles), name, known, codebase_rule(self._file))
 
     def _rows_of(self, table: str, key: tuple[str, ...] | None) -> TableRows | None:

@@ -1,0 +1,148 @@
+"""What the quick lane accepts is equal by the slow rules, whatever a source holds and a destination has."""
+
+from __future__ import annotations
+
+import json
+import struct
+from decimal import Decimal
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from tests.support.odd_values import IDS, LISTS, OBJECTS, SEED
+from vestige_tui.core.rows.pg_types import PgType
+from vestige_tui.core.rows.tables import BY_NAME
+from vestige_tui.core.verify.expectation import MISSING, Block, Text
+from vestige_tui.core.verify.expectation.shapes import shapes
+from vestige_tui.core.verify.expectation.values import Lost
+from vestige_tui.core.verify.judging import Judge
+from vestige_tui.core.verify.meaning import PG_EPOCH, equal
+from vestige_tui.core.verify.stored import StoredRows
+
+DIMENSION = 3
+SHAPES = shapes(DIMENSION)
+TRICKY = {
+    PgType.JSONB: [
+        "1", "1.0", "[1.0]", "[true]", "[1]", '{"a": 1, "a": "\\u0000"}', '{"a": "\\u0000", "a": 1}', '{"a": 1}',
+        '{"a": true}', "0.1", "0.1000000000000000055", "123456789012345678901", "1e400", '{"a": 1e400, "a": 1}',
+        '{"a":1}', "-0", "0", '"\\ud83d\\ude00"', "[" * 501 + "]" * 501, '{"a": NaN, "a": 1}', '{"a": null}', "{}",
+    ],
+    PgType.TEXT_ARRAY: ["[null]", '["null"]', '["a", "b"]', '["a","b"]', '["b","a"]', '[["a"]]', "[2:3]={a,b}", "[]",
+                        '["' + "x" * 2_601 + '"]', '["' + "x" * 2_600 + '"]', '["a", 1]'],
+    PgType.TIMESTAMPTZ: ["2026-02-13T24:00:00Z", "2026-02-13T10:11:12.1234567Z", "2026-02-13T10:11:12-00:00",
+                         "2026-02-13 10:11:12Z", "2026-02-13T10:11:12.000001+00:00", "9999-12-31T23:59:59.9999999Z"],
+    PgType.TEXT: ["", "x" * 2_601, "x" * 650, "member", "private", "a\0b", "A", "a ", "a"],
+}  # fmt: skip
+
+
+def distinct_columns() -> list[tuple[str, str]]:
+    """A column of every kind."""
+    kinds: dict[tuple[object, ...], tuple[str, str]] = {}
+    for table, shape in SHAPES.items():
+        for name, one in shape.fields.items():
+            if name not in shape.key:
+                kind = (BY_NAME[table].columns[BY_NAME[table].position(name)].type, one.null, one.allowed, one.indexed)
+                kinds.setdefault((*kind, one.rule if name != "embedding" else name), (table, name))
+    return [*kinds.values()]
+
+
+def as_read(value: Any) -> Any:
+    """A value of a source as a block has it."""
+    if isinstance(value, bytes) and type(value).__name__ == "Text":
+        try:
+            return value.decode()
+        except UnicodeDecodeError:
+            return Text(value)
+    return value
+
+
+def as_json(value: Any) -> str:
+    """JSON with exact numbers."""
+    if isinstance(value, dict):
+        return "{" + ", ".join(f"{json.dumps(name)}: {as_json(item)}" for name, item in value.items()) + "}"
+    if isinstance(value, list):
+        return "[" + ", ".join(map(as_json, value)) + "]"
+    return str(value) if isinstance(value, Decimal) else json.dumps(value, ensure_ascii=False)
+
+
+def as_stored(kind: PgType, value: Any) -> Any:
+    """An expected value as the destination's side reads it."""
+    match kind:
+        case PgType.JSONB:
+            return as_json(value)
+        case _ if value is None:
+            return None
+        case PgType.UUID:
+            return str(value)
+        case PgType.TIMESTAMPTZ:
+            since = value - PG_EPOCH
+            return struct.pack(">q", (since.days * 86_400 + since.seconds) * 1_000_000 + since.microseconds)
+        case PgType.TEXT_ARRAY | PgType.UUID_ARRAY:
+            return json.dumps([*map(str, value)], ensure_ascii=False, separators=(",", ":"))
+        case PgType.VECTOR:
+            return struct.pack(
+                f">HH{len(value) // 4}I", len(value) // 4, 0, *struct.unpack(f"<{len(value) // 4}I", value)
+            )
+        case PgType.FLOAT8:
+            return float(value)
+    return value
+
+
+def may_be_stored(kind: PgType, value: Any) -> bool:
+    """Whether the destination's side could read this very value."""
+    if not isinstance(value, str):
+        return kind in (PgType.FLOAT8, PgType.INT4, PgType.INT2) and isinstance(value, int | float)
+    try:
+        parsed = json.loads(value, parse_float=Decimal)
+    except ValueError:
+        parsed = value
+    match kind:
+        case PgType.TEXT:
+            return "\0" not in value
+        case PgType.UUID:
+            return value in IDS
+        case PgType.JSONB:
+            return "\\u" not in value and "NaN" not in value and as_json(parsed) == value
+        case PgType.UUID_ARRAY:
+            return isinstance(parsed, list) and {*IDS, None}.issuperset(map(str, parsed))
+        case PgType.TEXT_ARRAY:
+            return "\\u" not in value and isinstance(parsed, list) and as_json(parsed).replace(", ", ",") == value
+    return False
+
+
+@pytest.mark.parametrize(("table", "column"), distinct_columns())
+def test_what_is_accepted_is_equal(table: str, column: str) -> None:
+    kind = BY_NAME[table].columns[BY_NAME[table].position(column)].type
+    shape = SHAPES[table]
+    tricky = st.sampled_from(TRICKY.get(kind, [None]))
+    source = st.one_of(SEED[table][column].map(as_read), tricky, OBJECTS.map(as_read) | LISTS.map(as_read))
+    judge = Judge(BY_NAME[table], shape.key, DIMENSION, None)
+
+    def block_of(values: list[Any]) -> Block:
+        columns = {
+            name: [MISSING if one.empty is not Lost else "x"] * len(values) for name, one in shape.fields.items()
+        }
+        return Block(table, shape, [["x"] * len(values)], columns | {column: values}, {}, range(len(values)))
+
+    ways = st.sampled_from(["own", "own", "other", "as it is"])
+
+    @given(st.lists(st.tuples(source, source, ways), min_size=1, max_size=3))
+    @settings(max_examples=settings().max_examples // 2)
+    def check(rows: list[tuple[Any, Any, str]]) -> None:
+        mine = block_of([row[0] for row in rows])
+        others = block_of([row[1] for row in rows])
+        stored: list[Any] = []
+        for place, (value, _, how) in enumerate(rows):
+            judged = (others if how == "other" else mine).row(place, [column])
+            as_it_is = how == "as it is" and may_be_stored(kind, value)
+            stored.append(value if as_it_is else as_stored(kind, judged.values[column]) if judged.values else None)
+        found = StoredRows({column: stored}, [*range(len(rows))], [False] * len(rows), 0)
+        suspected = judge._suspects(column, shape.fields[column], mine, found)
+        for place in {*range(len(rows))}.difference(suspected):
+            judged = mine.row(place, [column])
+            assert judged.values is not None
+            assert equal(kind, judged.values[column], stored[place])
+
+    check()
