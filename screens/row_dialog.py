@@ -70,7 +70,7 @@ class RowDialog(TextDialog):
         sections = [
             section("What is wrong", f"{error.message}.", EXPLANATIONS[error.kind].meaning),
             section(doing, fate_in_full(error, tense)),
-            section("What to do", remedy(error, tense)),
+            section("How to fix it", remedy(error, tense)),
         ]
         return Content("\n").join(sections)
 

@@ -82,7 +82,7 @@ def test_from_the_first_step_to_the_last(home: Path, old: Path, database: Databa
     async def look_at_a_row(app: VestigeApp, pilot: Pilot[None]) -> None:
         await hands.open_row(pilot)
         await until(pilot, lambda: isinstance(app.screen, RowDialog))
-        await shown(pilot, "What to do")
+        await shown(pilot, "How to fix it")
         await hands.close(pilot)
         await until(pilot, lambda: not isinstance(app.screen, RowDialog))
 

@@ -174,7 +174,7 @@ async def _look_at_a_row(app: VestigeApp, pilot: Pilot[None]) -> None:
     assert len(app.screen.query_one(ProblemList).errors) == 1
     await pilot.press("enter")
     await until(pilot, lambda: isinstance(app.screen, RowDialog))
-    for words in ("id is not a UUID: 'note-8'", "What to do", "! id", "note-8"):
+    for words in ("id is not a UUID: 'note-8'", "How to fix it", "! id", "note-8"):
         await shown(pilot, words)
     await pilot.press("escape")
     await on_screen(pilot, "ReportScreen")
