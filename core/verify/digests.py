@@ -48,6 +48,10 @@ class TableDigest:
         rows = sum(part.rows for part in in_order.values())
         return cls(rows, hashlib.sha256(joined).hexdigest(), in_order)
 
+    def parts_as_text(self) -> dict[str, str]:
+        """The parts as a receipt has them: rows and the first ``PART_DIGITS`` of the digest, such as ``12 3f0c…``."""
+        return {name: f"{part.rows} {part.digest[:PART_DIGITS]}" for name, part in self.parts.items()}
+
 
 @dataclass(frozen=True, slots=True)
 class Taken:

@@ -15,7 +15,7 @@ from vestige_tui.core.report import DestinationReport, MigrationReport, SourceRe
 from vestige_tui.core.rows.problems import Kind, RowError
 from vestige_tui.core.rows.vectors import VectorGroup
 from vestige_tui.core.source.file_hash import SourceHash
-from vestige_tui.core.verify.digests import PART_DIGITS, TableDigest, Taken
+from vestige_tui.core.verify.digests import TableDigest, Taken
 from vestige_tui.core.verify.receipt import FORMAT, Receipt
 
 _FOUND_BY_COMPARISON = frozenset({Kind.DIFFERS_AT_DESTINATION, Kind.GONE_AT_DESTINATION})
@@ -149,8 +149,7 @@ def _table(counts: Counts, taken: TableDigest | None) -> dict[str, Any]:
     """The counts of a table, and the digest of all its rows at the destination."""
     if taken is None:
         return asdict(counts) | {"at_destination": None, "digest": None, "parts": {}}
-    parts = {name: f"{part.rows} {part.digest[:PART_DIGITS]}" for name, part in taken.parts.items()}
-    return asdict(counts) | {"at_destination": taken.rows, "digest": taken.digest, "parts": parts}
+    return asdict(counts) | {"at_destination": taken.rows, "digest": taken.digest, "parts": taken.parts_as_text()}
 
 
 def _by_kind(problems: Iterable[RowError]) -> dict[str, dict[str, int]]:

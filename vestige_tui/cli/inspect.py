@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+import sqlite3
+from collections.abc import Iterator, Mapping
 from dataclasses import asdict
 from pathlib import Path
+from typing import Any
 
 import click
 from rich.console import Console
@@ -20,8 +22,10 @@ from vestige_tui.core.outputs import check_outputs
 from vestige_tui.core.report import stale_as_dict
 from vestige_tui.core.rows.tables import TABLES
 from vestige_tui.core.rows.vectors import Fate
-from vestige_tui.core.source.describe import SourceDescription, describe
+from vestige_tui.core.source.describe import SourceDescription, describe_open
+from vestige_tui.core.source.opening import open_source
 from vestige_tui.core.text import count, size
+from vestige_tui.core.verify.digests import TableDigest
 from vestige_tui.terminal.output import heading, labelled, safe, standard_output
 
 FORMAT = "vestige-tui/source/1"
@@ -33,17 +37,43 @@ _UPGRADING = "copying it needs --upgrade-copy (upgrades a private copy) or --all
 @click.command()
 @click.argument("path", type=click.Path(path_type=Path))
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON document instead.")
-def inspect(path: Path, as_json: bool) -> None:
+@click.option("--digest", is_flag=True, help="Also compute digests of the tables, as a receipt has them.")
+def inspect(path: Path, as_json: bool, digest: bool) -> None:
     """Say what a Vestige database holds.
 
     And what a copy of the file PATH would need. Changes nothing.
     """
     check_outputs(path, standard_streams())
-    source = describe(path)
+    with open_source(path) as connection:
+        source = describe_open(connection, path)
+        digests = _digests(connection, source) if digest else None
     if as_json:
-        click.echo(to_json(source))
-    else:
-        print_description(standard_output(), source)
+        click.echo(to_json(source, digests))
+        return
+    console = standard_output()
+    print_description(console, source)
+    if digests is not None:
+        _print_digests(console, digests)
+
+
+def _digests(connection: sqlite3.Connection, source: SourceDescription) -> dict[str, TableDigest]:
+    """The digests that the tables have at an empty destination for the file's own model."""
+    from vestige_tui.core.verify.expectation import Expectation
+    from vestige_tui.core.verify.source_digests import source_digests
+
+    model = source.model
+    return source_digests(
+        Expectation(
+            connection, model=model.name if model else None, dimension=model.dimension if model is not None else None
+        )
+    )
+
+
+def _print_digests(console: Console, digests: Mapping[str, TableDigest]) -> None:
+    heading(console, "Digests after a copy into an empty destination")
+    for table in TABLES:
+        found = digests[table.name]
+        labelled(console, table.title, f"{found.rows:>12,}  {found.digest}", width=_WIDTH)
 
 
 def print_description(console: Console, source: SourceDescription) -> None:
@@ -105,9 +135,9 @@ def _decisions(source: SourceDescription) -> Iterator[str]:
         yield unknown_hash(model, registered=False)
 
 
-def to_json(source: SourceDescription) -> str:
+def to_json(source: SourceDescription, digests: Mapping[str, TableDigest] | None = None) -> str:
     """The description as one JSON document, format ``vestige-tui/source/1``."""
-    document = {
+    document: dict[str, Any] = {
         "format": FORMAT,
         "path": str(source.path),
         "size": source.size,
@@ -129,6 +159,11 @@ def to_json(source: SourceDescription) -> str:
         "shared_names": [asdict(shared) for shared in source.shared_names],
         "decisions": decisions(source),
     }
+    if digests is not None:
+        document["digests"] = {
+            name: {"rows": found.rows, "digest": found.digest, "parts": found.parts_as_text()}
+            for name, found in digests.items()
+        }
     return json.dumps(document, indent=2)  # ASCII alone: a name from the file may hold what no terminal should get
 
 
