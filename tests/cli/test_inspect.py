@@ -6,7 +6,9 @@ from pathlib import Path
 import pytest
 
 from tests.cli.commands import VestigeTui
+from tests.support.digests import of_destination
 from tests.support.hostile import in_wal_mode
+from tests.support.servers import Database
 from tests.support.sources import Sources, edit
 from tests.support.stale import upgraded
 
@@ -87,3 +89,15 @@ def test_what_a_copy_means_for_a_program_that_writes(
 ) -> None:
     in_wal_mode(small_source, mode)
     assert said in vestige_tui("inspect", small_source).out
+
+
+def test_digests(vestige_tui: VestigeTui, small_source: Path, copied_database: Database) -> None:
+    with copied_database.connect() as connection:
+        wanted = of_destination(connection)
+    shown = vestige_tui("inspect", small_source, "--digest").out
+    assert all(f" {table.rows}  {table.digest}\n" in shown for table in wanted.values())
+    document = json.loads(vestige_tui("inspect", small_source, "--digest", "--json").out)
+    assert document["digests"] == {
+        name: {"rows": table.rows, "digest": table.digest, "parts": table.parts_as_text()}
+        for name, table in wanted.items()
+    }

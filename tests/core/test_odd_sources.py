@@ -12,6 +12,7 @@ from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
 from tests.support.destination import differences, read_table, without_made_user
+from tests.support.digests import of_destination, of_source
 from tests.support.expected import BOOTSTRAP_USER
 from tests.support.hostile import assert_foretold, complaints
 from tests.support.odd_sources import HASH, OddSource, odd_sources
@@ -86,6 +87,8 @@ def check_arrives(odd: OddSource, prepared: Prepared, path: Path, batch_size: in
     found["users"] = without_made_user(found["users"], wanted.made_user)
     different = {table: differences(found[table], wanted.rows[table]) for table in TABLES}
     assert not any(different.values()), {table: rows for table, rows in different.items() if rows}
+    digests = of_source(source, MODEL, prepared.dimension)
+    assert digests == of_destination(connection, without_made_user=wanted.made_user is not None)
     for table in TABLES:
         counted = report.tables[table]
         assert (counted.read, counted.failed) == (wanted.read[table], wanted.failed[table]), table

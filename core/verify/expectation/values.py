@@ -244,17 +244,14 @@ def _depth(shown: str) -> int:
 
 
 def number(literal: str) -> Any:
-    """A number of JSON, which JSONB keeps exactly: ``int`` where it is whole, else ``float``, or ``Decimal`` where a
-    float would be another number.
+    """A number of JSON, which JSONB keeps with all of its decimals: ``int`` where it is written as one, else
+    ``Decimal``.
     """
     mantissa, _, exponent = literal.lower().partition("e")
     if len(mantissa) + abs(int(exponent[:9] or 0)) > MOST_DIGITS:
         raise Broken("unstorable_json")
     exact = Decimal(literal)
-    if exact == exact.to_integral_value():
-        return int(exact)
-    nearest = float(literal)
-    return nearest if Decimal(repr(nearest)) == exact else exact
+    return exact if exponent or "." in mantissa else int(exact)
 
 
 def _constant(name: str) -> Any:

@@ -106,9 +106,12 @@ def _renamed(file: File, table: str, place: Place) -> Counter[tuple[str, str]]:
 
 
 def _as_psycopg(value: Any) -> Any:
-    """JSON as psycopg gives it: no number is a ``Decimal``."""
+    """JSON as psycopg gives it: no number is a ``Decimal``, and none has a minus before zero."""
     if isinstance(value, dict):
         return {name: _as_psycopg(item) for name, item in value.items()}
     if isinstance(value, list):
         return [*map(_as_psycopg, value)]
-    return float(value) if isinstance(value, Decimal) else value
+    if not isinstance(value, Decimal):
+        return value
+    written = format(value or abs(value), "f")
+    return float(written) if "." in written else int(written)
