@@ -52,6 +52,13 @@ _DATA = {
     DataState.SOURCE_OVERWRITTEN: "What has arrived may be a mixture of what was in the file before and after.",
     DataState.UPGRADE_FAILED: "The upgrade failed, and the file is as it was.",
     DataState.UPGRADE_UNKNOWN: "The upgrade is one transaction: your file either has all of it or is as it was.",
+    DataState.STORE_UNCHANGED: "Nothing has been changed.",
+    DataState.EMBEDDED_KEPT: "All memories have the vectors they had. The new ones that were made are kept beside "
+    "them, and the next run goes on from there.",
+    DataState.MISSING_KEPT: "The vectors that were made have been stored, and the next run goes on from there.",
+    DataState.SWAP_UNKNOWN: "The swap is one transaction: either all memories have their new vectors or all have "
+    "the old ones. The next run looks.",
+    DataState.SWAPPED: "All memories have their new vectors.",
 }
 _SOURCE_UNCHANGED = frozenset(
     {

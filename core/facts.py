@@ -40,6 +40,21 @@ class DataState(Enum):
     UPGRADE_UNKNOWN = auto()
     """The upgrade in place was either committed or rolled back."""
 
+    STORE_UNCHANGED = auto()
+    """A re-embedding has changed nothing."""
+
+    EMBEDDED_KEPT = auto()
+    """Memories have the vectors they had; new ones are kept beside them."""
+
+    MISSING_KEPT = auto()
+    """Memories without a vector were given theirs in place, as far as the run came."""
+
+    SWAP_UNKNOWN = auto()
+    """A swap was either committed or rolled back."""
+
+    SWAPPED = auto()
+    """The swap is done; what failed came after it."""
+
 
 class Obstacle(StrEnum):
     """Why no connection to a server could be opened."""

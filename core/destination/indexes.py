@@ -194,11 +194,9 @@ def _definition(destination: Destination, index: Index, *, named: bool) -> sql.C
     have kept ours.
     """
     if index is HNSW:
-        keys = _hnsw_expression(destination) or sql.SQL("")
-        tail: sql.Composable = sql.SQL(" WITH (m = 16, ef_construction = 64)")
-    else:
-        keys = sql.SQL(", ").join(map(sql.Identifier, index.columns))
-        tail = sql.SQL(f" WHERE {index.where}") if index.where else sql.SQL("")
+        return hnsw_statement(destination, index.name if named else "", _hnsw_expression(destination) or sql.SQL(""))
+    keys = sql.SQL(", ").join(map(sql.Identifier, index.columns))
+    tail = sql.SQL(f" WHERE {index.where}") if index.where else sql.SQL("")
     return (
         sql.SQL("CREATE INDEX {} ON {} USING {} ({})").format(
             sql.Identifier(index.name) if named else sql.SQL(""),
@@ -210,15 +208,35 @@ def _definition(destination: Destination, index: Index, *, named: bool) -> sql.C
     )
 
 
+def hnsw_statement(
+    destination: Destination, name: str, expression: sql.Composable, *, concurrently: bool = False
+) -> sql.Composed:
+    """The statement that creates an HNSW index of memories; without a ``name`` the server chooses one."""
+    return sql.SQL("CREATE INDEX {} {} ON {} USING hnsw ({}) WITH (m = 16, ef_construction = 64)").format(
+        sql.SQL("CONCURRENTLY" if concurrently else ""),
+        sql.Identifier(name) if name else sql.SQL(""),
+        sql.Identifier(destination.schema, HNSW.table),
+        expression,
+    )
+
+
 def _hnsw_expression(destination: Destination) -> sql.Composable | None:
-    """The expression that the HNSW index covers; None where the dimension is unknown or too large."""
+    """What the HNSW index of a copy covers."""
+    return hnsw_expression(destination, *HNSW.columns)
+
+
+def hnsw_expression(destination: Destination, column: str) -> sql.Composable | None:
+    """What an HNSW index of this column covers; None where the dimension is unknown or too large."""
     dimension, schema = destination.dimension, destination.vector_schema
     if dimension is None or schema is None or not takes_dimension(dimension, destination.pgvector_version):
         return None
     if dimension <= HNSW_MAX_VECTOR:
-        return sql.SQL("embedding {}").format(sql.Identifier(schema, "vector_cosine_ops"))
-    return sql.SQL("(embedding::{}({})) {}").format(
-        sql.Identifier(schema, "halfvec"), sql.Literal(dimension), sql.Identifier(schema, "halfvec_cosine_ops")
+        return sql.SQL("{} {}").format(sql.Identifier(column), sql.Identifier(schema, "vector_cosine_ops"))
+    return sql.SQL("({}::{}({})) {}").format(
+        sql.Identifier(column),
+        sql.Identifier(schema, "halfvec"),
+        sql.Literal(dimension),
+        sql.Identifier(schema, "halfvec_cosine_ops"),
     )
 
 

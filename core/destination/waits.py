@@ -48,6 +48,12 @@ class Waits:
     enforce_attempt: float = 0.2
     """Between two attempts to enforce a foreign key, in which those that waited behind this one get their turn."""
 
+    short_lock: float = 600.0
+    """For other sessions to leave a re-embedding a moment with the table of memories, as its swap needs it."""
+
+    comparing: float = 30.0
+    """For the comparison of old and new neighbours: it stops there with the sample that it has."""
+
     clock: Callable[[], float] = time.monotonic
 
 

@@ -12,6 +12,7 @@ from psycopg import errors
 
 from vestige_tui.core import events
 from vestige_tui.core.destination import completeness, foreign_keys, indexes
+from vestige_tui.core.destination.build_observer import BuildObserver
 from vestige_tui.core.destination.foreign_keys import PendingForeignKey
 from vestige_tui.core.destination.inspection import Destination
 from vestige_tui.core.destination.server_errors import refusal
@@ -19,7 +20,6 @@ from vestige_tui.core.destination.sessions import Session
 from vestige_tui.core.destination.waits import Waits
 from vestige_tui.core.missing import Cause, MissingPart, PartKind, Reason
 from vestige_tui.core.rows.tables import Index
-from vestige_tui.core.run.build_observer import BuildObserver
 from vestige_tui.core.run.progress import Progress
 
 

@@ -6,11 +6,11 @@ from collections.abc import Sequence
 from contextlib import closing
 from typing import NamedTuple
 
+from vestige_tui.core.destination.build_observer import BuildObserver
 from vestige_tui.core.destination.inspection import Destination
 from vestige_tui.core.destination.sessions import Session, Sessions
 from vestige_tui.core.events import Phase
 from vestige_tui.core.missing import MissingPart
-from vestige_tui.core.run.build_observer import BuildObserver
 from vestige_tui.core.run.index_builder import IndexBuilder
 from vestige_tui.core.run.table_pass import Transfer, stages
 from vestige_tui.core.run.writers import Writers

@@ -25,12 +25,12 @@ from tests.support.sources import SMALL_SPEC, Sources, edit, memory_ids, signatu
 from vestige_tui.core import events
 from vestige_tui.core.destination import indexes as builds
 from vestige_tui.core.destination import inspection
+from vestige_tui.core.destination.build_observer import BuildObserver
 from vestige_tui.core.destination.sessions import Sessions
 from vestige_tui.core.destination.waits import Waits
 from vestige_tui.core.missing import MissingPart, PartKind, Reason
 from vestige_tui.core.report import Outcome
 from vestige_tui.core.rows.tables import KNOWLEDGE_NODES
-from vestige_tui.core.run.build_observer import BuildObserver
 from vestige_tui.core.run.index_builder import IndexBuilder
 from vestige_tui.core.run.progress import Progress
 from vestige_tui.core.run.recorder import Recorder

@@ -15,10 +15,10 @@ from tests.support.disturbances import outlast, wait_until
 from tests.support.runs import copy
 from tests.support.servers import Database, Server
 from vestige_tui.core.destination import indexes as builds
+from vestige_tui.core.destination.build_observer import BuildObserver
 from vestige_tui.core.destination.sessions import Sessions
 from vestige_tui.core.destination.waits import Waits
 from vestige_tui.core.report import Outcome
-from vestige_tui.core.run.build_observer import BuildObserver
 
 HNSW = builds.HNSW_NAME
 PRESENT = "SELECT count(*) FROM pg_index WHERE indisvalid AND indexrelid = to_regclass(%s)"

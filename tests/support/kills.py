@@ -1,4 +1,4 @@
-"""Copies in a process of their own, so that a test can kill it with SIGKILL at any moment."""
+"""Copies and re-embeddings in a process of their own, so that a test can kill it with SIGKILL at any moment."""
 
 from __future__ import annotations
 
@@ -22,6 +22,16 @@ from vestige_tui.core.run import copier
 from vestige_tui.core import events
 from vestige_tui.core.dsn import Dsn
 from vestige_tui.core.plan import CopyPlan
+from vestige_tui.core.destination import connection
+from vestige_tui.core.reembed.plan import ReembedPlan
+from vestige_tui.core.reembed.run import run_reembed
+from tests.support.embedders import HashEmbedder
+
+def reembed(url, dimension, options):
+    connection.CLIENT_CHECK_MS = 100
+    plan = ReembedPlan(Dsn.parse(url), **options)
+    report = run_reembed(plan, HashEmbedder(dimension), on_event=lambda event: os.write(1, b".\\n"))
+    os.write(1, (report.outcome + "\\n").encode())
 
 def copy(source, url, options):
     def tell(event):
@@ -36,7 +46,8 @@ for line in sys.stdin:
     if not child:
         try:
             os.write(1, f"{os.getpid()}\\n".encode())
-            copy(*json.loads(line))
+            task, *arguments = json.loads(line)
+            globals()[task](*arguments)
         finally:
             os._exit(0)
     _, status = os.waitpid(child, 0)
@@ -55,8 +66,15 @@ class Nursery:
 
         A copy that is refused or ends by itself before that was not.
         """
+        return self._until(after, delay, "copy", str(source), url, options)
+
+    def reembed_until(self, url: str, dimension: int, after: int, delay: float, **options: object) -> bool:
+        """The same for a re-embedding with a ``HashEmbedder``; every event is a sign."""
+        return self._until(after, delay, "reembed", url, dimension, options)
+
+    def _until(self, after: int, delay: float, *task: object) -> bool:
         assert self._process.stdin is not None
-        self._process.stdin.write(json.dumps([str(source), url, options]) + "\n")
+        self._process.stdin.write(json.dumps(task) + "\n")
         self._process.stdin.flush()
         child = int(self._read())
         signs = 0

@@ -1,0 +1,86 @@
+"""What every step of a re-embedding works with, and how it takes a short lock beside other sessions."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import TypeVar
+
+from psycopg import errors, sql
+
+from vestige_tui.core.destination.connection import Connection, unlimited
+from vestige_tui.core.destination.inspection import Destination
+from vestige_tui.core.destination.sessions import Session, Sessions
+from vestige_tui.core.errors import DestinationError
+from vestige_tui.core.events import Waiting
+from vestige_tui.core.facts import DataState
+from vestige_tui.core.reembed.recorder import Recorder
+from vestige_tui.core.reembed.store import MEMORIES, SETTING, Store
+
+LOCK_MS = 250
+"""How long one attempt waits for a lock: others queue behind it. Where two sessions wait for each other, this one gives
+up before the server's ``deadlock_timeout`` (1 s) ends the other one.
+"""
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """One run on one store. ``control`` holds the lock of the run and writes; ``others`` read and observe."""
+
+    sessions: Sessions
+    control: Session
+    others: tuple[Session, ...]
+    store: Store
+    destination: Destination
+    recorder: Recorder
+
+    @property
+    def connection(self) -> Connection:
+        """The connection that writes."""
+        return self.control.connection
+
+    @contextmanager
+    def transaction(self) -> Iterator[Connection]:
+        """A transaction that waits for locks only briefly, in a step of the watchdog. For ``patiently``."""
+        with self.control.watchdog.step(), unlimited(self.connection):
+            self.connection.execute(sql.SQL("SET LOCAL lock_timeout = {}").format(LOCK_MS))
+            yield self.connection
+
+    @contextmanager
+    def unseen(self) -> Iterator[Connection]:
+        """The same for updates of memories: our trigger keeps their ``updated_at``."""
+        with self.transaction() as connection:
+            connection.execute("SELECT set_config(%s, 'on', true)", (SETTING,))
+            yield connection
+
+    def patiently(self, attempt: Callable[[int], T], table: str = MEMORIES) -> T:
+        """What an attempt returns that waits for locks only briefly; it is repeated while other sessions hold them.
+
+        Between two attempts those that waited behind this one get their turn. Raises ``DestinationError`` where others
+        hold their locks for too long.
+        """
+        waits, watchdog = self.sessions.waits, self.control.watchdog
+        give_up = watchdog.now + waits.short_lock
+        number = 0
+        while True:
+            try:
+                return attempt(number)
+            except (errors.LockNotAvailable, errors.DeadlockDetected):
+                left = give_up - watchdog.now
+                if left <= 0:
+                    raise _in_use(table, waits.short_lock) from None
+            self.recorder.stop_if_cancelled()
+            self.recorder.emit(Waiting((table,), left))
+            self.recorder.cancel.wait(waits.enforce_attempt)
+            number += 1
+
+
+def _in_use(table: str, seconds: float) -> DestinationError:
+    return DestinationError(
+        f"Other sessions have held locks on {table} for {seconds:,.0f} seconds, and this run needs one for a moment.",
+        state=DataState.EMBEDDED_KEPT,
+        remedy="Find them in pg_stat_activity: often it is a transaction that was never ended. Then run again.",
+    )

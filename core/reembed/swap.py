@@ -1,0 +1,136 @@
+"""The swap: one short transaction in which column, dimension, index and registry change together. A rollback is the
+same exchange again.
+
+Readers wait for it and see either all of the old or all of the new. What was tried and why it is like this:
+
+- The registry's row is not updated but removed by TRUNCATE, and a new one inserted: a REPEATABLE READ transaction that
+  began before would else see the old row beside new vectors. Now it sees none.
+- Both tables are locked, since a transaction that has read one of them would fail at the other. Which one comes first
+  changes with every attempt.
+- SHARE UPDATE EXCLUSIVE comes first and waits a little longer: that is what makes autovacuum step aside. A stronger
+  lock there would make transactions that read and then write fail with a deadlock.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import LiteralString
+
+from psycopg import sql
+
+from vestige_tui.core.destination.connection import Connection
+from vestige_tui.core.destination.indexes import HNSW_NAME
+from vestige_tui.core.destination.registry import read_registered
+from vestige_tui.core.errors import RefusedError
+from vestige_tui.core.model import ModelSignature
+from vestige_tui.core.reembed.job import LOCK_MS, Job
+from vestige_tui.core.reembed.store import HNSW_SHADOW, MEMORIES
+
+VACUUM_MS = 1_500
+"""How long an attempt waits for autovacuum to step aside: longer than ``deadlock_timeout``, after which it does."""
+
+_BETWEEN = "embedding_between"
+
+_MISSING: LiteralString = """
+    SELECT EXISTS (
+        SELECT FROM {memories} k WHERE k.{shadow} IS NULL AND {has_text} AND NOT EXISTS (
+            SELECT FROM {vectors} s WHERE s.id = k.id AND s.content_hash = {hash} AND s.embedding IS NULL))"""
+"""Whether a memory has no new vector that should have one; those that the embedder refused have a row without it."""
+
+_REGISTER: LiteralString = "INSERT INTO {registry} (id, name, dimension, hash) VALUES (1, %s, %s, %s)"
+
+
+def swap(job: Job, target: ModelSignature, previous: ModelSignature | None) -> bool:
+    """Bring the new vectors into place. Returns False where a memory turned out to have none: nothing changed then.
+
+    Raises ``RefusedError`` where another session has changed the registry, ``DestinationError`` where others hold
+    locks for too long.
+    """
+    return job.patiently(lambda attempt: _exchange(job, attempt, target, previous, back=False))
+
+
+def swap_back(job: Job, target: ModelSignature | None, previous: ModelSignature | None) -> None:
+    """Bring the old vectors back into place: ``target`` is their model, ``previous`` that of the new ones."""
+    job.patiently(lambda attempt: _exchange(job, attempt, target, previous, back=True))
+
+
+def _exchange(
+    job: Job, attempt: int, target: ModelSignature | None, previous: ModelSignature | None, *, back: bool
+) -> bool:
+    store = job.store
+    with job.transaction() as connection:
+        connection.execute(sql.SQL(";\n").join(_locks(job, attempt)))
+        _check_registered(connection, store.schema, previous)
+        if not back and _is_missing(connection, job):
+            return False
+        connection.execute(sql.SQL(";\n").join(_renames(job, connection)))
+        if not back:
+            connection.execute(store.sql("DROP INDEX IF EXISTS {unfilled}"))  # of the old vectors it says nothing
+        connection.execute(store.sql("UPDATE {state} SET swapped = %s"), (not back,))
+        connection.execute(store.sql("TRUNCATE {registry}"))
+        if target is not None:
+            connection.execute(store.sql(_REGISTER), (target.name, target.dimension, target.hash))
+    return True
+
+
+def _locks(job: Job, attempt: int) -> Iterator[sql.Composed]:
+    yield sql.SQL("SET LOCAL lock_timeout = {}").format(sql.Literal(VACUUM_MS))
+    yield job.store.sql("LOCK TABLE ONLY {memories} IN SHARE UPDATE EXCLUSIVE MODE")
+    yield sql.SQL("SET LOCAL lock_timeout = {}").format(sql.Literal(LOCK_MS))
+    tables: list[LiteralString] = ["{registry}", "{memories}"]
+    for table in tables if attempt % 2 == 0 else reversed(tables):
+        yield sql.SQL("LOCK TABLE ONLY {} IN ACCESS EXCLUSIVE MODE").format(job.store.sql(table))
+
+
+def _check_registered(connection: Connection, schema: str, expected: ModelSignature | None) -> None:
+    found = read_registered(connection, schema)
+    if found != expected:
+        raise RefusedError(
+            f"Another session has changed the registered model meanwhile: it is {found or 'none'} now, and was "
+            f"{expected or 'none'} when this run began.",
+            remedy="Look who did that. --abandon removes what this run has made.",
+        )
+
+
+def _is_missing(connection: Connection, job: Job) -> bool:
+    row = connection.execute(job.store.sql(_MISSING)).fetchone()
+    return row is None or bool(row[0])
+
+
+def _renames(job: Job, connection: Connection) -> Iterator[sql.Composed]:
+    """Exchange the names of the two columns, and of their indexes."""
+    store = job.store
+    between = sql.Identifier(_BETWEEN)
+    rename: LiteralString = "ALTER TABLE {memories} RENAME COLUMN "
+    yield store.sql(rename + "{embedding} TO {between}", between=between)
+    yield store.sql(rename + "{shadow} TO {embedding}")
+    yield store.sql(rename + "{between} TO {shadow}", between=between)
+    yield from _index_renames(job, connection)
+
+
+_HOLDERS: LiteralString = """
+    SELECT c.relname::text, x.indrelid = %(table)s::regclass FROM pg_class c
+    LEFT JOIN pg_index x ON x.indexrelid = c.oid
+    WHERE c.relnamespace = (SELECT relnamespace FROM pg_class WHERE oid = %(table)s::regclass)
+      AND c.relname = ANY (%(names)s)"""
+
+
+def _index_renames(job: Job, connection: Connection) -> Iterator[sql.Composed]:
+    """The index of the vectors in place has the usual name, that of the others the shadow's.
+
+    An index that its owner has named otherwise keeps its name, and so do both where something else holds one of them.
+    """
+    names = [HNSW_NAME, HNSW_SHADOW]
+    holders: dict[str, bool | None] = dict(
+        connection.execute(_HOLDERS, {"table": job.store.name(MEMORIES), "names": names}).fetchall()
+    )
+    if not all(holders.values()):
+        return
+    steps = {
+        (True, True): ((HNSW_NAME, _BETWEEN), (HNSW_SHADOW, HNSW_NAME), (_BETWEEN, HNSW_SHADOW)),
+        (True, False): ((HNSW_NAME, HNSW_SHADOW),),
+        (False, True): ((HNSW_SHADOW, HNSW_NAME),),
+        (False, False): (),
+    }
+    for old, new in steps[HNSW_NAME in holders, HNSW_SHADOW in holders]:
+        yield sql.SQL("ALTER INDEX {} RENAME TO {}").format(sql.Identifier(job.store.schema, old), sql.Identifier(new))
