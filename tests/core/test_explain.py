@@ -7,8 +7,10 @@ from dataclasses import replace
 
 import pytest
 
+from vestige_tui.core.errors import EmbedderError
 from vestige_tui.core.explain import (
     NOT_OVERWRITTEN,
+    REFUSALS,
     Tense,
     fate,
     fate_in_full,
@@ -18,6 +20,7 @@ from vestige_tui.core.explain import (
     tense_of,
     what_is_missing,
 )
+from vestige_tui.core.facts import EmbedderObstacle, Refusal
 from vestige_tui.core.missing import MissingPart, PartKind, Reason
 from vestige_tui.core.rows.problems import NIL_UUID, Kind, RowError
 from vestige_tui.core.rows.tables import BY_NAME
@@ -158,3 +161,15 @@ def test_a_statement_for_every_foreign_key() -> None:
             (statement,) = said.sql
             assert f"REFERENCES {foreign_key.table}" in statement
             assert statement.endswith("ON DELETE CASCADE;") == foreign_key.cascade
+
+
+@pytest.mark.parametrize("obstacle", EmbedderObstacle)
+def test_every_obstacle_of_an_embedder_has_words(obstacle: EmbedderObstacle) -> None:
+    error = EmbedderError(obstacle, "the server", "HTTP 418")
+    assert error.what.endswith(".")
+    assert error.remedy.endswith(".")
+    assert "{" not in error.what + error.remedy
+
+
+def test_every_refusal_of_a_text_has_words() -> None:
+    assert REFUSALS.keys() == {*Refusal}

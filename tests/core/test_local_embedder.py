@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import math
+import sys
 import threading
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -157,6 +158,13 @@ def test_a_file_that_cannot_be_read(model: TinyModel, name: str) -> None:
     error = failed(model.folder)
     assert error.obstacle is EmbedderObstacle.UNREADABLE_MODEL
     assert error.where == str(model.folder)
+
+
+def test_without_the_extra(model: TinyModel, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "fastembed", None)  # an import of it fails
+    error = failed(model.folder)
+    assert error.obstacle is EmbedderObstacle.NOT_INSTALLED
+    assert "vestige-tui[local-embedder]" in error.remedy
 
 
 def test_a_model_that_fastembed_does_not_know(caches: Path) -> None:

@@ -209,7 +209,10 @@ WRONG: dict[str, tuple[Callable[[Endpoint], Script], EmbedderObstacle]] = {
     ),
     "index twice": (lambda e: lambda a: Answer(e.good(a, index=1)), EmbedderObstacle.WRONG_ORDER),
     "index true": (lambda e: lambda a: Answer(e.good(a, index=[])), EmbedderObstacle.WRONG_ORDER),
-    "longer": (lambda e: lambda a: Answer(e.good(a, embedding=[0.5] * 5)), EmbedderObstacle.WRONG_LENGTH),
+    "one longer": (
+        lambda e: lambda a: Answer({"data": [{"embedding": [0.5] * (4 + at)} for at, _ in enumerate(a.texts)]}),
+        EmbedderObstacle.WRONG_LENGTH,
+    ),
     "other model": (
         lambda e: lambda a: Answer({"data": [{"embedding": [0.5] * 3} for _ in a.texts]}),
         EmbedderObstacle.WRONG_LENGTH,
@@ -519,8 +522,10 @@ def test_a_request_under_way_has_a_grace(opened: Open, endpoint: Endpoint) -> No
     after_opening(endpoint, stall)
     with pytest.raises(Cancelled):
         embedder.embed(["one"], cancel)
+    waiting = [thread for thread in threading.enumerate() if thread.name == "embedder"]
+    assert [thread.daemon for thread in waiting] == [True]  # the program may end without it
     released.set()
-    embedder.close()
+    waiting[0].join(10)
 
 
 def test_values_are_little_endian() -> None:

@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
-from concurrent.futures import FIRST_EXCEPTION, Future, ThreadPoolExecutor, wait
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from operator import mul
 from threading import Event
-from typing import TypeVar
 
 import orjson
 
@@ -20,12 +18,11 @@ from vestige_tui.core.reembed.embedders.address import Address
 from vestige_tui.core.reembed.embedders.answers import vectors_in
 from vestige_tui.core.reembed.embedders.protocol import PROBE, EmbedderWatcher, Place, Vector, usable
 from vestige_tui.core.reembed.embedders.requests import Requests
+from vestige_tui.core.reembed.embedders.together import together
 from vestige_tui.core.reembed.embedders.treatment import as_document, as_query, treated, values
 from vestige_tui.core.reembed.embedders.waits import EmbedderWaits
 from vestige_tui.core.reembed.profiles import BATCH, Profile
 from vestige_tui.core.secret import Secret
-
-_T = TypeVar("_T")
 
 REQUESTS = 4
 """Requests under way at once."""
@@ -54,7 +51,6 @@ class ServedEmbedder:
     """What each request says beside model and texts."""
 
     _size: int = BATCH
-    _pool: ThreadPoolExecutor = field(default_factory=lambda: ThreadPoolExecutor(REQUESTS, "embedder"), repr=False)
 
     @property
     def place(self) -> Place:
@@ -88,48 +84,14 @@ class ServedEmbedder:
     def close(self) -> None:
         """Close the connections."""
         self.requests.close()
-        self._pool.shutdown(wait=False, cancel_futures=True)
 
     def _in_parts(self, documents: list[str], cancel: Event) -> list[Vector | Refusal]:
         """Some requests at once. The first failure ends them all, and so does ``cancel``, after a grace."""
         stop, size = Event(), self._size
         parts = [documents[start : start + size] for start in range(0, len(documents), size)]
-        made = self._together([partial(self._part, part, stop) for part in parts], stop, cancel)
+        tasks = [partial(self._part, part, stop) for part in parts]
+        made = together(tasks, REQUESTS, stop=stop, cancel=cancel, waits=self.requests.waits)
         return [vector for part in made for vector in part]
-
-    def _together(self, tasks: Sequence[Callable[[], _T]], stop: Event, cancel: Event) -> list[_T]:
-        """What some tasks return. ``stop`` is set for those that go on when one has failed, or on ``cancel``."""
-        futures = [self._pool.submit(task) for task in tasks]
-        try:
-            self._until_done(futures, stop, cancel)
-        except BaseException:
-            stop.set()
-            for future in futures:
-                future.cancel()
-            raise
-        return [future.result() for future in futures]
-
-    def _until_done(self, futures: list[Future[_T]], stop: Event, cancel: Event) -> None:
-        waits = self.requests.waits
-        cancelled: float | None = None
-        while True:
-            done, pending = wait(futures, timeout=waits.look, return_when=FIRST_EXCEPTION)
-            for future in done:
-                if not future.cancelled():
-                    future.result()
-            if not pending and not any(future.cancelled() for future in done):
-                return
-            if cancel.is_set():
-                if cancelled is None:
-                    cancelled = waits.clock()
-                    stop.set()
-                    for future in futures:
-                        future.cancel()
-                if not any(future.running() for future in futures):
-                    raise Cancelled
-                if waits.clock() - cancelled > waits.cancel_grace:
-                    self.requests.close()
-                    raise Cancelled
 
     def _part(self, documents: list[str], stop: Event, attempts: int | None = None) -> list[Vector | Refusal]:
         """Embed some texts. Where the server fails at them together, in halves, down to the text that it fails at."""
@@ -174,7 +136,7 @@ class ServedEmbedder:
     def try_out(self, cancel: Event) -> None:
         """Find out its dimension, and the form of request that it takes. Raises as ``embed``, and ``UsageError``."""
         stop = Event()
-        self._together([partial(self._try_out, stop)], stop, cancel)
+        together([partial(self._try_out, stop)], 1, stop=stop, cancel=cancel, waits=self.requests.waits)
 
     def _try_out(self, cancel: Event) -> None:
         alone = self._first(cancel)
@@ -223,7 +185,7 @@ class ServedEmbedder:
         before = self._options
         self._options = {**before, **options}
         try:
-            together = self._ask([_OTHER, PROBE], cancel)[1]
+            batched = self._ask([_OTHER, PROBE], cancel)[1]
         except EmbedderError as error:
             if error.obstacle in _SPLIT and not options:  # one text at a time, then
                 self._size = 1
@@ -232,7 +194,7 @@ class ServedEmbedder:
                 raise
             self._options = before
             return False
-        if _cosine(alone, together) >= _SAME:
+        if _cosine(alone, batched) >= _SAME:
             return True
         if options:
             self._options = before
