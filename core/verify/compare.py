@@ -116,7 +116,7 @@ class _TableRun:
         self, since: str | None, judge_missing: bool, stop: Callable[[], None]
     ) -> Iterator[TableComparison]:
         """The server finds the rows of one block while those of the last one are judged and more are read."""
-        key = _common_key(self._destination, self._table)
+        key = common_key(self._destination, self._table)
         stored = StoredTable(self._snapshot, self._destination, self._table, key, since)
 
         def absent(block: Block, place: int) -> bool:
@@ -164,7 +164,7 @@ class _TableRun:
             return self._snapshot.connection.execute(query).rowcount > 0
 
 
-def _common_key(destination: Destination, table: Table) -> tuple[str, ...]:
+def common_key(destination: Destination, table: Table) -> tuple[str, ...]:
     """The columns by which both sides are read: the table's key, and what a wider key at the destination adds to it,
     where both sides can be read in the order of that.
     """

@@ -179,15 +179,21 @@ def _documents(source: Sequence[Any], stored: Sequence[Any], *, numbers: bool) -
 
 def _same_document(source: str, stored: str) -> bool:
     found = _both(source, stored)
-    if "true" in source or "false" in source:  # to Python, true is 1
+    if _has_words(source) or _has_words(stored):  # to Python, true is 1
         exactly = orjson.dumps(found, option=orjson.OPT_SORT_KEYS)
         return exactly == orjson.dumps(orjson.loads(stored), option=orjson.OPT_SORT_KEYS)
     return True
 
 
+def _has_words(document: str) -> bool:
+    return "true" in document or "false" in document
+
+
 def _same_numbers(source: str, stored: str) -> bool:
     found = _both(source, stored)
-    return type(found) is dict and _NUMBERS.issuperset(map(type, found.values()))
+    if type(found) is not dict or _has_words(stored):
+        return False
+    return _NUMBERS.issuperset(map(type, found.values()))
 
 
 def _both(source: str, stored: str) -> Any:

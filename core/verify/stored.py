@@ -34,7 +34,7 @@ _LIST = (
     "CASE WHEN pg_catalog.array_lower({0}, 1) <> 1 THEN {0}::pg_catalog.text"
     " ELSE pg_catalog.array_to_json({0})::pg_catalog.text END"
 )
-_FORMS = {
+FORMS = {
     PgType.UUID: _TEXT,
     PgType.TEXT: _TEXT,
     PgType.JSONB: _TEXT,
@@ -230,7 +230,7 @@ class _Found:
 
 def _query(destination: Destination, table: Table, key: Sequence[str], since: str | None) -> sql.Composed:
     """All rows in the order of their keys, each with the question whether it was there before."""
-    columns = [sql.SQL(_FORMS.get(column.type, "{0}")).format(sql.Identifier(column.name)) for column in table.columns]
+    columns = [sql.SQL(FORMS.get(column.type, "{0}")).format(sql.Identifier(column.name)) for column in table.columns]
     old: sql.Composable = sql.SQL("false")
     if since is not None:
         first = sql.Literal(str(int(since) % 2**32))
