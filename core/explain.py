@@ -11,7 +11,16 @@ from traceback import extract_tb
 from typing import TypeVar
 
 from vestige_tui.core.events import Waiting
-from vestige_tui.core.facts import Activity, DataState, EmbedderObstacle, LockHolder, Obstacle, Refusal, Staleness
+from vestige_tui.core.facts import (
+    Activity,
+    DataState,
+    EmbedderObstacle,
+    LockHolder,
+    NotVerified,
+    Obstacle,
+    Refusal,
+    Staleness,
+)
 from vestige_tui.core.missing import MissingPart, PartKind, Reason
 from vestige_tui.core.model import UNKNOWN_HASH, ModelSignature
 from vestige_tui.core.rows.problems import EMBEDDING_KINDS, EXPLANATIONS, OF_MANY, Kind, RowError
@@ -489,6 +498,21 @@ def waiting_for(waiting: Waiting) -> str:
     """What a run waits for, and for how long at most."""
     tables = " or ".join(waiting.tables)
     return f"Waiting for another session that uses {tables}, at most {max(1, round(waiting.seconds))} s"
+
+
+# Copies that are not verified
+
+_NOT_VERIFIED = {
+    NotVerified.NOT_ASKED: "no value was compared with the source, as --no-verify asks",
+    NotVerified.CANCELLED: "the comparison with the source was stopped before its end",
+    NotVerified.FAILED: "the comparison with the source did not reach its end",
+}
+
+
+def not_verified(reason: NotVerified, failure: str | None = None) -> str:
+    """Why the values of a copy are not verified, and what verifies them; ``failure`` ended the comparison."""
+    why = f" ({failure.rstrip('.')})" if failure else ""
+    return f"{_NOT_VERIFIED[reason]}{why}. The copy is finished; vestige-tui verify compares it."
 
 
 # Stale sources

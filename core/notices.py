@@ -88,6 +88,12 @@ def found_by_keys(rows: int) -> str:
     )
 
 
+def no_receipt(failure: str | None) -> str:
+    """The digests for a receipt were not taken; ``failure`` is what ended that, None where the operator did."""
+    why = failure.rstrip(".") if failure else "it was stopped before its end"
+    return f"There is no receipt of this run: {why}. The run itself is finished."
+
+
 def other_handle(handle: str, usual: str) -> str:
     """The bootstrap user was added under another handle, since a user has the usual one."""
     return (

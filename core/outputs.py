@@ -31,20 +31,22 @@ class Output:
     appends: bool = False
 
 
-def check_outputs(source: Path, outputs: Iterable[Output]) -> None:
+def check_outputs(source: Path, outputs: Iterable[Output], called: str = "the source") -> None:
     """Raise ``UsageError`` where an output would hit the source, its side files, a backup, or another output.
+
+    ``called`` is what the file is that may not be hit.
 
     Files are compared by device and inode, links followed; those that do not exist yet by folder and name, in which
     upper and lower case count as equal. Pipes and devices take what they are given, and never clash.
     """
     names = _names(source)
-    taken = dict(_places_of_source(names))
+    taken = dict(_places_of_source(names, called))
     written: dict[Place, Output] = {}
     for output in outputs:
         place = _place(output.path)
         if place is None:
             continue
-        reason = taken.get(place) or _reason_of_backup(output.path, names)
+        reason = taken.get(place) or _reason_of_backup(output.path, names, called)
         if reason is None and place in written and not (output.appends and written[place].appends):
             reason = f"the same file as for {_in_a_sentence(written[place].name)}"
         if reason is not None:
@@ -62,26 +64,26 @@ def _names(source: Path) -> tuple[Path, ...]:
     return tuple(dict.fromkeys((source.absolute(), _resolved(source))))
 
 
-def _places_of_source(names: Iterable[Path]) -> Iterator[tuple[Place, str]]:
+def _places_of_source(names: Iterable[Path], called: str) -> Iterator[tuple[Place, str]]:
     """Every file that belongs to the source, and what it is."""
     for name in names:
         backups = (entry for entry in _entries(name.parent) if entry.name.startswith(backup_prefix(name)))
         for path, reason in (
-            *((file, "a file that SQLite keeps beside the source") for file in possible_side_files(name)),
-            *((backup, "a backup of the source") for backup in backups),
-            (name, "the source itself"),
+            *((file, f"a file that SQLite keeps beside {called}") for file in possible_side_files(name)),
+            *((backup, f"a backup of {called}") for backup in backups),
+            (name, f"{called} itself"),
         ):
             place = _place(path)
             if place is not None:
                 yield place, reason
 
 
-def _reason_of_backup(path: Path, names: Iterable[Path]) -> str | None:
+def _reason_of_backup(path: Path, names: Iterable[Path], called: str) -> str | None:
     """Names that a backup may get are kept free for it: it is made while the other outputs are open."""
     real = _resolved(path)
     for name in names:
         if _folded(real.name).startswith(_folded(backup_prefix(name))) and _same_folder(real.parent, name.parent):
-            return "a name for backups of the source"
+            return f"a name for backups of {called}"
     return None
 
 

@@ -1,4 +1,4 @@
-"""What one run is to do: the seed's ``SqliteToPostgresPlan``."""
+"""What one run is to do: a copy, the seed's ``SqliteToPostgresPlan``, or a verification."""
 
 from __future__ import annotations
 
@@ -18,7 +18,8 @@ class CopyPlan:
     ``batch_size`` is in rows per PostgreSQL transaction; ``max_connections`` bounds the connections opened at the
     destination; ``dry_run`` reads and checks everything and writes nothing. ``allow_source_upgrade`` permits adding
     the V15 parts to the source itself, ``upgrade_copy`` to a private copy of it. ``allow_stale_source`` permits copying
-    a file that Vestige 4 has moved on from. ``verify``: compare every value after the copy.
+    a file that Vestige 4 has moved on from. ``verify``: compare every value after the copy. ``receipt``: make a receipt
+    of the copy.
     """
 
     sqlite_path: Path
@@ -30,7 +31,27 @@ class CopyPlan:
     dry_run: bool = False
     allow_stale_source: bool = False
     verify: bool = True
+    receipt: bool = False
 
     def __post_init__(self) -> None:
         if self.batch_size < 1 or self.max_connections < 1:
             raise ValueError("batch_size and max_connections are at least 1")
+
+
+@dataclass(frozen=True, slots=True)
+class VerificationPlan:
+    """One comparison of a SQLite file with a PostgreSQL database; it changes neither.
+
+    ``max_connections`` bounds the connections opened at the destination. ``allow_stale_source`` permits comparing with
+    a file that Vestige 4 has moved on from. ``receipt``: make a receipt of what is there.
+    """
+
+    sqlite_path: Path
+    postgres_url: Dsn
+    max_connections: int = DEFAULT_MAX_CONNECTIONS
+    allow_stale_source: bool = False
+    receipt: bool = False
+
+    def __post_init__(self) -> None:
+        if self.max_connections < 1:
+            raise ValueError("max_connections is at least 1")

@@ -6,6 +6,7 @@ import json
 from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
 from enum import StrEnum
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from vestige_tui.core.facts import NotVerified, Staleness
@@ -17,6 +18,7 @@ from vestige_tui.core.rows.vectors import VectorGroup
 
 if TYPE_CHECKING:  # it brings libpq along, which a list of problems does not need
     from vestige_tui.core.plan import CopyPlan
+    from vestige_tui.core.verify.receipt import Receipt
     from vestige_tui.core.verify.result import Difference
 
 FORMAT = "vestige-tui/report/1"
@@ -54,11 +56,11 @@ class TableReport:
     read: int = 0
     inserted: int = 0
     already_present: int = 0
-    already_equal: int | None = None
-    already_different: int | None = None
     failed: int = 0
     repaired: int = 0
     seconds: float = 0.0
+    already_equal: int | None = None
+    already_different: int | None = None
 
     @property
     def copied(self) -> int:
@@ -101,7 +103,8 @@ class MigrationReport:
 
     Each table has a counter, such as ``memories_copied``: rows of the source that are at the destination.
     ``verified``: every value was compared after the copy; ``not_verified`` says why not, and ``verification_failure``
-    what ended the comparison. ``differences`` are what it found, as far as it lists them.
+    what ended the comparison. ``differences`` are what it found, as far as it lists them. ``receipt`` is a document of
+    its own.
     """
 
     plan: CopyPlan
@@ -119,6 +122,7 @@ class MigrationReport:
     verification_failure: str | None = None
     differences: tuple[Difference, ...] = ()
     differences_omitted: int = 0
+    receipt: Receipt | None = None
     failure: str | None = None
     estimate: Estimate | None = None
     started_at: datetime = field(default_factory=lambda: datetime.now(UTC))
@@ -131,6 +135,16 @@ class MigrationReport:
                 return self._copied(table)
         raise AttributeError(name)
 
+    @property
+    def input(self) -> Path:
+        """The file that no output may hit."""
+        return self.plan.sqlite_path
+
+    @property
+    def kind(self) -> str:
+        """What the run was."""
+        return "dry-run" if self.plan.dry_run else "copy"
+
     def conclude(self) -> None:
         """Decide the outcome of a run that went through to its end; rows with errors count for more than the rest."""
         if self.errors:
@@ -138,8 +152,15 @@ class MigrationReport:
         elif self.incomplete:
             self.outcome = Outcome.INCOMPLETE
         else:
-            differ = any(table.already_different for table in self.tables.values())
-            self.outcome = Outcome.DIFFERENT if differ else Outcome.CLEAN
+            self.outcome = Outcome.DIFFERENT if self.differing_rows else Outcome.CLEAN
+
+    @property
+    def differing_rows(self) -> int:
+        """How many rows that this run did not write have other values at the destination, as far as was compared."""
+        if not self.verified and not self.plan.dry_run:
+            return 0
+        counted = sum(table.already_different or 0 for table in self.tables.values())
+        return counted or len({(each.table, each.row) for each in self.differences})
 
     def counters(self) -> dict[str, int]:
         """Each table's counter by name, memories first."""
@@ -159,7 +180,7 @@ class MigrationReport:
             "dry_run": self.plan.dry_run,
             "outcome": self.outcome.value,
             "verified": self.verified,
-            "source": self._source_as_dict(),
+            "source": source_as_dict(self.source),
             "destination": asdict(self.destination),
             "plan": {
                 "batch_size": self.plan.batch_size,
@@ -177,7 +198,7 @@ class MigrationReport:
             "differences": [difference_as_dict(each) | {"was_there": each.was_there} for each in self.differences],
             "differences_omitted": self.differences_omitted,
             "incomplete": [asdict(part) for part in self.incomplete],
-            "started_at": self.started_at.isoformat(timespec="milliseconds").replace("+00:00", "Z"),
+            "started_at": timestamp(self.started_at),
             "duration_ms": self.duration_ms,
         }
         if self.plan.allow_stale_source:
@@ -192,14 +213,20 @@ class MigrationReport:
             document["estimate"] = asdict(self.estimate)
         return document
 
-    def _source_as_dict(self) -> dict[str, Any]:
-        """What the source was; that it was stale only where it was."""
-        document = asdict(self.source)
-        if self.source.stale is None:
-            del document["stale"]
-        else:
-            document["stale"] = stale_as_dict(self.source.stale)
-        return document
+
+def source_as_dict(source: SourceReport) -> dict[str, Any]:
+    """What a source was; that it was stale only where it was."""
+    document = asdict(source)
+    if source.stale is None:
+        del document["stale"]
+    else:
+        document["stale"] = stale_as_dict(source.stale)
+    return document
+
+
+def timestamp(moment: datetime) -> str:
+    """A moment in UTC, to the millisecond."""
+    return moment.isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
 def difference_as_dict(difference: Difference) -> dict[str, object]:

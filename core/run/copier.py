@@ -17,6 +17,7 @@ from vestige_tui.core.destination.inspection import Destination
 from vestige_tui.core.destination.lock import locked
 from vestige_tui.core.destination.prepare import prepare
 from vestige_tui.core.destination.sessions import Session, Sessions
+from vestige_tui.core.destination.transactions import next_transaction
 from vestige_tui.core.destination.waits import DEFAULT_WAITS, Waits
 from vestige_tui.core.embedder import Embedder
 from vestige_tui.core.errors import Cancelled, MigrationError
@@ -27,6 +28,7 @@ from vestige_tui.core.report import DestinationReport, MigrationReport, Outcome,
 from vestige_tui.core.rows.seen_keys import SeenKeys
 from vestige_tui.core.rows.tables import TABLES
 from vestige_tui.core.run.context import Run
+from vestige_tui.core.run.copy_verification import Checked, verify_copy
 from vestige_tui.core.run.destination_steps import (
     Agreement,
     agree_with_destination,
@@ -39,10 +41,12 @@ from vestige_tui.core.run.failure import say_what_it_means
 from vestige_tui.core.run.loading import load
 from vestige_tui.core.run.progress import Progress
 from vestige_tui.core.run.recorder import Recorder
+from vestige_tui.core.run.source_hashes import hashing_around
 from vestige_tui.core.run.source_steps import readable_source
 from vestige_tui.core.run.table_pass import Transfer
 from vestige_tui.core.source.guarantees import Guarantees
 from vestige_tui.core.source.opening import identity
+from vestige_tui.core.verify.receipt_making import receipt_of_copy
 
 log = logging.getLogger(__name__)
 
@@ -80,10 +84,13 @@ def run_sqlite_to_postgres(
         Sessions(plan.postgres_url, cancel, waits, read_only=plan.dry_run),
         Progress(recorder, cancel),
     )
+    checked = Checked()
     started = time.monotonic()
     _log_start(plan)
     try:
-        _carry_out(run)
+        wanted = plan.receipt and not plan.dry_run
+        with hashing_around(plan.sqlite_path, cancel, wanted=wanted, at_once=plan.allow_source_upgrade) as hashes:
+            checked = _carry_out(run)
         report.conclude()
     except Cancelled as end:
         report.outcome = Outcome.CANCELLED
@@ -99,17 +106,19 @@ def run_sqlite_to_postgres(
         recorder.settle()
         report.duration_ms = round((time.monotonic() - started) * 1000)
         _log_end(report)
+    if checked.taken is not None:
+        report.receipt = receipt_of_copy(report, checked.schema, checked.taken, hashes.before, hashes.after)
     return report
 
 
-def _carry_out(run: Run) -> None:
-    """The steps of the specification, in its order."""
+def _carry_out(run: Run) -> Checked:
+    """The steps of the specification, in its order, and the comparison."""
     path = run.plan.sqlite_path
     run.progress.begin(Phase.SOURCE)
     before = identity(path)
     with readable_source(run, partial(check_destination, run)) as (reading, source):
         run.progress.begin(Phase.DESTINATION)
-        with connected(run) as control, closing(SeenKeys()) as seen_keys:
+        with connected(run.sessions) as control, closing(SeenKeys()) as seen_keys:
             agreement = agree_with_destination(run, source, control)
             note_findings(run, source, agreement)
             transfer = Transfer(
@@ -128,16 +137,19 @@ def _carry_out(run: Run) -> None:
             )
             if run.plan.dry_run:
                 preview(run, transfer, agreement, control)
+                checked = Checked()
             else:
-                _copy(run, transfer, agreement, control)
+                checked = _copy(run, transfer, agreement, control)
     if identity(path) != before:
         run.recorder.notice(notices.source_replaced(path))
+    return checked
 
 
-def _copy(run: Run, transfer: Transfer, agreement: Agreement, control: Session) -> None:
-    """Prepare the destination, then load it.
+def _copy(run: Run, transfer: Transfer, agreement: Agreement, control: Session) -> Checked:
+    """Prepare the destination, load it, and compare every value.
 
-    The source's read transaction, the destination's lock and the opened sessions all last until the last step is done.
+    The source's read transaction lasts until the last step is done; the destination's lock and the opened sessions last
+    until all is loaded.
     """
     with locked(run.sessions, control, agreement.destination):
         run.progress.begin(Phase.PREPARE)
@@ -146,12 +158,18 @@ def _copy(run: Run, transfer: Transfer, agreement: Agreement, control: Session) 
         transfer = replace(transfer, pending=destination.unchecked, populated=destination.populated, packing=True)
         run.progress.begin(Phase.COPY)
         transfer.announce()
+        with control.watchdog.step():
+            since = next_transaction(control.connection)
         with run.sessions.open_more(control, run.plan.max_connections) as opened:
-            _load(run, transfer, destination, opened)
+            found_by_key = _load(run, transfer, destination, opened)
+    checked = verify_copy(run, transfer.reading, agreement.model, destination, control, since=since)
+    if found_by_key and not checked.verified:
+        run.recorder.notice(notices.found_by_keys(found_by_key))
+    return checked
 
 
-def _load(run: Run, transfer: Transfer, destination: Destination, opened: Sequence[Session]) -> None:
-    """Fill the tables, then complete indexes and foreign keys."""
+def _load(run: Run, transfer: Transfer, destination: Destination, opened: Sequence[Session]) -> int:
+    """Fill the tables, then complete indexes and foreign keys; how many rows were found by their keys alone."""
     if len(opened) < run.plan.max_connections:
         run.recorder.notice(notices.fewer_connections(len(opened), run.plan.max_connections))
     try:
@@ -161,8 +179,7 @@ def _load(run: Run, transfer: Transfer, destination: Destination, opened: Sequen
             run.recorder.notice(REFERENCES_PENDING)
         raise
     run.recorder.incomplete(loaded.missing)
-    if loaded.found_by_key:  # and not compared
-        run.recorder.notice(notices.found_by_keys(loaded.found_by_key))
+    return loaded.found_by_key
 
 
 def _log_start(plan: CopyPlan) -> None:

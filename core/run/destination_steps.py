@@ -4,7 +4,7 @@ and stop where source and destination do not fit.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from typing import NamedTuple
 
@@ -16,10 +16,11 @@ from vestige_tui.core.destination.indexes import takes_dimension
 from vestige_tui.core.destination.inspection import Destination, inspect
 from vestige_tui.core.destination.lock import locked
 from vestige_tui.core.destination.server_errors import explain_connecting, explained
-from vestige_tui.core.destination.sessions import Session
+from vestige_tui.core.destination.sessions import Session, Sessions
 from vestige_tui.core.errors import RefusedError
 from vestige_tui.core.explain import unknown_hash
 from vestige_tui.core.model import UNKNOWN_HASH, ModelSignature
+from vestige_tui.core.report import DestinationReport
 from vestige_tui.core.rows.vectors import VectorGroup, for_model
 from vestige_tui.core.run.context import Run
 from vestige_tui.core.run.model_check import agree, expected
@@ -44,15 +45,28 @@ class Agreement(NamedTuple):
 
 
 @contextmanager
-def connected(run: Run) -> Iterator[Session]:
+def connected(sessions: Sessions) -> Iterator[Session]:
     """The first session at the destination, while the block runs. psycopg's errors become ``DestinationError``."""
-    dsn = run.plan.postgres_url
+    dsn = sessions.dsn
     with ExitStack() as stack, explained(dsn):
         try:
-            session = stack.enter_context(run.sessions.open())
+            session = stack.enter_context(sessions.open())
         except psycopg.Error as error:
             raise explain_connecting(error, dsn) from None
         yield session
+
+
+def look(session: Session, rows: Mapping[str, int], report: DestinationReport) -> Destination:
+    """Inspect a destination in order to read it; ``rows`` are those of the source by table. ``report`` gets what it is.
+
+    Raises ``RefusedError`` where it cannot be used at all.
+    """
+    with session.watchdog.step():
+        destination = checks.without_unneeded(inspect(session.connection), rows)
+    report.server_version = destination.server.version
+    report.pgvector_version = destination.pgvector_version or None
+    checks.require(checks.server_refusals(destination))
+    return destination
 
 
 def agree_with_destination(run: Run, source: SourceDescription, control: Session) -> Agreement:
@@ -77,7 +91,7 @@ def agree_with_destination(run: Run, source: SourceDescription, control: Session
 
 def check_destination(run: Run, source: SourceDescription) -> None:
     """Find out, before the source is changed for a copy, what would stop that copy at the destination."""
-    with connected(run) as control:
+    with connected(run.sessions) as control:
         destination = agree_with_destination(run, source, control).destination
         with locked(run.sessions, control, destination):
             pass

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from functools import partial
 
 from vestige_tui.core.destination.completeness import enforceable, missing_beforehand
 from vestige_tui.core.destination.connection import unlimited
@@ -15,8 +16,12 @@ from vestige_tui.core.rows.tables import TABLES
 from vestige_tui.core.run.context import Run
 from vestige_tui.core.run.destination_steps import Agreement
 from vestige_tui.core.run.estimate import estimate
+from vestige_tui.core.run.findings import Findings
 from vestige_tui.core.run.preview import Preview
 from vestige_tui.core.run.table_pass import Transfer
+from vestige_tui.core.run.verification import Work
+from vestige_tui.core.source.opening import explained
+from vestige_tui.core.verify.snapshot import open_snapshot
 
 
 def preview(run: Run, transfer: Transfer, agreement: Agreement, session: Session) -> None:
@@ -38,6 +43,8 @@ def preview(run: Run, transfer: Transfer, agreement: Agreement, session: Session
         stamped = replace(destination, dimension=destination.dimension or dimension)
         with session.watchdog.step(long=True):
             _foretell_missing(run, sink, stamped, session)
+    if destination.populated:
+        _compare_present(run, transfer, agreement, session)
     read = run.progress.read.total()
     run.recorder.estimated(estimate(run.progress.inserted, read, transfer.source.size, dimension))
 
@@ -50,3 +57,15 @@ def _foretell_missing(run: Run, sink: Preview, destination: Destination, session
             run.recorder.problem(error)
             causes[pending.name] = Cause(Reason.ROWS_IN_THE_WAY)
     run.recorder.incomplete(missing_beforehand(session.connection, destination, causes))
+
+
+def _compare_present(run: Run, transfer: Transfer, agreement: Agreement, session: Session) -> None:
+    """Tell which of the rows that are at the destination already have other values there."""
+    findings = Findings(only=run.only)
+    populated = agreement.destination.populated
+    with explained(run.plan.sqlite_path), open_snapshot(session) as snapshot:
+        work = Work.of(
+            transfer.reading, agreement.destination, agreement.model, run.sessions, run.recorder, tables=populated
+        )
+        comparison = work.compare(snapshot, found=partial(findings.take, was_there=True), judge_missing=False)
+    run.recorder.compared_before(findings, comparison)

@@ -22,7 +22,8 @@ class Progress:
 
     ``cancel`` is set to end the run. ``backup`` is that of a source which was upgraded in place. ``planned`` has the
     rows of each table that are to be read; ``read``, ``inserted`` and ``present`` count rows of committed batches by
-    table, ``present`` those that were at the destination already.
+    table, ``present`` those that were at the destination already. ``failed`` are the rows that were not copied, by
+    table and label.
     """
 
     recorder: Recorder
@@ -33,6 +34,7 @@ class Progress:
     read: Counter[str] = field(default_factory=Counter)
     inserted: Counter[str] = field(default_factory=Counter)
     present: Counter[str] = field(default_factory=Counter)
+    failed: set[tuple[str, str]] = field(default_factory=set)
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
     def stop_if_cancelled(self) -> None:
@@ -63,6 +65,7 @@ class Progress:
             self.read[name] += result.read
             self.inserted[name] += result.inserted
             self.present[name] += result.already_present
+            self.failed.update((name, error.row) for error in result.problems if not error.copied)
         self.recorder.batch_done(batch)
 
     def arrived(self, name: str) -> int:

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import logging
-import threading
+import sys
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from types import MappingProxyType
 
 from vestige_tui.core import events
 from vestige_tui.core.destination.inspection import Destination
-from vestige_tui.core.events import Event, Watcher
+from vestige_tui.core.events import Watcher
+from vestige_tui.core.facts import NotVerified
 from vestige_tui.core.missing import MissingPart
 from vestige_tui.core.model import ModelSignature
 from vestige_tui.core.report import Estimate, MigrationReport, SourceReport, TableReport
@@ -18,7 +19,11 @@ from vestige_tui.core.rows.batches import FinishedBatch
 from vestige_tui.core.rows.problems import RowError
 from vestige_tui.core.rows.tables import BY_NAME, TABLES, Table
 from vestige_tui.core.rows.vectors import VectorGroup
+from vestige_tui.core.run.announcer import Announcer
+from vestige_tui.core.run.findings import Findings
 from vestige_tui.core.source.describe import SourceDescription
+from vestige_tui.core.verify.result import Comparison, TableComparison
+from vestige_tui.core.verify.words import EXPECTED
 
 log = logging.getLogger(__name__)
 
@@ -26,34 +31,24 @@ log = logging.getLogger(__name__)
 LOG_EVERY = 1_000
 """Memories between two lines of the log."""
 
+_AFTER_ALL_BATCHES = sys.maxsize
+"""Where in the order of problems those come that a comparison finds."""
 
-@dataclass(slots=True)
-class Recorder:
-    """Writes a run's report, and calls the watcher with one event at a time. Nothing is read back from it.
 
-    A watcher that raises is dropped; the run goes on.
-    """
+class Recorder(Announcer):
+    """Writes a copy's report, and announces what happens. Nothing is read back from it."""
 
-    _report: MigrationReport
-    _watcher: Watcher
-    _lock: threading.RLock = field(default_factory=threading.RLock)
-    _started: dict[str, float] = field(default_factory=dict)
-    _expected: dict[str, int] = field(default_factory=dict)
-    _places: list[tuple[int, int]] = field(default_factory=list)
-
-    def emit(self, event: Event) -> None:
-        """Announce something."""
-        with self._lock:
-            try:
-                self._watcher(event)
-            except Exception:
-                log.exception("the watcher of this run failed and is dropped")
-                self._watcher = events.ignore
+    def __init__(self, report: MigrationReport, watcher: Watcher) -> None:
+        super().__init__(report.notices, watcher)
+        self._report = report
+        self._started: dict[str, float] = {}
+        self._expected: dict[str, int] = {}
+        self._places: list[tuple[int, int]] = []
 
     def source_described(self, source: SourceDescription) -> None:
         """What the source is."""
         report = self._report
-        report.source = SourceReport(str(source.path), source.layout.value, source.version, source.model, source.stale)
+        report.source = source_report(source)
         report.left_behind = source.left_behind
         report.vectors = source.vectors
         report.tables = {table.name: TableReport(source.rows.get(table.name, 0)) for table in TABLES}
@@ -79,13 +74,6 @@ class Recorder:
             self._places.append(([*BY_NAME].index(error.table), batch))
             log.warning("migrate: %s %s: %s (%s)", error.table, error.row, error.message, error.kind)
             self.emit(events.RowProblem(error))
-
-    def notice(self, text: str) -> None:
-        """A sentence that the operator should read."""
-        with self._lock:
-            self._report.notices.append(text)
-            log.info("migrate: %s", text)
-            self.emit(events.Notice(text))
 
     def incomplete(self, parts: tuple[MissingPart, ...]) -> None:
         """The indexes and foreign keys that are missing at the end."""
@@ -123,6 +111,50 @@ class Recorder:
             self.emit(events.TableProgress(name, counts.read, counts.inserted, counts.already_present, counts.failed))
             self._finish_when_complete(name)
 
+    def verified(self, findings: Findings, comparison: Comparison) -> None:
+        """Every value was compared. A row that is not at the destination any more counts as not copied."""
+        for each in comparison.expected:
+            self.notice(EXPECTED[each])
+        with self._lock:
+            written = {
+                name: counts.inserted - findings.differing[name] - findings.gone[name]
+                for name, counts in self._report.tables.items()
+            }
+            self.compared_before(findings, comparison, written)
+            self._report.verified = True
+            for error in findings.problems:
+                self.problem(error, _AFTER_ALL_BATCHES)
+            for name, counts in self._report.tables.items():
+                _count_as_failed(counts, findings.gone[name])
+
+    def compared_before(
+        self, findings: Findings, comparison: Comparison, written: Mapping[str, int] = MappingProxyType({})
+    ) -> None:
+        """The rows that were at the destination before were compared; ``written`` counts the equal ones of this run.
+
+        Only a row that was found to be equal counts as that. Another one has a row of the same key in the source, with
+        other values, or with such that no row can have.
+        """
+        with self._lock:
+            report = self._report
+            report.differences, report.differences_omitted = (*findings.differences,), findings.omitted
+            for name, counts in report.tables.items():
+                equal = counts.already_present - findings.already_different[name]
+                if findings.only is None:
+                    compared = comparison.tables.get(name, TableComparison())
+                    equal = min(equal, compared.equal - written.get(name, 0))
+                counts.already_equal = max(equal, 0)
+                counts.already_different = counts.already_present - counts.already_equal
+
+    def not_verified(self, reason: NotVerified, findings: Findings | None = None, failure: str | None = None) -> None:
+        """The values were not compared, or not all of them; what was found until then is listed all the same."""
+        with self._lock:
+            report = self._report
+            report.not_verified, report.verification_failure = reason, failure
+            log.info("migrate: not verified (%s)", reason)
+            if findings is not None:
+                report.differences, report.differences_omitted = (*findings.differences,), findings.omitted
+
     def table_read(self, table: Table, rows: int) -> None:
         """The last row of a table was read; it is finished once that many rows are counted."""
         with self._lock:
@@ -142,3 +174,19 @@ class Recorder:
         if counts.read == self._expected.get(name):
             del self._expected[name]
             self.emit(events.TableFinished(name, counts.seconds))
+
+
+def source_report(source: SourceDescription) -> SourceReport:
+    """What a report says of a source."""
+    return SourceReport(str(source.path), source.layout.value, source.version, source.model, source.stale)
+
+
+def _count_as_failed(counts: TableReport, rows: int) -> None:
+    """Count so many rows as not copied: of those that this run inserted, else of those that were there before."""
+    inserted = min(rows, counts.inserted)
+    counts.inserted -= inserted
+    counts.repaired = min(counts.repaired, counts.inserted)
+    counts.already_present -= rows - inserted
+    if counts.already_equal is not None:
+        counts.already_equal -= rows - inserted
+    counts.failed += rows

@@ -11,6 +11,7 @@ from vestige_tui.core import notices
 from vestige_tui.core.errors import StaleSourceError, UpgradeNeededError
 from vestige_tui.core.events import Phase
 from vestige_tui.core.explain import STALE_MEANS, stale_source
+from vestige_tui.core.run.announcer import Announcer
 from vestige_tui.core.run.context import Run
 from vestige_tui.core.run.model_check import check_presented
 from vestige_tui.core.source.describe import SourceDescription, describe_open
@@ -34,15 +35,15 @@ def readable_source(
     path = run.plan.sqlite_path
     with open_source(path) as reading:
         source = _describe(run, reading)
-        _check_stale(run, source)
+        check_stale(source, run.recorder, allowed=run.plan.allow_stale_source)
         if source.has_v15:
-            _note_waiting_writer(run, reading)
+            note_waiting_writer(path, reading, run.recorder)
             check_presented(source, run.presented)
             yield reading, source
             return
     with _upgraded(run, source, check_beforehand) as upgraded, open_source(upgraded, copy_of=path) as reading:
         source = _describe(run, reading)
-        _note_waiting_writer(run, reading)
+        note_waiting_writer(path, reading, run.recorder)
         check_presented(source, run.presented)
         yield reading, source
 
@@ -53,24 +54,23 @@ def _describe(run: Run, reading: sqlite3.Connection) -> SourceDescription:
     return source
 
 
-def _check_stale(run: Run, source: SourceDescription) -> None:
-    """Refuse a file that Vestige 4 has moved on from; where copying it is allowed, say so."""
+def check_stale(source: SourceDescription, announcer: Announcer, *, allowed: bool) -> None:
+    """Refuse a file that Vestige 4 has moved on from; where it is allowed, say so."""
     if source.stale is None:
         return
     said = stale_source(source.stale, source.modified)
-    if not run.plan.allow_stale_source:
+    if not allowed:
         raise StaleSourceError(f"{source.path} is stale. {said} {STALE_MEANS}", source.stale)
-    run.recorder.notice(notices.stale_source_allowed(said))
+    announcer.notice(notices.stale_source_allowed(said))
 
 
-def _note_waiting_writer(run: Run, reading: sqlite3.Connection) -> None:
+def note_waiting_writer(path: Path, reading: sqlite3.Connection, announcer: Announcer) -> None:
     """Say so where a program has the source open that cannot write to it while this run reads."""
-    path = run.plan.sqlite_path
     if not keeps_from_writing(reading, path):
         return
     used = file_usage(path)
     if used.process is not None or (used.side_files and not used.certain):
-        run.recorder.notice(notices.writer_waits(used.process))
+        announcer.notice(notices.writer_waits(used.process))
 
 
 @contextmanager

@@ -17,6 +17,8 @@ from vestige_tui.core.rows.vectors import VectorGroup
 from vestige_tui.core.source.file_hash import SourceHash
 from vestige_tui.core.verify.digests import TableDigest, Taken
 from vestige_tui.core.verify.receipt import FORMAT, Receipt
+from vestige_tui.core.verify.report import VerificationReport
+from vestige_tui.core.verify.result import TableComparison
 
 _FOUND_BY_COMPARISON = frozenset({Kind.DIFFERS_AT_DESTINATION, Kind.GONE_AT_DESTINATION})
 
@@ -114,6 +116,39 @@ def receipt_of_copy(
         vectors=report.vectors,
         incomplete=report.incomplete,
         upgrade="private copy" if plan.upgrade_copy else "in place" if plan.allow_source_upgrade else None,
+    )
+
+
+def receipt_of_verification(
+    report: VerificationReport, schema: str, taken: Taken, before: SourceHash | None, after: SourceHash | None
+) -> Receipt:
+    """The receipt of a verification that has ended."""
+    return make_receipt(
+        Made.VERIFICATION,
+        outcome=report.outcome.value,
+        verified=report.comparison.complete,
+        started_at=report.started_at,
+        ended_at=report.started_at + timedelta(milliseconds=report.duration_ms),
+        source=report.source,
+        before=before,
+        after=after,
+        destination=report.destination,
+        schema=schema,
+        taken=taken,
+        counts={name: _counts_of(table) for name, table in report.comparison.tables.items()},
+    )
+
+
+def _counts_of(table: TableComparison) -> Counts:
+    return Counts(
+        source=table.source,
+        inserted=0,
+        already_present=table.compared,
+        already_equal=table.equal,
+        already_different=table.different,
+        left_out=table.left_out,
+        changed=0,
+        missing=table.missing,
     )
 
 

@@ -41,3 +41,8 @@ class VestigeTui:
         url = destination.url if isinstance(destination, Database) else destination
         ends = ("--from", "sqlite", "--to", "postgres", "--sqlite-path", source, "--postgres-url", url)
         return self("migrate", "copy", *ends, *more)
+
+    def verify(self, source: Path, destination: Database | str, *more: object) -> Result:
+        """``verify`` of a file and a database or a connection string."""
+        url = destination.url if isinstance(destination, Database) else destination
+        return self("verify", "--sqlite-path", source, "--postgres-url", url, *more)

@@ -86,7 +86,7 @@ def test_reembed_has_its_flags_and_says_that_it_is_not_there(vestige_tui: Vestig
 
 
 def test_exit_codes() -> None:
-    assert [int(code_of_outcome(outcome)) for outcome in Outcome] == [0, 1, 1, 130, 4]
+    assert [int(code_of_outcome(outcome)) for outcome in Outcome] == [0, 0, 1, 1, 130, 4]
     errors = (
         UsageError("", remedy=""),
         SchemaMismatchError((), schema="public"),

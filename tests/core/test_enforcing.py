@@ -13,7 +13,7 @@ import pytest
 
 from tests.core.test_references import NOBODY, WANTED, at, references, unenforced
 from tests.support.hostile import overwrite_page
-from tests.support.runs import IMPATIENT, copy, found_by_keys
+from tests.support.runs import IMPATIENT, all_compared, copy
 from tests.support.servers import Database
 from tests.support.sources import Sources, edit, memory_ids
 from vestige_tui.core import events
@@ -65,7 +65,7 @@ def test_an_open_transaction_that_has_read(small_source: Path, database: Databas
     (part,) = report.incomplete
     assert (part.name, part.reason) == ("scheduling_memory_id_fkey", Reason.TABLES_IN_USE)
     assert unenforced(database) == {"scheduling_memory_id_fkey"}
-    assert found_by_keys(copy(small_source, database))
+    assert all_compared(copy(small_source, database))
     assert references(database) == WANTED
 
 
@@ -191,7 +191,7 @@ def test_rows_that_stay_in_the_way_are_reported_by_every_run(small_source: Path,
 def test_an_interrupted_copy_and_a_dry_run_after_it_say_so(small_source: Path, database: Database) -> None:
     assert interrupted(small_source, database).notices == [REFERENCES_PENDING]
     assert copy(small_source, database, dry_run=True).notices == [REFERENCES_PENDING]
-    assert found_by_keys(copy(small_source, database))
+    assert all_compared(copy(small_source, database))
     assert copy(small_source, database, dry_run=True).notices == []
 
 

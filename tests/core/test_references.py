@@ -12,7 +12,7 @@ from psycopg import errors
 
 from tests.support.destination import read_tables
 from tests.support.roles import DML, role
-from tests.support.runs import copy, found_by_keys
+from tests.support.runs import all_compared, copy
 from tests.support.servers import Database, Server
 from tests.support.sources import SMALL_SPEC, Sources, edit, memory_ids
 from vestige_tui.core import events
@@ -216,7 +216,7 @@ def test_a_memory_that_is_deleted_while_the_copy_runs(small_source: Path, databa
     assert "scheduling_memory_id_fkey" in unenforced(database)
     again = copy(small_source, database)
     assert (again.tables["knowledge_nodes"].inserted, again.errors) == (1, [])
-    assert found_by_keys(again)
+    assert all_compared(again)
     assert references(database) == WANTED
 
 

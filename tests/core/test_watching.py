@@ -49,7 +49,7 @@ def test_report_as_json(sources: Sources, database: Database, tmp_path: Path) ->
     assert seconds > 0
     assert document["tables"]["knowledge_nodes"] == {
         "source": 30, "read": 30, "inserted": 30, "already_present": 0, "failed": 0, "repaired": 1,
-        "already_equal": None, "already_different": None,
+        "already_equal": 0, "already_different": 0,
     }  # fmt: skip
     assert document["errors"] == [
         {
@@ -76,6 +76,7 @@ def test_a_watcher_gets_every_event_in_order(small_source: Path, database: Datab
 
     assert [event.phase for event in seen if isinstance(event, events.PhaseStarted)] == [
         events.Phase.SOURCE, events.Phase.DESTINATION, events.Phase.PREPARE, events.Phase.COPY, events.Phase.INDEXES,
+        events.Phase.VERIFY,
     ]  # fmt: skip
     (planned,) = [event for event in seen if isinstance(event, events.TablesPlanned)]
     assert planned.totals == counts(report, "source")

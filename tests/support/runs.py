@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -50,6 +51,7 @@ def copy(
     on_event: Watcher = events.ignore,
     cancel: threading.Event | None = None,
     waits: Waits = DEFAULT_WAITS,
+    only: Mapping[str, Collection[str]] | None = None,
     **options: Any,
 ) -> MigrationReport:
     """Run a copy and check that its counts add up."""
@@ -59,6 +61,7 @@ def copy(
         PresentedEmbedder(embedder) if embedder else None,
         on_event=on_event,
         cancel=cancel,
+        only=only,
         waits=waits,
     )
     assert_adds_up(report)
@@ -68,6 +71,12 @@ def copy(
 def found_by_keys(report: MigrationReport) -> bool:
     """Whether that is all that a run has to say: rows were there, and were not looked at any further."""
     return len(report.notices) == 1 and "found by key" in report.notices[0]
+
+
+def all_compared(report: MigrationReport) -> bool:
+    """Whether a run has nothing to say but that every row that was there before is equal."""
+    present = sum(counts(report, "already_present").values())
+    return report.verified and not report.notices and present == sum(counts(report, "already_equal").values()) > 0
 
 
 def assert_adds_up(report: MigrationReport) -> None:
@@ -83,7 +92,12 @@ def assert_adds_up(report: MigrationReport) -> None:
         assert getattr(report, COUNTER_OF[name]) == table.inserted + table.already_present, (name, table)
     if report.outcome.finished:
         assert (report.outcome is Outcome.ERRORS) == bool(report.errors)
-        assert (report.outcome is Outcome.CLEAN) == (not report.errors and not report.incomplete)
+        fine = not report.errors and not report.incomplete
+        assert (report.outcome in (Outcome.CLEAN, Outcome.DIFFERENT)) == fine
+        assert not (report.verified and report.differences) or report.outcome is not Outcome.CLEAN
+    for name, table in report.tables.items():
+        if table.already_equal is not None and table.already_different is not None:
+            assert table.already_present == table.already_equal + table.already_different, (name, table)
 
 
 def assert_nothing_new(first: MigrationReport, again: MigrationReport) -> None:

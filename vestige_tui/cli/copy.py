@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 import click
 
+from vestige_tui.cli.destination import opened, postgres_url
 from vestige_tui.cli.exit_codes import ExitCode, code_of_outcome
-from vestige_tui.cli.outputs import OutputFailures, outputs_of_copy
+from vestige_tui.cli.outputs import OutputFailures, outputs_of
+from vestige_tui.cli.reports import Files, check_files
 from vestige_tui.cli.runner import run_plan
-from vestige_tui.core.destination.embedded import EmbeddedServer
-from vestige_tui.core.dsn import EMBEDDED, Dsn
 from vestige_tui.core.embedder import embedder_from_environment, parse_embedder
 from vestige_tui.core.errors import UsageError
 from vestige_tui.core.outputs import check_outputs
@@ -23,8 +21,6 @@ from vestige_tui.terminal.output import standard_error
 from vestige_tui.terminal.signals import stop_requests
 from vestige_tui.user.logs import logging_to
 from vestige_tui.user.masking import Mask
-from vestige_tui.user.saving import check_writable
-from vestige_tui.user.settings import embedded_folder
 
 _FILE = click.Path(path_type=Path)
 _POSITIVE = click.IntRange(min=1)
@@ -34,12 +30,7 @@ _POSITIVE = click.IntRange(min=1)
 @click.option("--from", "source", required=True, help='Source backend; "sqlite".')
 @click.option("--to", "target", required=True, help='Destination backend; "postgres".')
 @click.option("--sqlite-path", type=_FILE, required=True, help="The source: a Vestige SQLite database.")
-@click.option(
-    "--postgres-url",
-    required=True,
-    help='The destination: a URL or connection string as libpq takes them, or "embedded" for a PostgreSQL that '
-    "vestige-tui runs itself. Leave the password to PGPASSWORD or a passfile.",
-)
+@postgres_url
 @click.option(
     "--batch-size", type=_POSITIVE, default=DEFAULT_BATCH_SIZE, show_default=True, help="Rows per transaction."
 )
@@ -59,6 +50,7 @@ _POSITIVE = click.IntRange(min=1)
     is_flag=True,
     help="Permit copying a file that Vestige 4 has moved on from; memories since then are not in it.",
 )
+@click.option("--no-verify", is_flag=True, help="Do not compare every value afterwards.")
 @click.option("--dry-run", is_flag=True, help="Read and check everything, print the report, write nothing.")
 @click.option(
     "--embedder",
@@ -67,6 +59,9 @@ _POSITIVE = click.IntRange(min=1)
     "else what the destination has registered, else the source's own.",
 )
 @click.option("--report", "report_file", type=_FILE, help="Also write the report, as JSON, to this file.")
+@click.option(
+    "--receipt-out", "receipt_file", type=_FILE, help="Also write a receipt to this file; as a page if it ends in .md."
+)
 @click.option("--log-file", type=_FILE, help="Add a log of the run to this file.")
 @click.option("--quiet", is_flag=True, help="Show no progress, only the report and errors.")
 def copy(
@@ -75,7 +70,9 @@ def copy(
     target: str,
     postgres_url: str,
     embedder: str | None,
+    no_verify: bool,
     report_file: Path | None,
+    receipt_file: Path | None,
     log_file: Path | None,
     quiet: bool,
     **fields: Any,
@@ -87,20 +84,27 @@ def copy(
             "--allow-source-upgrade and --upgrade-copy exclude each other.",
             remedy="Choose one: the source itself is upgraded, or a private copy of it.",
         )
+    if fields["dry_run"] and receipt_file is not None:
+        raise UsageError(
+            "--dry-run and --receipt-out exclude each other.",
+            remedy="A dry run writes nothing that a receipt could speak of.",
+        )
     presented = parse_embedder(embedder) if embedder is not None else embedder_from_environment()
-    check_outputs(fields["sqlite_path"], outputs_of_copy(report_file=report_file, log_file=log_file))
-    if report_file is not None:
-        check_writable(report_file)
+    outputs = outputs_of(report_file=report_file, receipt_file=receipt_file, log_file=log_file)
+    check_outputs(fields["sqlite_path"], outputs)
+    check_files(files := Files(report_file, receipt_file))
     console = standard_error()
     failures = OutputFailures(console)
     log_failed = partial(failures.warn, f"the log {log_file} is not complete")
     with (
         logging_to(log_file, Mask.of([postgres_url]), log_failed),
         stop_requests(console) as cancel,
-        _destination(postgres_url) as dsn,
+        opened(postgres_url) as dsn,
     ):
-        plan = CopyPlan(postgres_url=dsn, **fields)  # the other flags have the names of its fields
-        report = run_plan(plan, presented, failures, cancel=cancel, report_file=report_file, quiet=quiet)
+        receipt = receipt_file is not None or not no_verify
+        # the other flags have the names of the plan's fields
+        plan = CopyPlan(postgres_url=dsn, verify=not no_verify, receipt=receipt, **fields)
+        report = run_plan(plan, presented, failures, cancel=cancel, files=files, quiet=quiet)
     return failures.code(code_of_outcome(report.outcome))
 
 
@@ -115,13 +119,3 @@ def _check_backends(source: str, target: str) -> None:
     else:
         what = f"unsupported migration direction: {source} -> {target}. Only 'sqlite' -> 'postgres' is accepted."
     raise UsageError(what, remedy="Run it with: --from sqlite --to postgres")
-
-
-@contextmanager
-def _destination(postgres_url: str) -> Iterator[Dsn]:
-    """The destination of a URL. ``embedded`` is a server that runs for as long as the block."""
-    if postgres_url.strip() == EMBEDDED:
-        with EmbeddedServer(embedded_folder()) as server:
-            yield server.dsn
-    else:
-        yield Dsn.parse(postgres_url)

@@ -6,6 +6,7 @@ from enum import IntEnum
 
 from vestige_tui.core.errors import MigrationError, RefusedError, UsageError
 from vestige_tui.core.report import Outcome
+from vestige_tui.core.verify.result import VerificationOutcome
 
 
 class ExitCode(IntEnum):
@@ -13,7 +14,7 @@ class ExitCode(IntEnum):
 
     CLEAN = 0
     PROBLEMS = 1
-    """The run finished, but rows have problems, or an index or a foreign key is missing; the report names them."""
+    """The run finished, but rows have problems, values differ, or an index or a foreign key is missing."""
     USAGE = 2
     REFUSED = 3
     """A check refused: an upgrade is needed, the source is stale, models or schema differ, another copy is running."""
@@ -30,6 +31,19 @@ _BY_OUTCOME = {
     Outcome.CANCELLED: ExitCode.CANCELLED,
     Outcome.FAILED: ExitCode.UNUSABLE,
 }
+
+
+_BY_COMPARISON = {
+    VerificationOutcome.EQUAL: ExitCode.CLEAN,
+    VerificationOutcome.DIFFERENT: ExitCode.PROBLEMS,
+    VerificationOutcome.CANCELLED: ExitCode.CANCELLED,
+    VerificationOutcome.FAILED: ExitCode.UNUSABLE,
+}
+
+
+def code_of_verification(outcome: VerificationOutcome) -> ExitCode:
+    """The exit code of a verification."""
+    return _BY_COMPARISON[outcome]
 
 
 def code_of_outcome(outcome: Outcome) -> ExitCode:

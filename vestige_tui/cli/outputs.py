@@ -17,10 +17,11 @@ from vestige_tui.terminal.streams import descriptor_of
 _STREAMS = {1: "Standard output", 2: "Standard error"}
 
 
-def outputs_of_copy(*, report_file: Path | None, log_file: Path | None) -> list[Output]:
-    """The files that the flags of a copy name, and those that the shell redirects the standard streams to."""
+def outputs_of(*, report_file: Path | None, receipt_file: Path | None, log_file: Path | None) -> list[Output]:
+    """The files that the flags of a command name, and those that the shell redirects the standard streams to."""
     files = (
         ("The report", report_file, False),
+        ("The receipt", receipt_file, False),
         ("The log", log_file, True),
     )
     named = [
@@ -64,10 +65,14 @@ class OutputFailures:
         self.console = console
         self._asked_for = False
 
-    def warn(self, sentence: str, error: OSError | MigrationError, *, asked_for: bool = True) -> None:
+    def warn(self, sentence: str, error: OSError | MigrationError | str, *, asked_for: bool = True) -> None:
         """Print ``sentence``, without its full stop, and why. ``asked_for``: a flag or the shell names the output."""
         self._asked_for |= asked_for
-        reason = error.what if isinstance(error, MigrationError) else error.strerror or str(error)
+        reason = str(error)
+        if isinstance(error, MigrationError):
+            reason = error.what
+        elif isinstance(error, OSError):
+            reason = error.strerror or reason
         self.console.print(safe(f"warning: {sentence}: {reason.rstrip('.')}.", "yellow"), soft_wrap=True)
 
     def code(self, code: ExitCode) -> ExitCode:

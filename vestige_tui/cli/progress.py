@@ -19,6 +19,9 @@ from vestige_tui.core.events import (
     TableFinished,
     TableProgress,
     TablesPlanned,
+    TableVerified,
+    VerificationPlanned,
+    VerificationProgress,
     Waiting,
     Watcher,
     ignore,
@@ -45,14 +48,19 @@ def watching(console: Console, *, quiet: bool = False) -> Iterator[Watcher]:
         yield Lines(console)
 
 
+_INDEXES, _COMPARING = "indexes", "comparing"
+"""Names of bars that are of no single table; no table is called so."""
+
+
 class Bars:
-    """A live bar for each table with rows, and one for the indexes."""
+    """A live bar for each table with rows, one for the indexes, and one for comparing all tables."""
 
     def __init__(self, console: Console) -> None:
         self._console = console
         self._bars: dict[str, TaskID] = {}
         self._problems: dict[str, int] = {}
         self._waiting: tuple[str, ...] = ()
+        self._settled: dict[str, VerificationProgress] = {}
         self.progress = Progress(
             TextColumn("{task.description:>14}", markup=False),
             BarColumn(bar_width=None, complete_style="cyan", finished_style="green"),
@@ -87,6 +95,10 @@ class Bars:
             case Waiting(tables) if tables != self._waiting:
                 self._waiting = tables
                 self._console.print(safe(f"{waiting_for(event)}…"))
+            case VerificationPlanned(totals):
+                self._bars[_COMPARING] = self._add("Comparing", sum(totals.values()))
+            case VerificationProgress():
+                self._show_compared(event)
             case Notice(text):
                 self._console.print(safe(text))
             case _:
@@ -99,16 +111,25 @@ class Bars:
                 self._bars[table] = self._add(title, total, start=False)
 
     def _add(self, title: str, total: int, *, start: bool = True, of_rows: bool = True) -> TaskID:
-        return self.progress.add_task(title, start, total, problems=0, seconds=None, of_rows=of_rows)
+        return self.progress.add_task(title, start, total, problems=0, different=0, seconds=None, of_rows=of_rows)
 
     def _start(self, bar: TaskID) -> None:
         if not self.progress.tasks[bar].started:
             self.progress.start_task(bar)
 
     def _show_index(self, event: IndexProgress) -> None:
-        if "" not in self._bars:
-            self._bars[""] = self._add("Indexes", event.total, of_rows=False)
-        self.progress.update(self._bars[""], total=event.total, completed=event.position - 1 + event.fraction)
+        if _INDEXES not in self._bars:
+            self._bars[_INDEXES] = self._add("Indexes", event.total, of_rows=False)
+        self.progress.update(self._bars[_INDEXES], total=event.total, completed=event.position - 1 + event.fraction)
+
+    def _show_compared(self, event: VerificationProgress) -> None:
+        self._settled[event.table] = event
+        tables = self._settled.values()
+        self.progress.update(
+            self._bars[_COMPARING],
+            completed=sum(table.settled for table in tables),
+            different=sum(table.different + table.missing for table in tables),
+        )
 
 
 class _DoneColumn(ProgressColumn):
@@ -140,9 +161,11 @@ class _TimeColumn(TimeRemainingColumn):
 
 
 class _ProblemsColumn(ProgressColumn):
-    """How many problems a table has, where there are any."""
+    """How many problems a table has, or how many rows differ, where there are any."""
 
     def render(self, task: Task) -> Text:
+        if task.fields["different"]:
+            return Text(f"{task.fields['different']:,} different", style="yellow")
         return Text(count(task.fields["problems"], "problem") if task.fields["problems"] else "", style="yellow")
 
 
@@ -182,6 +205,20 @@ class Lines:
                     self._print(f"{waiting_for(event)}…")
             case Notice(text):
                 self._print(text)
+            case _:
+                self._compared(event)
+
+    def _compared(self, event: Event) -> None:
+        match event:
+            case VerificationPlanned(totals):
+                self._totals = totals
+                self._read.clear()
+            case VerificationProgress(table, settled):
+                self._read[table] = settled
+                if self._is_due():
+                    self._print(f"{BY_NAME[table].title}: {settled:,} of {self._totals.get(table, settled):,} compared")
+            case TableVerified(table, seconds) if self._totals.get(table):
+                self._print(f"{BY_NAME[table].title}: {self._read.get(table, 0):,} compared in {duration(seconds)}")
             case _:
                 pass
 

@@ -1,4 +1,4 @@
-"""The sections that ``inspect`` and the summary of a run share."""
+"""The sections that ``inspect`` and the summaries of runs share."""
 
 from __future__ import annotations
 
@@ -8,8 +8,48 @@ from rich.console import Console
 from rich.text import Text
 
 from vestige_tui.core.explain import vector_group
+from vestige_tui.core.report import DestinationReport, SourceReport
+from vestige_tui.core.rows.tables import BY_NAME
 from vestige_tui.core.rows.vectors import VectorGroup
-from vestige_tui.terminal.output import heading, safe
+from vestige_tui.core.verify.result import Difference
+from vestige_tui.core.verify.words import what_differs
+from vestige_tui.terminal.output import heading, labelled, safe
+
+DIFFERENCES_SHOWN = 20
+
+
+def print_ends(console: Console, source: SourceReport, destination: DestinationReport) -> None:
+    """Print what the source and the destination of a run are."""
+    origin = f"{source.path} ({source.layout} layout, version {source.version or 'unknown'})"
+    labelled(console, "Source", safe(origin if source.layout else source.path))
+    print_destination(console, destination)
+    labelled(console, "Model", safe(destination.model or source.model or "none registered"))
+
+
+def print_destination(console: Console, destination: DestinationReport) -> None:
+    """Print what the destination of a run is."""
+    versions = [
+        f"{program} {version}"
+        for program, version in (
+            ("PostgreSQL", destination.server_version),
+            ("pgvector", destination.pgvector_version),
+        )
+        if version
+    ]
+    labelled(console, "Destination", safe(destination.url + (f" ({', '.join(versions)})" if versions else "")))
+
+
+def print_differences(console: Console, differences: Sequence[Difference], omitted: int, title: str = "") -> None:
+    """Print the first differences, a line each, and how many more there are."""
+    if not differences:
+        return
+    heading(console, title or "Differences")
+    for difference in differences[:DIFFERENCES_SHOWN]:
+        table = BY_NAME[difference.table].title
+        line = Text.assemble(safe(f"{table} ", "dim"), safe(difference.row, "bold"), f": {what_differs(difference)}")
+        console.print(line, soft_wrap=True)
+    if (more := len(differences) + omitted - DIFFERENCES_SHOWN) > 0:
+        console.print(Text(f"+{more:,} more", style="bold"))
 
 
 def print_vectors(console: Console, groups: Sequence[VectorGroup]) -> None:

@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from vestige_tui.cli.sections import print_not_copied, print_vectors
-from vestige_tui.core.explain import NOT_OVERWRITTEN, meaning, shortfalls, tense_of, what_is_missing
-from vestige_tui.core.report import MigrationReport, Outcome
-from vestige_tui.core.rows.problems import EXPLANATIONS, FIELD_NOT_IN_MESSAGE, NIL_UUID, RowError
+from vestige_tui.cli.sections import print_differences, print_ends, print_not_copied, print_vectors
+from vestige_tui.core.explain import NOT_OVERWRITTEN, meaning, not_verified, shortfalls, tense_of, what_is_missing
+from vestige_tui.core.report import MigrationReport, Outcome, TableReport
+from vestige_tui.core.rows.problems import EXPLANATIONS, FIELD_NOT_IN_MESSAGE, NIL_UUID, Kind, RowError
 from vestige_tui.core.rows.tables import BY_NAME, TABLES, shown
 from vestige_tui.core.text import count, duration, size
 from vestige_tui.terminal.output import heading, labelled, safe
@@ -22,8 +22,13 @@ PROBLEMS_SHOWN = 20
 _WIDTH = max(len(table.title) for table in TABLES) + 1
 
 
-def print_summary(console: Console, report: MigrationReport, saved: Sequence[Path] = ()) -> None:
-    """Print counts, what is not copied, and the first problems of a run. ``saved`` is where the report can be read."""
+def print_summary(
+    console: Console, report: MigrationReport, saved: Sequence[Path] = (), receipts: Sequence[Path] = ()
+) -> None:
+    """Print counts, what is not copied, and the first problems of a run.
+
+    ``saved`` is where the report can be read, ``receipts`` where the receipt can.
+    """
     dry = report.plan.dry_run
     heading(console, "Vestige migration: dry run, nothing was written" if dry else "Vestige migration report")
     _print_ends(console, report)
@@ -34,28 +39,21 @@ def print_summary(console: Console, report: MigrationReport, saved: Sequence[Pat
     print_not_copied(console, "Not copied", report.left_behind)
     if report.errors:
         _print_problems(console, report)
+    _print_differences(console, report)
     if report.incomplete:
         _print_missing(console, report)
     console.print()
     for path in saved:
         labelled(console, "Report saved", safe(path), width=_WIDTH)
+    for path in receipts:
+        labelled(console, "Receipt saved", safe(path), width=_WIDTH)
 
 
 def _print_ends(console: Console, report: MigrationReport) -> None:
-    source, destination = report.source, report.destination
-    origin = f"{source.path} ({source.layout} layout, version {source.version or 'unknown'})"
-    versions = [
-        f"{program} {version}"
-        for program, version in (
-            ("PostgreSQL", destination.server_version),
-            ("pgvector", destination.pgvector_version),
-        )
-        if version
-    ]
-    labelled(console, "Source", safe(origin if source.layout else source.path))
-    labelled(console, "Destination", safe(destination.url + (f" ({', '.join(versions)})" if versions else "")))
-    labelled(console, "Model", safe(destination.model or source.model or "none registered"))
+    print_ends(console, report.source, report.destination)
     labelled(console, "Outcome", _outcome(report))
+    if report.not_verified is not None:
+        labelled(console, "Not verified", safe(not_verified(report.not_verified, report.verification_failure)))
     labelled(console, "Took", duration(report.duration_ms / 1000))
     if report.estimate is not None:
         labelled(
@@ -69,18 +67,33 @@ def _print_ends(console: Console, report: MigrationReport) -> None:
 
 
 def _outcome(report: MigrationReport) -> Text:
-    if report.outcome is Outcome.CLEAN:
-        return Text("clean, no problems", style="bold green")
-    if report.outcome is Outcome.ERRORS:
-        return Text(f"finished with {count(len(report.errors), 'problem')}; {_fate(report)}", style="bold yellow")
-    if report.outcome is Outcome.INCOMPLETE:
-        rows = "all rows will arrive" if report.plan.dry_run else "all rows are there"
-        missing = what_is_missing(report.incomplete, tense_of(dry=report.plan.dry_run))
-        return Text(f"incomplete: {rows}, but {missing}", style="bold yellow")
-    if report.outcome is Outcome.CANCELLED:
-        return Text("cancelled; rows that have arrived stay, and another run brings the rest", style="bold yellow")
-    reason, *_ = (report.failure or "an unexpected fault").splitlines()
-    return safe(f"failed: {reason}", style="bold red")
+    match report.outcome:
+        case Outcome.CLEAN if report.not_verified is not None:
+            said, style = "copied, not verified", "yellow"
+        case Outcome.CLEAN:
+            said, style = f"clean, {'every value is equal' if report.verified else 'no problems'}", "green"
+        case Outcome.DIFFERENT:
+            said, style = f"different: {_there_before(report)}; nothing is overwritten", "yellow"
+        case Outcome.ERRORS:
+            said, style = f"finished with {count(len(report.errors), 'problem')}; {_fate(report)}", "yellow"
+        case Outcome.INCOMPLETE:
+            rows = "all rows will arrive" if report.plan.dry_run else "all rows are there"
+            missing = what_is_missing(report.incomplete, tense_of(dry=report.plan.dry_run))
+            said, style = f"incomplete: {rows}, but {missing}", "yellow"
+        case Outcome.CANCELLED:
+            said, style = "cancelled; rows that have arrived stay, and another run brings the rest", "yellow"
+        case Outcome.FAILED:
+            reason, *_ = (report.failure or "an unexpected fault").splitlines()
+            said, style = f"failed: {reason}", "red"
+    return safe(said, style=f"bold {style}")
+
+
+def _there_before(report: MigrationReport) -> str:
+    """How many rows at the destination had other values before the copy."""
+    rows = report.differing_rows
+    if report.plan.dry_run:
+        return f"{count(rows, 'row')} at the destination {'has' if rows == 1 else 'have'} other values"
+    return f"{count(rows, 'row')} that {_were(rows)} there before {'has' if rows == 1 else 'have'} other values"
 
 
 def _fate(report: MigrationReport) -> str:
@@ -88,6 +101,7 @@ def _fate(report: MigrationReport) -> str:
     dry = report.plan.dry_run
     failed = sum(table.failed for table in report.tables.values())
     repaired = sum(table.repaired for table in report.tables.values())
+    differing = len({(error.table, error.row) for error in report.errors if error.kind is Kind.DIFFERS_AT_DESTINATION})
     parts = []
     if repaired:
         verb = "would be" if dry else _were(repaired)
@@ -95,6 +109,8 @@ def _fate(report: MigrationReport) -> str:
     if failed:
         verb = "would not be" if dry else f"{_were(failed)} not"
         parts.append(f"{count(failed, 'row')} {verb} copied")
+    if differing:
+        parts.append(f"{count(differing, 'row')} arrived with other values")
     return ", ".join(parts) or "all of these rows were at the destination before"
 
 
@@ -112,7 +128,9 @@ def _tables(report: MigrationReport) -> Table:
     dry = report.plan.dry_run
     grid = Table(box=None, padding=(0, 1), header_style="dim")
     grid.add_column("")
-    for title in ("read", "to insert" if dry else "inserted", "already there", "not copied", "repaired", "seconds"):
+    compared = any(counts.already_different is not None for counts in report.tables.values())
+    there = ("there, equal", "there, different") if compared else ("already there",)
+    for title in ("read", "to insert" if dry else "inserted", *there, "not copied", "repaired", "seconds"):
         grid.add_column(title, justify="right", no_wrap=True)
     for table in TABLES:
         counts = report.tables.get(table.name)
@@ -121,12 +139,29 @@ def _tables(report: MigrationReport) -> Table:
                 table.title,
                 f"{counts.read:,}",
                 f"{counts.inserted:,}",
-                f"{counts.already_present:,}",
+                *_already_there(counts, compared=compared),
                 Text(f"{counts.failed:,}", style="bold red" if counts.failed else ""),
                 Text(f"{counts.repaired:,}", style="yellow" if counts.repaired else ""),
                 f"{counts.seconds:.1f}",
             )
     return grid
+
+
+def _already_there(counts: TableReport, *, compared: bool) -> Iterator[Text | str]:
+    """The cells that say how many rows were at the destination before, and how many of them have other values."""
+    different = counts.already_different or 0
+    if compared:
+        yield f"{counts.already_present - different:,}"
+        yield Text(f"{different:,}", style="bold yellow" if different else "")
+    else:
+        yield f"{counts.already_present:,}"
+
+
+def _print_differences(console: Console, report: MigrationReport) -> None:
+    """Rows that have other values without being a problem of this run."""
+    listed = [each for each in report.differences if each.was_there or not report.verified]
+    omitted = report.differences_omitted if listed else 0
+    print_differences(console, listed, omitted, "Already there, with other values" if report.verified else "")
 
 
 def _print_problems(console: Console, report: MigrationReport) -> None:

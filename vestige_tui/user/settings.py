@@ -24,6 +24,11 @@ def reports_folder() -> Path:
     return private_folder(user_state_path(APPLICATION, appauthor=False) / "reports")
 
 
+def receipts_folder() -> Path:
+    """Where the receipts of all runs are kept."""
+    return private_folder(user_state_path(APPLICATION, appauthor=False) / "receipts")
+
+
 def private_folder(folder: Path) -> Path:
     """Create a folder and its missing parents, readable by their owner only. Existing ones stay as they are."""
     for missing in reversed([path for path in (folder, *folder.parents) if not path.exists()]):

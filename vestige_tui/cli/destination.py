@@ -1,0 +1,29 @@
+"""The destination that a flag names."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import click
+
+from vestige_tui.core.destination.embedded import EmbeddedServer
+from vestige_tui.core.dsn import EMBEDDED, Dsn
+from vestige_tui.user.settings import embedded_folder
+
+postgres_url = click.option(
+    "--postgres-url",
+    required=True,
+    help='The destination: a URL or connection string as libpq takes them, or "embedded" for a PostgreSQL that '
+    "vestige-tui runs itself. Leave the password to PGPASSWORD or a passfile.",
+)
+
+
+@contextmanager
+def opened(url: str) -> Iterator[Dsn]:
+    """The destination of a URL. ``embedded`` is a server that runs for as long as the block."""
+    if url.strip() == EMBEDDED:
+        with EmbeddedServer(embedded_folder()) as server:
+            yield server.dsn
+    else:
+        yield Dsn.parse(url)

@@ -1,0 +1,114 @@
+"""``vestige-tui verify``: compares every value of a source with a destination, or a receipt with it."""
+
+from __future__ import annotations
+
+from functools import partial
+from pathlib import Path
+
+import click
+
+from vestige_tui.cli.destination import opened, postgres_url
+from vestige_tui.cli.exit_codes import ExitCode, code_of_verification
+from vestige_tui.cli.outputs import OutputFailures, outputs_of
+from vestige_tui.cli.reports import Files, check_files
+from vestige_tui.cli.verify_runner import verify_receipt, verify_source
+from vestige_tui.core.embedder import embedder_from_environment, parse_embedder
+from vestige_tui.core.errors import UsageError
+from vestige_tui.core.outputs import check_outputs
+from vestige_tui.core.plan import DEFAULT_MAX_CONNECTIONS, VerificationPlan
+from vestige_tui.terminal.output import standard_error
+from vestige_tui.terminal.signals import stop_requests
+from vestige_tui.user.logs import logging_to
+from vestige_tui.user.masking import Mask
+
+_FILE = click.Path(path_type=Path)
+
+
+@click.command()
+@click.option("--sqlite-path", type=_FILE, help="The source: a Vestige SQLite database.")
+@click.option("--receipt", type=_FILE, help="Instead of the source: a receipt that a copy or a verification wrote.")
+@postgres_url
+@click.option("--upgrade-copy", is_flag=True, help="Accepted, as for a copy; no upgrade is needed here.")
+@click.option(
+    "--allow-stale-source",
+    is_flag=True,
+    help="Permit comparing with a file that Vestige 4 has moved on from; memories since then are not in it.",
+)
+@click.option(
+    "--embedder",
+    metavar="NAME:DIM[:HASH]",
+    help="The embedding model that the destination is for, as for a copy.",
+)
+@click.option(
+    "--max-connections",
+    type=click.IntRange(min=1),
+    default=DEFAULT_MAX_CONNECTIONS,
+    show_default=True,
+    help="Most connections opened at the destination.",
+)
+@click.option("--report", "report_file", type=_FILE, help="Also write the report, as JSON, to this file.")
+@click.option(
+    "--receipt-out", "receipt_file", type=_FILE, help="Also write a receipt to this file; as a page if it ends in .md."
+)
+@click.option("--log-file", type=_FILE, help="Add a log of the run to this file.")
+@click.option("--quiet", is_flag=True, help="Show no progress, only the report and errors.")
+def verify(
+    *,
+    sqlite_path: Path | None,
+    receipt: Path | None,
+    postgres_url: str,
+    upgrade_copy: bool,
+    allow_stale_source: bool,
+    embedder: str | None,
+    max_connections: int,
+    report_file: Path | None,
+    receipt_file: Path | None,
+    log_file: Path | None,
+    quiet: bool,
+) -> ExitCode:
+    """Compare every value of a Vestige SQLite database with PostgreSQL. Changes neither.
+
+    With --receipt, the source is not needed: the destination is compared with what the receipt says of it.
+    """
+    given = [path for path in (sqlite_path, receipt) if path is not None]
+    if len(given) != 1:
+        raise UsageError(
+            "Give either --sqlite-path or --receipt.",
+            remedy="With --sqlite-path the destination is compared with that file, with --receipt with what that says.",
+        )
+    (file,) = given
+    if receipt is not None:
+        _check_alone(
+            upgrade_copy=upgrade_copy,
+            allow_stale_source=allow_stale_source,
+            embedder=embedder is not None,
+            receipt_out=receipt_file is not None,
+        )
+    presented = parse_embedder(embedder) if embedder is not None else embedder_from_environment()
+    outputs = outputs_of(report_file=report_file, receipt_file=receipt_file, log_file=log_file)
+    check_outputs(file, outputs, "the source" if receipt is None else "the receipt")
+    check_files(files := Files(report_file, receipt_file))
+    console = standard_error()
+    failures = OutputFailures(console)
+    log_failed = partial(failures.warn, f"the log {log_file} is not complete")
+    with (
+        logging_to(log_file, Mask.of([postgres_url]), log_failed),
+        stop_requests(console) as cancel,
+        opened(postgres_url) as dsn,
+    ):
+        if receipt is not None:
+            outcome = verify_receipt(file, dsn, failures, cancel=cancel, files=files, quiet=quiet)
+        else:
+            plan = VerificationPlan(file, dsn, max_connections, allow_stale_source, receipt=True)
+            outcome = verify_source(plan, presented, failures, cancel=cancel, files=files, quiet=quiet)
+    return failures.code(code_of_verification(outcome))
+
+
+def _check_alone(**given: bool) -> None:
+    """A receipt says itself what the source was. Raises ``UsageError`` where a flag would say something of it."""
+    named = [f"--{name.replace('_', '-')}" for name, is_given in given.items() if is_given]
+    if named:
+        raise UsageError(
+            f"--receipt does not go together with {' and '.join(named)}.",
+            remedy="They are about the source, which is not read here.",
+        )
