@@ -12,7 +12,7 @@ from typing import Any
 from vestige_tui.core.verify.expectation.blocks import TableRows
 from vestige_tui.core.verify.expectation.judging import Complaint, Judged, refusal
 from vestige_tui.core.verify.expectation.keyed import Key
-from vestige_tui.core.verify.expectation.names import File, Row
+from vestige_tui.core.verify.expectation.names import File, Row, temporary_name
 from vestige_tui.core.verify.expectation.upgrade import BOOTSTRAP_USER, HANDLE
 
 _AT_ONCE = 500
@@ -87,7 +87,7 @@ class Absence:
     def _listed(self, rows: TableRows) -> str:
         """A temporary table of the unique values of a table, with the number and the key of each row."""
         if rows.table not in self._values:
-            name = f"vestige_expected_values_{id(self):x}_{len(self._values)}"
+            name = temporary_name("values")
             keys = [f"k{place}" for place in range(len(rows.shape.key))]
             with self._file.writable():
                 connection = self._file.connection

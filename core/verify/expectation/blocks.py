@@ -9,8 +9,9 @@ from itertools import starmap
 from operator import itemgetter
 from typing import Any
 
+from vestige_tui.core.verify.expectation.cursors import Cursor
 from vestige_tui.core.verify.expectation.judging import Complaint, Judged, Raw, judge, refusal
-from vestige_tui.core.verify.expectation.keyed import Key, KeyedCursor, KeyedRows
+from vestige_tui.core.verify.expectation.keyed import Key, KeyedRows
 from vestige_tui.core.verify.expectation.names import File
 from vestige_tui.core.verify.expectation.origins import Place
 from vestige_tui.core.verify.expectation.shapes import Shape
@@ -20,6 +21,7 @@ from vestige_tui.core.verify.expectation.vectors import (
     Vector,
     VectorCursor,
     VectorTable,
+    any_is_cut,
     chosen,
     cut,
     is_cut,
@@ -27,6 +29,9 @@ from vestige_tui.core.verify.expectation.vectors import (
 
 BLOCK_BYTES = 16_000_000
 """A block ends at about this size, so that it stays small where memories are large."""
+
+_MOST_REPEATS = 1_000
+"""Rows with one key that are looked at, in the order of the file."""
 
 _Row = tuple[Any, ...]
 
@@ -96,7 +101,7 @@ class Memories:
     tables: Sequence[VectorTable]
     name: str | None
     model: Model | None
-    codebase: Callable[[Any, Any, Any], Any]
+    codebase: Callable[[Any, Any, Any], Any] | None
 
 
 class TableRows:
@@ -119,52 +124,56 @@ class TableRows:
         self.shape = shape
         self._place = place
         self._memories = memories
-        self.rows = KeyedRows(
-            file, place.origin.table, [(place.spelled.get(name), shape.fields[name]) for name in key], place.order
-        )
         self._width = len(key)
         self._key_of = itemgetter(*range(1, 1 + len(key)))
         stale = [place.stale] if place.stale is not None else []
         self._read = [*dict.fromkeys([*place.spelled.values(), *place.extra, *stale])]
-        self._largest: int | None = None
+        self.rows = KeyedRows(
+            file,
+            place.origin.table,
+            [(place.spelled.get(name), shape.fields[name]) for name in key],
+            self._read,
+            order=place.order,
+        )
 
     def blocks(self, size: int, first: Key | None, last: Key | None) -> Iterator[Block]:
         """Blocks of ``size`` rows with different keys, shorter where rows are large."""
         with ExitStack() as stack:
-            cursor = stack.enter_context(closing(self.rows.read(self._read, first, last)))
+            cursor = stack.enter_context(closing(self.rows.read(first, last)))
             tables = self._memories().tables if self._memories else ()
             vectors = [stack.enter_context(closing(VectorCursor(table, first, last))) for table in tables]
-            for rows in self._chunks(cursor, size):
-                yield self._resolved(self._assembled(rows, vectors))
+            for rows, repeats in self._chunks(cursor, size):
+                block = self._assembled(rows, vectors)
+                yield self._resolved(block) if repeats else block
 
     def find(self, key: Key) -> Block:
         """The row with a key, without vectors of other tables."""
-        return self._resolved(self._assembled(self.rows.find(self._read, key), ()), listed=True)
+        with closing(self.rows.find(key)) as cursor:
+            return self._resolved(self._assembled(cursor.fetch(_MOST_REPEATS), ()), listed=True)
 
     def in_order_of_file(self, size: int) -> Iterator[Block]:
         """All rows with a usable key as they are copied, repeats among them, without vectors of other tables."""
-        with closing(self.rows.in_order_of_file(self._read)) as cursor:
+        with closing(self.rows.in_order_of_file()) as cursor:
             while rows := cursor.fetch(size):
                 yield self._assembled(rows, ())
 
-    def _chunks(self, cursor: KeyedCursor, size: int) -> Iterator[list[_Row]]:
-        """The rows of each block: those of one key are never parted."""
-        if self._largest is None:
-            self._largest = self.rows.largest(self._read)
-        step = max(1, min(size + 1, BLOCK_BYTES // max(1, self._largest)))
+    def _chunks(self, cursor: Cursor, size: int) -> Iterator[tuple[list[_Row], bool]]:
+        """The rows of each block, and whether some have the same key: these are never parted."""
+        step = max(1, min(size + 1, BLOCK_BYTES // max(1, self.rows.survey.largest)))
         rows: list[_Row] = []
-        while fetched := self._fetched(cursor, size + 1 - len(rows), step):
+        places: Sequence[int] = ()
+        while fetched := self._fetched(cursor, size + 1 - len(places), step):
             rows += fetched
             places = self._ends_of_keys(rows)
             while len(places) > size or (len(places) > 1 and step <= size):
                 end = places[min(size, len(places) - 1) - 1]
-                yield rows[:end]
+                yield rows[:end], len(places) < len(rows)
                 rows = rows[end:]
                 places = self._ends_of_keys(rows)
         if rows:
-            yield rows
+            yield rows, True
 
-    def _fetched(self, cursor: KeyedCursor, size: int, step: int) -> list[_Row]:
+    def _fetched(self, cursor: Cursor, size: int, step: int) -> list[_Row]:
         """The next rows: ``size``, or about as many as ``BLOCK_BYTES`` holds."""
         rows = cursor.fetch(min(size, step))
         total = 0
@@ -219,7 +228,7 @@ class TableRows:
     ) -> None:
         """Give memories their vectors and code bases."""
         columns = block.columns
-        if "codebase" in columns:
+        if memories.codebase is not None:
             named = zip(columns["codebase"], columns["metadata"], columns["tags"], strict=True)
             columns["codebase"] = [*starmap(memories.codebase, named)]
         ids = block.key_columns[0]
@@ -228,7 +237,7 @@ class TableRows:
             for key, vector in cursor.up_to(ids[-1]):
                 beside.setdefault(key, []).append(vector)
         own = [None if value is MISSING else value for value in columns["embedding"]]
-        if not beside and not any(stale) and not (memories.model and memories.model.may_be_cut):
+        if not beside and not any(stale) and not any_is_cut(own, memories.model):
             columns["embedding"] = own
             return
         of_key: dict[str, list[Vector]] = {}

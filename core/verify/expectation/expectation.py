@@ -9,7 +9,7 @@ from functools import cached_property
 from vestige_tui.core.verify.expectation.absence import Absence
 from vestige_tui.core.verify.expectation.blocks import Block, Memories, TableRows
 from vestige_tui.core.verify.expectation.judging import Complaint
-from vestige_tui.core.verify.expectation.keyed import Key
+from vestige_tui.core.verify.expectation.keyed import Key, KeyedRows
 from vestige_tui.core.verify.expectation.names import File, Row
 from vestige_tui.core.verify.expectation.origins import codebase_rule, find
 from vestige_tui.core.verify.expectation.shapes import EMBEDDING, shapes
@@ -41,13 +41,21 @@ class Expectation:
     @cached_property
     def counts(self) -> dict[str, int]:
         """The rows of each table that the file has."""
-        return {table: self._file.count(place.origin.table) for table, place in self._places.items()}
+        found = {table: self._rows_of(table, None) for table in self._places}
+        return {table: rows.rows.survey.count for table, rows in found.items() if rows is not None}
 
     @cached_property
     def model(self) -> Model | None:
         """The model whose vectors the file holds by what it says itself; None where it says nothing."""
-        memories = self._rows_of(_MEMORIES, None)
-        return model_of(self._file, self._profiles, None if memories is None else memories.rows)
+        place = self._places.get(_MEMORIES)
+        ids = (
+            None
+            if place is None
+            else KeyedRows(
+                self._file, place.origin.table, [(place.spelled["id"], self._shapes[_MEMORIES].fields["id"])], ()
+            )
+        )
+        return model_of(self._file, self._profiles, ids)
 
     @cached_property
     def adds_user(self) -> bool:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from itertools import count
 from typing import Any
 
 from vestige_tui.core.verify.expectation.values import decoded, letters
@@ -15,12 +16,18 @@ _STORED = 0
 """``hidden`` in ``pragma_table_xinfo``: a column that is no generated one, and can always be read."""
 
 
+_ROWIDS = ("rowid", "_rowid_", "oid")
+
+_numbers = count(1)
+
+
 class File:
     """An open source. The connection's own ``text_factory`` is in force again after each call."""
 
     def __init__(self, connection: sqlite3.Connection) -> None:
         self.connection = connection
         self._readable: dict[tuple[str, str], bool] = {}
+        self._with_rowid: dict[str, tuple[str, str]] = {}
 
     def ask(self, query: str, parameters: Sequence[Any] = ()) -> list[tuple[Any, ...]]:
         """All rows of a query, TEXT as ``str``, or as ``Text`` where it is not UTF-8."""
@@ -91,14 +98,31 @@ class File:
         """Whether a name is a table, view, virtual or shadow."""
         return next((row[0] for row in self._listed(table, "type")), None)
 
-    def rowid(self, table: str) -> str | None:
+    def with_rowid(self, table: str) -> tuple[str, str]:
+        """SQL for the rows of a table, view or virtual table that have a rowid in the order of storage, and the name of
+        that rowid. Rows without one are copied into a temporary table.
+        """
+        if table not in self._with_rowid:
+            rowid, name = self._rowid(table), f"main.{quoted(table)}"
+            if rowid is None:
+                columns = self.columns(table)
+                rowid = next(word for word in _ROWIDS if word not in map(str.lower, columns))
+                chosen = ", ".join(f"n.{quoted(column)}" for column in columns)
+                copy = f"temp.{temporary_name('rows')}"
+                with self.writable():
+                    self.connection.execute(f"CREATE TABLE {copy} AS SELECT {chosen} FROM {name} n NOT INDEXED")
+                name = copy
+            self._with_rowid[table] = name, rowid
+        return self._with_rowid[table]
+
+    def _rowid(self, table: str) -> str | None:
         """A name for the rowid that no column of the table has; None where its rows have no rowid."""
         if not any(kind == "table" and not without for kind, without in self._listed(table, "type, wr")):
             return None
         taken = {
             (letters(name) or "").lower() for (name,) in self.ask("SELECT name FROM pragma_table_xinfo(?)", (table,))
         }
-        return next((name for name in ("rowid", "_rowid_", "oid") if name not in taken), None)
+        return next((name for name in _ROWIDS if name not in taken), None)
 
     def _listed(self, table: str, what: str) -> list[tuple[Any, ...]]:
         return self.ask(f"SELECT {what} FROM pragma_table_list(?) WHERE schema = 'main'", (table,))
@@ -113,6 +137,10 @@ class File:
         except sqlite3.OperationalError:
             return False
         return True
+
+    def has_rows(self, table: str) -> bool:
+        """Whether a table has any row."""
+        return bool(self.ask(f"SELECT 1 FROM main.{quoted(table)} n NOT INDEXED LIMIT 1"))
 
     def count(self, table: str, column: str | None = None) -> int:
         """Rows of a table, or values of a column that are not NULL."""
@@ -132,6 +160,11 @@ def decoding(connection: sqlite3.Connection, factory: Callable[[bytes], Any]) ->
         yield
     finally:
         connection.text_factory = before
+
+
+def temporary_name(what: str) -> str:
+    """A name for a temporary table: several expectations may use one connection."""
+    return f"vestige_expected_{what}_{next(_numbers)}"
 
 
 def quoted(name: str) -> str:

@@ -67,7 +67,7 @@ def find(file: File, described: Mapping[str, Shape]) -> dict[str, Place]:
     for table, shape in described.items():
         possible = _ORIGINS.get(table, (Origin(table, shape.required),))
         there = [origin for origin in possible if file.has(origin.table, *origin.needs)]
-        for origin in [*(one for one in there if file.count(one.table)), *there][:1]:
+        for origin in [*(one for one in there if file.has_rows(one.table)), *there][:1]:
             names = {column: file.spelled(origin.table, origin.source(column)) for column in shape.fields}
             found[table] = origin, {column: name for column, name in names.items() if name is not None}
     places = {}
@@ -85,18 +85,20 @@ def find(file: File, described: Mapping[str, Shape]) -> dict[str, Place]:
     return places
 
 
-def codebase_rule(file: File) -> Callable[[Any, Any, Any], Any]:
+def codebase_rule(file: File) -> Callable[[Any, Any, Any], Any] | None:
     """How a memory's code base is found from its own column, its metadata and its tags: published Vestige names it in a
-    tag, the seed before V15 in the metadata.
+    tag, the seed before V15 in the metadata. None where only the column counts.
     """
     own = file.has("knowledge_nodes", "codebase")
     tagged = not own or file.has("knowledge_nodes", "last_accessed")
+    if not tagged:
+        return None
 
     def rule(named: Any, metadata: Any, tags: Any) -> Any:
         if named is not None and named is not MISSING:
             return named
         found = None if own else _described(metadata)
-        return _tagged(tags) if found is None and tagged else found
+        return _tagged(tags) if found is None else found
 
     return rule
 

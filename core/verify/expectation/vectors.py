@@ -11,7 +11,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
-from vestige_tui.core.verify.expectation.keyed import Key, KeyedCursor, KeyedRows
+from vestige_tui.core.verify.expectation.keyed import Key, KeyedRows
 from vestige_tui.core.verify.expectation.names import File
 from vestige_tui.core.verify.expectation.shapes import Field
 from vestige_tui.core.verify.expectation.values import Text, letters, uuid
@@ -34,8 +34,10 @@ CATALOGUE: dict[str, tuple[str | None, int | None]] = {
 }
 """Vestige's profiles, each with its model and how many elements its vectors have."""
 
-_AT_ONCE = 500
-"""Vectors that are fetched together."""
+_AT_ONCE = 1_000
+"""Ids that are fetched together."""
+
+_BYTES_AT_ONCE = 2_000_000
 
 _ID = Field(uuid)
 
@@ -123,13 +125,13 @@ class VectorTable:
     """A table beside the memories that has vectors in the space that Vestige uses."""
 
     def __init__(self, file: File, profiles: Profiles, table: str, label: str | None) -> None:
-        self.rows = KeyedRows(file, table, [("node_id", _ID)], where="n.embedding IS NOT NULL")
-        self.columns = ("embedding", *([label] if label else []))
+        columns = ("embedding", *([label] if label else []))
+        self.rows = KeyedRows(file, table, [("node_id", _ID)], columns, where="n.embedding IS NOT NULL")
         self._of_profile = label == "profile_id"
         self._profiles = profiles
 
     def vector(self, values: Sequence[Any]) -> Vector | None:
-        """The vector in the ``columns`` of a row; None where it is of another profile than the active one."""
+        """The vector in a row: its bytes and its label; None where it is of another profile than the active one."""
         value, label = values[0], readable(values[1]) if len(values) > 1 else None
         if self._of_profile:
             counts = (label or "") == self._profiles.active
@@ -155,7 +157,8 @@ class VectorCursor:
 
     def __init__(self, table: VectorTable, first: Key | None, last: Key | None) -> None:
         self._table = table
-        self._cursor: KeyedCursor = table.rows.read(table.columns, first, last)
+        self._cursor = table.rows.read(first, last)
+        self._at_once = at_once(table.rows)
         self._rows: list[tuple[Any, ...]] = []
         self._ended = False
 
@@ -169,7 +172,7 @@ class VectorCursor:
                 vector = self._table.vector(values)
                 if vector is not None:
                     yield key, vector
-            self._rows = [] if self._ended else self._cursor.fetch(_AT_ONCE)
+            self._rows = [] if self._ended else self._cursor.fetch(self._at_once)
             self._ended |= not self._rows
             if self._ended:
                 return
@@ -177,6 +180,11 @@ class VectorCursor:
     def close(self) -> None:
         """End the reading."""
         self._cursor.close()
+
+
+def at_once(rows: KeyedRows) -> int:
+    """How many vectors are fetched together."""
+    return max(1, min(_AT_ONCE, _BYTES_AT_ONCE // max(1, rows.survey.largest)))
 
 
 def chosen(candidates: Sequence[Vector], model: str | None) -> Vector | None:
@@ -219,13 +227,11 @@ def _of_most(file: File, profiles: Profiles, memories: KeyedRows) -> Model | Non
 
 def _with_memory(table: VectorTable, memories: KeyedRows) -> Iterator[Vector]:
     """The vectors of a table whose memory is in the file; both are read in the same order."""
-    known = memories.read(())
-    ids: Iterator[Any] = iter(lambda: known.fetch(_AT_ONCE), [])
-    following = (_sorted(row[1]) for rows in ids for row in rows)
+    known, cursor = memories.read(), table.rows.read()
+    following = (_sorted(row[1]) for rows in iter(lambda: known.fetch(_AT_ONCE), []) for row in rows)
     memory = next(following, None)
-    cursor = table.rows.read(table.columns)
     try:
-        while rows := cursor.fetch(_AT_ONCE):
+        while rows := cursor.fetch(at_once(table.rows)):
             for _, key, *values in rows:
                 while memory is not None and memory < _sorted(key):
                     memory = next(following, None)
@@ -259,6 +265,12 @@ def readable(value: Any) -> str | None:
 def is_cut(value: Any, model: Model | None) -> bool:
     """Whether it is a full vector of nomic where the short ones are used."""
     return model is not None and model.may_be_cut and elements(value) == CUT_FROM
+
+
+def any_is_cut(values: Sequence[Any], model: Model | None) -> bool:
+    """Whether any of these is."""
+    sizes = {len(value) for value in values if type(value) is bytes}
+    return model is not None and model.may_be_cut and 4 * CUT_FROM in sizes
 
 
 def cut(blob: bytes) -> bytes:
