@@ -43,7 +43,7 @@ def preview(run: Run, transfer: Transfer, agreement: Agreement, session: Session
         stamped = replace(destination, dimension=destination.dimension or dimension)
         with session.watchdog.step(long=True):
             _foretell_missing(run, sink, stamped, session)
-    if destination.populated:
+    if destination.populated and run.plan.verify:
         _compare_present(run, transfer, agreement, session)
     read = run.progress.read.total()
     run.recorder.estimated(estimate(run.progress.inserted, read, transfer.source.size, dimension))

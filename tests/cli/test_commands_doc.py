@@ -12,10 +12,10 @@ import pytest
 from vestige_tui.cli.exit_codes import ExitCode
 from vestige_tui.cli.main import cli
 from vestige_tui.core.dsn import Dsn
-from vestige_tui.core.facts import Sign, Staleness
+from vestige_tui.core.facts import NotVerified, Sign, Staleness
 from vestige_tui.core.missing import MissingPart, PartKind, Reason
 from vestige_tui.core.model import ModelSignature
-from vestige_tui.core.plan import CopyPlan
+from vestige_tui.core.plan import CopyPlan, VerificationPlan
 from vestige_tui.core.report import (
     FORMAT,
     DestinationReport,
@@ -27,6 +27,18 @@ from vestige_tui.core.report import (
 )
 from vestige_tui.core.rows.problems import Kind, RowError
 from vestige_tui.core.rows.vectors import Fate, VectorGroup
+from vestige_tui.core.verify.receipt_check import Verdict
+from vestige_tui.core.verify.receipt_report import FORMAT as CHECK_FORMAT
+from vestige_tui.core.verify.report import FORMAT as VERIFICATION_FORMAT
+from vestige_tui.core.verify.report import VerificationReport
+from vestige_tui.core.verify.result import (
+    Comparison,
+    Difference,
+    DifferenceKind,
+    Expected,
+    TableComparison,
+    VerificationOutcome,
+)
 
 PAGE = next(
     folder / "docs" / "commands.md"
@@ -51,8 +63,25 @@ def full_report() -> MigrationReport:
         errors=[RowError("knowledge_nodes", "id", "tags", Kind.MALFORMED_JSON, "tags is not valid JSON", copied=True)],
         incomplete=(MissingPart(PartKind.INDEX, "i", "knowledge_nodes", Reason.REMOVED),),
         notices=["a notice"],
+        not_verified=NotVerified.FAILED,
+        verification_failure="another failure",
+        differences=(Difference("knowledge_nodes", "id", "tags", DifferenceKind.DIFFERENT, ("id",), was_there=True),),
         failure="a failure",
         estimate=Estimate(1.0, 1),
+    )
+
+
+def full_verification() -> VerificationReport:
+    """The report of a verification in which no field is left out."""
+    report = full_report()
+    difference = Difference("knowledge_nodes", "id", None, DifferenceKind.MISSING, ("id",))
+    return VerificationReport(
+        VerificationPlan(Path("v.db"), Dsn({"host": "h"})),
+        report.source,
+        report.destination,
+        Comparison({"knowledge_nodes": TableComparison()}, (difference,), expected=(Expected.BOOTSTRAP_USER,)),
+        notices=["a notice"],
+        failure="a failure",
     )
 
 
@@ -80,7 +109,18 @@ def test_fields_of_a_report(name: str) -> None:
     assert f"`{name}`" in PAGE
 
 
-@pytest.mark.parametrize("name", sorted({*Outcome, *Reason, *Fate, *PartKind, FORMAT}))
+@pytest.mark.parametrize("name", sorted({*keys(full_verification().as_dict())}.difference(_DATA)))
+def test_fields_of_a_verification(name: str) -> None:
+    assert f"`{name}`" in PAGE
+
+
+@pytest.mark.parametrize(
+    "name",
+    sorted(
+        {*Outcome, *Reason, *Fate, *PartKind, *NotVerified, *VerificationOutcome, *DifferenceKind, *Expected, FORMAT}
+        | {VERIFICATION_FORMAT, CHECK_FORMAT, *Verdict}
+    ),
+)
 def test_words_of_a_report(name: str) -> None:
     assert f"`{name}`" in PAGE
 

@@ -73,7 +73,7 @@ def run_demo() -> ExitCode:
         server.discard()
         with server:
             sample = make_sample(folder / "vestige.db", errors)
-            plan = CopyPlan(sample, server.dsn)
+            plan = CopyPlan(sample, server.dsn, receipt=True)
             report = run_plan(plan, PresentedEmbedder(MODEL), OutputFailures(errors), cancel=cancel)
             if not report.outcome.finished:
                 return code_of_outcome(report.outcome)
