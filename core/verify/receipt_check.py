@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Mapping
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from enum import StrEnum
@@ -10,6 +10,7 @@ from typing import NamedTuple
 
 import psycopg
 from psycopg import sql
+from psycopg.errors import ProgramLimitExceeded
 
 from vestige_tui.core.destination.connection import Connection
 from vestige_tui.core.destination.inspection import Destination
@@ -159,7 +160,7 @@ class _Checker:
         try:
             with self.connection.transaction(), self.step():  # a savepoint: the snapshot stays
                 return read_parts(self.connection, self.destination, table, condition)
-        except (psycopg.ProgrammingError, psycopg.DataError, psycopg.NotSupportedError):
+        except (psycopg.ProgrammingError, psycopg.DataError, psycopg.NotSupportedError, ProgramLimitExceeded):
             return None
 
 
@@ -168,14 +169,16 @@ def _same(then: Part, now: Part) -> bool:
     return (then.rows, then.digest[:PART_DIGITS]) == (now.rows, now.digest[:PART_DIGITS])
 
 
-def _older_rows(receipt: Receipt, table: Table, destination: Destination) -> Iterator[sql.Composed]:
+def _older_rows(receipt: Receipt, table: Table, destination: Destination) -> tuple[sql.Composed, ...]:
     """Conditions that may select the rows that a table had then. Whether one does, the digest proves.
 
     First those that no later transaction has written; that fails where the rows were restored from a dump, or written
-    anew without a change. Then those with a date from before the receipt; that fails where older rows were added.
+    anew without a change. Then those with a date from before the receipt; that fails where older rows were added, or
+    where a date was wrong. Then both together.
     """
-    yield sql.SQL("age(t.xmin) > age({}::xid8::xid)").format(sql.Literal(str(receipt.xid)))
-    yield _dated(table, sql.SQL("t"), sql.Literal(receipt.taken_at), destination)
+    untouched = sql.SQL("age(t.xmin) > age({}::xid8::xid)").format(sql.Literal(str(receipt.xid)))
+    dated = _dated(table, sql.SQL("t"), sql.Literal(receipt.taken_at), destination)
+    return untouched, dated, sql.SQL("({} OR {})").format(untouched, dated)
 
 
 def _dated(table: Table, alias: sql.Composable, until: sql.Composable, destination: Destination) -> sql.Composed:

@@ -16,7 +16,8 @@ from typing import Any
 
 from vestige_tui.core.rows.pg_types import PgType
 
-_NULL = struct.pack(">i", -1)
+_number = struct.Struct(">i").pack
+_NULL = _number(-1)
 _FIRST_MOMENT = datetime(2000, 1, 1, tzinfo=UTC)
 _UUID, _TEXT, _UUID_ARRAY, _TEXT_ARRAY, _TIMESTAMPTZ, _JSONB = 2950, 25, 2951, 1009, 1184, 3802
 _FLOAT8, _INT8, _BYTEA = 701, 20, 17
@@ -29,16 +30,19 @@ def record(types: Iterable[PgType], values: Sequence[Any]) -> bytes:
     Values are UUID, str, aware datetime, int, float, list, JSON as Python values (numbers as int or ``Decimal``), and
     for a vector its little-endian float32 values as bytes. None is NULL, but in JSON it is ``null``.
     """
-    parts = [struct.pack(">i", len(values))]
+    parts = [_number(len(values))]
     for kind, value in zip(types, values, strict=True):
         oid, send = _SENDERS[kind]
-        parts.append(struct.pack(">i", oid))
-        parts.append(_NULL if value is None and kind is not PgType.JSONB else _sized(send(value)))
+        if value is None and kind is not PgType.JSONB:
+            parts += oid, _NULL
+        else:
+            sent = send(value)
+            parts += oid, _number(len(sent)), sent
     return b"".join(parts)
 
 
 def _sized(sent: bytes) -> bytes:
-    return struct.pack(">i", len(sent)) + sent
+    return _number(len(sent)) + sent
 
 
 def _timestamp(value: datetime) -> bytes:
@@ -76,7 +80,7 @@ def _write(value: Any, put: Callable[[str], None]) -> None:
     if isinstance(value, dict):
         separator = "{"
         for key in sorted(value, key=_key_order):
-            put(f"{separator}{_quoted(key)}: ")
+            put(f"{separator}{_quote(key)}: ")
             _write(value[key], put)
             separator = ", "
         put("}" if value else "{}")
@@ -88,7 +92,7 @@ def _write(value: Any, put: Callable[[str], None]) -> None:
             separator = ", "
         put("]" if value else "[]")
     elif isinstance(value, str):
-        put(_quoted(value))
+        put(_quote(value))
     else:
         put(_literal(value))
 
@@ -98,29 +102,28 @@ def _key_order(key: str) -> tuple[int, bytes]:
     return len(encoded), encoded
 
 
-def _quoted(text: str) -> str:
-    """Both PostgreSQL and Python escape the quotation mark, the backslash and the characters below U+0020."""
-    return json.dumps(text, ensure_ascii=False)
+_quote = json.JSONEncoder(ensure_ascii=False).encode
+"""A JSON string: both PostgreSQL and Python escape the quotation mark, the backslash and what is below U+0020."""
 
 
 def _literal(value: Any) -> str:
     """null, true, false, or a number as ``numeric`` writes it: without an exponent, and without a minus before zero."""
     if value is None or isinstance(value, bool):
-        return json.dumps(value)
+        return _quote(value)
     number = Decimal(repr(value)) if isinstance(value, float) else Decimal(value)
     return format(number if number else abs(number), "f")
 
 
-_SENDERS: dict[PgType, tuple[int, Callable[[Any], bytes]]] = {
-    PgType.UUID: (_UUID, lambda value: bytes(value.bytes)),
-    PgType.TEXT: (_TEXT, str.encode),
-    PgType.TIMESTAMPTZ: (_TIMESTAMPTZ, _timestamp),
-    PgType.JSONB: (_JSONB, _jsonb),
-    PgType.TEXT_ARRAY: (_TEXT_ARRAY, lambda value: _array(_TEXT, [item.encode() for item in value])),
-    PgType.UUID_ARRAY: (_UUID_ARRAY, lambda value: _array(_UUID, [item.bytes for item in value])),
-    PgType.VECTOR: (_BYTEA, _vector),
-    PgType.FLOAT8: (_FLOAT8, struct.Struct(">d").pack),
-    PgType.INT4: (_INT8, struct.Struct(">q").pack),
-    PgType.INT2: (_INT8, struct.Struct(">q").pack),
+_SENDERS: dict[PgType, tuple[bytes, Callable[[Any], bytes]]] = {
+    PgType.UUID: (_number(_UUID), lambda value: bytes(value.bytes)),
+    PgType.TEXT: (_number(_TEXT), str.encode),
+    PgType.TIMESTAMPTZ: (_number(_TIMESTAMPTZ), _timestamp),
+    PgType.JSONB: (_number(_JSONB), _jsonb),
+    PgType.TEXT_ARRAY: (_number(_TEXT_ARRAY), lambda value: _array(_TEXT, [item.encode() for item in value])),
+    PgType.UUID_ARRAY: (_number(_UUID_ARRAY), lambda value: _array(_UUID, [item.bytes for item in value])),
+    PgType.VECTOR: (_number(_BYTEA), _vector),
+    PgType.FLOAT8: (_number(_FLOAT8), struct.Struct(">d").pack),
+    PgType.INT4: (_number(_INT8), struct.Struct(">q").pack),
+    PgType.INT2: (_number(_INT8), struct.Struct(">q").pack),
 }
-"""The type and the bytes of a value, as the query in ``digests`` casts it."""
+"""The bytes of the type, and those of a value, as the query in ``digests`` casts it."""

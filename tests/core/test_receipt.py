@@ -200,6 +200,16 @@ def test_added_rows_hide_nothing(date: str, before: str, made: Made) -> None:
     assert {part.name: (part.then, part.now) for part in changed.parts} == expected
 
 
+def test_old_rows_of_which_some_have_later_dates_and_some_were_written_anew(made: Made) -> None:
+    with changes(made) as connection:
+        (median,) = values(connection, "SELECT percentile_disc(0.5) WITHIN GROUP (ORDER BY created_at) FROM edges")
+        connection.execute("UPDATE edges SET weight = weight WHERE created_at <= %s", (median,))
+        connection.execute("INSERT INTO edges (source_id, target_id) SELECT source_id, source_id FROM edges LIMIT 1")
+        receipt = replace(made.receipt, taken_at=median)
+        found = check_receipt(receipt, connection, inspect(connection)).tables["edges"]
+    assert (found.verdict, found.added) == (Verdict.GROWN, 1)
+
+
 def test_what_is_not_there_any_more(made: Made) -> None:
     with changes(made) as connection:
         connection.execute("DROP TABLE domains")
