@@ -21,7 +21,8 @@ from vestige_tui.core.destination.inspection import Destination, inspect
 from vestige_tui.core.report import MigrationReport
 from vestige_tui.core.rows.pg_types import PgType
 from vestige_tui.core.rows.tables import TABLES, Table
-from vestige_tui.core.source.file_hash import Hashing
+from vestige_tui.core.rows.vectors import Fate, VectorGroup
+from vestige_tui.core.source.file_hash import Hashing, SourceHash
 from vestige_tui.core.verify.digests import take
 from vestige_tui.core.verify.receipt import Receipt, ReceiptError, read_receipt
 from vestige_tui.core.verify.receipt_check import TableCheck, Verdict, check_receipt, selects
@@ -44,10 +45,13 @@ def make(source: Path, database: Database) -> Made:
     """Copy a source, and make the receipt."""
     with Hashing(source) as hashing:
         report, files = copy(source, database), hashing.result()
+    return Made(source, database, report, receipt_of(report, database, files))
+
+
+def receipt_of(report: MigrationReport, database: Database, files: SourceHash | None) -> Receipt:
     with database.connect() as connection:
         destination = inspect(connection)
-        receipt = receipt_of_copy(report, destination.schema, take(connection, destination), files, files)
-    return Made(source, database, report, receipt)
+        return receipt_of_copy(report, destination.schema, take(connection, destination), files, files)
 
 
 @pytest.fixture(scope="module")
@@ -247,11 +251,13 @@ def test_it_holds_no_content_no_id_and_no_secret(small_source: Path, database: D
     secret = replace(database, dsn=database.dsn.with_parameters(password=CANARY))
     made = make(small_source, secret)
     assert made.report.tables["knowledge_nodes"].failed == 1
+    made.report.vectors += (VectorGroup("node_embeddings", None, None, None, 1, Fate.NO_MEMORY, (CANARY,)),)
+    receipt = receipt_of(made.report, secret, None)
     for name in ("receipt.json", "receipt.md"):
-        data = made.receipt.for_file(Path(name))
+        data = receipt.for_file(Path(name))
         assert CANARY.encode() not in data
         assert not [key for key in values_of(made, "SELECT id::text FROM knowledge_nodes") if key.encode() in data]
-    document = json.loads(made.receipt.to_json())
+    document = json.loads(receipt.to_json())
     assert document["left_out"] == {"knowledge_nodes": {"bad_uuid": 1}}
     assert document["repaired"] == {"review_events": {"malformed_json": SMALL_SPEC.review_events}}
 
