@@ -158,6 +158,17 @@ class DestinationBusyError(RefusedError):
         self.holder = holder
 
 
+_REMEDIES = {
+    "embedder presented": "Re-embed the destination after copy with:\n"
+    "    vestige-tui migrate reembed --model={other} --postgres-url URL\n"
+    "  or rerun this command with the original embedder so the signatures match.",
+    "destination registered": "Re-embed the destination before the copy, with the source's model:\n"
+    "    vestige-tui migrate reembed --model={source} --postgres-url URL\n"
+    "  or copy into an empty database.",
+}
+"""What to do about a mismatch, by whose model differs from the source's."""
+
+
 class ModelMismatchError(RefusedError):
     """Two embedding models disagree; vectors of different models must not be mixed.
 
@@ -171,11 +182,7 @@ class ModelMismatchError(RefusedError):
             "embedding model mismatch between source and destination\n"
             f"  {'source registered':<{width}}: {registered}\n"
             f"  {holder:<{width}}: {actual}",
-            remedy=(
-                "Re-embed the destination after copy with:\n"
-                f"    vestige-tui migrate reembed --model={actual.name}\n"
-                "  or rerun this command with the original embedder so the signatures match."
-            ),
+            remedy=_REMEDIES[holder].format(source=registered.name, other=actual.name),
         )
         self.registered = registered
         self.actual = actual

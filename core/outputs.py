@@ -31,15 +31,15 @@ class Output:
     appends: bool = False
 
 
-def check_outputs(source: Path, outputs: Iterable[Output], called: str = "the source") -> None:
+def check_outputs(source: Path | None, outputs: Iterable[Output], called: str = "the source") -> None:
     """Raise ``UsageError`` where an output would hit the source, its side files, a backup, or another output.
 
-    ``called`` is what the file is that may not be hit.
+    ``called`` is what the file is that may not be hit; ``source`` is None where no file is read.
 
     Files are compared by device and inode, links followed; those that do not exist yet by folder and name, in which
     upper and lower case count as equal. Pipes and devices take what they are given, and never clash.
     """
-    names = _names(source)
+    names = _names(source) if source is not None else ()
     taken = dict(_places_of_source(names, called))
     written: dict[Place, Output] = {}
     for output in outputs:

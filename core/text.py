@@ -55,3 +55,8 @@ def clock(seconds: float) -> str:
     """A length of time as a clock shows it: ``0:41``, ``1:04:09``."""
     text = str(timedelta(seconds=int(seconds)))
     return text.removeprefix("0:").removeprefix("0") if text.startswith("0:") else text
+
+
+def per_second(rate: float) -> str:
+    """A rate: ``1,200``, ``6.1``."""
+    return f"{rate:,.0f}" if rate >= 10 else f"{rate:.1f}"

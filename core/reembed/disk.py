@@ -27,6 +27,11 @@ def needed(connection: Connection, store: Store, dimension: int, pgvector_versio
         {"table": store.name(MEMORIES)},
     ).fetchone()
     rows, heap = (int(value) for value in row or (0, 0))
+    return estimated(rows, heap, dimension, pgvector_version)
+
+
+def estimated(rows: int, heap: int, dimension: int, pgvector_version: str) -> int:
+    """The same for so many memories, whose table takes ``heap`` bytes without what is stored out of line."""
     vector = 4 * dimension + 8
     stored = vector * 21 // 20 + (_ROW_HEAD if vector > _INLINE else 0)
     return rows * (2 * stored + _ROW_HEAD) + heap + rows * _index_bytes(dimension, pgvector_version)

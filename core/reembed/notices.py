@@ -6,11 +6,7 @@ from collections.abc import Sequence
 
 from vestige_tui.core.model import ModelSignature
 from vestige_tui.core.reembed.state import ReembedState
-
-
-def megabytes(size: int) -> str:
-    """A size in bytes, in words."""
-    return f"{size / 1e9:,.1f} GB" if size >= 1e9 else f"{size / 1e6:,.1f} MB"
+from vestige_tui.core.text import size as in_words
 
 
 def already(model: ModelSignature) -> str:
@@ -20,7 +16,7 @@ def already(model: ModelSignature) -> str:
 
 def disk_needed(size: int) -> str:
     """Said before anything is written."""
-    return f"The database needs up to {megabytes(size)} more on the server's disk until the old vectors are dropped."
+    return f"The database needs up to {in_words(size)} more on the server's disk until the old vectors are dropped."
 
 
 def continued(state: ReembedState) -> str:
@@ -32,7 +28,7 @@ def continued(state: ReembedState) -> str:
 def old_vectors_kept(size: int) -> str:
     """After a swap."""
     return (
-        f"The old vectors are kept beside the new ones and hold {megabytes(size)} of disk: --rollback brings them "
+        f"The old vectors are kept beside the new ones and hold {in_words(size)} of disk: --rollback brings them "
         "back, --finish drops them."
     )
 
@@ -97,7 +93,7 @@ def space_is_not_returned() -> str:
 def rolled_back(size: int) -> str:
     """After a rollback."""
     return (
-        f"The new vectors are kept beside the old ones and hold {megabytes(size)} of disk: run migrate reembed again "
+        f"The new vectors are kept beside the old ones and hold {in_words(size)} of disk: run migrate reembed again "
         "to go on with them, or --abandon to remove them."
     )
 
@@ -110,6 +106,6 @@ def nothing_left() -> str:
 def kept_from_before(state: ReembedState) -> str:
     """The registry says that there is nothing to do, and parts of a run are left."""
     return (
-        f"What a re-embedding has left in this database holds {megabytes(state.disk)}: see --finish, --rollback and "
+        f"What a re-embedding has left in this database holds {in_words(state.disk)}: see --finish, --rollback and "
         "--abandon."
     )

@@ -141,6 +141,15 @@ class ReembedReport:
     duration_secs: float = 0.0
     index_rebuild_secs: float = 0.0
 
+    @property
+    def kind(self) -> str:
+        """What the run was, for the name of its file."""
+        return "reembed-dry-run" if self.dry_run else self.action.value.replace("_", "-")
+
+    @property
+    def input(self) -> None:
+        """No file is read."""
+
     def refuse(self, memories: list[RefusedMemory]) -> None:
         """Note memories that the embedder refused; one may be refused again when others were edited meanwhile."""
         fresh = [memory for memory in memories if memory not in self.refused]

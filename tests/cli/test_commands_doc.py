@@ -16,6 +16,8 @@ from vestige_tui.core.facts import NotVerified, Sign, Staleness
 from vestige_tui.core.missing import MissingPart, PartKind, Reason
 from vestige_tui.core.model import ModelSignature
 from vestige_tui.core.plan import CopyPlan, VerificationPlan
+from vestige_tui.core.reembed.report import FORMAT as REEMBED_FORMAT
+from vestige_tui.core.reembed.report import Action, ReembedOutcome, ReembedReport
 from vestige_tui.core.report import (
     FORMAT,
     DestinationReport,
@@ -40,11 +42,8 @@ from vestige_tui.core.verify.result import (
     VerificationOutcome,
 )
 
-PAGE = next(
-    folder / "docs" / "commands.md"
-    for folder in Path(__file__).resolve().parents
-    if (folder / "docs" / "commands.md").exists()
-).read_text(encoding="utf-8")
+DOCS = next(folder / "docs" for folder in Path(__file__).resolve().parents if (folder / "docs").exists())
+PAGE = (DOCS / "commands.md").read_text(encoding="utf-8")
 _DATA = ("knowledge_nodes", "intentions")
 """Keys of the sample report that are names of tables."""
 
@@ -101,7 +100,7 @@ def flags(command: click.Command) -> Iterator[str]:
         context = click.Context(command)
         for name in command.list_commands(context):
             below = command.get_command(context, name)
-            yield from flags(below) if below is not None and name != "reembed" else ()  # not available yet
+            yield from flags(below) if below is not None else ()
 
 
 @pytest.mark.parametrize("name", sorted({*keys(full_report().as_dict())}.difference(_DATA)))
@@ -123,6 +122,12 @@ def test_fields_of_a_verification(name: str) -> None:
 )
 def test_words_of_a_report(name: str) -> None:
     assert f"`{name}`" in PAGE
+
+
+def test_fields_and_words_of_a_reembedding() -> None:
+    page = (DOCS / "reembedding.md").read_text(encoding="utf-8")
+    words = {*ReembedReport(Action.REEMBED, "").as_dict(), *Action, *ReembedOutcome, REEMBED_FORMAT}
+    assert [word for word in sorted(words) if f"`{word}`" not in page] == []
 
 
 @pytest.mark.parametrize("flag", sorted({*flags(cli)}.difference({"--version"})))

@@ -78,13 +78,6 @@ def test_wrong_usage(vestige_tui: VestigeTui, arguments: tuple[str, ...]) -> Non
     assert "s3cr3tPW" not in result.said
 
 
-def test_reembed_has_its_flags_and_says_that_it_is_not_there(vestige_tui: VestigeTui) -> None:
-    flags = ("--batch-size", "8", "--drop-hnsw-first", "--concurrent-index", "--max-connections", "2", "--dry-run")
-    result = vestige_tui("migrate", "reembed", "--model", "m", "--postgres-url", URL, *flags)
-    assert result.code == 2
-    assert "not available yet" in result.err
-
-
 def test_exit_codes() -> None:
     assert [int(code_of_outcome(outcome)) for outcome in Outcome] == [0, 0, 1, 1, 130, 4]
     errors = (

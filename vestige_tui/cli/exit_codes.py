@@ -5,6 +5,7 @@ from __future__ import annotations
 from enum import IntEnum
 
 from vestige_tui.core.errors import MigrationError, RefusedError, UsageError
+from vestige_tui.core.reembed.report import ReembedOutcome
 from vestige_tui.core.report import Outcome
 from vestige_tui.core.verify.result import VerificationOutcome
 
@@ -44,6 +45,22 @@ _BY_COMPARISON = {
 def code_of_verification(outcome: VerificationOutcome) -> ExitCode:
     """The exit code of a verification."""
     return _BY_COMPARISON[outcome]
+
+
+_BY_REEMBEDDING = {
+    ReembedOutcome.CLEAN: ExitCode.CLEAN,
+    ReembedOutcome.UNCHANGED: ExitCode.CLEAN,
+    ReembedOutcome.PREPARED: ExitCode.CLEAN,
+    ReembedOutcome.FORETOLD: ExitCode.CLEAN,
+    ReembedOutcome.INCOMPLETE: ExitCode.PROBLEMS,
+    ReembedOutcome.CANCELLED: ExitCode.CANCELLED,
+    ReembedOutcome.FAILED: ExitCode.UNUSABLE,
+}
+
+
+def code_of_reembedding(outcome: ReembedOutcome) -> ExitCode:
+    """The exit code of a re-embedding that returned a report."""
+    return _BY_REEMBEDDING[outcome]
 
 
 def code_of_outcome(outcome: Outcome) -> ExitCode:

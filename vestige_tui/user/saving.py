@@ -21,14 +21,14 @@ if TYPE_CHECKING:
 
 class Report(Protocol):
     """The report of a run; ``kind`` is what the run was, in a word or two of a file's name. ``input`` is the file that
-    it read, which no output may hit.
+    it read, which no output may hit; None where it read none.
     """
 
     @property
     def kind(self) -> str: ...  # noqa: D102
 
     @property
-    def input(self) -> Path: ...  # noqa: D102
+    def input(self) -> Path | None: ...  # noqa: D102
 
     @property
     def started_at(self) -> datetime: ...  # noqa: D102
@@ -72,7 +72,7 @@ def save(report: Report, path: Path) -> Path:
     return write(report.to_json().encode("utf-8", "backslashreplace"), path)
 
 
-def save_receipt(receipt: Receipt, source: Path, path: Path) -> Path:
+def save_receipt(receipt: Receipt, source: Path | None, path: Path) -> Path:
     """Write a receipt to ``path`` and return it: JSON, or a page where the name ends in ``.md``. Errors as ``save``."""
     check_outputs(source, [Output("The receipt", path)])
     return write(receipt.for_file(path), path)

@@ -1,0 +1,49 @@
+"""What is said before a re-embedding: where contents go, and what is about to happen."""
+
+from __future__ import annotations
+
+from vestige_tui.core.reembed.embedders.protocol import Place
+from vestige_tui.core.reembed.report import Action, ReembedReport
+from vestige_tui.core.text import count, duration, per_second, size
+
+
+def contents_go_to(place: Place) -> str:
+    """Where the contents of memories go, said before the first one does."""
+    if not place.leaves_machine:
+        return f"The model runs on this machine ({place.shown}): no content leaves it."
+    reach = "" if place.encrypted else " The connection is not encrypted: whoever is on the way can read them."
+    return f"The contents of memories go to {place.shown}, on another machine.{reach}"
+
+
+_AFTERWARDS = {
+    Action.ROLLBACK: ["The old vectors come back in place of the new ones, in one short transaction."],
+    Action.FINISH: ["The old vectors are dropped. Afterwards there is no way back to them."],
+    Action.ABANDON: ["What an unfinished run has embedded is dropped. Memories keep the vectors they have."],
+}
+
+
+def warning(action: Action, foreseen: ReembedReport | None = None, *, no_swap: bool = False) -> list[str]:
+    """What is about to happen, a sentence a line. ``foreseen`` is what a dry run says of the same."""
+    if foreseen is None:
+        return _AFTERWARDS[action]
+    estimate = foreseen.estimate
+    rows = estimate.rows if estimate is not None else 0
+    if foreseen.action is Action.ONLY_MISSING:
+        lines = [f"{count(rows, 'memory', 'memories')} without a vector get one of {foreseen.target}."]
+    else:
+        lines = [
+            f"{count(foreseen.memories - foreseen.empty, 'memory', 'memories')} at {foreseen.url} get new vectors.",
+            f"From {foreseen.previous or 'no registered model'}",
+            f"to   {foreseen.target}.",
+        ]
+    if estimate is not None and rows:
+        rate = per_second(estimate.rows_per_second)
+        lines.append(f"To embed: {rows:,}, about {duration(estimate.seconds)} at {rate} a second, measured just now.")
+    if foreseen.disk_needed:
+        lines.append(f"The database grows by up to {size(foreseen.disk_needed)} until --finish.")
+    if foreseen.action is Action.REEMBED:
+        if no_swap:
+            lines.append("It stops before the swap: searches go on with the old vectors.")
+        else:
+            lines.append("Searches go on with the old vectors until all new ones are ready. --rollback goes back.")
+    return lines

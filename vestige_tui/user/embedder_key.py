@@ -1,0 +1,36 @@
+"""The key of a server that embeds: from the environment, or else from the keyring. Never from a flag."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from typing import Protocol
+
+from vestige_tui.core.reembed.embedders.address import Address
+from vestige_tui.core.secret import Secret
+
+KEY_VARIABLE = "VESTIGE_EMBEDDER_API_KEY"
+
+
+class Keys(Protocol):
+    """Where keys are stored."""
+
+    def get(self, account: str) -> Secret | None:
+        """The stored key, or None."""
+        ...
+
+
+def key_account(address: Address) -> str:
+    """The user name under which a keyring holds the key of a server, such as ``embedder@api.example.com``."""
+    return f"embedder@{address.host}" + (f":{address.port}" if address.port else "")
+
+
+def embedder_key(url: str, keys: Keys, environment: Mapping[str, str] = os.environ) -> Secret | None:
+    """The key for the server at ``url``; None where there is none. May wait for a keyring.
+
+    A server on this machine seldom has one: only the environment is asked. Raises ``UsageError`` for an unusable URL.
+    """
+    address = Address.parse(url)
+    if given := environment.get(KEY_VARIABLE, "").strip():
+        return Secret(given)
+    return None if address.is_local else keys.get(key_account(address))
