@@ -18,6 +18,8 @@ from bench.races import (
     SPECIFICATION_LIBPQ,
     SPECIFIED,
     SPECIFIED_PLAIN,
+    VERIFICATION,
+    VERIFY,
     WIZARD,
 )
 from bench.results import Results, Run, peak, seconds
@@ -62,6 +64,8 @@ def bounds(results: Results) -> list[Bound]:
         _flat_memory(results),
         _flat_time(results),
         _slow_link(results),
+        _verification(results),
+        _verification_memory(results),
         Bound("the copier's promises (kill, restart, equality)", "hold with any number of connections: see tests/"),
     ]
 
@@ -139,6 +143,30 @@ def _slow_link(results: Results) -> Bound:
         return line
     figure = f"{ratio:.2f}×, {trips:.1f} round trips a batch"
     return _judged(results, line, figure, (SLOW_LINK,), held=ratio <= 1.5)
+
+
+def _verification(results: Results) -> Bound:
+    line = Bound("every value compared, against the copy without HNSW", "at most 0.6×, stretch 0.35×, nothing written")
+    ratio = results.ratio(VERIFY, VERIFICATION.name, HEADLESS.name)
+    if ratio is None:
+        return line
+    written = max(run.rows_written or 0 for run in results.of(VERIFY, VERIFICATION.name))
+    return _judged(
+        results, line, f"{ratio:.2f}×, {written:,} rows written", (VERIFY,), held=ratio <= 0.6 and not written
+    )
+
+
+def _verification_memory(results: Results) -> Bound:
+    """Without ``--full``, the usual source stands in for the large one, and nothing is judged."""
+    line = Bound("client memory of a verification, very many memories", "at most 200 MB, and 1.2× the usual number")
+    usual = results.median(VERIFY, VERIFICATION.name, peak)
+    large = results.median(LARGE, VERIFICATION.name, peak)
+    if usual is None:
+        return line
+    if large is None:
+        return _judged(results, line, f"{usual / MEGABYTE:,.0f} MB", (VERIFY,), held=None)
+    held = large <= 200 * MEGABYTE and large <= 1.2 * usual
+    return _judged(results, line, f"{large / MEGABYTE:,.0f} MB, {large / usual:.2f}×", (LARGE, VERIFY), held=held)
 
 
 def trips_a_batch(run: Run) -> float:

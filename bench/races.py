@@ -28,6 +28,8 @@ class Entrant:
 AGAIN = Entrant("this tool, again", "tool")
 HEADLESS = Entrant("this tool", "tool")
 COPY_AND_AGAIN = Entrant(HEADLESS.name, "tool", then=AGAIN)
+VERIFICATION = Entrant("this tool, verify", "verification")
+COPY_AND_VERIFICATION = Entrant(HEADLESS.name, "tool", then=VERIFICATION)
 WIZARD = Entrant("this tool, wizard", "wizard")
 SLOW = Entrant("this tool, slow link", "tool", delay=DELAY)
 FLOOR = Entrant("floor", "floor")
@@ -58,9 +60,10 @@ SPECIFIED = "specification"
 SPECIFIED_PLAIN = "specification-plain"
 SLOW_LINK = "slow-link"
 LOADER = "pgloader"
+VERIFY = "verify"
 LARGE = "large"
 
-NAMES = (FRESH, PLAIN, SPECIFIED, SPECIFIED_PLAIN, SLOW_LINK, LOADER, LARGE)
+NAMES = (FRESH, PLAIN, SPECIFIED, SPECIFIED_PLAIN, SLOW_LINK, LOADER, VERIFY, LARGE)
 
 
 def races(main: Recipe, small: int, large: int | None) -> tuple[Race, ...]:
@@ -70,7 +73,9 @@ def races(main: Recipe, small: int, large: int | None) -> tuple[Race, ...]:
     lasting = (
         ()
         if large is None
-        else (Race(LARGE, "Many memories, without HNSW", main.of_size(large), False, (HEADLESS,), rounds=1),)
+        else (
+            Race(LARGE, "Many memories, without HNSW", main.of_size(large), False, (COPY_AND_VERIFICATION,), rounds=1),
+        )
     )
     return (
         Race(FRESH, "Fresh destination, all indexes", main, True, (COPY_AND_AGAIN, WIZARD, FLOOR)),
@@ -79,5 +84,6 @@ def races(main: Recipe, small: int, large: int | None) -> tuple[Race, ...]:
         Race(SPECIFIED_PLAIN, "The specification's algorithm without HNSW", smaller, False, specified),
         Race(SLOW_LINK, f"A link that adds {DELAY * 1000:.0f} ms each way", main, True, (HEADLESS, SLOW)),
         Race(LOADER, "Not comparable: it does far less", main, True, (HEADLESS, PGLOADER)),
+        Race(VERIFY, "Every value compared, beside the copy without HNSW", main, False, (COPY_AND_VERIFICATION,)),
         *lasting,
     )

@@ -367,6 +367,8 @@ def test_the_user_that_a_copy_makes(small_source: Path, database: Database) -> N
     assert (comparison.different, comparison.tables["users"].extra) == (False, 0)
 
 
+WORDS = {word.encode() for table in TABLES for column in table.columns for word in column.allowed}
+
 BROKEN: dict[PgType, Callable[[bytes], bytes] | str] = {
     PgType.UUID: lambda field: field[:-1] + bytes([field[-1] ^ 1]),
     PgType.TEXT: lambda field: field if field[4:] in WORDS else field[:4] + field[4:].swapcase(),
@@ -380,8 +382,6 @@ BROKEN: dict[PgType, Callable[[bytes], bytes] | str] = {
     PgType.INT2: lambda field: field[:4] + struct.pack(">h", struct.unpack(">h", field[4:])[0] + 1),
 }
 """By type a fault of its converter: another field, or a document that it converts instead."""
-
-WORDS = {word.encode() for table in TABLES for column in table.columns for word in column.allowed}
 
 
 def broken(original: Callable[[Any, Any], bytes], cls: type, fault: Callable[[bytes], bytes] | str) -> Any:
