@@ -37,6 +37,10 @@ FLOOR_FOREIGN_KEYS_LAST = Entrant("floor, foreign keys last", "floor_foreign_key
 SPECIFICATION = Entrant("specification", "specification")
 SPECIFICATION_LIBPQ = Entrant("specification, libpq", "specification_libpq")
 PGLOADER = Entrant("pgloader", "pgloader", comparable=False)
+REEMBED = Entrant("re-embedding", "reembed")
+REEMBED_DROP_FIRST = Entrant("re-embedding, dropped", "reembed_drop_first")
+REEMBED_SQL = Entrant("plain SQL, dropped", "reembed_sql")
+REEMBED_SQL_KEEP = Entrant("plain SQL, kept", "reembed_sql_keep")
 
 REFERENCES = (HEADLESS, FLOOR, SPECIFICATION)
 """Whose times the others are divided by."""
@@ -61,15 +65,20 @@ SPECIFIED_PLAIN = "specification-plain"
 SLOW_LINK = "slow-link"
 LOADER = "pgloader"
 VERIFY = "verify"
+REEMBEDDED = "reembed"
 LARGE = "large"
 
-NAMES = (FRESH, PLAIN, SPECIFIED, SPECIFIED_PLAIN, SLOW_LINK, LOADER, VERIFY, LARGE)
+NAMES = (FRESH, PLAIN, SPECIFIED, SPECIFIED_PLAIN, SLOW_LINK, LOADER, VERIFY, REEMBEDDED, LARGE)
 
 
 def races(main: Recipe, small: int, large: int | None) -> tuple[Race, ...]:
     """All of them: on ``main``, on as many memories as ``small`` says, and on ``large`` where that is given."""
     smaller = main.of_size(small)
     specified = (HEADLESS, SPECIFICATION, SPECIFICATION_LIBPQ)
+    reembedded = tuple(
+        Entrant("the copy before", "tool", then=entrant)
+        for entrant in (REEMBED, REEMBED_SQL, REEMBED_DROP_FIRST, REEMBED_SQL_KEEP)
+    )
     lasting = (
         ()
         if large is None
@@ -85,5 +94,6 @@ def races(main: Recipe, small: int, large: int | None) -> tuple[Race, ...]:
         Race(SLOW_LINK, f"A link that adds {DELAY * 1000:.0f} ms each way", main, True, (HEADLESS, SLOW)),
         Race(LOADER, "Not comparable: it does far less", main, True, (HEADLESS, PGLOADER)),
         Race(VERIFY, "Every value compared, beside the copy without HNSW", main, False, (COPY_AND_VERIFICATION,)),
+        Race(REEMBEDDED, "All memories embedded anew, by an embedder that answers at once", smaller, True, reembedded),
         *lasting,
     )

@@ -76,7 +76,7 @@ class Bench:
                 database.vacuum()
                 database.settle()
                 before = database.traces()
-                again = run(race, entrant.then, number, task)
+                again = run(race, entrant.then, number, replace(task, contender=entrant.then.contender))
                 after = database.traces()
                 self._enter(replace(again, rows_written=after.rows - before.rows, wal_written=after.wal - before.wal))
 

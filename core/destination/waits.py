@@ -52,7 +52,7 @@ class Waits:
     """For other sessions to leave a re-embedding a moment with the table of memories, as its swap needs it."""
 
     comparing: float = 30.0
-    """For the comparison of old and new neighbours: it stops there with the sample that it has."""
+    """At most, for the comparison of old and new neighbours: it stops there with the sample that it has."""
 
     clock: Callable[[], float] = time.monotonic
 

@@ -20,6 +20,12 @@ EXAMPLES = 5
 _AT_ONCE = 10
 """Memories in one query, between which a run can be cancelled."""
 
+_LEAST = 5.0
+_SHARE = 0.1
+"""Without an index, at ``--drop-hnsw-first``, each neighbour costs a look at every memory: the comparison takes no more
+than a tenth of the run's time so far, or these seconds. The report has the size of the sample.
+"""
+
 _CHOSEN: LiteralString = """
     SELECT k.id::text FROM {memories} k WHERE k.{embedding} IS NOT NULL AND k.{shadow} IS NOT NULL
     ORDER BY md5(k.id::text) LIMIT %s"""
@@ -44,7 +50,7 @@ def compare(job: Job, old: int | None, new: int) -> NeighbourComparison | None:
     with watchdog.step():
         ids = [row for (row,) in connection.execute(job.store.sql(_CHOSEN), (SAMPLE,)).fetchall()]
     query = job.store.sql(_NEIGHBOURS, old=_nearest(job.store, COLUMN, old), new=_nearest(job.store, SHADOW, new))
-    stop = watchdog.now + waits.comparing
+    stop = watchdog.now + min(waits.comparing, max(_LEAST, watchdog.now * _SHARE))
     found: list[NeighbourExample] = []
     for first in range(0, len(ids), _AT_ONCE):
         job.recorder.stop_if_cancelled()

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import replace
 
 import pytest
@@ -209,6 +209,26 @@ def test_memories_written_and_edited_meanwhile(copied_database: Database) -> Non
     assert_embedded(store, embedder)
     assert report.rows_updated == 30 + len(written)
     assert {row["content"] for row in memories(store).values()} >= set(written)
+
+
+def test_a_memory_written_between_the_last_look_and_the_swap(copied_database: Database) -> None:
+    """A reader holds up the first attempt; what is written until the next one is found under its lock."""
+    store = copied_database
+    with connect(store.dsn) as reader, ExitStack() as reading:
+
+        def disturb(event: events.Event) -> None:
+            if event == events.PhaseStarted(ReembedPhase.SWAP):
+                reading.enter_context(reader.transaction())
+                reader.execute("SELECT FROM knowledge_nodes LIMIT 1")
+            elif isinstance(event, Waiting):
+                store.execute(
+                    "INSERT INTO knowledge_nodes (id, content) VALUES (gen_random_uuid(), 'at the last moment')"
+                )
+                reading.close()
+
+        report = reembed(store, HashEmbedder(16), on_event=disturb)
+    assert report.rows_updated == 31
+    assert_embedded(store, HashEmbedder(16))
 
 
 def test_a_rollback_after_edits(copied_database: Database) -> None:
