@@ -19,7 +19,7 @@ from vestige_tui.core.rows.vectors import VectorGroup
 if TYPE_CHECKING:  # it brings libpq along, which a list of problems does not need
     from vestige_tui.core.plan import CopyPlan
     from vestige_tui.core.verify.receipt import Receipt
-    from vestige_tui.core.verify.result import Difference
+    from vestige_tui.core.verify.result import Difference, Expected
 
 FORMAT = "vestige-tui/report/1"
 
@@ -103,8 +103,8 @@ class MigrationReport:
 
     Each table has a counter, such as ``memories_copied``: rows of the source that are at the destination.
     ``verified``: every value was compared after the copy; ``not_verified`` says why not, and ``verification_failure``
-    what ended the comparison. ``differences`` are what it found, as far as it lists them. ``receipt`` is a document of
-    its own.
+    what ended the comparison. ``differences`` are what it found, as far as it lists them; ``expected`` are those that
+    have a reason and count as none. ``receipt`` is a document of its own.
     """
 
     plan: CopyPlan
@@ -122,6 +122,7 @@ class MigrationReport:
     verification_failure: str | None = None
     differences: tuple[Difference, ...] = ()
     differences_omitted: int = 0
+    expected: tuple[Expected, ...] = ()
     receipt: Receipt | None = None
     failure: str | None = None
     estimate: Estimate | None = None
@@ -205,6 +206,8 @@ class MigrationReport:
             document["plan"]["allow_stale_source"] = True
         if self.notices:
             document["notices"] = self.notices
+        if self.expected:
+            document["expected"] = [each.value for each in self.expected]
         if self.not_verified is not None:
             document["not_verified"] = {"reason": self.not_verified.value, "failure": self.verification_failure}
         if self.failure is not None:

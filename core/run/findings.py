@@ -15,7 +15,8 @@ class Findings:
     """What a comparison found after a copy, by whose it is.
 
     ``failed`` are the rows that the run has reported as not copied, by table and label; they are no finding. ``only``
-    restricts what is the run's own, as it restricted the run.
+    restricts what is the run's own, as it restricted the run; of other rows only those that were there before are
+    findings.
 
     ``problems`` are the differences of rows that the run wrote; by table, ``differing`` counts the rows among them that
     have other values, and ``gone`` those that are not at the destination any more. ``already_different`` counts rows
@@ -37,13 +38,15 @@ class Findings:
         """Sort differences, which come in the order of their rows. ``was_there``: all rows were there before."""
         for found in differences:
             difference = replace(found, was_there=True) if was_there else found
-            if difference.kind is DifferenceKind.MISSING and (difference.table, difference.row) in self.failed:
+            own = self.only is None or difference.row in self.only.get(difference.table, ())
+            reported = (difference.table, difference.row) in self.failed
+            if reported or not (own or difference.was_there):
                 continue
             if len(self.differences) < MOST_DIFFERENCES:
                 self.differences.append(difference)
             else:
                 self.omitted += 1
-            if self.only is None or difference.row in self.only.get(difference.table, ()):
+            if own:
                 self._sort(difference)
 
     def _sort(self, difference: Difference) -> None:

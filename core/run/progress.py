@@ -12,6 +12,7 @@ from vestige_tui.core import events
 from vestige_tui.core.errors import Cancelled
 from vestige_tui.core.events import Phase
 from vestige_tui.core.rows.batches import FinishedBatch
+from vestige_tui.core.rows.problems import Kind, RowError
 from vestige_tui.core.rows.tables import Table
 from vestige_tui.core.run.recorder import Recorder
 
@@ -23,7 +24,7 @@ class Progress:
     ``cancel`` is set to end the run. ``backup`` is that of a source which was upgraded in place. ``planned`` has the
     rows of each table that are to be read; ``read``, ``inserted`` and ``present`` count rows of committed batches by
     table, ``present`` those that were at the destination already. ``failed`` are the rows that were not copied, by
-    table and label.
+    table and label; a row that only repeats a key is none of them, since the label is that of the first one, too.
     """
 
     recorder: Recorder
@@ -65,9 +66,13 @@ class Progress:
             self.read[name] += result.read
             self.inserted[name] += result.inserted
             self.present[name] += result.already_present
-            self.failed.update((name, error.row) for error in result.problems if not error.copied)
+            self.failed.update((name, error.row) for error in result.problems if _names_lost_row(error))
         self.recorder.batch_done(batch)
 
     def arrived(self, name: str) -> int:
         """How many rows of a table are at the destination."""
         return self.inserted[name] + self.present[name]
+
+
+def _names_lost_row(error: RowError) -> bool:
+    return not error.copied and error.kind is not Kind.DUPLICATE_ID

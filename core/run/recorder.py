@@ -23,7 +23,6 @@ from vestige_tui.core.run.announcer import Announcer
 from vestige_tui.core.run.findings import Findings
 from vestige_tui.core.source.describe import SourceDescription
 from vestige_tui.core.verify.result import Comparison, TableComparison
-from vestige_tui.core.verify.words import EXPECTED
 
 log = logging.getLogger(__name__)
 
@@ -113,9 +112,8 @@ class Recorder(Announcer):
 
     def verified(self, findings: Findings, comparison: Comparison) -> None:
         """Every value was compared. A row that is not at the destination any more counts as not copied."""
-        for each in comparison.expected:
-            self.notice(EXPECTED[each])
         with self._lock:
+            self._report.expected = comparison.expected
             written = {
                 name: counts.inserted - findings.differing[name] - findings.gone[name]
                 for name, counts in self._report.tables.items()

@@ -16,6 +16,9 @@ from vestige_tui.core.events import (
     TableFinished,
     TableProgress,
     TablesPlanned,
+    TableVerified,
+    VerificationPlanned,
+    VerificationProgress,
     Waiting,
 )
 from vestige_tui.core.rows.problems import Kind, RowError
@@ -38,6 +41,13 @@ RUN: tuple[Event, ...] = (
     Waiting(("edges", "users"), 29.6),
     Waiting(("edges", "users"), 28.9),
     IndexProgress("hnsw", 2, 2, 1.0),
+    PhaseStarted(Phase.VERIFY),
+    VerificationPlanned({"users": 0, "knowledge_nodes": 2_000, "edges": 10}),
+    TableVerified("users", 0.0),
+    VerificationProgress("knowledge_nodes", 2_000, 1_996, 1, 2),
+    TableVerified("knowledge_nodes", 0.5),
+    VerificationProgress("edges", 10, 10, 0, 0),
+    TableVerified("edges", 0.1),
 )
 WAITS = "Waiting for another session that uses edges or users, at most 30 s…"
 
@@ -59,6 +69,9 @@ def test_plain_lines_elsewhere() -> None:
         "Connections: 10 of 10 in 0.1 s",
         "Building indexes",
         WAITS,
+        "Comparing every value",
+        "Memories: 2,000 compared in 0.5 s",
+        "Connections: 10 compared in 0.1 s",
     ]
 
 
@@ -72,6 +85,9 @@ def test_bars_in_a_terminal() -> None:
         "Connections",
         "Indexes",
         "2/2",
+        "Comparing",
+        "2,010/2,010",
+        "3 different",
         "a notice [bold]␛",
     ):
         assert part in shown

@@ -9,10 +9,12 @@ from rich.console import Console
 
 from vestige_tui.cli.summary import print_summary
 from vestige_tui.core.dsn import Dsn
+from vestige_tui.core.facts import NotVerified
 from vestige_tui.core.plan import CopyPlan
 from vestige_tui.core.report import DestinationReport, Estimate, MigrationReport, Outcome, SourceReport, TableReport
 from vestige_tui.core.rows.problems import NIL_UUID, Kind, RowError
 from vestige_tui.core.rows.tables import TABLES
+from vestige_tui.core.verify.result import Difference, DifferenceKind, Expected
 
 DSN = Dsn.parse("postgresql://bob:s3cr3t@host/db")
 
@@ -99,3 +101,29 @@ def test_other_ends() -> None:
     made = report(outcome=Outcome.FAILED)
     made.failure = "The connection was lost.\nmore"
     assert "failed: The connection was lost.\n" in shown(made)
+
+
+def test_what_was_compared() -> None:
+    made = report()
+    made.verified = True
+    made.expected = (Expected.BOOTSTRAP_USER,)
+    made.tables["knowledge_nodes"].already_equal, made.tables["knowledge_nodes"].already_different = 345, 0
+    text = shown(made)
+    for part in ("clean, every value is equal", "there, equal", "there, different", "that is no difference"):
+        assert part in text
+    made.tables["knowledge_nodes"].already_equal, made.tables["knowledge_nodes"].already_different = 344, 1
+    difference = Difference("knowledge_nodes", "row\x1b", "tags", DifferenceKind.DIFFERENT, ("row",), was_there=True)
+    made.differences = (difference,)
+    made.conclude()
+    text = shown(made)
+    assert "different: 1 row that was there before has other values; nothing is overwritten" in text
+    assert "=== Already there, with other values ===\nMemories row␛: tags has another value at the destination" in text
+
+
+def test_a_copy_that_is_not_verified() -> None:
+    made = report()
+    made.not_verified, made.verification_failure = NotVerified.FAILED, "The connection was lost."
+    text = shown(made)
+    assert "copied, not verified\n" in text
+    assert "did not reach its end (The connection was lost). The copy is finished; vestige-tui verify" in text
+    assert "clean" not in text

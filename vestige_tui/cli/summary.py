@@ -16,6 +16,7 @@ from vestige_tui.core.report import MigrationReport, Outcome, TableReport
 from vestige_tui.core.rows.problems import EXPLANATIONS, FIELD_NOT_IN_MESSAGE, NIL_UUID, Kind, RowError
 from vestige_tui.core.rows.tables import BY_NAME, TABLES, shown
 from vestige_tui.core.text import count, duration, size
+from vestige_tui.core.verify.words import EXPECTED
 from vestige_tui.terminal.output import heading, labelled, safe
 
 PROBLEMS_SHOWN = 20
@@ -62,7 +63,7 @@ def _print_ends(console: Console, report: MigrationReport) -> None:
             f"a copy would take about {duration(report.estimate.seconds)} "
             f"and {size(report.estimate.size)} at the destination",
         )
-    for notice in report.notices:
+    for notice in (*report.notices, *(EXPECTED[each] for each in report.expected)):
         labelled(console, "Note", safe(notice))
 
 

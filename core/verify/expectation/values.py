@@ -24,6 +24,9 @@ EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 DEEPEST_JSON = 500
 MOST_DIGITS = 16_000
 
+MOST_ELEMENTS = 16_000
+"""Elements of a vector that pgvector stores."""
+
 
 class Text(bytes):
     """The bytes of a TEXT value that is not UTF-8; a BLOB is plain ``bytes``."""
@@ -193,7 +196,7 @@ def vector(dimension: int | None) -> Rule:
             raise Broken("bad_vector", None)
         if dimension is not None and len(value) != 4 * dimension:
             raise Broken("wrong_dimension", None)
-        if not all(map(math.isfinite, struct.unpack(f"<{len(value) // 4}f", value))):
+        if len(value) > 4 * MOST_ELEMENTS or not all(map(math.isfinite, struct.unpack(f"<{len(value) // 4}f", value))):
             raise Broken("bad_vector", None)
         return value
 

@@ -14,14 +14,13 @@ from typing import Any, NamedTuple
 from vestige_tui.core.verify.expectation.keyed import Key, KeyedRows
 from vestige_tui.core.verify.expectation.names import File
 from vestige_tui.core.verify.expectation.shapes import Field
-from vestige_tui.core.verify.expectation.values import Text, letters, uuid
+from vestige_tui.core.verify.expectation.values import MOST_ELEMENTS, Text, letters, uuid
 
 NOMIC = "nomic-ai/nomic-embed-text-v1.5"
 FALSE_LABEL = "all-MiniLM-L6-v2"
 SHORT_LABEL = "nomic-embed-text-v1.5"
 LEGACY_PROFILE = "nomic-v1.5-legacy-raw-256"
 CUT_FROM, CUT_TO = 768, 256
-MOST_ELEMENTS = 16_000
 
 CATALOGUE: dict[str, tuple[str | None, int | None]] = {
     LEGACY_PROFILE: (NOMIC, 256),
