@@ -112,6 +112,28 @@ def may_be_stored(kind: PgType, value: Any) -> bool:
     return False
 
 
+def block_of(table: str, column: str, values: list[Any]) -> Block:
+    """Rows with these values in one column."""
+    shape = SHAPES[table]
+    columns = {name: [MISSING if one.empty is not Lost else "x"] * len(values) for name, one in shape.fields.items()}
+    return Block(table, shape, [["x"] * len(values)], columns | {column: values}, {}, range(len(values)))
+
+
+@pytest.mark.parametrize(("table", "column"), distinct_columns())
+def test_every_pair_of_tricky_values(table: str, column: str) -> None:
+    """Each as the source has it, beside each other one as the destination could have it."""
+    kind = BY_NAME[table].columns[BY_NAME[table].position(column)].type
+    field = SHAPES[table].fields[column]
+    judge = Judge(BY_NAME[table], SHAPES[table].key, DIMENSION, None)
+    for value in TRICKY.get(kind, []):
+        block = block_of(table, column, [value])
+        for stored in filter(lambda other: may_be_stored(kind, other), TRICKY[kind]):
+            if not judge._suspects(column, field, block, StoredRows({column: [stored]}, [0], [False], 0)):
+                values = block.row(0, [column]).values
+                assert values is not None
+                assert equal(kind, values[column], stored), (value, stored)
+
+
 @pytest.mark.parametrize(("table", "column"), distinct_columns())
 def test_what_is_accepted_is_equal(table: str, column: str) -> None:
     kind = BY_NAME[table].columns[BY_NAME[table].position(column)].type
@@ -120,19 +142,13 @@ def test_what_is_accepted_is_equal(table: str, column: str) -> None:
     source = st.one_of(SEED[table][column].map(as_read), tricky, OBJECTS.map(as_read) | LISTS.map(as_read))
     judge = Judge(BY_NAME[table], shape.key, DIMENSION, None)
 
-    def block_of(values: list[Any]) -> Block:
-        columns = {
-            name: [MISSING if one.empty is not Lost else "x"] * len(values) for name, one in shape.fields.items()
-        }
-        return Block(table, shape, [["x"] * len(values)], columns | {column: values}, {}, range(len(values)))
-
     ways = st.sampled_from(["own", "other", "as it is", "as another is"])
 
     @given(st.lists(st.tuples(source, source, ways), min_size=1, max_size=3))
     @settings(max_examples=settings().max_examples // 2)
     def check(rows: list[tuple[Any, Any, str]]) -> None:
-        mine = block_of([row[0] for row in rows])
-        others = block_of([row[1] for row in rows])
+        mine = block_of(table, column, [row[0] for row in rows])
+        others = block_of(table, column, [row[1] for row in rows])
         stored: list[Any] = []
         for place, (value, another, how) in enumerate(rows):
             judged = (others if how == "other" else mine).row(place, [column])
