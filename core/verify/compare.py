@@ -123,7 +123,7 @@ class _TableRun:
             found = tuple(column[place] for column in block.key_columns)
             return self._expectation.may_be_absent(self._table.name, found, key) is not None
 
-        judge = Judge(self._table, key, self._expectation.dimension, absent if judge_missing else None)
+        judge = Judge(self._table, key, self._expectation.dimension, absent if judge_missing else None, self._made())
         waiting: tuple[Block, Future[StoredRows]] | None = None
         with ThreadPoolExecutor(1, "stored rows") as beside:
             for block in self._expectation.blocks(self._table.name, _BLOCK, key=key):
@@ -152,6 +152,10 @@ class _TableRun:
         compared = self._counts["equal"] + self._counts["different"]
         source = self._counts["left_out"] + compared + self._counts["missing"]
         return TableComparison(source=source, compared=compared, **self._counts)
+
+    def _made(self) -> tuple[str, ...] | None:
+        """The key of the default owner of memories where the source has none that can arrive: a copy makes it."""
+        return (BOOTSTRAP_USER_ID,) if self._table is USERS and self._expectation.made_user is not None else None
 
     def _has_made_user(self) -> bool:
         """Whether the destination has a default owner of memories that the source lacks: a copy makes one."""

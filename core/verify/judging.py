@@ -40,16 +40,23 @@ class Judge:
 
     ``key`` are the columns by which both sides are read; ``dimension`` is that of the memories' vectors, None for any.
     ``absent`` tells whether a row that the destination lacks cannot be at any destination; None: that is not asked, and
-    such a row is counted and not listed.
+    such a row is counted and not listed. ``made`` is the key of a row that a copy makes itself, since the source's own
+    cannot arrive.
     """
 
     def __init__(
-        self, table: Table, key: Sequence[str], dimension: int | None, absent: Callable[[Block, int], bool] | None
+        self,
+        table: Table,
+        key: Sequence[str],
+        dimension: int | None,
+        absent: Callable[[Block, int], bool] | None,
+        made: tuple[str, ...] | None = None,
     ) -> None:
         self._table = table
         self._key = key
         self._dimension = dimension
         self._absent = absent
+        self._made = made
         self._lanes: dict[str, Lane] = {}
 
     def judge(self, block: Block, rows: StoredRows) -> Verdict:
@@ -57,11 +64,14 @@ class Judge:
         verdict = Verdict(extra=rows.extra)
         listed: dict[int, list[Difference]] = {}
         suspected = self._suspected(block, rows)
+        if self._made is not None:
+            for position in [at for at, place in enumerate(rows.places) if _key(block, place) == self._made]:
+                suspected[position] = []
         verdict.equal = len(rows.places) - len(suspected)
         for position, names in suspected.items():
             place = rows.places[position]
             judged = block.row(place, names)
-            if judged.values is None:
+            if judged.values is None or not names:
                 verdict.left_out += 1
                 verdict.extra += 1
             elif differing := self._differing(names, judged.values, rows, position):

@@ -414,3 +414,28 @@ def test_a_broken_converter(
     assert found == {(name, None) for name in lost} | {
         (table.name, column.name) for table, column in columns if table.name not in lost and not column.allowed
     }
+
+
+def test_the_user_of_a_source_that_cannot_arrive(small_source: Path, database: Database) -> None:
+    """Another user has its handle, so the copy makes the default owner itself: that is not the source's row, changed."""
+    (handle,) = query(small_source, "SELECT handle FROM users WHERE id <> ? LIMIT 1", (str(BOOTSTRAP_USER),))[0]
+    edit(small_source, "DELETE FROM users WHERE id = ?", (str(BOOTSTRAP_USER),))
+    rebuild_without_constraints(small_source, "users")
+    edit(
+        small_source,
+        "INSERT INTO users (id, handle, created_at) VALUES (?, ?, '2026-01-01 00:00:00')",
+        (str(BOOTSTRAP_USER), handle),
+    )
+    copy(small_source, database)
+    counts = verify(small_source, database)
+    assert (counts.different, counts.tables["users"].left_out, counts.tables["users"].extra) == (False, 1, 0)
+
+
+def rebuild_without_constraints(source: Path, table: str) -> None:
+    """The same rows in a table that allows everything."""
+    for statement in (
+        f"CREATE TABLE loose AS SELECT * FROM {table}",
+        f"DROP TABLE {table}",
+        f"ALTER TABLE loose RENAME TO {table}",
+    ):
+        edit(source, statement)
