@@ -325,5 +325,6 @@ def test_every_kind_was_seen() -> None:
     told_elsewhere = {
         Kind.DUPLICATE_ID, Kind.ALREADY_TAKEN, Kind.BAD_NUMBER, Kind.OTHER_MODEL, Kind.REFUSED_BY_SERVER,
         Kind.DANGLING_REFERENCE, Kind.TOO_LARGE, Kind.TOO_LONG_FOR_INDEX, Kind.STALE_VECTOR,
+        Kind.DIFFERS_AT_DESTINATION, Kind.GONE_AT_DESTINATION,
     }  # fmt: skip
     assert told_by_memories | told_elsewhere == set(Kind)
