@@ -26,6 +26,7 @@ from vestige_tui.core.model import UNKNOWN_HASH, ModelSignature
 from vestige_tui.core.rows.problems import EMBEDDING_KINDS, EXPLANATIONS, OF_MANY, Kind, RowError
 from vestige_tui.core.rows.tables import BY_NAME, ForeignKey
 from vestige_tui.core.rows.vectors import SHORT, Fate, VectorGroup
+from vestige_tui.core.text import count
 
 _K = TypeVar("_K", bound=Hashable)
 
@@ -513,6 +514,19 @@ def not_verified(reason: NotVerified, failure: str | None = None) -> str:
     """Why the values of a copy are not verified, and what verifies them; ``failure`` ended the comparison."""
     why = f" ({failure.rstrip('.')})" if failure else ""
     return f"{_NOT_VERIFIED[reason]}{why}. The copy is finished; vestige-tui verify compares it."
+
+
+# Repairs
+
+
+def by_operator(repaired: Mapping[str, int], left_out: Mapping[str, int]) -> str:
+    """What an operator's repairs were, from rows by table; empty where there are none."""
+    parts = []
+    for counts, done in ((repaired, "repaired"), (left_out, "left out knowingly")):
+        tables = [(BY_NAME[name], number) for name, number in counts.items()]
+        if tables:
+            parts.append(f"{', '.join(count(rows, table.noun, table.plural) for table, rows in tables)} {done}")
+    return "; ".join(parts)
 
 
 # Stale sources

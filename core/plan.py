@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from vestige_tui.core.dsn import Dsn
+from vestige_tui.core.repairs.document import NO_REPAIRS, Repairs
 
 DEFAULT_BATCH_SIZE = 500
 DEFAULT_MAX_CONNECTIONS = 4
@@ -19,7 +20,7 @@ class CopyPlan:
     destination; ``dry_run`` reads and checks everything and writes nothing. ``allow_source_upgrade`` permits adding
     the V15 parts to the source itself, ``upgrade_copy`` to a private copy of it. ``allow_stale_source`` permits copying
     a file that Vestige 4 has moved on from. ``verify``: compare every value after the copy. ``receipt``: make a receipt
-    of the copy.
+    of the copy. ``repairs`` are laid over the source's rows.
     """
 
     sqlite_path: Path
@@ -32,6 +33,7 @@ class CopyPlan:
     allow_stale_source: bool = False
     verify: bool = True
     receipt: bool = False
+    repairs: Repairs = NO_REPAIRS
 
     def __post_init__(self) -> None:
         if self.batch_size < 1 or self.max_connections < 1:
@@ -43,7 +45,8 @@ class VerificationPlan:
     """One comparison of a SQLite file with a PostgreSQL database; it changes neither.
 
     ``max_connections`` bounds the connections opened at the destination. ``allow_stale_source`` permits comparing with
-    a file that Vestige 4 has moved on from. ``receipt``: make a receipt of what is there.
+    a file that Vestige 4 has moved on from. ``receipt``: make a receipt of what is there. ``repairs`` are those that
+    the copy was given.
     """
 
     sqlite_path: Path
@@ -51,6 +54,7 @@ class VerificationPlan:
     max_connections: int = DEFAULT_MAX_CONNECTIONS
     allow_stale_source: bool = False
     receipt: bool = False
+    repairs: Repairs = NO_REPAIRS
 
     def __post_init__(self) -> None:
         if self.max_connections < 1:

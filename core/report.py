@@ -104,7 +104,8 @@ class MigrationReport:
     Each table has a counter, such as ``memories_copied``: rows of the source that are at the destination.
     ``verified``: every value was compared after the copy; ``not_verified`` says why not, and ``verification_failure``
     what ended the comparison. ``differences`` are what it found, as far as it lists them; ``expected`` are those that
-    have a reason and count as none. ``receipt`` is a document of its own.
+    have a reason and count as none. ``receipt`` is a document of its own. ``repaired_by_operator`` and
+    ``left_out_by_operator`` count rows by table; the latter count nowhere else.
     """
 
     plan: CopyPlan
@@ -124,6 +125,8 @@ class MigrationReport:
     differences_omitted: int = 0
     expected: tuple[Expected, ...] = ()
     receipt: Receipt | None = None
+    repaired_by_operator: dict[str, int] = field(default_factory=dict)
+    left_out_by_operator: dict[str, int] = field(default_factory=dict)
     failure: str | None = None
     estimate: Estimate | None = None
     started_at: datetime = field(default_factory=lambda: datetime.now(UTC))
@@ -195,6 +198,8 @@ class MigrationReport:
             },
             "vectors": [asdict(group) for group in self.vectors],
             "left_behind": self.left_behind,
+            "repaired_by_operator": self.repaired_by_operator,
+            "left_out_by_operator": self.left_out_by_operator,
             "errors": [asdict(error) for error in self.errors],
             "differences": [difference_as_dict(each) | {"was_there": each.was_there} for each in self.differences],
             "differences_omitted": self.differences_omitted,

@@ -189,6 +189,7 @@ def _log_start(plan: CopyPlan) -> None:
     for name in ("batch_size", "max_connections", "allow_source_upgrade", "upgrade_copy", "allow_stale_source"):
         log.info("migrate: %s: %s", name, getattr(plan, name))
     log.info("migrate: dry_run: %s", plan.dry_run)
+    log.info("migrate: repairs: %d", len(plan.repairs.entries))
 
 
 def _log_end(report: MigrationReport) -> None:

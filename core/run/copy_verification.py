@@ -61,7 +61,7 @@ def verify_copy(
                 run.progress.begin(Phase.VERIFY)
             with open_snapshot(session) as snapshot:
                 if run.plan.verify:
-                    work = Work.of(reading, destination, model, run.sessions, run.recorder)
+                    work = Work.of(reading, destination, model, run.sessions, run.recorder, repairs=run.plan.repairs)
                     comparison = work.compare(snapshot, since=since, found=findings.take)
                     checked.verified = True
                     run.recorder.verified(findings, comparison)

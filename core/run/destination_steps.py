@@ -9,6 +9,7 @@ from contextlib import ExitStack, contextmanager
 from typing import NamedTuple
 
 import psycopg
+from psycopg import sql
 
 from vestige_tui.core import notices
 from vestige_tui.core.destination import checks
@@ -20,7 +21,9 @@ from vestige_tui.core.destination.sessions import Session, Sessions
 from vestige_tui.core.errors import RefusedError
 from vestige_tui.core.explain import unknown_hash
 from vestige_tui.core.model import UNKNOWN_HASH, ModelSignature
+from vestige_tui.core.repairs.errors import Flaw, RepairProblem, RepairsError
 from vestige_tui.core.report import DestinationReport
+from vestige_tui.core.rows.tables import BY_NAME
 from vestige_tui.core.rows.vectors import VectorGroup, for_model
 from vestige_tui.core.run.context import Run
 from vestige_tui.core.run.model_check import agree, expected
@@ -79,6 +82,7 @@ def agree_with_destination(run: Run, source: SourceDescription, control: Session
         vectors = for_model(source.vectors, expected(model, destination.dimension))
         run.recorder.model_agreed(model, vectors)
         checks.require(checks.table_refusals(control.connection, destination, model))
+        _check_references(control, destination, source)
         for name, differences in destination.set_aside.items():
             run.recorder.notice(notices.set_aside(name, differences))
         if rules := checks.own_rules(destination):
@@ -87,6 +91,22 @@ def agree_with_destination(run: Run, source: SourceDescription, control: Session
     if refusal is not None and not run.plan.dry_run:
         raise refusal
     return Agreement(destination, model, vectors, refusal)
+
+
+def _check_references(control: Session, destination: Destination, source: SourceDescription) -> None:
+    """Refuse repairs that refer to what neither the source nor the destination has. Raises ``RepairsError``."""
+    problems = []
+    for repair, column, parent, key in source.elsewhere:
+        query = sql.SQL("SELECT FROM {} WHERE {} = {}").format(
+            sql.Identifier(destination.schema, parent),
+            sql.Identifier(BY_NAME[parent].key[0]),
+            sql.Literal(key),
+        )
+        if parent not in destination.tables or not control.connection.execute(query).rowcount:
+            message = f"{column} refers to a {BY_NAME[parent].noun} that does not exist"
+            problems.append(RepairProblem(Flaw.NO_SUCH_REFERENCE, message, repair.table, repair.row, column))
+    if problems:
+        raise RepairsError(problems)
 
 
 def check_destination(run: Run, source: SourceDescription) -> None:

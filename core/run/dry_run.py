@@ -65,7 +65,13 @@ def _compare_present(run: Run, transfer: Transfer, agreement: Agreement, session
     populated = agreement.destination.populated
     with explained(run.plan.sqlite_path), open_snapshot(session) as snapshot:
         work = Work.of(
-            transfer.reading, agreement.destination, agreement.model, run.sessions, run.recorder, tables=populated
+            transfer.reading,
+            agreement.destination,
+            agreement.model,
+            run.sessions,
+            run.recorder,
+            tables=populated,
+            repairs=run.plan.repairs,
         )
         comparison = work.compare(snapshot, found=partial(findings.take, was_there=True), judge_missing=False)
     run.recorder.compared_before(findings, comparison)

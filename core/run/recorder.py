@@ -52,6 +52,10 @@ class Recorder(Announcer):
         report.vectors = source.vectors
         report.tables = {table.name: TableReport(source.rows.get(table.name, 0)) for table in TABLES}
 
+    def repairs_laid(self, source: SourceDescription) -> None:
+        """The operator's repairs fit, and so many rows are repaired or left out by them."""
+        self._report.repaired_by_operator, self._report.left_out_by_operator = source.repaired, source.left_out
+
     def destination_inspected(self, destination: Destination) -> None:
         """What the destination is."""
         self._report.destination.server_version = destination.server.version
@@ -114,15 +118,16 @@ class Recorder(Announcer):
         """Every value was compared. A row that is not at the destination any more counts as not copied."""
         with self._lock:
             self._report.expected = comparison.expected
-            for name, counts in self._report.tables.items():
-                _count_as_failed(counts, findings.gone[name])
-            written = {  # a trigger may have changed older rows, too
-                name: max(counts.inserted - findings.differing[name], 0) for name, counts in self._report.tables.items()
+            written = {
+                name: counts.inserted - findings.differing[name] - findings.gone[name]
+                for name, counts in self._report.tables.items()
             }
             self.compared_before(findings, comparison, written)
             self._report.verified = True
             for error in findings.problems:
                 self.problem(error, _AFTER_ALL_BATCHES)
+            for name, counts in self._report.tables.items():
+                _count_as_failed(counts, findings.gone[name])
 
     def compared_before(
         self, findings: Findings, comparison: Comparison, written: Mapping[str, int] = MappingProxyType({})
@@ -184,4 +189,6 @@ def _count_as_failed(counts: TableReport, rows: int) -> None:
     counts.inserted -= inserted
     counts.repaired = min(counts.repaired, counts.inserted)
     counts.already_present -= rows - inserted
+    if counts.already_equal is not None:
+        counts.already_equal -= rows - inserted
     counts.failed += rows

@@ -11,10 +11,11 @@ from vestige_tui.core import notices
 from vestige_tui.core.errors import StaleSourceError, UpgradeNeededError
 from vestige_tui.core.events import Phase
 from vestige_tui.core.explain import STALE_MEANS, stale_source
+from vestige_tui.core.plan import CopyPlan
 from vestige_tui.core.run.announcer import Announcer
 from vestige_tui.core.run.context import Run
 from vestige_tui.core.run.model_check import check_presented
-from vestige_tui.core.source.describe import SourceDescription, describe_open
+from vestige_tui.core.source.describe import SourceDescription, describe_open, with_repairs
 from vestige_tui.core.source.opening import keeps_from_writing, open_source
 from vestige_tui.core.source.overview import file_usage
 from vestige_tui.core.source.scratch import private_folder
@@ -39,18 +40,25 @@ def readable_source(
         if source.has_v15:
             note_waiting_writer(path, reading, run.recorder)
             check_presented(source, run.presented)
-            yield reading, source
+            yield reading, _repaired(run, reading, source)
             return
     with _upgraded(run, source, check_beforehand) as upgraded, open_source(upgraded, copy_of=path) as reading:
         source = _describe(run, reading)
         note_waiting_writer(path, reading, run.recorder)
         check_presented(source, run.presented)
-        yield reading, source
+        yield reading, _repaired(run, reading, source)
 
 
 def _describe(run: Run, reading: sqlite3.Connection) -> SourceDescription:
     source = describe_open(reading, run.plan.sqlite_path)
     run.recorder.source_described(source)
+    return source
+
+
+def _repaired(run: Run, reading: sqlite3.Connection, source: SourceDescription) -> SourceDescription:
+    """The source with the operator's repairs laid over it. Raises ``RepairsError`` where one does not fit."""
+    source = with_repairs(reading, source, run.plan.repairs)
+    run.recorder.repairs_laid(source)
     return source
 
 
@@ -87,6 +95,7 @@ def _upgraded(run: Run, source: SourceDescription, check_beforehand: CheckBefore
         run.progress.begin(Phase.UPGRADE)
         check_presented(source, run.presented)
         check_beforehand(source)
+        _check_repairs(plan)
         run.progress.backup = backup = upgrade_in_place(plan.sqlite_path)
         run.recorder.notice(notices.source_upgraded(backup))
         yield plan.sqlite_path
@@ -96,3 +105,14 @@ def _upgraded(run: Run, source: SourceDescription, check_beforehand: CheckBefore
             remedy="Run again with --upgrade-copy to upgrade a private copy and leave this file untouched, "
             "or with --allow-source-upgrade to upgrade this file itself.",
         )
+
+
+def _check_repairs(plan: CopyPlan) -> None:
+    """See that the repairs fit, on a private copy: a source is not upgraded for a copy that they would stop."""
+    if not plan.repairs:
+        return
+    with (
+        private_folder() as folder,
+        open_source(upgraded_copy(plan.sqlite_path, folder), copy_of=plan.sqlite_path) as c,
+    ):
+        with_repairs(c, describe_open(c, plan.sqlite_path), plan.repairs)

@@ -20,6 +20,7 @@ from vestige_tui.core.events import Phase, Watcher
 from vestige_tui.core.facts import DataState
 from vestige_tui.core.model import ModelSignature
 from vestige_tui.core.plan import VerificationPlan
+from vestige_tui.core.repairs.document import NO_REPAIRS, Repairs
 from vestige_tui.core.report import DestinationReport, SourceReport
 from vestige_tui.core.rows.tables import TABLES
 from vestige_tui.core.run.announcer import Announcer
@@ -29,7 +30,7 @@ from vestige_tui.core.run.recorder import source_report
 from vestige_tui.core.run.source_hashes import hashing_around
 from vestige_tui.core.run.source_steps import check_stale, note_waiting_writer
 from vestige_tui.core.run.tally import Tally
-from vestige_tui.core.source.describe import SourceDescription, describe_open
+from vestige_tui.core.source.describe import SourceDescription, describe_open, with_repairs
 from vestige_tui.core.source.opening import explained as explained_source
 from vestige_tui.core.source.opening import open_source
 from vestige_tui.core.verify.compare import compare
@@ -116,6 +117,8 @@ class _Verification:
             check_stale(source, self.announcer, allowed=plan.allow_stale_source)
             note_waiting_writer(plan.sqlite_path, reading, self.announcer)
             check_presented(source, self.presented)
+            source = with_repairs(reading, source, plan.repairs, to_read=False)
+            self.report.repaired_by_operator, self.report.left_out_by_operator = source.repaired, source.left_out
             self._begin(Phase.DESTINATION)
             with connected(self.sessions) as session:
                 destination, model = self._agree(source, session)
@@ -138,7 +141,8 @@ class _Verification:
         self, reading: sqlite3.Connection, session: Session, destination: Destination, model: ModelSignature | None
     ) -> None:
         """Compare all tables; what was found until then stays in the report where that ends early."""
-        work = Work.of(reading, destination, model, self.sessions, self.announcer)
+        repairs = self.report.plan.repairs
+        work = Work.of(reading, destination, model, self.sessions, self.announcer, repairs=repairs)
         try:
             with open_snapshot(session) as snapshot:
                 self.report.comparison = work.compare(snapshot)
@@ -175,10 +179,15 @@ class Work:
         announcer: Announcer,
         *,
         tables: Collection[str] | None = None,
+        repairs: Repairs = NO_REPAIRS,
     ) -> Work:
-        """Compare what ``reading`` sees, with vectors as the ``model`` of both sides makes them; or only ``tables``."""
+        """Compare what ``reading`` sees, with vectors as the ``model`` of both sides makes them; or only ``tables``.
+
+        ``repairs`` are those that the copy was given.
+        """
         dimension = model.dimension if model else destination.dimension
-        expectation = Expectation(reading, model=model.name if model else None, dimension=dimension)
+        name = model.name if model else None
+        expectation = Expectation(reading, model=name, dimension=dimension, repairs=repairs)
         wanted = [table.name for table in TABLES if tables is None or table.name in tables]
         totals = {name: expectation.counts.get(name, 0) for name in wanted}
         return cls(expectation, destination, sessions, Tally(totals, announcer.emit), tables)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from enum import StrEnum
 from pathlib import Path
@@ -11,11 +11,13 @@ from pathlib import Path
 from vestige_tui.core.errors import SourceError
 from vestige_tui.core.facts import Staleness
 from vestige_tui.core.model import MAX_DIMENSION, ModelSignature
+from vestige_tui.core.repairs.document import Repairs
 from vestige_tui.core.rows.vectors import VectorGroup, most_used, true_name, usual_dimension
 from vestige_tui.core.source import vectors
 from vestige_tui.core.source.file_names import wal_size
 from vestige_tui.core.source.layouts import ResolvedSource, resolve, unused, used_columns, with_expression
 from vestige_tui.core.source.opening import open_source
+from vestige_tui.core.source.overlay import Reference, lay_over
 from vestige_tui.core.source.shape import FileTable, Shape, TableKind, folded, quoted, read_shape
 from vestige_tui.core.source.shared_names import SharedName, shared_names
 from vestige_tui.core.source.stale import staleness
@@ -47,7 +49,9 @@ class SourceDescription:
     ``registered`` is the model that the file names, by its active ``profile`` or else by its registry; ``vectors`` are
     all its vectors, grouped by fate. ``left_behind`` counts the rows of each table without a destination, and the
     values of each such column, named ``table.column``. ``stale``: Vestige 4 has moved on from the file.
-    ``shared_names`` are extra columns whose name is also a key of metadata.
+    ``shared_names`` are extra columns whose name is also a key of metadata. ``repaired`` and ``left_out`` count the
+    rows that an operator has repaired or left out; the latter are not among the ``rows``. ``elsewhere`` are references
+    of repairs to rows that are not in the file.
     """
 
     path: Path
@@ -66,6 +70,9 @@ class SourceDescription:
     sources: dict[str, ResolvedSource]
     stale: Staleness | None = None
     shared_names: tuple[SharedName, ...] = ()
+    repaired: dict[str, int] = field(default_factory=dict)
+    left_out: dict[str, int] = field(default_factory=dict)
+    elsewhere: tuple[Reference, ...] = ()
 
     @property
     def lets_others_write(self) -> bool:
@@ -134,6 +141,27 @@ def describe_open(connection: sqlite3.Connection, path: Path) -> SourceDescripti
         sources=sources,
         stale=staleness(path),
         shared_names=shared_names(connection, sources),
+    )
+
+
+def with_repairs(
+    connection: sqlite3.Connection, source: SourceDescription, repairs: Repairs, *, to_read: bool = True
+) -> SourceDescription:
+    """The source with repairs laid over its rows. Raises ``RepairsError`` and ``sqlite3.Error``.
+
+    Unless it is ``to_read``, repairs may fill columns that only the upgrade to V15 adds.
+    """
+    if not repairs:
+        return source
+    overlay = lay_over(connection, source.sources, repairs, may_lack=() if to_read else V15_COLUMNS)
+    rows = {name: count - overlay.left_out.get(name, 0) for name, count in source.rows.items()}
+    return replace(
+        source,
+        rows=rows,
+        sources=overlay.sources,
+        repaired=overlay.repaired,
+        left_out=overlay.left_out,
+        elsewhere=overlay.elsewhere,
     )
 
 

@@ -37,7 +37,8 @@ class Guarantees:
         source = self._sources[table.name]
         keys = [source.expressions[table.position(name)] or "NULL" for name in table.key]
         repeats = " OR ".join(["count(*) > 1", *map(spelled_otherwise, keys)])
-        rows = f"FROM {quoted(source.source.table)} n NOT INDEXED GROUP BY {', '.join(map(_sortable, keys))}"
+        rows = f"FROM {quoted(source.source.table)} n NOT INDEXED WHERE {source.condition}"
+        rows += f" GROUP BY {', '.join(map(_sortable, keys))}"
         if rows not in self._repeats:  # scheduling may come from the table of the memories
             self._repeats[rows] = self._exists(f"{rows} HAVING {repeats}")
         return self._repeats[rows]
@@ -58,11 +59,11 @@ class Guarantees:
         value = self._sources[table.name].expressions[table.position(column)]
         if index is None or value is None:
             return False
-        key = _key(self._sources[parent])
+        key, source = _key(self._sources[parent]), self._sources[table.name]
         return not self._exists(
-            f"FROM {quoted(self._sources[table.name].source.table)} n NOT INDEXED WHERE {value} IS NULL OR NOT EXISTS"
-            f" (SELECT 1 FROM {quoted(self._sources[parent].source.table)} p INDEXED BY {quoted(index)}"
-            f" WHERE p.{quoted(key or '')} = {value})"
+            f"FROM {quoted(source.source.table)} n NOT INDEXED WHERE {source.condition} AND ({value} IS NULL"
+            f" OR NOT EXISTS (SELECT 1 FROM {quoted(self._sources[parent].source.table)} p INDEXED BY {quoted(index)}"
+            f" WHERE p.{quoted(key or '')} = {value}))"
         )
 
     def _exact_index(self, source: ResolvedSource) -> str | None:
@@ -107,8 +108,8 @@ def _sortable(expression: str) -> str:
 
 
 def _key(source: ResolvedSource) -> str | None:
-    """The source column that is a table's only key column, unchanged; None where there is none."""
-    if len(source.table.key) > 1:
+    """The source column that is a table's only key column, unchanged, of all its rows; None where there is none."""
+    if len(source.table.key) > 1 or source.without is not None:
         return None
     expression = source.expressions[source.table.position(source.table.key[0])]
     name = source.table.key[0]

@@ -41,10 +41,18 @@ class TableSource:
 
 @dataclass(frozen=True, slots=True)
 class ResolvedSource(RowSource):
-    """A ``TableSource`` that fits a file; ``used`` names the columns that its expressions need."""
+    """A ``TableSource`` that fits a file; ``used`` names the columns that its expressions need. ``without`` is SQL for
+    whether a row is left out knowingly (None: none is).
+    """
 
     source: TableSource
     used: frozenset[str]
+    without: str | None = None
+
+    @property
+    def condition(self) -> str:
+        """SQL for whether a row of ``n`` counts."""
+        return "1" if self.without is None else f"NOT ({self.without})"
 
 
 CODEBASE_TAG = Expression(
@@ -60,6 +68,9 @@ CODEBASE_METADATA = Expression(
     ("metadata",),
 )
 """The codebase in a memory's metadata, from before V15 gave it a column."""
+
+CODEBASE_COLUMNS = frozenset({"tags", "metadata"})
+"""The columns of memories from which a codebase is derived, as ``n.NAME`` in the expressions above."""
 
 _CODEBASE = Expression("n.codebase", ("codebase",))
 

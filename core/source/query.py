@@ -29,7 +29,7 @@ def select(source: ResolvedSource, connection: sqlite3.Connection, restricted_by
     table = quoted(source.source.table)
     order = ", ".join(map(quoted, source.source.order))
     columns = ", ".join(_values(source))
-    where = _restriction(restricted_by)
+    where = _restriction(source, restricted_by)
     if not order:
         return f"SELECT {columns} FROM {table} n NOT INDEXED{where}"
     rowid = rowid_name(connection, source.source.table)
@@ -52,7 +52,7 @@ def select_keys(source: ResolvedSource, rowid: str, key: Sequence[str], others: 
     values = ", ".join(f'{value} AS "{place}"' for place, value in enumerate([f"n.{rowid}", *keys, *short]))
     return (
         f"SELECT {values} FROM {quoted(source.source.table)} n NOT INDEXED WHERE n.{rowid} >= :first"
-        f" ORDER BY n.{rowid} LIMIT :count"
+        f" AND {source.condition} ORDER BY n.{rowid} LIMIT :count"
     )
 
 
@@ -83,13 +83,16 @@ def largest_row(
     """
     values = _values(source)
     lengths = " + ".join(f"coalesce(length({values[place]}), 0)" for place in long_values(source)) or "0"
-    query = f"SELECT max({lengths}) FROM {quoted(source.source.table)} n NOT INDEXED{_restriction(restricted_by)}"
+    query = (
+        f"SELECT max({lengths}) FROM {quoted(source.source.table)} n NOT INDEXED{_restriction(source, restricted_by)}"
+    )
     (largest,) = connection.execute(query, parameters).fetchone()
     return max(1, largest or 0)
 
 
-def _restriction(restricted_by: str | None) -> str:
-    return f" WHERE {restricted_by} IN (SELECT value FROM json_each(:only))" if restricted_by else ""
+def _restriction(source: ResolvedSource, restricted_by: str | None) -> str:
+    wanted = f" AND {restricted_by} IN (SELECT value FROM json_each(:only))" if restricted_by else ""
+    return f" WHERE {source.condition}{wanted}"
 
 
 def _values(source: ResolvedSource) -> list[str]:
@@ -101,6 +104,15 @@ def label(source: ResolvedSource) -> str:
     """SQL for the label that ``row_label`` gives a row."""
     parts = [source.expressions[source.table.position(name)] or "NULL" for name in source.table.key]
     return f" || '{ARROW}' || ".join(f"coalesce({part}, '')" for part in parts)
+
+
+def row_number(connection: sqlite3.Connection, source: ResolvedSource) -> str:
+    """SQL for what finds a row again while the source does not change: its rowid, or else its key."""
+    rowid = rowid_name(connection, source.source.table)
+    if rowid is not None:
+        return f"n.{rowid}"
+    keys = [source.expressions[source.table.position(name)] or "NULL" for name in source.table.key]
+    return " || ',' || ".join(f"quote({key})" for key in keys)
 
 
 def spelled_otherwise(identifier: str) -> str:

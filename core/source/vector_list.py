@@ -9,7 +9,6 @@ from __future__ import annotations
 import re
 import sqlite3
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
 from uuid import UUID
 
 from vestige_tui.core.rows.converters import STALE_VECTOR
@@ -17,6 +16,7 @@ from vestige_tui.core.rows.values import SqliteValue, shortened
 from vestige_tui.core.rows.vectors import Fate, VectorGroup, most_used
 from vestige_tui.core.source.query import rowid_name
 from vestige_tui.core.source.shape import quoted
+from vestige_tui.core.source.temporary import temporary_tables
 from vestige_tui.core.source.vector_tables import VectorTable, literal, readable, size_of
 
 NAMED = 10
@@ -52,23 +52,12 @@ def create(
     value that is no BLOB. It works on this connection only.
     """
     rowids = [None if table.own else rowid_name(connection, table.name) for table in tables]
-    with _writable(connection):
+    with temporary_tables(connection):
         for statement in _TABLES:
             connection.execute(statement)
         _fill(connection, tables, rowids, stale)
         _choose(connection, name or _most_used(connection, tables))
     return [*_groups(connection, tables)], _expression(tables, rowids, stale)
-
-
-@contextmanager
-def _writable(connection: sqlite3.Connection) -> Iterator[None]:
-    """Let SQLite write to its temporary database; the file itself is open read-only."""
-    (before,) = connection.execute("PRAGMA query_only").fetchone()
-    connection.execute("PRAGMA query_only = 0")
-    try:
-        yield
-    finally:
-        connection.execute(f"PRAGMA query_only = {before}")
 
 
 def _fill(

@@ -67,6 +67,8 @@ def make_receipt(
     vectors: Sequence[VectorGroup] = (),
     incomplete: Sequence[MissingPart] = (),
     upgrade: str | None = None,
+    repaired_by_operator: Mapping[str, int] | None = None,
+    left_out_by_operator: Mapping[str, int] | None = None,
 ) -> Receipt:
     """A receipt. ``before`` and ``after`` are the source's files, None where not known.
 
@@ -86,6 +88,8 @@ def make_receipt(
         "tables": {name: _table(counted, taken.tables.get(name)) for name, counted in counts.items()},
         "repaired": _by_kind(problem for problem in problems if problem.copied),
         "left_out": _by_kind(problem for problem in problems if not problem.copied),
+        "repaired_by_operator": dict(repaired_by_operator or {}),
+        "left_out_by_operator": dict(left_out_by_operator or {}),
         "left_behind": dict(left_behind or {}),
         "vectors": [{name: value for name, value in asdict(group).items() if name != "named"} for group in vectors],
         "incomplete": [asdict(part) for part in incomplete],
@@ -116,6 +120,8 @@ def receipt_of_copy(
         vectors=report.vectors,
         incomplete=report.incomplete,
         upgrade="private copy" if plan.upgrade_copy else "in place" if plan.allow_source_upgrade else None,
+        repaired_by_operator=report.repaired_by_operator,
+        left_out_by_operator=report.left_out_by_operator,
     )
 
 
@@ -136,6 +142,8 @@ def receipt_of_verification(
         schema=schema,
         taken=taken,
         counts={name: _counts_of(table) for name, table in report.comparison.tables.items()},
+        repaired_by_operator=report.repaired_by_operator,
+        left_out_by_operator=report.left_out_by_operator,
     )
 
 

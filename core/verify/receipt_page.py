@@ -61,6 +61,12 @@ def _lines(document: Mapping[str, Any]) -> Iterator[str]:
         if document[key]:
             yield f"\n## {title}\n"
             yield from _grid(("table", "problem", "times"), _problems(document[key]))
+    repaired, left_out = (document.get(f"{what}_by_operator", {}) for what in ("repaired", "left_out"))
+    if repaired or left_out:
+        yield "\n## By the operator's repairs\n"
+        names = dict.fromkeys((*repaired, *left_out))
+        rows = ((_title(name), f"{repaired.get(name, 0):,}", f"{left_out.get(name, 0):,}") for name in names)
+        yield from _grid(("table", "rows repaired", "rows left out knowingly"), rows)
     if document["left_behind"]:
         yield "\n## Left behind: the destination has no place for it\n"
         yield from _grid(("what", "rows or values", ""), _left_behind(document["left_behind"]))

@@ -20,7 +20,10 @@ FORMAT = "vestige-tui/verification/1"
 
 @dataclass(slots=True)
 class VerificationReport:
-    """The result of ``run_verification``; of one that did not reach its end, what it had found until then."""
+    """The result of ``run_verification``; of one that did not reach its end, what it had found until then.
+
+    ``repaired_by_operator`` and ``left_out_by_operator`` count rows by table; the latter are in no other count.
+    """
 
     plan: VerificationPlan
     source: SourceReport
@@ -30,6 +33,8 @@ class VerificationReport:
     outcome: VerificationOutcome = VerificationOutcome.FAILED
     failure: str | None = None
     receipt: Receipt | None = None
+    repaired_by_operator: dict[str, int] = field(default_factory=dict)
+    left_out_by_operator: dict[str, int] = field(default_factory=dict)
     started_at: datetime = field(default_factory=lambda: datetime.now(UTC))
     duration_ms: int = 0
 
@@ -63,6 +68,8 @@ class VerificationReport:
             "tables": {name: asdict(table) for name, table in found.tables.items()},
             "differences": [difference_as_dict(each) for each in found.differences],
             "differences_omitted": found.differences_omitted,
+            "repaired_by_operator": self.repaired_by_operator,
+            "left_out_by_operator": self.left_out_by_operator,
             "expected": [each.value for each in found.expected],
             "started_at": timestamp(self.started_at),
             "duration_ms": self.duration_ms,

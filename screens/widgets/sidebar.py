@@ -12,9 +12,6 @@ from vestige_tui.screens.state import WizardState
 from vestige_tui.screens.steps import Mark, Step, StepStatus, reachable, statuses
 from vestige_tui.screens.widgets.text import plain
 
-_LINE = 7
-"""Steps that fit in one line of the narrowest terminal with two columns between them."""
-
 
 class StepLine(Static):
     """One step: mark and title, and below it the finding; in a narrow terminal mark and short title."""
@@ -30,7 +27,7 @@ class StepLine(Static):
 
     def __init__(self, step: Step) -> None:
         super().__init__(id=f"step-{step.number}", classes="step-line")
-        self.step = step
+        self._step = step
 
     def show(self, status: StepStatus, *, can_go: bool, brief: bool) -> None:
         """Show the status of the step."""
@@ -49,7 +46,7 @@ class StepLine(Static):
     def on_click(self) -> None:
         """Go to the step, if it is reachable."""
         if self.has_class("-can-go"):
-            self.post_message(self.Chosen(self.step))
+            self.post_message(self.Chosen(self._step))
 
 
 class Sidebar(Vertical):
@@ -62,11 +59,6 @@ class Sidebar(Vertical):
 
     def show(self, state: WizardState, here: Step, *, brief: bool, locked: bool) -> None:
         """Show the status of the steps; ``locked`` while the operator may not leave this one."""
-        shown = {status.step: status for status in statuses(state, here)}
-        self.set_class(brief and len(shown) > _LINE, "-crowded")
-        for line in self.query(StepLine):
-            line.display = line.step in shown
-            if (status := shown.get(line.step)) is None:
-                continue
+        for line, status in zip(self.query(StepLine), statuses(state, here), strict=True):
             can_go = not locked and status.step is not here and reachable(status.step, state)
             line.show(status, can_go=can_go, brief=brief)

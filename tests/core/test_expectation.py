@@ -29,7 +29,14 @@ from vestige_tui.core.verify.expectation import Block, Expectation, Key, Text, b
 
 DIMENSION = 3
 TABLES = ("users", "groups", "group_memberships", "knowledge_nodes", "scheduling", "edges", "review_events", "domains")
-SHARED_WITH_THE_COPY = {"vestige_tui.core.rows", "vestige_tui.core.rows.tables", "vestige_tui.core.rows.pg_types"}
+SHARED_WITH_THE_COPY = {
+    "vestige_tui.core.repairs.document",
+    "vestige_tui.core.repairs.document.as_json",
+    "vestige_tui.core.repairs.document.fingerprint",
+    "vestige_tui.core.rows",
+    "vestige_tui.core.rows.tables",
+    "vestige_tui.core.rows.pg_types",
+}
 
 
 @contextmanager

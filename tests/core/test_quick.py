@@ -36,9 +36,6 @@ TRICKY = {
     PgType.TEXT: ["", "x" * 2_601, "x" * 650, "member", "private", "a\0b", "A", "a ", "a"],
 }  # fmt: skip
 
-OF_ANOTHER_KIND = [None, 1, 1.5, b"{}", b"[]", b"1", Text(b"{\xff}")]
-"""What SQLite can hold in any column."""
-
 
 def distinct_columns() -> list[tuple[str, str]]:
     """A column of every kind."""
@@ -96,7 +93,7 @@ def as_stored(kind: PgType, value: Any) -> Any:
 def may_be_stored(kind: PgType, value: Any) -> bool:
     """Whether the destination's side could read this very value."""
     if not isinstance(value, str):
-        return isinstance(value, {PgType.FLOAT8: float, PgType.INT4: int, PgType.INT2: int}.get(kind, ()))
+        return kind in (PgType.FLOAT8, PgType.INT4, PgType.INT2) and isinstance(value, int | float)
     try:
         parsed = json.loads(value, parse_float=Decimal)
     except ValueError:
@@ -107,8 +104,7 @@ def may_be_stored(kind: PgType, value: Any) -> bool:
         case PgType.UUID:
             return value in IDS
         case PgType.JSONB:
-            deep = value.startswith("[" * 500)  # too deep for as_json
-            return "\\u" not in value and "NaN" not in value and (deep or as_json(parsed) == value)
+            return "\\u" not in value and "NaN" not in value and as_json(parsed) == value
         case PgType.UUID_ARRAY:
             return isinstance(parsed, list) and {*IDS, None}.issuperset(map(str, parsed))
         case PgType.TEXT_ARRAY:
@@ -129,9 +125,9 @@ def test_every_pair_of_tricky_values(table: str, column: str) -> None:
     kind = BY_NAME[table].columns[BY_NAME[table].position(column)].type
     field = SHAPES[table].fields[column]
     judge = Judge(BY_NAME[table], SHAPES[table].key, DIMENSION, None)
-    for value in [*TRICKY.get(kind, []), *OF_ANOTHER_KIND]:
+    for value in TRICKY.get(kind, []):
         block = block_of(table, column, [value])
-        for stored in filter(lambda other: may_be_stored(kind, other), TRICKY.get(kind, [])):
+        for stored in filter(lambda other: may_be_stored(kind, other), TRICKY[kind]):
             if not judge._suspects(column, field, block, StoredRows({column: [stored]}, [0], [False], 0)):
                 values = block.row(0, [column]).values
                 assert values is not None

@@ -10,7 +10,7 @@ import click
 
 from vestige_tui.cli.destination import opened, postgres_url
 from vestige_tui.cli.exit_codes import ExitCode, code_of_outcome
-from vestige_tui.cli.outputs import OutputFailures, outputs_of
+from vestige_tui.cli.outputs import OutputFailures, outputs_of, repairs_in
 from vestige_tui.cli.reports import Files, check_files
 from vestige_tui.cli.runner import run_plan
 from vestige_tui.core.embedder import embedder_from_environment, parse_embedder
@@ -51,6 +51,7 @@ _POSITIVE = click.IntRange(min=1)
     help="Permit copying a file that Vestige 4 has moved on from; memories since then are not in it.",
 )
 @click.option("--no-verify", is_flag=True, help="Do not compare every value afterwards.")
+@click.option("--repairs", "repairs_file", type=_FILE, help="Lay the repairs in this file over the source's rows.")
 @click.option("--dry-run", is_flag=True, help="Read and check everything, print the report, write nothing.")
 @click.option(
     "--embedder",
@@ -71,6 +72,7 @@ def copy(
     postgres_url: str,
     embedder: str | None,
     no_verify: bool,
+    repairs_file: Path | None,
     report_file: Path | None,
     receipt_file: Path | None,
     log_file: Path | None,
@@ -92,6 +94,7 @@ def copy(
     presented = parse_embedder(embedder) if embedder is not None else embedder_from_environment()
     outputs = outputs_of(report_file=report_file, receipt_file=receipt_file, log_file=log_file)
     check_outputs(fields["sqlite_path"], outputs)
+    repairs = repairs_in(repairs_file, outputs)
     check_files(files := Files(report_file, receipt_file))
     console = standard_error()
     failures = OutputFailures(console)
@@ -103,7 +106,7 @@ def copy(
     ):
         receipt = receipt_file is not None or not no_verify
         # the other flags have the names of the plan's fields
-        plan = CopyPlan(postgres_url=dsn, verify=not no_verify, receipt=receipt, **fields)
+        plan = CopyPlan(postgres_url=dsn, verify=not no_verify, receipt=receipt, repairs=repairs, **fields)
         report = run_plan(plan, presented, failures, cancel=cancel, files=files, quiet=quiet)
     return failures.code(code_of_outcome(report.outcome))
 

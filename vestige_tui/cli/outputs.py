@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import os
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 
 from rich.console import Console
 
 from vestige_tui.cli.exit_codes import ExitCode
 from vestige_tui.core.errors import MigrationError
-from vestige_tui.core.outputs import Output
+from vestige_tui.core.outputs import Output, check_outputs
+from vestige_tui.core.repairs.document import NO_REPAIRS, Repairs, read_repairs
 from vestige_tui.terminal.output import safe
 from vestige_tui.terminal.streams import descriptor_of
 
@@ -30,6 +32,14 @@ def outputs_of(*, report_file: Path | None, receipt_file: Path | None, log_file:
         if path is not None and descriptor_of(path) not in _STREAMS
     ]
     return [*standard_streams(), *named]
+
+
+def repairs_in(file: Path | None, outputs: Sequence[Output]) -> Repairs:
+    """The repairs in the file that a flag names; none of the outputs may hit it. Raises ``UsageError``."""
+    if file is None:
+        return NO_REPAIRS
+    check_outputs(file, outputs, "the file of repairs")
+    return read_repairs(file)
 
 
 def standard_streams() -> list[Output]:

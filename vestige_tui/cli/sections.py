@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from rich.console import Console
 from rich.text import Text
 
-from vestige_tui.core.explain import vector_group
+from vestige_tui.core.explain import by_operator, vector_group
 from vestige_tui.core.report import DestinationReport, SourceReport
 from vestige_tui.core.rows.tables import BY_NAME
 from vestige_tui.core.rows.vectors import VectorGroup
@@ -37,6 +37,12 @@ def print_destination(console: Console, destination: DestinationReport) -> None:
         if version
     ]
     labelled(console, "Destination", safe(destination.url + (f" ({', '.join(versions)})" if versions else "")))
+
+
+def print_repairs(console: Console, repaired: Mapping[str, int], left_out: Mapping[str, int]) -> None:
+    """Print how many rows an operator has repaired or left out."""
+    if said := by_operator(repaired, left_out):
+        labelled(console, "Repairs", said)
 
 
 def print_differences(console: Console, differences: Sequence[Difference], omitted: int, title: str = "") -> None:

@@ -9,7 +9,7 @@ import click
 
 from vestige_tui.cli.destination import opened, postgres_url
 from vestige_tui.cli.exit_codes import ExitCode, code_of_verification
-from vestige_tui.cli.outputs import OutputFailures, outputs_of
+from vestige_tui.cli.outputs import OutputFailures, outputs_of, repairs_in
 from vestige_tui.cli.reports import Files, check_files
 from vestige_tui.cli.verify_runner import verify_receipt, verify_source
 from vestige_tui.core.embedder import embedder_from_environment, parse_embedder
@@ -34,6 +34,7 @@ _FILE = click.Path(path_type=Path)
     is_flag=True,
     help="Permit comparing with a file that Vestige 4 has moved on from; memories since then are not in it.",
 )
+@click.option("--repairs", "repairs_file", type=_FILE, help="The repairs that the copy was given.")
 @click.option(
     "--embedder",
     metavar="NAME:DIM[:HASH]",
@@ -59,6 +60,7 @@ def verify(
     postgres_url: str,
     upgrade_copy: bool,
     allow_stale_source: bool,
+    repairs_file: Path | None,
     embedder: str | None,
     max_connections: int,
     report_file: Path | None,
@@ -81,12 +83,14 @@ def verify(
         _check_alone(
             upgrade_copy=upgrade_copy,
             allow_stale_source=allow_stale_source,
+            repairs=repairs_file is not None,
             embedder=embedder is not None,
             receipt_out=receipt_file is not None,
         )
     presented = parse_embedder(embedder) if embedder is not None else embedder_from_environment()
     outputs = outputs_of(report_file=report_file, receipt_file=receipt_file, log_file=log_file)
     check_outputs(file, outputs, "the source" if receipt is None else "the receipt")
+    repairs = repairs_in(repairs_file, outputs)
     check_files(files := Files(report_file, receipt_file))
     console = standard_error()
     failures = OutputFailures(console)
@@ -99,7 +103,7 @@ def verify(
         if receipt is not None:
             outcome = verify_receipt(file, dsn, failures, cancel=cancel, files=files, quiet=quiet)
         else:
-            plan = VerificationPlan(file, dsn, max_connections, allow_stale_source, receipt=True)
+            plan = VerificationPlan(file, dsn, max_connections, allow_stale_source, receipt=True, repairs=repairs)
             outcome = verify_source(plan, presented, failures, cancel=cancel, files=files, quiet=quiet)
     return failures.code(code_of_verification(outcome))
 

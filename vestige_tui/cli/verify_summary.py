@@ -7,7 +7,7 @@ from rich.table import Table
 from rich.text import Text
 
 from vestige_tui.cli.reports import Saved
-from vestige_tui.cli.sections import print_destination, print_differences, print_ends
+from vestige_tui.cli.sections import print_destination, print_differences, print_ends, print_repairs
 from vestige_tui.core.rows.tables import BY_NAME, TABLES
 from vestige_tui.core.text import count, duration
 from vestige_tui.core.verify.receipt_check import TableCheck, Verdict
@@ -36,6 +36,7 @@ def print_verification(console: Console, report: VerificationReport, saved: Save
     heading(console, "Vestige verification")
     print_ends(console, report.source, report.destination)
     labelled(console, "Outcome", _outcome(report))
+    print_repairs(console, report.repaired_by_operator, report.left_out_by_operator)
     labelled(console, "Took", duration(report.duration_ms / 1000))
     for notice in (*report.notices, *(EXPECTED[each] for each in report.comparison.expected)):
         labelled(console, "Note", safe(notice))

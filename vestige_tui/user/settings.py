@@ -29,6 +29,11 @@ def receipts_folder() -> Path:
     return private_folder(user_state_path(APPLICATION, appauthor=False) / "receipts")
 
 
+def repairs_folder() -> Path:
+    """Where the repairs of all sources are kept."""
+    return private_folder(user_state_path(APPLICATION, appauthor=False) / "repairs")
+
+
 def private_folder(folder: Path) -> Path:
     """Create a folder and its missing parents, readable by their owner only. Existing ones stay as they are."""
     for missing in reversed([path for path in (folder, *folder.parents) if not path.exists()]):

@@ -14,6 +14,7 @@ from vestige_tui.core.verify.expectation.judging import Complaint, Judged, Raw, 
 from vestige_tui.core.verify.expectation.keyed import Key, KeyedRows
 from vestige_tui.core.verify.expectation.names import File
 from vestige_tui.core.verify.expectation.origins import Place
+from vestige_tui.core.verify.expectation.overlay import Patches
 from vestige_tui.core.verify.expectation.shapes import Shape
 from vestige_tui.core.verify.expectation.values import MISSING
 from vestige_tui.core.verify.expectation.vectors import (
@@ -45,6 +46,7 @@ class Block:
     that is not UTF-8), ``bytes`` (a BLOB) and ``MISSING`` (the file has no such column). An ``embedding`` is the vector
     that counts for the memory, as it arrives. ``left_out`` are other rows that no destination can have: those with a
     key that a row of this block has, and those without a usable one. ``numbers`` are where the rows are in the file.
+    ``mixed`` are columns that the file lacks, and in which an operator has given some rows a value.
     """
 
     table: str
@@ -55,6 +57,7 @@ class Block:
     numbers: Sequence[int] = ()
     problems: dict[int, dict[str, str]] = field(default_factory=dict)
     left_out: list[Complaint] = field(default_factory=list)
+    mixed: frozenset[str] = frozenset()
 
     def __len__(self) -> int:
         return len(self.numbers)
@@ -88,6 +91,7 @@ class Block:
             kept(self.numbers),
             {new: self.problems[old] for new, old in enumerate(places) if old in self.problems},
             self.left_out,
+            self.mixed,
         )
 
 
@@ -107,7 +111,8 @@ class Memories:
 class TableRows:
     """The rows of one table of the destination, from where they are in the file.
 
-    ``key`` are the columns of the destination's key. All methods raise ``sqlite3.Error``.
+    ``key`` are the columns of the destination's key, ``patches`` what an operator has repaired. All methods raise
+    ``sqlite3.Error``.
     """
 
     def __init__(
@@ -119,6 +124,7 @@ class TableRows:
         key: Sequence[str],
         *,
         memories: Callable[[], Memories] | None = None,
+        patches: Patches | None = None,
     ) -> None:
         self.table = table
         self.shape = shape
@@ -127,13 +133,24 @@ class TableRows:
         self._width = len(key)
         self._key_of = itemgetter(*range(1, 1 + len(key)))
         stale = [place.stale] if place.stale is not None else []
-        self._read = [*dict.fromkeys([*place.spelled.values(), *place.extra, *stale])]
+        _, rowid = file.with_rowid(place.origin.table)
+        patches = patches or Patches()
+        self._patched, self._rowid = patches.values, rowid
+        numbered = [rowid] if patches.values else []
+        self._read = [*dict.fromkeys([*place.spelled.values(), *place.extra, *stale, *numbered])]
+        listed = ", ".join(map(str, patches.left_out))
         self.rows = KeyedRows(
             file,
             place.origin.table,
             [(place.spelled.get(name), shape.fields[name]) for name in key],
             self._read,
             order=place.order,
+            where=f"n.{rowid} NOT IN ({listed})" if listed else "1",
+            replaced={
+                number: places
+                for number, values in patches.values.items()
+                if (places := {at: values[name] for at, name in enumerate(key) if name in values})
+            },
         )
 
     def blocks(self, size: int, first: Key | None, last: Key | None) -> Iterator[Block]:
@@ -206,6 +223,10 @@ class TableRows:
         block = self._columns(rows)
         if self._memories is not None and len(block):
             self._complete(block, self._memories(), self._stale(rows), vectors)
+            for place, number in enumerate(self._rowids(rows)):
+                if "embedding" in self._patched.get(number, {}):
+                    block.columns["embedding"][place] = None  # type: ignore[index]
+                    block.problems.pop(place, None)
         return block
 
     def _columns(self, rows: list[_Row]) -> Block:
@@ -214,7 +235,26 @@ class TableRows:
         keys, found = values[: self._width], dict(zip(self._read, values[self._width :], strict=True))
         columns: dict[str, Sequence[Any]] = dict.fromkeys(self.shape.fields, [MISSING] * len(rows))
         columns |= {name: found[spelled] for name, spelled in self._place.spelled.items()}
-        return Block(self.table, self.shape, keys, columns, {name: found[name] for name in self._place.extra}, numbers)
+        block = Block(self.table, self.shape, keys, columns, {name: found[name] for name in self._place.extra}, numbers)
+        self._patch(block, self._rowids(rows))
+        return block
+
+    def _rowids(self, rows: Sequence[_Row]) -> Sequence[int]:
+        """The rowids of rows, where some rows have patches."""
+        if not self._patched:
+            return ()
+        place = 1 + self._width + self._read.index(self._rowid)
+        return [row[place] for row in rows]
+
+    def _patch(self, block: Block, rowids: Sequence[int]) -> None:
+        """Give rows the values that an operator wants."""
+        for place, number in enumerate(rowids):
+            for name, value in self._patched.get(number, {}).items():
+                if name not in self._place.spelled:
+                    block.mixed |= {name}
+                if not isinstance(block.columns[name], list) or name in block.mixed:
+                    block.columns[name] = [*block.columns[name]]
+                block.columns[name][place] = value  # type: ignore[index]
 
     def _stale(self, rows: Sequence[_Row]) -> list[bool]:
         """Whether Vestige has marked each row as one whose vector is to be made anew."""

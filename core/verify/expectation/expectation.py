@@ -6,12 +6,14 @@ import sqlite3
 from collections.abc import Iterator
 from functools import cached_property
 
+from vestige_tui.core.repairs.document import NO_REPAIRS, Repairs
 from vestige_tui.core.verify.expectation.absence import Absence
 from vestige_tui.core.verify.expectation.blocks import Block, Memories, TableRows
 from vestige_tui.core.verify.expectation.judging import Complaint
 from vestige_tui.core.verify.expectation.keyed import Key, KeyedRows
 from vestige_tui.core.verify.expectation.names import File, Row
 from vestige_tui.core.verify.expectation.origins import codebase_rule, find
+from vestige_tui.core.verify.expectation.overlay import Overlay
 from vestige_tui.core.verify.expectation.shapes import EMBEDDING, shapes
 from vestige_tui.core.verify.expectation.upgrade import BOOTSTRAP_USER, adds_bootstrap_user
 from vestige_tui.core.verify.expectation.vectors import Model, Profiles, model_of, vector_tables
@@ -24,15 +26,22 @@ class Expectation:
 
     ``connection`` is inside a read transaction; temporary tables are made over it, on disk, and nothing else. ``model``
     names the model whose vectors are copied (None: that of the file), ``dimension`` is how many elements the
-    destination's vectors have (None: any). All methods raise ``sqlite3.Error``.
+    destination's vectors have (None: any). ``repairs`` are those that the copy was given, and that fit the file. All
+    methods raise ``sqlite3.Error``.
     """
 
     def __init__(
-        self, connection: sqlite3.Connection, *, model: str | None = None, dimension: int | None = None
+        self,
+        connection: sqlite3.Connection,
+        *,
+        model: str | None = None,
+        dimension: int | None = None,
+        repairs: Repairs = NO_REPAIRS,
     ) -> None:
         self._file = File(connection)
         self._shapes = shapes(dimension)
         self._places = find(self._file, self._shapes)
+        self._overlay = Overlay(self._file, self._shapes, self._places, repairs)
         self._rows: dict[tuple[str, tuple[str, ...]], TableRows] = {}
         self._model = model
         self.dimension = dimension
@@ -40,7 +49,7 @@ class Expectation:
 
     @cached_property
     def counts(self) -> dict[str, int]:
-        """The rows of each table that the file has."""
+        """The rows of each table that the file has, without those that an operator has left out."""
         found = {table: self._rows_of(table, None) for table in self._places}
         return {table: rows.rows.survey.count for table, rows in found.items() if rows is not None}
 
@@ -107,7 +116,12 @@ class Expectation:
     def _of_memories(self) -> Memories:
         name = self._model if self._model is not None else self.model and self.model.name
         known = None if name is None or self.dimension is None else Model(name, self.dimension)
-        return Memories(vector_tables(self._file, self._profiles), name, known, codebase_rule(self._file))
+        return Memories(
+            vector_tables(self._file, self._profiles, self._overlay.moved_memories),
+            name,
+            known,
+            codebase_rule(self._file),
+        )
 
     def _rows_of(self, table: str, key: tuple[str, ...] | None) -> TableRows | None:
         """The rows of a table by a key; None where the file has no such table."""
@@ -117,5 +131,7 @@ class Expectation:
         columns = key if key is not None else shape.key
         if (table, columns) not in self._rows:
             memories = (lambda: self._of_memories) if table == _MEMORIES else None
-            self._rows[(table, columns)] = TableRows(self._file, table, shape, place, columns, memories=memories)
+            self._rows[(table, columns)] = TableRows(
+                self._file, table, shape, place, columns, memories=memories, patches=self._overlay.patches[table]
+            )
         return self._rows[(table, columns)]

@@ -7,7 +7,7 @@ a damaged one could leave rows out.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass
 from functools import cached_property
@@ -75,7 +75,8 @@ class KeyedRows:
     its values become. ``columns`` are read beside them.
 
     ``order`` are the columns that say in which order rows are copied; where they are equal, the order of storage does.
-    ``where`` is SQL over the alias ``n`` for the rows that count. All methods raise ``sqlite3.Error``.
+    ``where`` is SQL over the alias ``n`` for the rows that count. ``replaced`` are values of keys that count instead of
+    those of the file, by rowid and place. All methods raise ``sqlite3.Error``.
     """
 
     def __init__(
@@ -87,8 +88,10 @@ class KeyedRows:
         *,
         order: Sequence[str] = (),
         where: str = "1",
+        replaced: Mapping[int, Mapping[int, Any]] | None = None,
     ) -> None:
         self._file = file
+        self._replaced = replaced or {}
         self._connection = file.connection
         self._table, self._rowid = file.with_rowid(table)
         self._keys = ["NULL" if name is None else f"n.{quoted(name)}" for name, _ in keys]
@@ -132,7 +135,7 @@ class KeyedRows:
     def plain(self) -> bool:
         """Whether the order of the keys' text in the file is that of the keys."""
         (encoding,) = self._connection.execute("PRAGMA encoding").fetchone()
-        return encoding == "UTF-8" and self.survey.canonical
+        return encoding == "UTF-8" and self.survey.canonical and not self._replaced
 
     def read(self, first: Key | None = None, last: Key | None = None) -> Cursor:
         """The rows of a range of keys: ``first`` belongs to it, ``last`` does not. Both may be shorter than a key.
@@ -211,6 +214,8 @@ class KeyedRows:
 
     def _entry(self, row: tuple[Any, ...]) -> tuple[Any, ...]:
         rowid, *values = row
+        for place, value in self._replaced.get(rowid, {}).items():
+            values[place] = value
         parts = [key_part(column, value) for column, value in zip(self._fields, values, strict=True)]
         usable = [part.encode() for part in parts if part is not None]
         return (rowid, 0, *usable) if len(usable) == len(parts) else (rowid, 1, *map(identity, values))

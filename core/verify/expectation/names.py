@@ -115,6 +115,10 @@ class File:
             self._with_rowid[table] = name, rowid
         return self._with_rowid[table]
 
+    def made(self, name: str) -> None:
+        """A temporary table can be read by this name as if the file had it."""
+        self._with_rowid[name] = f"temp.{name}", "rowid"
+
     def _rowid(self, table: str) -> str | None:
         """A name for the rowid that no column of the table has; None where its rows have no rowid."""
         if not any(kind == "table" and not without for kind, without in self._listed(table, "type, wr")):

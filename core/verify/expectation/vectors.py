@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 from vestige_tui.core.verify.expectation.keyed import Key, KeyedRows
-from vestige_tui.core.verify.expectation.names import File
+from vestige_tui.core.verify.expectation.names import File, quoted, temporary_name
 from vestige_tui.core.verify.expectation.shapes import Field
 from vestige_tui.core.verify.expectation.values import MOST_ELEMENTS, Text, letters, uuid
 
@@ -123,8 +123,18 @@ class Profiles:
 class VectorTable:
     """A table beside the memories that has vectors in the space that Vestige uses."""
 
-    def __init__(self, file: File, profiles: Profiles, table: str, label: str | None) -> None:
+    def __init__(
+        self,
+        file: File,
+        profiles: Profiles,
+        table: str,
+        label: str | None,
+        moved: Sequence[tuple[str, str]] | None = None,
+    ) -> None:
+        """With ``moved``, only the vectors of memories with these ids (first), each as one of the new id (second)."""
         columns = ("embedding", *([label] if label else []))
+        if moved is not None:
+            table = _of_moved(file, table, columns, moved)
         self.rows = KeyedRows(file, table, [("node_id", _ID)], columns, where="n.embedding IS NOT NULL")
         self._of_profile = label == "profile_id"
         self._profiles = profiles
@@ -140,15 +150,40 @@ class VectorTable:
         return Vector(value, self._profiles.model(label)[0] or true_name(label, elements(value)))
 
 
-def vector_tables(file: File, profiles: Profiles) -> list[VectorTable]:
-    """The tables whose vectors count where a memory's own row has none, the first one most."""
-    found = []
+def _of_moved(file: File, table: str, columns: Sequence[str], moved: Sequence[tuple[str, str]]) -> str:
+    """A temporary table of the vectors of memories that have a new id."""
+    name = temporary_name("moved")
+    names = ", ".join(map(quoted, ("node_id", *columns)))
+    values = ", ".join(f"n.{quoted(column)}" for column in columns)
+    with file.writable():
+        connection = file.connection
+        connection.execute(f"CREATE TABLE temp.{name} ({names})")
+        source = f"SELECT ?, {values} FROM main.{quoted(table)} n NOT INDEXED"
+        same = "lower(replace(n.node_id, '-', '')) = lower(replace(?, '-', ''))"
+        for old, new in moved:
+            connection.execute(f"INSERT INTO temp.{name} {source} WHERE {same}", (new, old))
+    file.made(name)
+    return name
+
+
+def vector_tables(file: File, profiles: Profiles, moved: Sequence[tuple[str, str]] = ()) -> list[VectorTable]:
+    """The tables whose vectors count where a memory's own row has none, the first one most. ``moved`` are the memories
+    that have a new id: the one in the file, and the new one.
+    """
+    found: list[VectorTable] = []
     if profiles.has_vectors and profiles.active is not None:
-        found.append(VectorTable(file, profiles, "embedding_profile_vectors", "profile_id"))
+        found += _with_moved(file, profiles, "embedding_profile_vectors", "profile_id", moved)
     if profiles.mirror_counts and file.has("node_embeddings", "node_id", "embedding"):
         label = "model" if file.has("node_embeddings", "model") else None
-        found.append(VectorTable(file, profiles, "node_embeddings", label))
+        found += _with_moved(file, profiles, "node_embeddings", label, moved)
     return found
+
+
+def _with_moved(
+    file: File, profiles: Profiles, table: str, label: str | None, moved: Sequence[tuple[str, str]]
+) -> list[VectorTable]:
+    own = VectorTable(file, profiles, table, label)
+    return [own, VectorTable(file, profiles, table, label, moved)] if moved else [own]
 
 
 class VectorCursor:
