@@ -60,3 +60,9 @@ def clock(seconds: float) -> str:
 def per_second(rate: float) -> str:
     """A rate: ``1,200``, ``6.1``."""
     return f"{rate:,.0f}" if rate >= 10 else f"{rate:.1f}"
+
+
+def excerpt(text: str, width: int) -> str:
+    """The beginning of a text, on one line of at most ``width`` characters. It is not safe to show yet."""
+    line = " ".join(text[: 4 * width].split())
+    return line if len(line) <= width else f"{line[: width - 1]}…"

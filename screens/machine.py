@@ -15,7 +15,9 @@ from vestige_tui.core.secret import Secret
 
 if TYPE_CHECKING:
     from vestige_tui.core.dsn import Dsn
+    from vestige_tui.core.reembed.report import ReembedReport
     from vestige_tui.core.report import MigrationReport
+    from vestige_tui.screens.embedding import FindKey
 
 
 class PasswordStore(Protocol):
@@ -89,6 +91,7 @@ class EmbeddedHost(Protocol):
 class Machine:
     """Everything outside the wizard that it uses. ``platform`` is ``sys.platform``; ``now`` is in UTC.
 
+    ``find_key`` finds the key of a server that embeds, and ``keep_embedding`` writes the report of an embedding.
     ``keep_report`` writes the report of a copy to where reports are kept and returns the file; it raises ``OSError``.
     """
 
@@ -101,4 +104,6 @@ class Machine:
     recent: RecentPlaces
     embedded: EmbeddedHost
     now: Callable[[], datetime]
+    find_key: FindKey | None = None
+    keep_embedding: Callable[[ReembedReport], Path] | None = None
     keep_report: Callable[[MigrationReport], Path] | None = None

@@ -7,10 +7,12 @@ from typing import ClassVar
 
 from textual import on
 from textual.app import ComposeResult
-from textual.widgets import Input, RadioSet, Static
+from textual.widgets import Button, Input, RadioSet, Static
 
 from vestige_tui.core.text import display_safe
 from vestige_tui.screens.base import StepScreen
+from vestige_tui.screens.embedder_dialog import EmbedderDialog
+from vestige_tui.screens.embedding import Embedding
 from vestige_tui.screens.model_question import (
     UNRECORDED,
     Question,
@@ -48,13 +50,16 @@ dimension and release. An unknown hash agrees with every hash.
 
 This run is the embedder that VESTIGE_EMBEDDING_MODEL picks.
 
-To change to another model later, embed the memories anew at the destination: vestige-tui migrate reembed --model NAME
+Copy, then embed anew: the vectors are copied as they are, and then the other model makes new ones of all memories at
+the destination. The old ones are kept until you drop them. It can also be done later:
+vestige-tui migrate reembed --model NAME --postgres-url URL
 """
 
     KEEP: ClassVar[str] = "keep"
     NAME: ClassVar[str] = "another"
     LEAVE: ClassVar[str] = "leave"
     GO_BACK: ClassVar[str] = "go-back"
+    EMBED: ClassVar[str] = "embed"
 
     @property
     def _question(self) -> Question:
@@ -83,6 +88,7 @@ To change to another model later, embed the memories anew at the destination: ve
         """The first choice has the focus; if the models match, a notice says so."""
         if self._question is Question.NONE:
             self.query_one("#notice", Notice).say(Tone.GOOD, self._match())
+            self.query_one("#other-embedder").display = False
             self.query_one("#primary").focus()
             return
         self.query_one(Choices).focus()
@@ -108,24 +114,38 @@ To change to another model later, embed the memories anew at the destination: ve
         return _WHY
 
     def _choices(self) -> Iterable[Choice]:
+        embed = self._embedding is not None
         if self._question is Question.THIS_RUN:
-            yield Choice("Keep the source's model", value=True, id=self.KEEP)
+            yield Choice("Keep the source's model", value=not embed, id=self.KEEP)
+            name = self._embedding.signature.name if self._embedding is not None else self._presented_name
+            yield Choice(lines(f"Copy, then embed anew with {name}"), value=embed, id=self.EMBED)
         if self._question is Question.UNKNOWN:
             known = candidates(self.state)
             given = self.state.model_answer
             chosen = next((number for number, model in enumerate(known) if given and model == given.signature), None)
             other = given is not None and given.signature is not None and chosen is None
             for number, signature in enumerate(known):
-                value = chosen == number or (given is None and number == 0)
+                value = not embed and (chosen == number or (given is None and number == 0))
                 yield Choice(lines(signature.name), value=value, id=f"candidate-{number}")
             yield Choice("Another model", value=other or (given is None and not known), id=self.NAME)
-            yield Choice("Leave it open", value=given == UNRECORDED, id=self.LEAVE)
+            yield Choice("Leave it open", value=given == UNRECORDED and not embed, id=self.LEAVE)
+            yield Choice("Copy, then embed anew with a model that you name", value=embed, id=self.EMBED)
         else:
             yield Choice(
                 "Go back and choose another destination",
                 value=self._question is Question.DESTINATION,
                 id=self.GO_BACK,
             )
+
+    @property
+    def _embedding(self) -> Embedding | None:
+        """The embedder that was named for after the copy."""
+        found = self.state.embedding
+        return found if found is not None and not found.only_missing else None
+
+    @property
+    def _presented_name(self) -> str:
+        return self.state.presented.name if self.state.presented is not None else "another model"
 
     @property
     def _taken(self) -> str:
@@ -137,6 +157,8 @@ To change to another model later, embed the memories anew at the destination: ve
         taken = self._taken
         if taken == self.KEEP:
             return own_model(self.state)
+        if taken == self.EMBED:
+            return own_model(self.state) if self._question is Question.THIS_RUN else UNRECORDED
         if taken == self.LEAVE:
             return UNRECORDED
         if taken == self.NAME:
@@ -152,6 +174,8 @@ To change to another model later, embed the memories anew at the destination: ve
         """What will happen, depending on the choice."""
         if self._question is Question.NONE:
             return "Go on to the preview"
+        if self._taken == self.EMBED and self._embedding is None:
+            return "Name the embedder"
         return _LABELS.get(self._taken, "Record this model")
 
     @property
@@ -165,12 +189,32 @@ To change to another model later, embed the memories anew at the destination: ve
             self.go_to(Step.DESTINATION)
         elif self._question is Question.NONE:
             self.advance(self.state)
+        elif self._taken == self.EMBED and self._embedding is None:
+            self.name_embedder()
         elif (answer := self._answer) is not None:
-            self.advance(self.state.with_model(answer))
+            embedding = self._embedding if self._taken == self.EMBED else None
+            self.advance(self.state.with_model(answer, embedding))
+
+    def extra_buttons(self) -> Iterable[Button]:
+        """Another embedder than the one that was named."""
+        yield Button("Another embedder", id="other-embedder", compact=True)
+
+    @on(Button.Pressed, "#other-embedder")
+    def name_embedder(self) -> None:
+        """Ask for an embedder, and try it out."""
+        memories = self.state.source.rows.get("knowledge_nodes", 0) if self.state.source is not None else 0
+        dialog = EmbedderDialog(self.state.presented, memories, self.machine.find_key)
+        self.app.push_screen(dialog, self._named_embedder)
+
+    def _named_embedder(self, embedding: Embedding | None) -> None:
+        if embedding is not None:
+            self.keep(self.state.with_model(self._answer, embedding))
+            self._show_way()
 
     @on(RadioSet.Changed)
     def _show_way(self) -> None:
         self.query_one("#name").display = self._taken == self.NAME
+        self.query_one("#other-embedder").display = self._taken == self.EMBED and self._embedding is not None
         self.query_one("#consequence", Static).update(lines(self._consequence()))
         self.refresh_shell()
 
@@ -182,13 +226,25 @@ To change to another model later, embed the memories anew at the destination: ve
             presented = self.state.presented.name if self.state.presented else "NAME"
             return (
                 f"Vectors are copied unchanged. A Vestige that uses them must use {name}.\n"
-                f"To change models later:  vestige-tui migrate reembed --model {presented}"
+                f"To change models later:  vestige-tui migrate reembed --model {presented} --postgres-url URL"
             )
+        if taken == self.EMBED:
+            return self._what_embedding_means()
         if taken == self.GO_BACK:
             return self._why_go_back()
         if taken == self.LEAVE:
             return "Vectors are copied unchanged, and nothing checks later that they fit the others."
         return "Recorded at the destination with the hash unknown, which agrees with every hash of that name."
+
+    def _what_embedding_means(self) -> str:
+        embedding = self._embedding
+        if embedding is None:
+            return (
+                "The vectors are copied as they are. Then the embedder that you name, a server or a model on this "
+                "machine, makes new ones of all memories, and they change places."
+            )
+        signature = embedding.signature
+        return f"{signature.name}, {signature.dimension:,} elements. {embedding.costs} {embedding.contents_go}"
 
     def _why_go_back(self) -> str:
         own = holders(self.state)[0].signature
@@ -196,7 +252,7 @@ To change to another model later, embed the memories anew at the destination: ve
             return "Nothing has been written. Your answers so far stay."
         return (
             "An empty database takes these memories as they are. Or embed this one anew with the source's model, "
-            f"then come back:\nvestige-tui migrate reembed --model {own.name if own else 'NAME'}"
+            f"then come back:\nvestige-tui migrate reembed --model {own.name if own else 'NAME'} --postgres-url URL"
         )
 
     @on(Input.Changed, "#name")
@@ -218,5 +274,6 @@ _LEADS = {
 _LABELS = {
     ModelScreen.KEEP: "Keep the source's model",
     ModelScreen.LEAVE: "Copy without recording",
+    ModelScreen.EMBED: "Copy, then embed anew",
     ModelScreen.GO_BACK: "Choose another destination",
 }

@@ -11,6 +11,7 @@ from textual.content import Content
 from vestige_tui.core.dsn import MASK, Dsn
 from vestige_tui.core.explain import Tense, shortfalls
 from vestige_tui.core.report import MigrationReport, Outcome
+from vestige_tui.screens.embedding import after_swap
 from vestige_tui.screens.not_copied import not_copied_counted
 from vestige_tui.screens.state import Target, WizardState
 from vestige_tui.screens.widgets.text import lines, plain, short_path
@@ -37,6 +38,12 @@ def _paragraphs(state: WizardState, home: Path) -> Iterator[Content]:
             )
         yield from _missing(report)
         if state.target is not None:
+            if state.embedded is not None:
+                swapped = [
+                    *after_swap(state.embedded, "embedded" if state.target.embedded else state.target.dsn.masked)
+                ]
+                if swapped:
+                    yield Content("\n").join(plain(line) for line in swapped)
             yield _vestige_lines(state.target)
     yield _files(state, home)
     if report is not None:
@@ -99,6 +106,8 @@ def _files(state: WizardState, home: Path) -> Content:
     if state.saved is not None:
         facts.append(f"The report, saved in {short_path(state.saved.parent, home)}:")
         facts.append(f"  {state.saved.name}")
+        if state.embedding_saved is not None:
+            facts.append(f"  {state.embedding_saved.name}, of the embedding")
     elif state.unsaved:
         facts.append(f"The report could not be saved: {state.unsaved}")
     return Content("\n").join(plain(fact) for fact in facts)

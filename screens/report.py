@@ -19,6 +19,7 @@ from vestige_tui.core.report import MigrationReport, Outcome
 from vestige_tui.core.rows.problems import RowError
 from vestige_tui.core.text import count, duration
 from vestige_tui.screens.base import StepScreen
+from vestige_tui.screens.embed_offer import EmbedOffer
 from vestige_tui.screens.export_dialog import ExportDialog, free_name
 from vestige_tui.screens.next_steps import next_steps
 from vestige_tui.screens.not_copied import not_copied_table
@@ -51,6 +52,9 @@ Run again repeats the copy and skips the rows that are already at the destinatio
 
 Tables not copied are those that PostgreSQL has no place for. Your file keeps them.
 
+Memories without a vector are not found by meaning. If there are some, a button embeds them, with the model that the
+destination has registered.
+
 The report is saved in a file; the last page says where.
 """
     BINDINGS: ClassVar[list[BindingType]] = [
@@ -70,7 +74,7 @@ The report is saved in a file; the last page says where.
     @cached_property
     def _failed(self) -> Mapping[str, frozenset[str]]:
         """The rows that can be tried again. An unfinished copy has to be completed first."""
-        return {} if self._unfinished else failed_rows(self._errors)
+        return {} if self._unfinished or self.state.new_vectors else failed_rows(self._errors)
 
     @property
     def _unfinished(self) -> bool:
@@ -90,6 +94,7 @@ The report is saved in a file; the last page says where.
     def compose_body(self) -> ComposeResult:
         """The outcome, and its pages: rows, counts, tables not copied, next steps."""
         yield Notice(id="outcome")
+        yield EmbedOffer(self.state, self.machine, id="embed-offer")
         with TabbedContent(initial="rows" if self._errors else "next", id="pages"):
             with TabPane(f"Rows with problems {len(self._errors):,}", id="rows"):
                 yield ProblemBrowser(self._errors, self._source, dry=False)
@@ -119,7 +124,7 @@ The report is saved in a file; the last page says where.
         self.query_one("#outcome", Notice).say(said.tone, said.headline, *said.details)
         self.query_one("#retry").display = bool(self._failed)
         self.query_one("#export").display = bool(self._errors)
-        self.query_one("#again").display = not self._unfinished
+        self.query_one("#again").display = not self._unfinished and not self.state.new_vectors
         self.query_one("#quit").display = self._unfinished
         if self._errors:
             self.query_one(ProblemBrowser).rows.focus()
@@ -147,6 +152,11 @@ The report is saved in a file; the last page says where.
         """Copy once more, from the beginning."""
         self.state = self.state.with_only(None)
         self.go_to(Step.COPY)
+
+    @on(EmbedOffer.Chosen)
+    def _embed(self, event: EmbedOffer.Chosen) -> None:
+        self.state = self.state.with_embedding(event.embedding)
+        self.go_to(Step.EMBED)
 
     @on(Button.Pressed, "#retry")
     def action_retry(self) -> None:

@@ -20,8 +20,10 @@ if TYPE_CHECKING:
     from vestige_tui.core.dsn import Dsn
     from vestige_tui.core.model import ModelSignature
     from vestige_tui.core.plan import CopyPlan
+    from vestige_tui.core.reembed.report import ReembedReport
     from vestige_tui.core.report import MigrationReport
     from vestige_tui.core.source.describe import SourceDescription
+    from vestige_tui.screens.embedding import Embedding
 
 
 class UpgradeChoice(StrEnum):
@@ -93,6 +95,9 @@ class WizardState:
     the report of the dry run, ``report`` that of the copy; ``preview_failure`` and ``failure`` say what ended them,
     where something did. ``only`` are the rows that the copy is restricted to, where failed ones are tried again.
     ``saved`` is the file that keeps the report, ``unsaved`` why there is none.
+
+    ``embedding`` is what embeds memories after the copy, ``embedded`` its report, ``embedding_failure`` what ended it
+    and ``embedding_saved`` the file that keeps its report. ``swapped`` is the model that it put in place.
     """
 
     prefill: Prefill = Prefill()
@@ -103,6 +108,11 @@ class WizardState:
     backup: Path | None = None
     stale_allowed: bool = False
     model_answer: ModelAgreement | None = None
+    embedding: Embedding | None = None
+    embedded: ReembedReport | None = None
+    embedding_failure: MigrationError | None = None
+    embedding_saved: Path | None = None
+    swapped: ModelSignature | None = None
     preview: MigrationReport | None = None
     preview_failure: MigrationError | None = None
     report: MigrationReport | None = None
@@ -133,12 +143,33 @@ class WizardState:
     def with_upgraded_source(self, source: SourceDescription, backup: Path | None) -> WizardState:
         """The source after an upgrade in place, as it now is; ``backup`` is the file as it was before."""
         return replace(
-            self.without_preview(), source=source, upgrade=UpgradeChoice.IN_PLACE, backup=backup, model_answer=None
+            self.without_preview(),
+            source=source,
+            upgrade=UpgradeChoice.IN_PLACE,
+            backup=backup,
+            model_answer=None,
+            embedding=None,
         )
 
-    def with_model(self, answer: ModelAgreement | None) -> WizardState:
-        """The answer to the question about the model."""
-        return replace(self.without_preview(), model_answer=answer)
+    def with_model(self, answer: ModelAgreement | None, embedding: Embedding | None = None) -> WizardState:
+        """The answer to the question about the model, and what embeds the memories anew after the copy."""
+        return replace(self.without_preview(), model_answer=answer, embedding=embedding)
+
+    def with_embedding(self, embedding: Embedding) -> WizardState:
+        """What is to be embedded now that the copy is over."""
+        return replace(self._without_embedded(), embedding=embedding)
+
+    def with_embedded(
+        self, report: ReembedReport | None, failure: MigrationError | None = None, *, saved: Path | None = None
+    ) -> WizardState:
+        """What an embedding did, even if it did not finish."""
+        swapped = self.swapped
+        if report is not None and report.action == "reembed" and report.outcome.finished:
+            swapped = report.target
+        return replace(self, embedded=report, embedding_failure=failure, embedding_saved=saved, swapped=swapped)
+
+    def _without_embedded(self) -> WizardState:
+        return replace(self, embedded=None, embedding_failure=None, embedding_saved=None)
 
     def with_preview(self, report: MigrationReport | None, failure: MigrationError | None = None) -> WizardState:
         """What a dry run found, or what ended it. The result of an earlier copy stays."""
@@ -157,7 +188,9 @@ class WizardState:
         unsaved: str = "",
     ) -> WizardState:
         """What a copy did, even if it did not finish, and where its report is saved."""
-        return replace(self, report=report, failure=failure, saved=saved, unsaved=unsaved)
+        return replace(
+            self._without_embedded(), swapped=None, report=report, failure=failure, saved=saved, unsaved=unsaved
+        )
 
     def without_upgrade(self) -> WizardState:
         """Drop the answer about the upgrade and everything later."""
@@ -165,13 +198,15 @@ class WizardState:
 
     def without_model(self) -> WizardState:
         """Drop the answer about the model and everything later."""
-        return replace(self.without_preview(), model_answer=None)
+        return replace(self.without_preview(), model_answer=None, embedding=None)
 
     def without_preview(self) -> WizardState:
         """Drop the preview and everything later."""
+        embedding = self.embedding if self.embedding is not None and not self.embedding.only_missing else None
         return replace(
-            self, preview=None, preview_failure=None, report=None, failure=None, only=None, saved=None, unsaved=""
-        )
+            self._without_embedded(), preview=None, preview_failure=None, report=None, failure=None, only=None,
+            saved=None, unsaved="", swapped=None, embedding=embedding,
+        )  # fmt: skip
 
     @property
     def source_settled(self) -> bool:
@@ -208,6 +243,18 @@ class WizardState:
             return None
         signature = agree(self.source, self.presented, self.target.destination.registered)
         return ModelAgreement(signature, self.presented)
+
+    @property
+    def embedding_due(self) -> bool:
+        """Whether the copy is finished, and memories are to be embedded."""
+        if self.embedding is None or self.report is None or not self.report.outcome.finished:
+            return False
+        return self.embedded is None and self.embedding_failure is None
+
+    @property
+    def new_vectors(self) -> bool:
+        """Whether the destination has another model now than the source: nothing more can be copied into it."""
+        return self.swapped is not None
 
     @property
     def _presented_now(self) -> ModelSignature | None:

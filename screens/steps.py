@@ -22,6 +22,7 @@ class StepSpec:
     ``settled``: the step has what later steps need. ``finding``: what the step found, in few words; may be empty.
     ``short_title`` is for a narrow terminal, whose line has to hold those of all steps; the title itself if empty.
     ``asks``: the step has a question or something to show, otherwise it is skipped; None if it always has.
+    ``shown``: the sidebar has it.
     ``can_return``: the operator may go there from another step; the copy starts from a button alone.
     """
 
@@ -34,6 +35,7 @@ class StepSpec:
     not_needed: Condition = lambda _: False
     failed: Condition = lambda _: False
     can_return: bool = True
+    shown: Condition = lambda _: True
 
 
 def _source_found(state: WizardState) -> str:
@@ -81,6 +83,8 @@ def _model_found(state: WizardState) -> str:
     agreement = state.agreement
     if agreement is None or agreement.signature is None:
         return "no vectors" if not state.source.dimension else "model not known"
+    if state.embedding is not None and not state.embedding.only_missing:
+        return "embedded anew later"
     if state.model_answer is not None:
         return "settled by you"
     return "same on both" if state.target.destination.registered is not None else "the source's own"
@@ -114,6 +118,21 @@ def _copy_found(state: WizardState) -> str:
     if state.report is not None:
         return _OUTCOMES[state.report.outcome]
     return "stopped" if state.failure is not None else ""
+
+
+def _embedding_found(state: WizardState) -> str:
+    if state.embedding_failure is not None:
+        return "stopped"
+    return _EMBEDDINGS.get(state.embedded.outcome, "") if state.embedded is not None else ""
+
+
+_EMBEDDINGS = {
+    "clean": "new vectors",
+    "unchanged": "nothing to do",
+    "incomplete": "some refused",
+    "cancelled": "cancelled",
+}
+"""By ``ReembedOutcome``, which is text."""
 
 
 class Step(Enum):
@@ -156,6 +175,17 @@ class Step(Enum):
         _copy_found,
         failed=lambda state: state.failure is not None,
         can_return=False,
+    )
+    EMBED = StepSpec(
+        "Embedding",
+        "embed:EmbedScreen",
+        lambda state: not state.embedding_due,
+        _embedding_found,
+        short_title="Embed",
+        asks=lambda state: state.embedding_due,
+        failed=lambda state: state.embedding_failure is not None,
+        can_return=False,
+        shown=lambda state: state.embedding is not None,
     )
     REPORT = StepSpec("Report", "report:ReportScreen", _copy_over)
 
@@ -243,7 +273,11 @@ def previous_step(step: Step, state: WizardState) -> Step | None:
 
 def statuses(state: WizardState, here: Step) -> tuple[StepStatus, ...]:
     """The whole sidebar, as seen from the step ``here``."""
-    return tuple(StepStatus(step, _mark(step, state, here), step.value.finding(state)) for step in Step)
+    return tuple(
+        StepStatus(step, _mark(step, state, here), step.value.finding(state))
+        for step in Step
+        if step is here or step.value.shown(state)
+    )
 
 
 def _mark(step: Step, state: WizardState, here: Step) -> Mark:

@@ -20,7 +20,9 @@ from vestige_tui.user.recent import Recent
 from vestige_tui.user.settings import embedded_folder, reports_folder
 
 if TYPE_CHECKING:
+    from vestige_tui.core.reembed.report import ReembedReport
     from vestige_tui.core.report import MigrationReport
+    from vestige_tui.core.secret import Secret
 
 MEMORY = "recent.json"
 """The name of the file with recent answers."""
@@ -51,19 +53,34 @@ def open_wizard(
 
 
 def _code_of(app: VestigeApp) -> int:
-    """The exit code: how the last copy ended, or that a signal ended the program."""
-    from vestige_tui.cli.exit_codes import ExitCode, code_of_error, code_of_outcome  # loads libpq, which is slow
+    """The exit code: how the last copy ended and what embedded after it, or that a signal ended the program."""
+    from vestige_tui.cli.exit_codes import (  # loads libpq, which is slow
+        ExitCode,
+        code_of_error,
+        code_of_outcome,
+        code_of_reembedding,
+    )
+    from vestige_tui.screens.embed_run import EmbedRun
     from vestige_tui.screens.run import Run
 
     if app.return_code:
         return ExitCode.UNUSABLE
     if app.terminated:
         return ExitCode.CANCELLED
-    if not isinstance(app.work, Run):
-        return ExitCode.CLEAN
-    if app.work.failure is not None:
-        return code_of_error(app.work.failure)
-    return code_of_outcome(app.work.report.outcome) if app.work.report is not None else ExitCode.CLEAN
+    codes = []
+    if isinstance(app.work, EmbedRun):
+        if app.work.failure is not None:
+            codes.append(code_of_error(app.work.failure))
+        elif app.work.report is not None:
+            codes.append(code_of_reembedding(app.work.report.outcome))
+        if app.state.report is not None:
+            codes.append(code_of_outcome(app.state.report.outcome))
+    elif isinstance(app.work, Run):
+        if app.work.failure is not None:
+            codes.append(code_of_error(app.work.failure))
+        elif app.work.report is not None:
+            codes.append(code_of_outcome(app.work.report.outcome))
+    return next((code for code in codes if code is not ExitCode.CLEAN), ExitCode.CLEAN)
 
 
 def this_machine(host: EmbeddedHost, memory: Path | None = None) -> Machine:
@@ -78,6 +95,8 @@ def this_machine(host: EmbeddedHost, memory: Path | None = None) -> Machine:
         recent=Recent(memory or reports_folder().parent / MEMORY),
         embedded=host,
         now=lambda: datetime.now(UTC),
+        find_key=_find_key,
+        keep_embedding=_keep_embedding,
         keep_report=_keep,
     )
 
@@ -86,3 +105,15 @@ def _keep(report: MigrationReport) -> Path:
     from vestige_tui.user.saving import kept_report, save
 
     return save(report, kept_report(report))
+
+
+def _keep_embedding(report: ReembedReport) -> Path:
+    from vestige_tui.user.saving import kept_report, save
+
+    return save(report, kept_report(report))
+
+
+def _find_key(url: str) -> Secret | None:
+    from vestige_tui.user.embedder_key import embedder_key
+
+    return embedder_key(url, Keyring())

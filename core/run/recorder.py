@@ -118,16 +118,15 @@ class Recorder(Announcer):
         """Every value was compared. A row that is not at the destination any more counts as not copied."""
         with self._lock:
             self._report.expected = comparison.expected
-            written = {
-                name: counts.inserted - findings.differing[name] - findings.gone[name]
-                for name, counts in self._report.tables.items()
+            for name, counts in self._report.tables.items():
+                _count_as_failed(counts, findings.gone[name])
+            written = {  # a trigger may have changed older rows, too
+                name: max(counts.inserted - findings.differing[name], 0) for name, counts in self._report.tables.items()
             }
             self.compared_before(findings, comparison, written)
             self._report.verified = True
             for error in findings.problems:
                 self.problem(error, _AFTER_ALL_BATCHES)
-            for name, counts in self._report.tables.items():
-                _count_as_failed(counts, findings.gone[name])
 
     def compared_before(
         self, findings: Findings, comparison: Comparison, written: Mapping[str, int] = MappingProxyType({})
@@ -189,6 +188,4 @@ def _count_as_failed(counts: TableReport, rows: int) -> None:
     counts.inserted -= inserted
     counts.repaired = min(counts.repaired, counts.inserted)
     counts.already_present -= rows - inserted
-    if counts.already_equal is not None:
-        counts.already_equal -= rows - inserted
     counts.failed += rows

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections import Counter
 from collections.abc import Callable, Collection, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -158,11 +159,15 @@ class _TableRun:
         return (BOOTSTRAP_USER_ID,) if self._table is USERS and self._expectation.made_user is not None else None
 
     def _has_made_user(self) -> bool:
-        """Whether the destination has a default owner of memories that the source lacks: a copy makes one."""
-        if USERS.name not in self._destination.tables or self._expectation.made_user is None:
+        """Whether the destination has a default owner of memories that the source lacks, as a copy makes it."""
+        made = self._expectation.made_user
+        if USERS.name not in self._destination.tables or made is None:
             return False
-        query = sql.SQL("SELECT FROM {} WHERE id = {}").format(
-            sql.Identifier(self._destination.schema, USERS.name), sql.Literal(BOOTSTRAP_USER_ID)
+        query = sql.SQL(
+            "SELECT FROM {} WHERE id = {} AND handle::text = {} AND display_name::text = {} AND metadata = {}::jsonb"
+        ).format(
+            sql.Identifier(self._destination.schema, USERS.name),
+            *map(sql.Literal, (BOOTSTRAP_USER_ID, made["handle"], made["display_name"], json.dumps(made["metadata"]))),
         )
         with self._snapshot.watchdog.step(cancellable=True):
             return self._snapshot.connection.execute(query).rowcount > 0

@@ -11,7 +11,7 @@ from vestige_tui.core.rows.pg_types import PgType
 from vestige_tui.core.rows.tables import Table
 from vestige_tui.core.verify.expectation import MISSING, Block
 from vestige_tui.core.verify.expectation.shapes import EMBEDDING, Field
-from vestige_tui.core.verify.expectation.values import content, scores
+from vestige_tui.core.verify.expectation.values import Lost, content, scores
 from vestige_tui.core.verify.meaning import equal
 from vestige_tui.core.verify.quick import Lane, lane
 from vestige_tui.core.verify.result import Difference, DifferenceKind
@@ -146,10 +146,12 @@ class Judge:
         return self._lanes[name]([*source], stored)
 
     def _suspects_of_missing(self, name: str, block: Block, rows: StoredRows) -> Sequence[int]:
-        """The same for a column that the source does not have: one value is expected of all rows."""
-        every = range(len(rows.places))
-        judged, stored = block.row(rows.places[0], [name]), rows.columns[name]
-        if judged.values is None or not equal(self._type(name), judged.values[name], stored[0]):
+        """The same for a column that the source does not have: the same value is expected of all rows, except where
+        metadata takes along what has no column. Those rows are judged anyway.
+        """
+        every, stored = range(len(rows.places)), rows.columns[name]
+        usual = block.shape.fields[name].empty
+        if usual is Lost or not equal(self._type(name), usual, stored[0]):
             return every
         first = stored[0]
         return [position for position in every if stored[position] != first]

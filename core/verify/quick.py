@@ -201,7 +201,11 @@ def _both(source: str, stored: str) -> Any:
 
     What cannot be stored may hide in the first of two equal keys, so nothing of that kind is taken at all.
     """
-    if source.count("[") + source.count("{") > _DEEPEST or ("\\u" in source and _DANGEROUS.search(source)):
+    if (
+        type(source) is not str
+        or source.count("[") + source.count("{") > _DEEPEST
+        or ("\\u" in source and _DANGEROUS.search(source))
+    ):
         raise ValueError
     load: Callable[[str], Any] = orjson.loads
     if _MANY_DIGITS.search(source) or _MANY_DIGITS.search(stored):

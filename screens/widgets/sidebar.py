@@ -12,6 +12,9 @@ from vestige_tui.screens.state import WizardState
 from vestige_tui.screens.steps import Mark, Step, StepStatus, reachable, statuses
 from vestige_tui.screens.widgets.text import plain
 
+_LINE = 7
+"""Steps that fit in one line of the narrowest terminal with two columns between them."""
+
 
 class StepLine(Static):
     """One step: mark and title, and below it the finding; in a narrow terminal mark and short title."""
@@ -27,7 +30,7 @@ class StepLine(Static):
 
     def __init__(self, step: Step) -> None:
         super().__init__(id=f"step-{step.number}", classes="step-line")
-        self._step = step
+        self.step = step
 
     def show(self, status: StepStatus, *, can_go: bool, brief: bool) -> None:
         """Show the status of the step."""
@@ -46,7 +49,7 @@ class StepLine(Static):
     def on_click(self) -> None:
         """Go to the step, if it is reachable."""
         if self.has_class("-can-go"):
-            self.post_message(self.Chosen(self._step))
+            self.post_message(self.Chosen(self.step))
 
 
 class Sidebar(Vertical):
@@ -59,6 +62,11 @@ class Sidebar(Vertical):
 
     def show(self, state: WizardState, here: Step, *, brief: bool, locked: bool) -> None:
         """Show the status of the steps; ``locked`` while the operator may not leave this one."""
-        for line, status in zip(self.query(StepLine), statuses(state, here), strict=True):
+        shown = {status.step: status for status in statuses(state, here)}
+        self.set_class(brief and len(shown) > _LINE, "-crowded")
+        for line in self.query(StepLine):
+            line.display = line.step in shown
+            if (status := shown.get(line.step)) is None:
+                continue
             can_go = not locked and status.step is not here and reachable(status.step, state)
             line.show(status, can_go=can_go, brief=brief)

@@ -20,7 +20,7 @@ from tests.support.flaws import NOBODY
 from tests.support.roles import role
 from tests.support.runs import copy
 from tests.support.servers import Connection, Database, Server
-from tests.support.sources import Sources, edit, query, signature
+from tests.support.sources import Sources, edit, memory_ids, query, signature
 from tests.support.verifying import inspected, named, verify
 from vestige_tui.core.errors import Cancelled, RefusedError
 from vestige_tui.core.rows.pg_types import PgType
@@ -365,6 +365,23 @@ def test_the_user_that_a_copy_makes(small_source: Path, database: Database) -> N
     comparison = verify(small_source, database)
     assert comparison.expected == (Expected.BOOTSTRAP_USER,)
     assert (comparison.different, comparison.tables["users"].extra) == (False, 0)
+    database.execute(f"UPDATE users SET display_name = 'Ada' WHERE id = '{BOOTSTRAP_USER}'")
+    comparison = verify(small_source, database)
+    assert (comparison.expected, comparison.tables["users"].extra) == ((), 1)
+
+
+def test_metadata_that_only_some_rows_have(small_source: Path, database: Database) -> None:
+    """The source has no such column: what goes into it is compared all the same, with what another row has there."""
+    edit(small_source, "ALTER TABLE knowledge_nodes DROP COLUMN metadata")
+    edit(small_source, "ALTER TABLE knowledge_nodes ADD COLUMN mood")
+    first, *_, last = sorted(memory_ids(small_source))
+    edit(small_source, "UPDATE knowledge_nodes SET mood = 'glad' WHERE id = ?", (first,))
+    copy(small_source, database)
+    database.execute(
+        "SET session_replication_role = replica;"
+        f"UPDATE knowledge_nodes SET metadata = '{{\"mood\": \"glad\"}}' WHERE id = '{last}'"
+    )
+    assert named(verify(small_source, database)) == {("knowledge_nodes", (last,), "metadata")}
 
 
 WORDS = {word.encode() for table in TABLES for column in table.columns for word in column.allowed}

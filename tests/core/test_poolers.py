@@ -289,7 +289,9 @@ def test_limits_of_the_role_through_a_pooler(
 
     preview = copy(source, pooled, dry_run=True, on_event=dawdle)
     report = copy(source, pooled, batch_size=5, on_event=dawdle)
-    assert (report.outcome, report.errors) == (Outcome.CLEAN, [])
+    # the empty sample's domains count other memories
+    assert (report.outcome, report.errors) == (Outcome.CLEAN if populated else Outcome.DIFFERENT, [])
+    assert report.verified
     assert report.tables["knowledge_nodes"].inserted == preview.tables["knowledge_nodes"].inserted
     assert report.tables["knowledge_nodes"].inserted == (1 if populated else 60)
     tcp_database.execute("DROP TRIGGER sleep ON knowledge_nodes")

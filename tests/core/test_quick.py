@@ -36,6 +36,9 @@ TRICKY = {
     PgType.TEXT: ["", "x" * 2_601, "x" * 650, "member", "private", "a\0b", "A", "a ", "a"],
 }  # fmt: skip
 
+OF_ANOTHER_KIND = [None, 1, 1.5, b"{}", b"[]", b"1", Text(b"{\xff}")]
+"""What SQLite can hold in any column."""
+
 
 def distinct_columns() -> list[tuple[str, str]]:
     """A column of every kind."""
@@ -93,7 +96,7 @@ def as_stored(kind: PgType, value: Any) -> Any:
 def may_be_stored(kind: PgType, value: Any) -> bool:
     """Whether the destination's side could read this very value."""
     if not isinstance(value, str):
-        return kind in (PgType.FLOAT8, PgType.INT4, PgType.INT2) and isinstance(value, int | float)
+        return isinstance(value, {PgType.FLOAT8: float, PgType.INT4: int, PgType.INT2: int}.get(kind, ()))
     try:
         parsed = json.loads(value, parse_float=Decimal)
     except ValueError:
@@ -104,7 +107,8 @@ def may_be_stored(kind: PgType, value: Any) -> bool:
         case PgType.UUID:
             return value in IDS
         case PgType.JSONB:
-            return "\\u" not in value and "NaN" not in value and as_json(parsed) == value
+            deep = value.startswith("[" * 500)  # too deep for as_json
+            return "\\u" not in value and "NaN" not in value and (deep or as_json(parsed) == value)
         case PgType.UUID_ARRAY:
             return isinstance(parsed, list) and {*IDS, None}.issuperset(map(str, parsed))
         case PgType.TEXT_ARRAY:
@@ -125,9 +129,9 @@ def test_every_pair_of_tricky_values(table: str, column: str) -> None:
     kind = BY_NAME[table].columns[BY_NAME[table].position(column)].type
     field = SHAPES[table].fields[column]
     judge = Judge(BY_NAME[table], SHAPES[table].key, DIMENSION, None)
-    for value in TRICKY.get(kind, []):
+    for value in [*TRICKY.get(kind, []), *OF_ANOTHER_KIND]:
         block = block_of(table, column, [value])
-        for stored in filter(lambda other: may_be_stored(kind, other), TRICKY[kind]):
+        for stored in filter(lambda other: may_be_stored(kind, other), TRICKY.get(kind, [])):
             if not judge._suspects(column, field, block, StoredRows({column: [stored]}, [0], [False], 0)):
                 values = block.row(0, [column]).values
                 assert values is not None

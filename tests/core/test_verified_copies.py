@@ -136,6 +136,28 @@ def test_a_trigger_that_removes_rows(small_source: Path, copied_database: Databa
     assert len(report.errors) == table.failed
 
 
+@pytest.mark.parametrize("does", ["UPDATE knowledge_nodes SET codebase = 'changed'", "DELETE FROM knowledge_nodes"])
+def test_a_trigger_that_changes_older_rows(does: str, small_source: Path, copied_database: Database) -> None:
+    """They are not called equal, and none is counted twice."""
+    copied_database.execute(
+        "DELETE FROM domains",
+        f"CREATE FUNCTION touch() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN {does}"
+        " WHERE id IN (SELECT id FROM knowledge_nodes ORDER BY id LIMIT 4); RETURN NULL; END $$;"
+        "CREATE TRIGGER touch AFTER INSERT ON domains EXECUTE FUNCTION touch()",
+    )
+    report = copy(small_source, copied_database, verify=True)
+    memories = report.tables["knowledge_nodes"]
+    assert (report.outcome, report.verified, memories.inserted) == (Outcome.ERRORS, True, 0)
+    assert len({row for table, row, *_ in named(report) if table == "knowledge_nodes"}) == 4
+    assert memories.already_equal == 26
+    changed = 0 if "DELETE" in does else 4
+    assert (memories.already_different, memories.already_present, memories.failed) == (
+        changed,
+        26 + changed,
+        4 - changed,
+    )
+
+
 def test_rows_that_the_destination_drops_are_named_once(small_source: Path, copied_database: Database) -> None:
     copied_database.execute(
         "DELETE FROM review_events",

@@ -7,11 +7,14 @@ from pathlib import Path
 
 import pytest
 
+from tests.support.scenes import embedded, embedding
 from tests.support.sources import SMALL_SPEC, Sources, signature
-from tests.support.states import probed, settled_state, target
+from tests.support.states import probed, report, settled_state, target
 from vestige_tui.core.model import ModelSignature
+from vestige_tui.core.report import Outcome
 from vestige_tui.core.source.describe import describe
 from vestige_tui.screens.state import ModelAgreement, Prefill, UpgradeChoice, WizardState
+from vestige_tui.screens.steps import Step, asks, next_step
 
 
 @pytest.fixture
@@ -96,3 +99,22 @@ def test_another_source_may_need_what_was_set_aside(full: WizardState) -> None:
 
 def test_the_probe_belongs_to_the_target() -> None:
     assert target(registered=signature(SMALL_SPEC.dimension)).probe == probed(registered=signature(8))
+
+
+def test_what_is_embedded_after_a_copy_goes_with_the_answers_before_it(small_source: Path) -> None:
+    state = settled_state(small_source).with_model(ModelAgreement(signature(8), None), embedding())
+    assert (state.embedding, asks(Step.EMBED, state)) == (embedding(), False)
+    copied = state.with_preview(report(state, dry_run=True)).with_report(report(state))
+    assert next_step(Step.COPY, copied) is Step.EMBED
+    done = copied.with_embedded(embedded())
+    assert (next_step(Step.COPY, done), done.swapped) == (Step.REPORT, embedded().target)
+    missing = done.with_embedding(embedding(only_missing=True))
+    assert (missing.embedded, missing.swapped, asks(Step.EMBED, missing)) == (None, done.swapped, True)
+    assert missing.with_report(report(state)).swapped is None
+    for dropped in (done.without_preview(), done.with_upgrade(UpgradeChoice.PRIVATE_COPY)):
+        assert (dropped.embedding, dropped.embedded, dropped.swapped) == (embedding(), None, None)
+    assert missing.without_preview().embedding is None
+    assert done.with_target(None).embedding is None
+    assert done.with_model(None).embedding is None
+    cancelled = copied.with_report(report(state, Outcome.CANCELLED))
+    assert next_step(Step.COPY, cancelled) is Step.REPORT

@@ -14,11 +14,19 @@ from vestige_tui.core.events import IndexProgress, Phase, Waiting
 from vestige_tui.core.left_behind import MEANINGS
 from vestige_tui.core.missing import MissingPart, PartKind, Reason
 from vestige_tui.core.model import ModelSignature
+from vestige_tui.core.reembed.embedders.protocol import Place
+from vestige_tui.core.reembed.events import ReembedPhase
+from vestige_tui.core.reembed.examples import WordedExample
+from vestige_tui.core.reembed.profiles import EmbedderChoice
+from vestige_tui.core.reembed.report import Action, NeighbourComparison, ReembedOutcome, ReembedReport
 from vestige_tui.core.report import DestinationReport, Estimate, MigrationReport, Outcome, SourceReport, TableReport
 from vestige_tui.core.rows.problems import Kind, RowError
 from vestige_tui.core.rows.tables import TABLES
 from vestige_tui.core.rows.vectors import Fate, VectorGroup
+from vestige_tui.core.secret import Secret
 from vestige_tui.core.source.describe import Layout, SourceDescription
+from vestige_tui.screens.embed_run import EMBEDDING, INDEX, STORING, EmbedProgress, Part
+from vestige_tui.screens.embedding import Embedding
 from vestige_tui.screens.progress import Pace, Progress
 from vestige_tui.screens.state import WizardState
 from vestige_tui.screens.work import WorkRequested
@@ -94,6 +102,45 @@ def state(
 ) -> WizardState:  # fmt: skip
     """Source and destination chosen."""
     return WizardState(source=source(old=old, named=named), target=target(registered=registered), presented=presented)
+
+
+SERVED = Place("https://api.example.com/v1", leaves_machine=True)
+
+
+def embedding(*, only_missing: bool = False) -> Embedding:
+    """An embedder that was tried out: a provider's for all memories, or for those without a vector."""
+    signature = MODEL if only_missing else OTHER
+    choice = EmbedderChoice(signature.name, url="https://api.example.com/v1", key=Secret("sk-1"))
+    return Embedding(choice, signature, SERVED, rate=62.5, memories=32 if only_missing else 2_000,
+                     only_missing=only_missing)  # fmt: skip
+
+
+def embed_progress() -> EmbedProgress:
+    """Everything is stored, the index is built, and neighbours have been compared."""
+    parts = {
+        EMBEDDING: Part(2_000, 2_000, 61.8),
+        STORING: Part(2_000, 2_000, 5_310.0),
+        INDEX: Part(1, 1),
+    }
+    example = WordedExample(
+        "Decision for lantern-ui: the dark theme moves\x1b[2J to tokens.",
+        ("Bug in lantern-ui: [/bold] contrast fails in the dark theme.", "Zoë owns the roll-out of the dark theme."),
+        ("Zoë owns the roll-out of the dark theme.", "Design tokens for harbor: colours, spaces, and the names of all "
+         "shades that a theme may use"),
+    )  # fmt: skip
+    neighbours = NeighbourComparison(200, 10, 2_000, 1_340)
+    return EmbedProgress(ReembedPhase.COMPARE, parts, neighbours=neighbours, examples=(example,) * 3)
+
+
+def embedded(outcome: ReembedOutcome = ReembedOutcome.CLEAN) -> ReembedReport:
+    """All memories were embedded anew, or 1,280 of them before it was cancelled."""
+    done = outcome is ReembedOutcome.CLEAN
+    made = ReembedReport(Action.REEMBED, "postgresql://memory@db.example:5432/vestige", target=OTHER, outcome=outcome)
+    made.embedded = made.rows_updated = 2_000
+    if not done:
+        made.embedded, made.rows_updated = 1_280, 0
+    made.disk_held = 21_300_000 if done else None
+    return made
 
 
 def _id(number: int) -> str:

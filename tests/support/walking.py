@@ -19,6 +19,7 @@ from vestige_tui.core.destination.probe import probe
 from vestige_tui.core.events import Event, TableProgress
 from vestige_tui.core.model import ModelSignature
 from vestige_tui.core.plan import CopyPlan
+from vestige_tui.core.reembed.report import ReembedReport
 from vestige_tui.core.report import MigrationReport
 from vestige_tui.core.source.describe import describe
 from vestige_tui.screens.base import StepScreen
@@ -48,7 +49,10 @@ def walking_machine(home: Path) -> Machine:
     def keep(report: MigrationReport) -> Path:
         return save(report, home / "report.json")
 
-    return machine(home, keep_report=keep, embedded=FakeHost(home / "postgres"))
+    def keep_embedding(report: ReembedReport) -> Path:
+        return save(report, home / "embedding.json")
+
+    return machine(home, keep_report=keep, keep_embedding=keep_embedding, embedded=FakeHost(home / "postgres"))
 
 
 def from_the_start(source: Path, database: Database, presented: ModelSignature | None = None) -> WizardState:

@@ -15,6 +15,7 @@ from vestige_tui.cli.exit_codes import ExitCode, code_of_reembedding
 from vestige_tui.cli.outputs import OutputFailures, outputs_of
 from vestige_tui.cli.reembed_run import Outputs, Request, carry_out
 from vestige_tui.cli.reports import Files, check_files
+from vestige_tui.core.dsn import EMBEDDED
 from vestige_tui.core.errors import UsageError
 from vestige_tui.core.outputs import check_outputs
 from vestige_tui.core.reembed.plan import DEFAULT_BATCH_SIZE, DEFAULT_MAX_CONNECTIONS, ReembedPlan
@@ -101,8 +102,9 @@ def reembed(**flags: Any) -> ExitCode:
     ):
         names = ("batch_size", "drop_hnsw_first", "concurrent_index", "max_connections", "dry_run", "only_missing")
         plan = ReembedPlan(dsn, no_swap=flags["no_swap"], **{name: flags[name] for name in names})
+        embedded = flags["postgres_url"].strip() == EMBEDDED
         outputs = Outputs(failures, files, as_json=flags["as_json"], quiet=flags["quiet"])
-        request = Request(plan, action, choice, confirmed=flags["no_confirm"])
+        request = Request(plan, action, choice, confirmed=flags["no_confirm"], embedded=embedded)
         outcome = carry_out(request, outputs, cancel)
     return failures.code(code_of_reembedding(outcome))
 

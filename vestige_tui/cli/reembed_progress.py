@@ -27,14 +27,20 @@ from vestige_tui.core.errors import MigrationError
 from vestige_tui.core.events import IndexProgress, Notice, Waiting
 from vestige_tui.core.explain import waiting_for
 from vestige_tui.core.reembed.embedders.protocol import Download, EmbedderEvent, Retry
-from vestige_tui.core.reembed.events import Compared, Embedding, Event, Filling, PhaseStarted
+from vestige_tui.core.reembed.events import Compared, Embedding, Event, Filling, PhaseStarted, ReembedPhase
 from vestige_tui.core.reembed.examples import WordedExample, in_words
 from vestige_tui.core.reembed.report import NeighbourComparison
-from vestige_tui.core.text import clock, count, per_second, size
+from vestige_tui.core.reembed.words import kept_in_words, retrying
+from vestige_tui.core.text import clock, excerpt, per_second, size
 from vestige_tui.terminal.output import safe
 
 _NEIGHBOURS_SHOWN = 3
 _EXCERPT = 60
+
+
+def say(console: Console, text: str, style: str = "") -> None:
+    """Print a sentence: in a terminal wrapped between words, elsewhere on one line."""
+    console.print(safe(text, style), soft_wrap=not console.is_terminal)
 
 
 class Bars(Protocol):
@@ -63,7 +69,9 @@ class Display:
             return
         match event:
             case PhaseStarted(phase):
-                self._say(f"{phase.value[0].upper()}{phase.value[1:]}", "dim")
+                self.say(f"{phase.value[0].upper()}{phase.value[1:]}", "dim")
+                if phase is ReembedPhase.EMBED:
+                    self._bars.advance("Embedding", 0, None)  # the first batch may take a while
             case Embedding(done, total):
                 self._bars.advance("Embedding", done, max(done, total))
             case Filling(done, total):
@@ -73,11 +81,11 @@ class Display:
                 self._bars.advance("Index", position - 1 + fraction, total, text=f"{fraction:.0%}")
             case Waiting(tables) if tables != self._waiting:
                 self._waiting = tables
-                self._say(f"{waiting_for(event)}…")
+                self.say(f"{waiting_for(event)}…")
             case Compared(neighbours):
                 self._compared(neighbours)
             case Notice(text):
-                self._say(text)
+                self.say(text)
             case _:
                 pass
 
@@ -86,18 +94,20 @@ class Display:
         match event:
             case Download(model, host, folder, done, total):
                 if not done:
-                    self._say(f"Fetching {model} from {host} into {folder}")
+                    self.say(f"Fetching {model} from {host} into {folder}")
                 if self._bars is not None:
                     text = size(done) + (f" of {size(total)}" if total else "")
                     self._bars.advance("Download", done, total, text=text)
-            case Retry(why, attempt, seconds):
-                self._say(f"The embedder: {why.value}. Attempt {attempt + 1} in {seconds:.0f} s.", "yellow")
+            case Retry():
+                self.say(retrying(event), "yellow")
 
-    def _say(self, text: str, style: str = "") -> None:
-        self._console.print(safe(text, style), soft_wrap=True)
+    def say(self, text: str, style: str = "") -> None:
+        """Print a sentence, unless nothing is to be shown."""
+        if self._bars is not None:
+            say(self._console, text, style)
 
     def _compared(self, neighbours: NeighbourComparison) -> None:
-        self._say(kept_in_words(neighbours))
+        self.say(kept_in_words(neighbours))
         if self._console.is_terminal:
             try:
                 examples = in_words(self._dsn, neighbours)
@@ -105,16 +115,6 @@ class Display:
                 return  # the run goes on; its report has the numbers
             for example in examples:
                 self._console.print(_side_by_side(example))
-
-
-def kept_in_words(neighbours: NeighbourComparison) -> str:
-    """The share of neighbours that stay, in a sentence."""
-    if neighbours.share is None:
-        return "Old and new neighbours could not be compared: no two memories have both vectors."
-    return (
-        f"{neighbours.share:.0%} of nearest neighbours stay the same with the new vectors: the "
-        f"{neighbours.nearest} nearest of each of {count(neighbours.sample, 'memory', 'memories')} were compared."
-    )
 
 
 def _side_by_side(example: WordedExample) -> Table:
@@ -128,9 +128,7 @@ def _side_by_side(example: WordedExample) -> Table:
 
 
 def _excerpt(text: str) -> Text:
-    """The beginning of a content, safe to show."""
-    line = " ".join(text[: 4 * _EXCERPT].split())
-    return safe(line if len(line) <= _EXCERPT else f"{line[: _EXCERPT - 1]}…")
+    return safe(excerpt(text, _EXCERPT))
 
 
 class LiveBars:
@@ -146,6 +144,7 @@ class LiveBars:
             TimeRemainingColumn(compact=True, elapsed_when_finished=True),
             console=console,
             expand=True,
+            speed_estimate_period=600,  # a batch may take minutes
         )
 
     def advance(self, part: str, done: float, total: float | None, *, text: str = "") -> None:
@@ -159,7 +158,9 @@ class _DoneColumn(MofNCompleteColumn):
     """``done/total`` with thousands separators, or the words that stand for it."""
 
     def render(self, task: Task) -> Text:
-        text = task.fields["text"] or f"{int(task.completed):,}/{int(task.total or 0):,}"
+        text = task.fields["text"]
+        if not text and task.total is not None:
+            text = f"{int(task.completed):,}/{int(task.total):,}"
         return Text(text, justify="right")
 
 
@@ -184,6 +185,8 @@ class LineBars:
 
     def advance(self, part: str, done: float, total: float | None, *, text: str = "") -> None:
         """Print a line if the last one is old enough, or the part is finished."""
+        if total is None and not text:
+            return
         now = self._clock()
         since, before = self._first.setdefault(part, (now, done))
         finished = total is not None and done >= total

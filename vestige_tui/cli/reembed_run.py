@@ -13,10 +13,11 @@ from rich.text import Text
 
 from vestige_tui.cli.background import in_background
 from vestige_tui.cli.outputs import OutputFailures
-from vestige_tui.cli.reembed_progress import displaying
+from vestige_tui.cli.reembed_progress import displaying, say
 from vestige_tui.cli.reembed_summary import print_reembedding
-from vestige_tui.cli.reembed_words import contents_go_to, warning
+from vestige_tui.cli.reembed_words import warning
 from vestige_tui.cli.reports import Files, save
+from vestige_tui.core.dsn import EMBEDDED
 from vestige_tui.core.errors import Cancelled, EmbedderError, MigrationError, UsageError
 from vestige_tui.core.facts import DataState
 from vestige_tui.core.model import ModelSignature
@@ -30,7 +31,8 @@ from vestige_tui.core.reembed.plan import ReembedPlan
 from vestige_tui.core.reembed.profiles import EmbedderChoice, profile_of
 from vestige_tui.core.reembed.report import Action, ReembedOutcome, ReembedReport
 from vestige_tui.core.reembed.run import run_reembed
-from vestige_tui.terminal.output import safe, standard_output
+from vestige_tui.core.reembed.words import contents_go_to
+from vestige_tui.terminal.output import standard_output
 
 log = logging.getLogger(__name__)
 
@@ -42,13 +44,19 @@ COUNTDOWN = 5
 class Request:
     """What the flags ask for. ``choice`` is the embedder, None for the actions that need none.
 
-    ``confirmed``: there is no countdown.
+    ``confirmed``: there is no countdown. ``embedded``: the store is on the server that vestige-tui runs itself.
     """
 
     plan: ReembedPlan
     action: Action
     choice: EmbedderChoice | None
     confirmed: bool
+    embedded: bool = False
+
+    @property
+    def url(self) -> str:
+        """The destination as a later command would name it, without secrets."""
+        return EMBEDDED if self.embedded else self.plan.postgres_url.masked
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +70,7 @@ class Outputs:
 
     def say(self, text: str, style: str = "") -> None:
         """Print a warning on standard error."""
-        self.failures.console.print(safe(text, style), soft_wrap=True)
+        say(self.failures.console, text, style)
 
     def conclude(self, request: Request, report: ReembedReport) -> None:
         """Keep the report, and print it."""
@@ -73,7 +81,7 @@ class Outputs:
             for path in saved:  # the error says it all
                 self.say(f"Report saved: {path}")
         else:
-            print_reembedding(standard_output(), report, saved, url=request.plan.postgres_url.masked)
+            print_reembedding(standard_output(), report, saved, url=request.url)
 
 
 def carry_out(request: Request, outputs: Outputs, cancel: Event) -> ReembedOutcome:
@@ -113,6 +121,7 @@ def _embed(request: Request, choice: EmbedderChoice, outputs: Outputs, cancel: E
     if plan.dry_run:
         return _foretell(plan, choice, outputs, cancel)
     with displaying(outputs.failures.console, plan.postgres_url, quiet=outputs.quiet) as display:
+        display.say("Trying the embedder with a few texts of our own…", "dim")
         opening = partial(open_embedder, choice, cancel=cancel, watcher=display.embedder)
         embedder = in_background(opening, cancel, "embedder")
     with closing(embedder):

@@ -9,9 +9,9 @@ from pathlib import Path
 from rich.console import Console
 from rich.text import Text
 
-from vestige_tui.cli.reembed_progress import kept_in_words
 from vestige_tui.core.explain import REFUSALS
 from vestige_tui.core.reembed.report import Action, ReembedOutcome, ReembedReport
+from vestige_tui.core.reembed.words import kept_in_words
 from vestige_tui.core.text import count, duration, per_second, size
 from vestige_tui.terminal.output import heading, labelled, safe
 
@@ -38,9 +38,9 @@ def print_reembedding(console: Console, report: ReembedReport, saved: Sequence[P
     ]
     labelled(console, "Destination", safe(f"{url} ({', '.join(versions)})" if versions else url), width=_WIDTH)
     labelled(console, "Model before", safe(report.previous or "none registered"), width=_WIDTH)
-    if report.target is not None:
-        would = "Model after" if not report.dry_run else "Model then"
-        labelled(console, would, safe(report.target), width=_WIDTH)
+    if report.target is not None and report.target != report.previous:
+        swapped = report.rows_updated and not report.dry_run
+        labelled(console, "Model after" if swapped else "New model", safe(report.target), width=_WIDTH)
     labelled(console, "Outcome", _outcome(report), width=_WIDTH)
     for label, value in _numbers(report):
         labelled(console, label, value, width=_WIDTH)
@@ -86,7 +86,7 @@ def _numbers(report: ReembedReport) -> Iterator[tuple[str, str]]:
         before = f", {report.already_embedded:,} by an earlier run" if report.already_embedded else ""
         yield "Embedded", f"{report.embedded:,}{before}"
     if report.rows_updated:
-        yield "New vectors", f"{report.rows_updated:,}"
+        yield "Old vectors" if report.action is Action.ROLLBACK else "New vectors", f"{report.rows_updated:,}"
     if report.index_rebuild_secs:
         yield "Index", duration(report.index_rebuild_secs)
     if report.disk_needed is not None and report.dry_run:

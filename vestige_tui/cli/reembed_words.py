@@ -1,19 +1,9 @@
-"""What is said before a re-embedding: where contents go, and what is about to happen."""
+"""What is said before a re-embedding: what is about to happen."""
 
 from __future__ import annotations
 
-from vestige_tui.core.reembed.embedders.protocol import Place
 from vestige_tui.core.reembed.report import Action, ReembedReport
 from vestige_tui.core.text import count, duration, per_second, size
-
-
-def contents_go_to(place: Place) -> str:
-    """Where the contents of memories go, said before the first one does."""
-    if not place.leaves_machine:
-        return f"The model runs on this machine ({place.shown}): no content leaves it."
-    reach = "" if place.encrypted else " The connection is not encrypted: whoever is on the way can read them."
-    return f"The contents of memories go to {place.shown}, on another machine.{reach}"
-
 
 _AFTERWARDS = {
     Action.ROLLBACK: ["The old vectors come back in place of the new ones, in one short transaction."],
