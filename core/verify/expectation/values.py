@@ -217,8 +217,9 @@ def document(value: Any) -> tuple[Any, bool]:
     def keyed(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
         nonlocal repeated
         made = dict(pairs)
+        overridden = [part for _, value in pairs for part in _strings(value)] if len(made) < len(pairs) else []
         repeated |= len(made) < len(pairs)
-        if not all(map(_storable, chain.from_iterable(pairs))):
+        if not all(map(_storable, chain(made, overridden))):
             raise Broken("unstorable_json")
         return made
 
