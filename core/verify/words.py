@@ -19,6 +19,13 @@ def what_differs(difference: Difference) -> str:
     return f"{difference.field} has another value at the destination"
 
 
+def what_differs_in_short(difference: Difference) -> str:
+    """The same in a list that names the field in a column of its own."""
+    if difference.kind is DifferenceKind.MISSING:
+        return "not at the destination"
+    return "other value, there before" if difference.was_there else "other value"
+
+
 def in_short(comparison: Comparison) -> str:
     """How many rows are equal, different and missing."""
     tables = comparison.tables.values()
