@@ -512,8 +512,46 @@ _NOT_VERIFIED = {
 
 def not_verified(reason: NotVerified, failure: str | None = None) -> str:
     """Why the values of a copy are not verified, and what verifies them; ``failure`` ended the comparison."""
+    return f"{why_not_verified(reason, failure)}. The copy is finished; vestige-tui verify compares it."
+
+
+def why_not_verified(reason: NotVerified, failure: str | None = None) -> str:
+    """Why the values of a copy are not verified, without a full stop; ``failure`` ended the comparison."""
     why = f" ({failure.rstrip('.')})" if failure else ""
-    return f"{_NOT_VERIFIED[reason]}{why}. The copy is finished; vestige-tui verify compares it."
+    return f"{_NOT_VERIFIED[reason]}{why}"
+
+
+# What a copy brought, and what comparing every value found
+
+
+def memories_there(there: int, source: int, *, equal: bool) -> str:
+    """How many of the source's memories are at the destination; ``equal``: so is every value of every table."""
+    if not source:
+        memories = "The source holds no memories"
+        return f"{memories}; every other value was compared and is equal." if equal else f"{memories}."
+    verb = "is" if source == 1 else "are"
+    compared = ", every value compared and equal" if equal else ""
+    return f"{there:,} of {count(source, 'memory', 'memories')} {verb} at the destination{compared}."
+
+
+def need_you(memories: int) -> str:
+    """How many memories were not copied and wait for the operator."""
+    return f"{memories:,} {'was not copied and needs' if memories == 1 else 'were not copied and need'} you."
+
+
+def arrived_different(rows: int) -> str:
+    """How many rows that the copy wrote have other values now."""
+    return (
+        f"{count(rows, 'row')} arrived with other values: a trigger, a rule or another program changes "
+        f"{'it' if rows == 1 else 'them'} there."
+    )
+
+
+def already_different(rows: Mapping[str, int]) -> str:
+    """How many rows that were there before have other values, by the title of their table."""
+    whole = sum(rows.values())
+    tables = ", ".join(f"{title} {number:,}" for title, number in rows.items())
+    return f"Already there, different: {count(whole, 'row')} ({tables}). A copy never overwrites what is there."
 
 
 # Repairs

@@ -1,14 +1,15 @@
-"""The copy step: the running copy, its bars, rows with problems as they come up, and a button to cancel."""
+"""The copy step: the running copy, its bars, rows with problems as they come up, and a button to stop it."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import replace
 from datetime import datetime
 from typing import ClassVar
 
 from textual import on
 from textual.app import ComposeResult
-from textual.binding import Binding, BindingType
+from textual.binding import ActiveBinding, Binding, BindingType
 from textual.content import Content
 from textual.widget import Widget
 from textual.widgets import Button, Label, Static
@@ -23,12 +24,16 @@ from vestige_tui.screens.row_dialog import RowDialog
 from vestige_tui.screens.run import Run
 from vestige_tui.screens.state import rows_in_source
 from vestige_tui.screens.widgets.problem_list import ProblemList
-from vestige_tui.screens.widgets.progress_bars import ProgressBars, phase_words
+from vestige_tui.screens.widgets.progress_bars import ProgressBars, compared_words, phase_words
 from vestige_tui.screens.widgets.text import plain
 from vestige_tui.screens.work import WorkRequested
 
 _CANCEL_MEANS = "ends after this batch; what has arrived stays"
 _CANCELLING = "Finishing this batch, then stopping…"
+_CANCEL = "Cancel"
+_SKIP = "Skip verification"
+_SKIP_MEANS = "the copy is finished; only the comparison stops"
+_SKIPPING = "Stopping the comparison; the copy is finished…"
 _TICK = 0.5  # seconds between two looks at the clock
 
 
@@ -43,8 +48,11 @@ Cancel ends the copy after the batch in flight. What has arrived stays; running 
 rest. The same holds when the connection breaks or the machine goes down.
 
 Rows with problems appear in the list below the bars. They never stop the copy. The report shows all of them at the end.
+
+Verify, the last part, compares every value at the destination with your file. By then the copy is finished. Skip
+verification ends the comparison; the report then says that the values are not verified, and can compare them later.
 """
-    BINDINGS: ClassVar[list[BindingType]] = [Binding("escape", "cancel", "Cancel")]
+    BINDINGS: ClassVar[list[BindingType]] = [Binding("escape", "cancel", _CANCEL)]
 
     _run: Run | None = None
     _progress = Progress()
@@ -59,16 +67,14 @@ Rows with problems appear in the list below the bars. They never stop the copy. 
 
     def extra_buttons(self) -> Iterable[Widget]:
         """Cancel, and what it means."""
-        yield Button("Cancel", id="cancel", compact=True)
+        yield Button(_CANCEL, id="cancel", compact=True)
         yield Static(_CANCEL_MEANS, id="cancel-means")
 
     def on_mount(self) -> None:
         """Start the run."""
-        agreement = self.state.agreement
-        presented = agreement.presented if agreement is not None else self.state.presented
         self._run = Run(
             self.state.plan(dry_run=False),
-            presented,
+            self.state.presented_to_run,
             self.post_message,
             only=self.state.only,
             keep=self.machine.keep_report,
@@ -87,12 +93,27 @@ Rows with problems appear in the list below the bars. They never stop the copy. 
         parts = [f"elapsed {clock(elapsed)}"]
         if self._progress.phase is Phase.COPY and (left := self._progress.seconds_left) is not None:
             parts.append(f"about {clock(max(1.0, left))} left for the rows")
+        if (compared := self._progress.compared) is not None and (left := compared.seconds_left) is not None:
+            parts.append(f"about {clock(max(1.0, left))} left")
         return " · ".join(parts)
+
+    @property
+    def _verifying(self) -> bool:
+        """Whether the rows have arrived, and are being compared."""
+        return self._progress.phase is Phase.VERIFY
 
     @property
     def back_ready(self) -> bool:
         """A running copy has to be cancelled first."""
         return False
+
+    @property
+    def active_bindings(self) -> dict[str, ActiveBinding]:
+        """The key that cancels says what it does in this phase."""
+        bindings = super().active_bindings
+        if self._verifying and (found := bindings.get("escape")) is not None and found.node is self:
+            bindings["escape"] = found._replace(binding=replace(found.binding, description=_SKIP))
+        return bindings
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         """A copy can be cancelled once, and the operator cannot go back."""
@@ -119,22 +140,36 @@ Rows with problems appear in the list below the bars. They never stop the copy. 
         self._show_problem_count(len(rows.errors))
 
     def _show(self, progress: Progress) -> None:
+        was_verifying = self._verifying
         self._progress = progress
         self.query_one(ProgressBars).show(progress)
+        if self._verifying and not was_verifying:
+            self._offer_to_skip()
         self._show_phase()
         self._show_time()
 
     # Ten times a second a whole layout would cost the copy a tenth of its speed: these lines keep their size.
+
+    def _offer_to_skip(self) -> None:
+        """The copy is finished: what can still be stopped is the comparison."""
+        button = self.query_one("#cancel", Button)
+        button.label = Content(_SKIP)
+        button.refresh(layout=True)  # by itself a new label keeps the old width
+        if self._run is not None and not self._run.cancelled:
+            self.query_one("#cancel-means", Static).update(_SKIP_MEANS)
+        self.refresh_bindings()
 
     def _show_phase(self) -> None:
         self.query_one("#phase", Label).update(self._phase_line(), layout=False)
 
     def _phase_line(self) -> Content:
         if self._run is not None and self._run.cancelled:
-            return Content.assemble(("… ", "bold $warning"), (_CANCELLING, "bold"))
+            return Content.assemble(("… ", "bold $warning"), (_SKIPPING if self._verifying else _CANCELLING, "bold"))
         if self._progress.waiting is not None:
             return Content.assemble(("… ", "bold $warning"), f"{waiting_for(self._progress.waiting)}…")
         words = phase_words(self._progress.phase)
+        if self._verifying and self._progress.compared is not None:
+            return Content(f"{words}: {compared_words(self._progress.compared)}")
         total = self._progress.total
         if self._progress.phase is not Phase.COPY or not total.total:
             return Content(f"{words}…")
@@ -155,7 +190,10 @@ Rows with problems appear in the list below the bars. They never stop the copy. 
 
     @on(Button.Pressed, "#cancel")
     def action_cancel(self) -> None:
-        """Ask whether to cancel the copy."""
+        """Ask whether to cancel the copy. Once it is finished, skip the comparison: that can be made up for."""
+        if self._verifying:
+            self._cancel(True)
+            return
         question = ConfirmDialog(
             "Cancel the copy?",
             "It ends after the batch in flight. What has arrived stays, and your file is as it was.\n"
@@ -179,7 +217,8 @@ Rows with problems appear in the list below the bars. They never stop the copy. 
         """Go to the report; if a dialog is open, when it closes."""
         run = self._run
         if run is not None and not run.running and self.app.screen is self:
-            state = self.state.with_report(run.report, run.failure, saved=run.saved, unsaved=run.unsaved)
+            saved, receipt = (run.kept.report, run.kept.receipt) if run.kept is not None else (None, None)
+            state = self.state.with_report(run.report, run.failure, saved=saved, receipt=receipt, unsaved=run.unsaved)
             self.advance(state)
 
     def on_screen_resume(self) -> None:

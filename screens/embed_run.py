@@ -20,7 +20,7 @@ from vestige_tui.core.reembed.events import Embedding as Embedded
 from vestige_tui.core.reembed.examples import WordedExample, in_words
 from vestige_tui.core.reembed.report import NeighbourComparison, ReembedReport
 from vestige_tui.screens.embedding import Embedding
-from vestige_tui.screens.run import PROGRESS_INTERVAL
+from vestige_tui.screens.watched import PROGRESS_INTERVAL
 from vestige_tui.screens.work import QuitPrompt
 
 if TYPE_CHECKING:

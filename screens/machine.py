@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Protocol, TypeAlias
 
 from vestige_tui.core.secret import Secret
 
@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from vestige_tui.core.dsn import Dsn
     from vestige_tui.core.reembed.report import ReembedReport
     from vestige_tui.core.report import MigrationReport
+    from vestige_tui.core.verify.report import VerificationReport
     from vestige_tui.screens.embedding import FindKey
 
 
@@ -88,11 +89,24 @@ class EmbeddedHost(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
+class Kept:
+    """The files that keep the report and the receipt of a run; None where it has no receipt."""
+
+    report: Path
+    receipt: Path | None = None
+
+
+Report: TypeAlias = "MigrationReport | VerificationReport"
+Keep: TypeAlias = "Callable[[Report], Kept]"
+"""Writes the report and the receipt of a run to where they are kept. Raises ``OSError`` and ``MigrationError``."""
+
+
+@dataclass(frozen=True, slots=True)
 class Machine:
     """Everything outside the wizard that it uses. ``platform`` is ``sys.platform``; ``now`` is in UTC.
 
     ``find_key`` finds the key of a server that embeds, and ``keep_embedding`` writes the report of an embedding.
-    ``keep_report`` writes the report of a copy to where reports are kept and returns the file; it raises ``OSError``.
+    ``keep_report`` writes the report and the receipt of a run to where they are kept.
     """
 
     version: str
@@ -106,4 +120,4 @@ class Machine:
     now: Callable[[], datetime]
     find_key: FindKey | None = None
     keep_embedding: Callable[[ReembedReport], Path] | None = None
-    keep_report: Callable[[MigrationReport], Path] | None = None
+    keep_report: Keep | None = None

@@ -103,14 +103,25 @@ def _files(state: WizardState, home: Path) -> Content:
         facts.append(f"Your file, to keep until you trust the new store: {short_path(state.source.path, home)}")
     if state.backup is not None:
         facts.append(f"Its backup from before the upgrade: {short_path(state.backup, home)}")
-    if state.saved is not None:
-        facts.append(f"The report, saved in {short_path(state.saved.parent, home)}:")
-        facts.append(f"  {state.saved.name}")
-        if state.embedding_saved is not None:
-            facts.append(f"  {state.embedding_saved.name}, of the embedding")
-    elif state.unsaved:
+    reports, receipts = [state.saved], [state.receipt]
+    if (later := state.verification_kept) is not None:
+        reports.append(later.report)
+        receipts.append(later.receipt)
+    facts += _saved("The report", reports, home)
+    if state.saved is not None and state.embedding_saved is not None:
+        facts.append(f"  {state.embedding_saved.name}, of the embedding")
+    facts += _saved("The receipt, which verify --receipt checks later", receipts, home)
+    if state.unsaved:
         facts.append(f"The report could not be saved: {state.unsaved}")
     return Content("\n").join(plain(fact) for fact in facts)
+
+
+def _saved(what: str, files: Iterable[Path | None], home: Path) -> list[str]:
+    """The folder of some files, and their names under it: that of the copy, and that of the last comparison."""
+    found = [file for file in files if file is not None]
+    if not found:
+        return []
+    return [f"{what}, saved in {short_path(found[0].parent, home)}:", *(f"  {file.name}" for file in found)]
 
 
 def _remarks(report: MigrationReport) -> Iterator[Content]:

@@ -6,11 +6,24 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 from vestige_tui.core.errors import MigrationError
-from vestige_tui.core.explain import Tense, shortfalls, what_is_missing
+from vestige_tui.core.explain import (
+    Tense,
+    already_different,
+    arrived_different,
+    memories_there,
+    need_you,
+    shortfalls,
+    what_is_missing,
+    why_not_verified,
+)
 from vestige_tui.core.report import MigrationReport, Outcome, TableReport
 from vestige_tui.core.rows.problems import Kind
 from vestige_tui.core.text import count
+from vestige_tui.core.verify.report import VerificationReport
+from vestige_tui.core.verify.result import VerificationOutcome
+from vestige_tui.core.verify.words import in_short
 from vestige_tui.screens.not_copied import not_copied_counted
+from vestige_tui.screens.report_counts import already_different_by_title
 from vestige_tui.screens.widgets.notice import Tone
 
 MEMORIES = "knowledge_nodes"
@@ -33,6 +46,47 @@ def verdict(
     if failure is not None or report is None:
         error = failure or MigrationError("There is no report.", remedy="Run the copy.")
         return Verdict(Tone.BAD, error.what, (error.means, error.remedy))
+    said = _of_rows(report, only)
+    if not report.outcome.finished:
+        return said
+    found = [*_compared(report)]
+    headline, details = said.headline, [*said.details]
+    if report.verified and only is None:
+        headline = _verified(report, equal=not found) + _but_incomplete(report)
+        details = [*_all_before(report), *details]
+    elif report.not_verified is not None:
+        headline = f"{headline} Copied, not verified."
+    warned = found or said.tone is Tone.WARNING
+    return Verdict(Tone.WARNING if warned else said.tone, headline, (*found, *details))
+
+
+def verdict_after_verification(
+    report: MigrationReport | None,
+    only: Mapping[str, frozenset[str]] | None,
+    verification: VerificationReport | None,
+    failure: MigrationError | None,
+) -> Verdict:
+    """What to say after a comparison that the operator asked for: what it found, then what the copy had done."""
+    tone, details = Tone.WARNING, []
+    if failure is not None:
+        headline = f"Not compared: {failure.what}"
+        details.append(failure.remedy)
+    elif verification is None:
+        headline = "Not compared."
+    else:
+        found = in_short(verification.comparison)
+        stopped = verification.outcome is VerificationOutcome.CANCELLED
+        headline = f"The comparison was stopped; until then {found}." if stopped else f"Compared again: {found}."
+        tone = Tone.GOOD if verification.outcome is VerificationOutcome.EQUAL else Tone.WARNING
+    if report is not None:
+        said = _of_rows(report, only)
+        tone = said.tone if tone is Tone.GOOD else tone
+        details += [said.headline, *said.details]
+    return Verdict(tone, headline, tuple(details))
+
+
+def _of_rows(report: MigrationReport, only: Mapping[str, frozenset[str]] | None) -> Verdict:
+    """What to say of the rows of a run, leaving aside what comparing their values found."""
     if only is not None:
         return _of_retry(report, only)
     memories = report.tables.get(MEMORIES, TableReport())
@@ -46,6 +100,32 @@ def verdict(
         _accounted(memories) + _but_incomplete(report),
         (*_shortfalls(report), *_rest(report, memories)),
     )
+
+
+def _verified(report: MigrationReport, *, equal: bool) -> str:
+    """That every value was compared, and what became of the memories."""
+    memories = report.tables.get(MEMORIES, TableReport())
+    said = memories_there(memories.copied, memories.source, equal=equal)
+    return f"{said} {need_you(memories.failed)}" if memories.failed else said
+
+
+def _all_before(report: MigrationReport) -> Iterator[str]:
+    """That no memory had to be written, where that is so."""
+    memories = report.tables.get(MEMORIES, TableReport())
+    if memories.source and memories.already_present == memories.source:
+        yield "They were there before." if memories.source > 1 else "It was there before."
+
+
+def _compared(report: MigrationReport) -> Iterator[str]:
+    """What comparing the values found, other than that they are equal."""
+    if report.not_verified is not None:
+        why = why_not_verified(report.not_verified, report.verification_failure)
+        yield f"Not verified: {why}. Verify (v) compares every value."
+    arrived = {(error.table, error.row) for error in report.errors if error.kind is Kind.DIFFERS_AT_DESTINATION}
+    if arrived:
+        yield arrived_different(len(arrived))
+    if differing := already_different_by_title(report):
+        yield already_different(differing)
 
 
 def _but_incomplete(report: MigrationReport) -> str:

@@ -22,6 +22,8 @@ from vestige_tui.screens.vector_groups import vectors
 from vestige_tui.screens.widgets.notice import Notice, Tone
 from vestige_tui.screens.widgets.progress_bars import bar_parts, phase_words
 
+_FINDINGS = ("#different", "#estimate", "#problems", "#incomplete", "#vectors", "#not-copied")
+_COMPARING = "Comparing what is already there"
 _MARGIN = 2  # columns for the scroll bar
 
 
@@ -32,7 +34,8 @@ class PreviewScreen(StepScreen):
 The preview reads every row as the copy will, and looks up what the destination has already. It writes nothing: the
 server itself refuses writes during a preview.
 
-Already there are rows that an earlier copy brought; they are skipped. Rows with problems have a broken field: some
+Already there are rows that an earlier copy brought; they are skipped. Their values are compared: a row that has other
+values there is different, and a copy does not overwrite it. Rows with problems have a broken field: some
 are copied without that field; some cannot exist in PostgreSQL and are not copied. Those are listed with the
 reason, and you can try them again after correcting the source.
 
@@ -49,6 +52,7 @@ and your file is never written to.
         yield Notice(id="notice")
         yield Static(id="progress")
         yield Static(id="counts")
+        yield Static(id="different")
         yield Static(id="estimate")
         yield Static(id="problems")
         yield Static(id="incomplete")
@@ -100,9 +104,7 @@ and your file is never written to.
             self.advance(self.state.with_only(None))
 
     def _start(self) -> None:
-        agreement = self.state.agreement
-        presented = agreement.presented if agreement is not None else self.state.presented
-        self._run = Run(self.state.plan(dry_run=True), presented, self.post_message)
+        self._run = Run(self.state.plan(dry_run=True), self.state.presented_to_run, self.post_message)
         self.query_one("#rows").display = False
         self.set_focus(None)
         self.keep(self.state.with_preview(None))
@@ -127,12 +129,13 @@ and your file is never written to.
     def _show_progress(self, progress: Progress) -> None:
         self.query_one("#notice", Notice).clear()
         self._fill("#counts", preview_report.counts_so_far(rows_in_source(self.state), progress))
-        total = progress.total
-        rows = f"  {total.read:,} of {total.total:,} rows" if total.total else ""
-        words = phase_words(progress.phase)
-        bar = bar_parts(total.read / total.total if total.total else 0.0, max(10, min(40, self._width - 30)), "$accent")
+        words, done, total = phase_words(progress.phase), progress.total.read, progress.total.total
+        if progress.compared is not None:
+            words, done, total = _COMPARING, progress.compared.settled, progress.compared.total
+        rows = f"  {done:,} of {total:,} rows" if total else ""
+        bar = bar_parts(done / total if total else 0.0, max(10, min(40, self._width - 30)), "$accent")
         self._fill("#progress", Content.assemble(f"{words}…\n", *bar, rows))
-        for selector in ("#estimate", "#problems", "#incomplete", "#vectors", "#not-copied"):
+        for selector in _FINDINGS:
             self._fill(selector, Content(""))
 
     def _show(self) -> None:
@@ -140,12 +143,13 @@ and your file is never written to.
         report, failure = self.state.preview, self.state.preview_failure
         if failure is not None:
             self.query_one("#notice", Notice).explain(failure)
-            for selector in ("#counts", "#estimate", "#problems", "#incomplete", "#vectors", "#not-copied"):
+            for selector in ("#counts", *_FINDINGS):
                 self._fill(selector, Content(""))
         elif report is not None:
             if report.notices:
                 self.query_one("#notice", Notice).say(Tone.WARNING, *report.notices)
             self._fill("#counts", preview_report.counts(report))
+            self._fill("#different", preview_report.different(report))
             self._fill("#estimate", Content(preview_report.summary(report)))
             self._fill("#problems", preview_report.problems(report, self._width))
             self._fill("#incomplete", preview_report.incomplete(report))

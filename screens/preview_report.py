@@ -2,22 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 from textual.content import Content
 
-from vestige_tui.core.explain import Tense, shortfalls
+from vestige_tui.core.explain import Tense, already_different, shortfalls
 from vestige_tui.core.report import MigrationReport
 from vestige_tui.core.text import clock, count, size
 from vestige_tui.screens.not_copied import not_copied_counted, not_copied_table
 from vestige_tui.screens.problems import Group, grouped, rows_with_problems, short_row, table_title
 from vestige_tui.screens.progress import Pace, Progress
+from vestige_tui.screens.report_counts import NOTHING, already_different_by_title, differing
 from vestige_tui.screens.table_groups import TableGroup, summed, table_groups
 from vestige_tui.screens.widgets.grid import Cell, grid
 from vestige_tui.screens.widgets.text import plain
 
 _TITLES = ("", "in source", "already there", "to write", "problems")
-_NOTHING = "–"
+_COMPARED = ("", "in source", "there, equal", "different", "to write", "problems")
 _COUNT, _KIND, _EXAMPLES, _NAMED = 7, 40, 3, 24
 
 
@@ -28,30 +29,36 @@ def counts_so_far(rows: Mapping[str, int], progress: Progress) -> Content:
 
 def _row_so_far(group: TableGroup, rows: Mapping[str, int], progress: Progress) -> Sequence[Cell]:
     pace = sum((progress.tables.get(name, Pace()) for name in group.names), Pace())
-    known = [_NOTHING] * 2 if not pace.read else [f"{pace.present:,}", f"{pace.inserted:,}"]
+    known = [NOTHING] * 2 if not pace.read else [f"{pace.present:,}", f"{pace.inserted:,}"]
     total = pace.total or summed(group, rows)
     return [group.title, f"{total:,}", *known, _problems(pace.problems)]
 
 
 def counts(report: MigrationReport) -> Content:
-    """The table of counts: rows already at the destination, and rows that a copy would write."""
-    rows: list[Sequence[Cell]] = []
-    for group in table_groups():
-        tables = [report.tables[name] for name in group.names if name in report.tables]
-        rows.append(
-            [
-                group.title,
-                f"{sum(table.source for table in tables):,}",
-                f"{sum(table.already_present for table in tables):,}",
-                f"{sum(table.inserted for table in tables):,}",
-                _problems(rows_with_problems(report.errors, group.names)),
-            ]
-        )
-    return grid(_TITLES, rows)
+    """The table of counts: rows already at the destination, where they were compared how many differ there, and rows
+    that a copy would write.
+    """
+    compared = any(table.already_present and table.already_different is not None for table in report.tables.values())
+    rows = [[group.title, *_cells(report, group, compared=compared)] for group in table_groups()]
+    return grid(_COMPARED if compared else _TITLES, rows, gap=2 if compared else 3)
+
+
+def _cells(report: MigrationReport, group: TableGroup, *, compared: bool) -> Iterator[Cell]:
+    tables = [report.tables[name] for name in group.names if name in report.tables]
+    present = sum(table.already_present for table in tables)
+    different = sum(table.already_different or 0 for table in tables)
+    yield f"{sum(table.source for table in tables):,}"
+    if compared:
+        yield f"{present - different:,}"
+        yield differing(different)
+    else:
+        yield f"{present:,}"
+    yield f"{sum(table.inserted for table in tables):,}"
+    yield _problems(rows_with_problems(report.errors, group.names))
 
 
 def _problems(number: int) -> Content:
-    return Content.styled(f"! {number:,}", "bold $warning") if number else plain(_NOTHING, "$muted")
+    return Content.styled(f"! {number:,}", "bold $warning") if number else plain(NOTHING, "$muted")
 
 
 def summary(report: MigrationReport) -> str:
@@ -59,6 +66,14 @@ def summary(report: MigrationReport) -> str:
     left = report.left_behind
     counted = f"\n{not_copied_counted(left)} will not be copied, and are listed below." if left else ""
     return estimate(report) + counted
+
+
+def different(report: MigrationReport) -> Content:
+    """That rows at the destination have other values; empty where none has."""
+    rows = already_different_by_title(report)
+    if not rows:
+        return Content("")
+    return Content.assemble(("! ", "bold $warning"), plain(already_different(rows), "bold"))
 
 
 def estimate(report: MigrationReport) -> str:

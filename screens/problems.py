@@ -63,15 +63,20 @@ def table_title(error: RowError) -> str:
 
 
 def short_row(error: RowError) -> str:
-    """A row's id in at most nine characters: ``3f0c…91a2``, ``3f0c→77b1`` for a connection, or ``(several)``."""
-    if error.row == NIL_UUID:
-        return SEVERAL if error.kind in OF_MANY else NO_ID
-    parts = error.row.split(ARROW)
+    """A row's id as ``short_label`` has it, or ``(several)``."""
+    return SEVERAL if error.row == NIL_UUID and error.kind in OF_MANY else short_label(error.row)
+
+
+def short_label(row: str) -> str:
+    """A row's id in at most nine characters: ``3f0c…91a2``, or ``3f0c→77b1`` for a connection."""
+    if row == NIL_UUID:
+        return NO_ID
+    parts = row.split(ARROW)
     if len(parts) == 2:
         return ARROW.join(part[:4] for part in parts)
-    if _UUID.fullmatch(error.row):
-        return f"{error.row[:4]}…{error.row[-4:]}"
-    return shortened(error.row, _ROW_WIDTH)
+    if _UUID.fullmatch(row):
+        return f"{row[:4]}…{row[-4:]}"
+    return shortened(row, _ROW_WIDTH)
 
 
 @dataclass(frozen=True, slots=True)

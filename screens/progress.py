@@ -50,6 +50,37 @@ class Pace:
 
 
 @dataclass(frozen=True, slots=True)
+class Compared:
+    """The progress of a comparison: of ``total`` rows so many are ``settled``, in ``seconds``.
+
+    ``fraction`` is the part that is done, from 0 to 1, weighted by the cost of the rows.
+    """
+
+    total: int = 0
+    settled: int = 0
+    equal: int = 0
+    different: int = 0
+    missing: int = 0
+    seconds: float = 0.0
+    fraction: float = 0.0
+
+    @property
+    def finished(self) -> bool:
+        """Whether every row is settled."""
+        return self.settled >= self.total
+
+    @property
+    def rate(self) -> float:
+        """Rows per second; 0 until it can be measured."""
+        return self.settled / self.seconds if self.seconds >= _RATE_AFTER else 0.0
+
+    @property
+    def seconds_left(self) -> float | None:
+        """How long the remaining rows will take at this rate; None until it can be estimated."""
+        return _seconds_left(self.seconds, self.fraction)
+
+
+@dataclass(frozen=True, slots=True)
 class Progress:
     """A run at one moment. ``copying`` is how long it has been reading rows, in seconds."""
 
@@ -60,6 +91,7 @@ class Progress:
     notices: tuple[str, ...] = ()
     copying: float = 0.0
     dimension: int = 0
+    compared: Compared | None = None
 
     @property
     def step(self) -> tuple[object, ...]:
@@ -74,21 +106,31 @@ class Progress:
     @property
     def fraction(self) -> float:
         """The part of the reading that is done, from 0 to 1, weighted by the cost of the rows."""
-        whole = sum(self._weight(name) * pace.total for name, pace in self.tables.items())
-        done = sum(self._weight(name) * min(pace.read, pace.total) for name, pace in self.tables.items())
-        return done / whole if whole else 0.0
+        rows = {name: (min(pace.read, pace.total), pace.total) for name, pace in self.tables.items()}
+        return _fraction(rows, self.dimension)
 
     @property
     def seconds_left(self) -> float | None:
         """How long the remaining rows will take at this rate; None until it can be estimated."""
-        if self.copying < _ESTIMATE_AFTER or not 0.01 < self.fraction < 1:
-            return None
-        return self.copying * (1 - self.fraction) / self.fraction
+        return _seconds_left(self.copying, self.fraction)
 
-    def _weight(self, table: str) -> float:
-        if table == "knowledge_nodes":
-            return SECONDS_PER_MEMORY + self.dimension * SECONDS_PER_VECTOR_ELEMENT
-        return SECONDS_PER_OTHER_ROW
+
+def _fraction(rows: Mapping[str, tuple[int, int]], dimension: int) -> float:
+    """How much is done, from 0 to 1: by table, how many rows are done, and how many there are."""
+    weights = {
+        name: SECONDS_PER_MEMORY + dimension * SECONDS_PER_VECTOR_ELEMENT
+        if name == "knowledge_nodes"
+        else SECONDS_PER_OTHER_ROW
+        for name in rows
+    }
+    whole = sum(weights[name] * total for name, (_, total) in rows.items())
+    return sum(weights[name] * done for name, (done, _) in rows.items()) / whole if whole else 0.0
+
+
+def _seconds_left(seconds: float, fraction: float) -> float | None:
+    if seconds < _ESTIMATE_AFTER or not 0.01 < fraction < 1:
+        return None
+    return seconds * (1 - fraction) / fraction
 
 
 class Meter:
@@ -99,6 +141,8 @@ class Meter:
         self._clock = clock
         self._started = clock()
         self._first: dict[str, tuple[float, int]] = {}
+        self._to_compare: dict[str, int] = {}
+        self._compared: dict[str, events.VerificationProgress] = {}
 
     def take(self, event: Event) -> None:
         """Add one event."""
@@ -123,8 +167,31 @@ class Meter:
                 self.progress = replace(self.progress, index=event, waiting=None)
             case events.Waiting():
                 self.progress = replace(self.progress, waiting=event)
+            case events.VerificationPlanned(totals):
+                self._started, self._to_compare = now, totals
+                self._compare()
+            case events.VerificationProgress(table):
+                self._compared[table] = event
+                self._compare()
             case events.Notice(text):
                 self.progress = replace(self.progress, notices=(*self.progress.notices, text))
+
+    def _compare(self) -> None:
+        found = [*self._compared.values()]
+        rows = {
+            name: (self._compared[name].settled if name in self._compared else 0, total)
+            for name, total in self._to_compare.items()
+        }
+        compared = Compared(
+            sum(self._to_compare.values()),
+            sum(each.settled for each in found),
+            sum(each.equal for each in found),
+            sum(each.different for each in found),
+            sum(each.missing for each in found),
+            self._clock() - self._started,
+            _fraction(rows, self.progress.dimension),
+        )
+        self.progress = replace(self.progress, compared=compared)
 
     def _pace(self, table: str) -> Pace:
         return self.progress.tables.get(table, Pace())

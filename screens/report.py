@@ -1,4 +1,4 @@
-"""The report step: how the copy ended, every row with a problem, the counts, and what to do next."""
+"""The report step: how the copy ended, every row with a problem, every difference, the counts, what to do next."""
 
 from __future__ import annotations
 
@@ -15,24 +15,28 @@ from textual.content import Content
 from textual.widget import Widget
 from textual.widgets import Button, Static, TabbedContent, TabPane, Tabs
 
-from vestige_tui.core.report import MigrationReport, Outcome
+from vestige_tui.core.report import Outcome
 from vestige_tui.core.rows.problems import RowError
+from vestige_tui.core.run.both_sides import read_sides
 from vestige_tui.core.text import count, duration
+from vestige_tui.core.verify.result import Difference
 from vestige_tui.screens.base import StepScreen
 from vestige_tui.screens.embed_offer import EmbedOffer
 from vestige_tui.screens.export_dialog import ExportDialog, free_name
 from vestige_tui.screens.next_steps import next_steps
 from vestige_tui.screens.not_copied import not_copied_table
-from vestige_tui.screens.outcome import verdict
+from vestige_tui.screens.outcome import verdict, verdict_after_verification
 from vestige_tui.screens.problems import failed_rows
+from vestige_tui.screens.report_counts import counts
+from vestige_tui.screens.sides_dialog import SidesDialog
 from vestige_tui.screens.steps import Step
-from vestige_tui.screens.table_groups import table_groups
 from vestige_tui.screens.vector_groups import vectors
-from vestige_tui.screens.widgets.grid import Cell, grid
+from vestige_tui.screens.verification import Verification
+from vestige_tui.screens.verify_bar import VerifyBar
+from vestige_tui.screens.widgets.difference_list import DifferenceList
 from vestige_tui.screens.widgets.notice import Notice
 from vestige_tui.screens.widgets.problem_browser import ProblemBrowser
-
-_TITLES = ("", "in source", "arrived", "before", "repaired", "not copied")
+from vestige_tui.screens.work import WorkRequested
 
 
 class ReportScreen(StepScreen):
@@ -40,11 +44,16 @@ class ReportScreen(StepScreen):
 
     HELP = """
 The counts add up for every table: rows in the source = arrived now + there before + not copied. Repaired rows
-arrived without a broken field.
+arrived without a broken field. Rows that differ were there before, with other values than your file says.
 
 Open a row to see what is wrong with it, how to correct it, and its values in the source. Correct it there. Retry then
 reads only the rows that were not copied and tries them again. A row that arrived repaired is not overwritten: delete
 it at the destination first, then run the copy again.
+
+Differences are values at the destination that are not what your file says. Open one to see both sides. A copy never
+overwrites what is there: decide which side is right, and correct the other one.
+
+Verify again compares every value of every row once more. It only reads, and the new receipt and report are kept.
 
 Export writes the rows of the list to a file, one JSON object per line.
 
@@ -61,6 +70,8 @@ The report is saved in a file; the last page says where.
         Binding("f2", "next_page", "Page"),
         Binding("r", "retry", "Retry"),
         Binding("e", "export", "Export"),
+        Binding("v", "verify", "Verify"),
+        Binding("escape", "stop", "Stop verifying"),
     ]
 
     @property
@@ -70,6 +81,28 @@ The report is saved in a file; the last page says where.
     @property
     def _not_copied(self) -> Mapping[str, int]:
         return self.state.report.left_behind if self.state.report is not None else {}
+
+    @property
+    def _differences(self) -> Sequence[Difference]:
+        """Those of the last comparison."""
+        if self.state.verification is not None:
+            return self.state.verification.comparison.differences
+        return self.state.report.differences if self.state.report is not None else ()
+
+    @property
+    def _omitted(self) -> int:
+        """How many differences the last comparison does not list."""
+        if self.state.verification is not None:
+            return self.state.verification.comparison.differences_omitted
+        return self.state.report.differences_omitted if self.state.report is not None else 0
+
+    @property
+    def _verifying(self) -> bool:
+        return self._bar.running
+
+    @property
+    def _bar(self) -> VerifyBar:
+        return self.query_one(VerifyBar)
 
     @cached_property
     def _failed(self) -> Mapping[str, frozenset[str]]:
@@ -92,12 +125,15 @@ The report is saved in a file; the last page says where.
         return f"took {duration(report.duration_ms / 1000)}" if report is not None else ""
 
     def compose_body(self) -> ComposeResult:
-        """The outcome, and its pages: rows, counts, tables not copied, next steps."""
+        """The outcome, and its pages: rows, differences, counts, tables not copied, next steps."""
         yield Notice(id="outcome")
         yield EmbedOffer(self.state, self.machine, id="embed-offer")
-        with TabbedContent(initial="rows" if self._errors else "next", id="pages"):
-            with TabPane(f"Rows with problems {len(self._errors):,}", id="rows"):
+        yield VerifyBar(id="verifying")
+        with TabbedContent(initial=self._first_page, id="pages"):
+            with TabPane(f"Problems {len(self._errors):,}", id="rows"):
                 yield ProblemBrowser(self._errors, self._source, dry=False)
+            with TabPane("Differences", id="differences"):
+                yield DifferenceList(id="difference-list")
             with TabPane("Counts", id="counts"):
                 yield Static(counts(self.state.report))
                 if self.state.report is not None and self.state.report.vectors:
@@ -109,27 +145,76 @@ The report is saved in a file; the last page says where.
                 ):
                     yield Static(not_copied_table(left))
             with TabPane("What to do next", id="next"), VerticalScroll(classes="scrolls", can_focus=False):
-                yield Static(next_steps(self.state, self.machine.home))
+                yield Static(next_steps(self.state, self.machine.home), id="steps")
 
     def extra_buttons(self) -> Iterable[Button]:
         """What else can be done."""
         yield Button(f"Retry {count(sum(map(len, self._failed.values())), 'row')}", id="retry", compact=True)
         yield Button("Export", id="export", compact=True)
+        yield Button("Verify again", id="verify", compact=True)
         yield Button("Run again", id="again", compact=True)
         yield Button("Quit", id="quit", compact=True)
 
     def on_mount(self) -> None:
         """Show how the copy ended. The list of rows has the focus, if there is one."""
-        said = verdict(self.state.report, self.state.failure, self.state.only)
-        self.query_one("#outcome", Notice).say(said.tone, said.headline, *said.details)
-        self.query_one("#retry").display = bool(self._failed)
-        self.query_one("#export").display = bool(self._errors)
-        self.query_one("#again").display = not self._unfinished and not self.state.new_vectors
-        self.query_one("#quit").display = self._unfinished
-        if self._errors:
+        self._show()
+        if self._first_page == "rows":
             self.query_one(ProblemBrowser).rows.focus()
+        elif self._first_page == "differences":
+            self.query_one(DifferenceList).focus()
         else:
             self.query_one("#primary").focus()
+
+    @property
+    def _first_page(self) -> str:
+        if self._errors:
+            return "rows"
+        return "differences" if self._differences else "next"
+
+    def _show(self) -> None:
+        """Show what is known now: of the copy, and of the comparison after it."""
+        state = self.state
+        if state.verification is None and state.verification_failure is None:
+            said = verdict(state.report, state.failure, state.only)
+        else:
+            said = verdict_after_verification(state.report, state.only, state.verification, state.verification_failure)
+        self.query_one("#outcome", Notice).say(said.tone, said.headline, *said.details)
+        self.query_one(DifferenceList).show(self._differences, empty="No differences are known.")
+        number = len(self._differences) + self._omitted
+        pages = self.query_one("#pages", TabbedContent)
+        pages.get_tab("differences").label = Content(f"Differences {number:,}")
+        if not self._differences:
+            pages.hide_tab("differences")
+        else:
+            pages.show_tab("differences")
+        self.query_one("#steps", Static).update(next_steps(state, self.machine.home))
+        self._show_buttons()
+
+    def _show_buttons(self) -> None:
+        """While a comparison runs, all that can be done is to stop it."""
+        idle = not self._verifying
+        verify = self.query_one("#verify", Button)
+        verify.label = Content(self._verify_label)
+        verify.refresh(layout=True)  # by itself a new label keeps the old width
+        verify.display = self._comparable
+        self.query_one("#retry").display = idle and bool(self._failed)
+        self.query_one("#export").display = idle and bool(self._errors)
+        self.query_one("#again").display = idle and not self._unfinished and not self.state.new_vectors
+        self.query_one("#quit").display = idle and self._unfinished
+        self.refresh_shell()
+
+    @property
+    def _comparable(self) -> bool:
+        """Whether the copy is finished, and its vectors are still those of the source's model."""
+        return not self._unfinished and not self.state.new_vectors
+
+    @property
+    def _verify_label(self) -> str:
+        if self._verifying:
+            return "Stop verifying"
+        report = self.state.report
+        compared = self.state.verification is not None or (report is not None and report.verified)
+        return "Verify again" if compared else "Verify"
 
     @on(TabbedContent.TabActivated)
     def _page_turned(self) -> None:
@@ -150,6 +235,8 @@ The report is saved in a file; the last page says where.
     @on(Button.Pressed, "#again")
     def run_again(self) -> None:
         """Copy once more, from the beginning."""
+        if self._verifying:
+            return
         self.state = self.state.with_only(None)
         self.go_to(Step.COPY)
 
@@ -157,6 +244,49 @@ The report is saved in a file; the last page says where.
     def _embed(self, event: EmbedOffer.Chosen) -> None:
         self.state = self.state.with_embedding(event.embedding)
         self.go_to(Step.EMBED)
+
+    @on(Button.Pressed, "#verify")
+    def action_verify(self) -> None:
+        """Compare every value once more, or stop that."""
+        if self._verifying:
+            self.action_stop()
+        elif self._comparable:
+            plan, presented = self.state.verification_plan(), self.state.presented_to_run
+            run = Verification(plan, presented, self._bar.post_message, keep=self.machine.keep_report)
+            self._bar.begin(run)
+            self.post_message(WorkRequested(run))  # not by the bar: it would not bubble beyond this screen
+            self._show_buttons()
+
+    def action_stop(self) -> None:
+        """Stop the comparison."""
+        self._bar.stop()
+        self.refresh_bindings()
+
+    @on(Verification.Ended)
+    def _verified(self, event: Verification.Ended) -> None:
+        event.stop()
+        run = event.run
+        if not isinstance(run, Verification):
+            return
+        report = run.report if run.failure is None else None
+        self.keep(self.state.with_verification(report, run.failure, kept=run.kept, unsaved=run.unsaved))
+        self._show()
+        pages = self.query_one("#pages", TabbedContent)
+        if self._differences:
+            pages.active = "differences"
+            self.query_one(DifferenceList).focus()
+        elif pages.active == "differences":
+            pages.active = "next"
+
+    @on(DifferenceList.Opened)
+    def _open_difference(self, event: DifferenceList.Opened) -> None:
+        event.stop()
+        target = self.state.target
+        if target is not None:
+            source, dsn = self._source, target.dsn
+            self.app.push_screen(
+                SidesDialog(self._differences, event.place, lambda each: read_sides(source, dsn, each))
+            )
 
     @on(Button.Pressed, "#retry")
     def action_retry(self) -> None:
@@ -196,10 +326,12 @@ The report is saved in a file; the last page says where.
     def action_next_page(self) -> None:
         """Turn to the next page."""
         pages = self.query_one("#pages", TabbedContent)
-        names = [pane.id or "" for pane in pages.query(TabPane)]
+        names = [pane.id or "" for pane in pages.query(TabPane) if pages.get_tab(pane).display]
         pages.active = names[(names.index(self._page) + 1) % len(names)]
         if pages.active == "rows" and self._errors:
             self.query_one(ProblemBrowser).rows.focus()
+        elif pages.active == "differences":
+            self.query_one(DifferenceList).focus()
         else:
             pages.query_one(Tabs).focus()
 
@@ -208,23 +340,11 @@ The report is saved in a file; the last page says where.
         if action == "primary" and not self._unfinished:
             return False  # Quit has a key of its own
         if action == "retry":
-            return bool(self._failed)
+            return bool(self._failed) and not self._verifying
         if action == "export":
             return bool(self._errors)
+        if action == "verify":
+            return self._comparable and not self._verifying
+        if action == "stop":
+            return self._verifying and not self._bar.stopping
         return super().check_action(action, parameters)
-
-
-def counts(report: MigrationReport | None) -> Content:
-    """What became of the rows, by table."""
-    rows: list[Sequence[Cell]] = []
-    for group in table_groups():
-        tables = [report.tables[name] for name in group.names if name in report.tables] if report is not None else []
-        numbers = (
-            sum(table.source for table in tables),
-            sum(table.inserted for table in tables),
-            sum(table.already_present for table in tables),
-            sum(table.repaired for table in tables),
-            sum(table.failed for table in tables),
-        )
-        rows.append([group.title, *(f"{number:,}" if number else "–" for number in numbers)])
-    return grid(_TITLES, rows)

@@ -19,11 +19,13 @@ if TYPE_CHECKING:
     from vestige_tui.core.destination.probe import Probe
     from vestige_tui.core.dsn import Dsn
     from vestige_tui.core.model import ModelSignature
-    from vestige_tui.core.plan import CopyPlan
+    from vestige_tui.core.plan import CopyPlan, VerificationPlan
     from vestige_tui.core.reembed.report import ReembedReport
     from vestige_tui.core.report import MigrationReport
     from vestige_tui.core.source.describe import SourceDescription
+    from vestige_tui.core.verify.report import VerificationReport
     from vestige_tui.screens.embedding import Embedding
+    from vestige_tui.screens.machine import Kept
 
 
 class UpgradeChoice(StrEnum):
@@ -94,7 +96,9 @@ class WizardState:
     its backup. ``stale_allowed``: the operator wants a source copied that Vestige 4 has moved on from. ``preview`` is
     the report of the dry run, ``report`` that of the copy; ``preview_failure`` and ``failure`` say what ended them,
     where something did. ``only`` are the rows that the copy is restricted to, where failed ones are tried again.
-    ``saved`` is the file that keeps the report, ``unsaved`` why there is none.
+    ``saved`` and ``receipt`` are the files that keep report and receipt, ``unsaved`` is why there is none.
+    ``verification`` is the report of the last comparison after the copy, ``verification_failure`` what ended it,
+    ``verification_kept`` the files that keep its report and receipt.
 
     ``embedding`` is what embeds memories after the copy, ``embedded`` its report, ``embedding_failure`` what ended it
     and ``embedding_saved`` the file that keeps its report. ``swapped`` is the model that it put in place.
@@ -119,7 +123,11 @@ class WizardState:
     failure: MigrationError | None = None
     only: Mapping[str, frozenset[str]] | None = None
     saved: Path | None = None
+    receipt: Path | None = None
     unsaved: str = ""
+    verification: VerificationReport | None = None
+    verification_failure: MigrationError | None = None
+    verification_kept: Kept | None = None
 
     def with_source(self, source: SourceDescription | None) -> WizardState:
         """Another source, or the same one inspected again: everything later is dropped; also a destination in which
@@ -185,11 +193,29 @@ class WizardState:
         failure: MigrationError | None = None,
         *,
         saved: Path | None = None,
+        receipt: Path | None = None,
         unsaved: str = "",
     ) -> WizardState:
-        """What a copy did, even if it did not finish, and where its report is saved."""
+        """What a copy did, even if it did not finish, and where its report and its receipt are saved."""
         return replace(
-            self._without_embedded(), swapped=None, report=report, failure=failure, saved=saved, unsaved=unsaved
+            self.without_report(), report=report, failure=failure, saved=saved, receipt=receipt, unsaved=unsaved
+        )
+
+    def with_verification(
+        self,
+        report: VerificationReport | None,
+        failure: MigrationError | None = None,
+        *,
+        kept: Kept | None = None,
+        unsaved: str = "",
+    ) -> WizardState:
+        """What a comparison after the copy found, and where its report and its receipt are saved."""
+        return replace(
+            self,
+            verification=report,
+            verification_failure=failure,
+            verification_kept=kept or self.verification_kept,
+            unsaved=unsaved or self.unsaved,
         )
 
     def without_upgrade(self) -> WizardState:
@@ -203,10 +229,22 @@ class WizardState:
     def without_preview(self) -> WizardState:
         """Drop the preview and everything later."""
         embedding = self.embedding if self.embedding is not None and not self.embedding.only_missing else None
+        return replace(self.without_report(), preview=None, preview_failure=None, only=None, embedding=embedding)
+
+    def without_report(self) -> WizardState:
+        """Drop what a copy did, and what was found after it."""
         return replace(
-            self._without_embedded(), preview=None, preview_failure=None, report=None, failure=None, only=None,
-            saved=None, unsaved="", swapped=None, embedding=embedding,
-        )  # fmt: skip
+            self._without_embedded(),
+            swapped=None,
+            report=None,
+            failure=None,
+            saved=None,
+            receipt=None,
+            unsaved="",
+            verification=None,
+            verification_failure=None,
+            verification_kept=None,
+        )
 
     @property
     def source_settled(self) -> bool:
@@ -272,7 +310,22 @@ class WizardState:
             upgrade_copy=self.upgrade is UpgradeChoice.PRIVATE_COPY,
             dry_run=dry_run,
             allow_stale_source=self.stale_allowed,
+            receipt=not dry_run,
         )
+
+    def verification_plan(self) -> VerificationPlan:
+        """The plan of a verification. Raises ``ValueError`` without a source or a destination."""
+        from vestige_tui.core.plan import VerificationPlan
+
+        if self.source is None or self.target is None:
+            raise ValueError("a plan needs a source and a destination")
+        return VerificationPlan(self.source.path, self.target.dsn, allow_stale_source=self.stale_allowed, receipt=True)
+
+    @property
+    def presented_to_run(self) -> ModelSignature | None:
+        """The embedder that a run is given."""
+        agreement = self.agreement
+        return agreement.presented if agreement is not None else self.presented
 
 
 def rows_in_source(state: WizardState) -> Mapping[str, int]:

@@ -106,6 +106,7 @@ def _copy_over(state: WizardState) -> bool:
 
 _OUTCOMES = {
     "clean": "all copied",
+    "different": "copied, differences",
     "errors": "copied, problems",
     "incomplete": "copied, incomplete",
     "cancelled": "cancelled",

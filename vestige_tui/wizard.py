@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from vestige_tui.app import VestigeApp
-from vestige_tui.screens.machine import Machine
+from vestige_tui.screens.machine import Kept, Machine, Report
 from vestige_tui.screens.state import Prefill, WizardState
 from vestige_tui.user.credentials import Keyring
 from vestige_tui.user.embedded_host import EmbeddedHost
@@ -21,7 +21,6 @@ from vestige_tui.user.settings import embedded_folder, reports_folder
 
 if TYPE_CHECKING:
     from vestige_tui.core.reembed.report import ReembedReport
-    from vestige_tui.core.report import MigrationReport
     from vestige_tui.core.secret import Secret
 
 MEMORY = "recent.json"
@@ -53,7 +52,7 @@ def open_wizard(
 
 
 def _code_of(app: VestigeApp) -> int:
-    """The exit code: how the last copy ended and what embedded after it, or that a signal ended the program."""
+    """The exit code: how the last copy ended, what came after it, or that a signal ended the program."""
     from vestige_tui.cli.exit_codes import (  # loads libpq, which is slow
         ExitCode,
         code_of_error,
@@ -62,6 +61,7 @@ def _code_of(app: VestigeApp) -> int:
     )
     from vestige_tui.screens.embed_run import EmbedRun
     from vestige_tui.screens.run import Run
+    from vestige_tui.screens.verification import Verification
 
     if app.return_code:
         return ExitCode.UNUSABLE
@@ -73,6 +73,11 @@ def _code_of(app: VestigeApp) -> int:
             codes.append(code_of_error(app.work.failure))
         elif app.work.report is not None:
             codes.append(code_of_reembedding(app.work.report.outcome))
+        if app.state.report is not None:
+            codes.append(code_of_outcome(app.state.report.outcome))
+    elif isinstance(app.work, Verification):
+        if app.work.report is not None and app.work.report.comparison.different:
+            codes.append(ExitCode.PROBLEMS)
         if app.state.report is not None:
             codes.append(code_of_outcome(app.state.report.outcome))
     elif isinstance(app.work, Run):
@@ -101,10 +106,15 @@ def this_machine(host: EmbeddedHost, memory: Path | None = None) -> Machine:
     )
 
 
-def _keep(report: MigrationReport) -> Path:
-    from vestige_tui.user.saving import kept_report, save
+def _keep(report: Report) -> Kept:
+    from vestige_tui.user import saving
+    from vestige_tui.user.settings import receipts_folder, reports_folder
 
-    return save(report, kept_report(report))
+    name = saving.file_name(report)
+    saved = saving.save(report, reports_folder() / name)
+    if report.receipt is None:
+        return Kept(saved)
+    return Kept(saved, saving.save_receipt(report.receipt, report.input, receipts_folder() / name))
 
 
 def _keep_embedding(report: ReembedReport) -> Path:

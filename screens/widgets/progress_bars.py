@@ -1,4 +1,4 @@
-"""The bars of a running copy: one per line of tables, one for the indexes; one widget, because they change often."""
+"""The bars of a running copy: of the tables, the indexes, the verification; one widget, because they change often."""
 
 from __future__ import annotations
 
@@ -9,16 +9,17 @@ from textual.content import Content
 from textual.widgets import Static
 
 from vestige_tui.core.events import IndexProgress, Phase
-from vestige_tui.screens.progress import Pace, Progress
+from vestige_tui.screens.progress import Compared, Pace, Progress
 from vestige_tui.screens.table_groups import TableGroup, table_groups
 
 _RATE = 11
 _MARK = 2
 INDEXES = "Search indexes"
+VERIFY = "Verify"
 
 
 class ProgressBars(Static):
-    """The progress of every table, then of the indexes."""
+    """The progress of every table, then of the indexes, then of the comparison."""
 
     def __init__(self, rows: Mapping[str, int], *, id: str | None = None) -> None:
         """``rows`` is what the source holds, shown until the run has counted for itself."""
@@ -33,17 +34,22 @@ class ProgressBars(Static):
     def render(self) -> Content:
         """All bars, as wide as there is room."""
         groups = table_groups()
-        titles = [group.title for group in groups] + [INDEXES]
+        titles = [group.title for group in groups] + [INDEXES, VERIFY]
         widest = max(map(len, titles)) + 1
-        *tables, indexes = (f"{title:<{widest}}" for title in titles)
+        *tables, indexes, verify = (f"{title:<{widest}}" for title in titles)
         counts = [_counts(self._pace(group)) for group in groups]
-        width = max(map(len, counts))
+        compared = self._compared()
+        width = max(map(len, [*counts, _settled(compared)]))
         bar = max(8, self.size.width - widest - width - _RATE - _MARK - 2)
         lines = [
             self._table(title, self._pace(group), text.rjust(width), bar)
             for title, group, text in zip(tables, groups, counts, strict=True)
         ]
-        return Content("\n").join([*lines, self._indexes(indexes, bar, width)])
+        return Content("\n").join([*lines, self._indexes(indexes, bar, width), _verify(verify, compared, bar, width)])
+
+    def _compared(self) -> Compared:
+        """How far the comparison is; before it begins, all rows are still to be compared."""
+        return self.progress.compared or Compared(total=self.progress.total.total)
 
     def _pace(self, group: TableGroup) -> Pace:
         paces = [self.progress.tables[name] for name in group.names if name in self.progress.tables]
@@ -57,10 +63,25 @@ class ProgressBars(Static):
 
     def _indexes(self, title: str, bar: int, width: int) -> Content:
         index = self.progress.index
+        if self.progress.phase is Phase.VERIFY:
+            done = f"{index.total} of {index.total}" if index is not None else "all there"
+            return _row(title, 1.0, bar, f"{done.rjust(width)}{'':>{_RATE}}", finished=True, quiet=False)
         if index is None:
             return _row(title, 0.0, bar, "after the rows".rjust(width), finished=False, quiet=True)
         fraction = (index.position - 1 + index.fraction) / index.total
         return _row(title, fraction, bar, _index_words(index).rjust(width), finished=False, quiet=False)
+
+
+def _verify(title: str, compared: Compared, bar: int, width: int) -> Content:
+    if not compared.settled:
+        return _row(title, 0.0, bar, "at the end".rjust(width), finished=False, quiet=True)
+    rate = f"{compared.rate:,.0f}/s" if compared.rate >= 1 else ""
+    text = f"{_settled(compared):>{width}}{rate:>{_RATE}}"
+    return _row(title, compared.fraction, bar, text, finished=compared.finished, quiet=False)
+
+
+def _settled(compared: Compared) -> str:
+    return f"{compared.settled:,} / {compared.total:,}"
 
 
 def _counts(pace: Pace) -> str:
@@ -91,3 +112,9 @@ def phase_words(phase: Phase | None) -> str:
     """The phase of a run, with a capital letter."""
     text = phase.value if phase is not None else "starting"
     return text[0].upper() + text[1:]
+
+
+def compared_words(compared: Compared) -> str:
+    """What a comparison has found so far: ``251,300 equal so far, 2 different``."""
+    others = ((compared.different, "different"), (compared.missing, "missing"))
+    return ", ".join([f"{compared.equal:,} equal so far", *(f"{number:,} {word}" for number, word in others if number)])

@@ -70,7 +70,7 @@ def test_a_run_of_another_model_keeps_the_sources(home: Path, small_source: Path
             await shown(pilot, words)
         await forward(pilot, "PreviewScreen")
         await forward(pilot, "ReportScreen")
-        await shown(pilot, "All 30 memories have arrived")
+        await shown(pilot, "30 of 30 memories are at the destination")
 
     walk(scenario, home, chosen(small_source, database, OTHER), first=Step.MODEL)
     assert database.value("SELECT name FROM embedding_model") == signature(8).name
@@ -118,7 +118,7 @@ def test_a_cancelled_copy_is_completed_by_the_next(
         assert app.state.report.outcome is Outcome.CANCELLED
         assert 0 < _memories(database) < LONG_SPEC.memories
         await pilot.press("ctrl+n")
-        await shown(pilot, "All 600 memories have arrived")
+        await shown(pilot, "600 of 600 memories are at the destination")
         await shown(pilot, "were there before")
 
     walk(scenario, home, chosen(source, database), first=Step.PREVIEW)

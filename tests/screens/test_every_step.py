@@ -103,7 +103,7 @@ def test_from_the_first_step_to_the_last(home: Path, old: Path, database: Databa
         await on_screen(pilot, "PreviewScreen")
         await hands.forward(pilot)
         await on_screen(pilot, "ReportScreen")
-        await shown(pilot, "29 arrived, 1 was not copied")
+        await shown(pilot, "29 of 30 memories are at the")
         await look_at_a_row(app, pilot)
         edit(old, "UPDATE knowledge_nodes SET content = 'mended' WHERE content = ''")
         await hands.retry(pilot)

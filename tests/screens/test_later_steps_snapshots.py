@@ -14,18 +14,23 @@ from textual.widgets import Input, TabbedContent
 
 from tests.support import scenes
 from tests.support.scenes import StillWizard, settle
-from tests.support.wizard import LARGE, SMALL, machine, on_screen, shown
-from vestige_tui.core.errors import DestinationError, SourceError
+from tests.support.wizard import LARGE, SMALL, machine, on_screen, shown, until
+from vestige_tui.core.errors import DestinationError, MigrationError, SourceError
 from vestige_tui.core.events import IndexProgress, Phase, Waiting
-from vestige_tui.core.facts import DataState
+from vestige_tui.core.facts import DataState, NotVerified
 from vestige_tui.core.missing import MissingPart
 from vestige_tui.core.report import Outcome, TableReport
 from vestige_tui.core.source.row_lookup import FoundValue
+from vestige_tui.core.verify.sides import Excerpt, FieldSides, Sides
+from vestige_tui.screens import report as report_screen
 from vestige_tui.screens import row_dialog, upgrade
 from vestige_tui.screens.progress import Progress
 from vestige_tui.screens.run import Run
+from vestige_tui.screens.sides_dialog import SidesDialog
 from vestige_tui.screens.state import WizardState
 from vestige_tui.screens.steps import Step
+from vestige_tui.screens.verification import Verification
+from vestige_tui.screens.verify_bar import VerifyBar
 from vestige_tui.screens.widgets.problem_list import ProblemList
 
 Compare = Callable[..., bool]
@@ -133,6 +138,16 @@ def test_preview_of_nothing_new(snap_compare: Compare) -> None:
 
 
 @both_sizes
+def test_preview_of_what_differs(snap_compare: Compare, size: tuple[int, int]) -> None:
+    there = {name: TableReport(rows, rows, 0, rows, already_equal=rows, already_different=0)
+             for name, rows in scenes.ROWS.items()}  # fmt: skip
+    there["knowledge_nodes"] = TableReport(2_000, 2_000, 996, 1_004, already_equal=1_002, already_different=2)
+    there["domains"] = TableReport(5, 5, 0, 5, already_equal=4, already_different=1)
+    found = scenes.report(Outcome.DIFFERENT, dry_run=True, tables=there)
+    assert _at(Step.PREVIEW, scenes.previewed(found), size, snap_compare)
+
+
+@both_sizes
 def test_preview_failed(snap_compare: Compare, size: tuple[int, int]) -> None:
     lost = SourceError("/home/operator/.vestige/vestige.db does not exist.", remedy="Check the path.")
 
@@ -190,6 +205,23 @@ def test_copy_waiting_for_another_session(snap_compare: Compare) -> None:
     )
     state = scenes.previewed(scenes.report(dry_run=True))
     assert _at(Step.COPY, state, SMALL, snap_compare, _copying(waiting, problems=False))
+
+
+@both_sizes
+@pytest.mark.parametrize("different", [0, 12], ids=["equal", "different"])
+def test_copy_verifying(snap_compare: Compare, size: tuple[int, int], different: int) -> None:
+    state = scenes.previewed(scenes.report(dry_run=True))
+    comparing = scenes.comparing(different=different)
+    assert _at(Step.COPY, state, size, snap_compare, _copying(comparing, problems=bool(different)))
+
+
+def test_copy_skipping_verification(snap_compare: Compare) -> None:
+    async def skip(pilot: Pilot[None]) -> None:
+        await _copying(scenes.comparing())(pilot)
+        await pilot.press("escape")
+        await shown(pilot, "Stopping the comparison")
+
+    assert _at(Step.COPY, scenes.previewed(scenes.report(dry_run=True)), SMALL, snap_compare, skip)
 
 
 def test_copy_being_cancelled(snap_compare: Compare) -> None:
@@ -289,3 +321,109 @@ def test_report_export(snap_compare: Compare) -> None:
         await pilot.press("e")
 
     assert _at(Step.REPORT, scenes.reported(scenes.report()), SMALL, snap_compare, export)
+
+
+@both_sizes
+def test_report_verified(snap_compare: Compare, size: tuple[int, int]) -> None:
+    assert _at(Step.REPORT, scenes.reported(scenes.verified()), size, snap_compare)
+
+
+def test_report_verified_with_problems(snap_compare: Compare) -> None:
+    assert _at(Step.REPORT, scenes.reported(scenes.verified(Outcome.ERRORS)), SMALL, snap_compare)
+
+
+@both_sizes
+@pytest.mark.parametrize("reason", [NotVerified.CANCELLED, NotVerified.FAILED])
+def test_report_not_verified(snap_compare: Compare, size: tuple[int, int], reason: NotVerified) -> None:
+    done = scenes.report(Outcome.CLEAN)
+    done.not_verified = reason
+    done.verification_failure = "The connection to the server was lost." if reason is NotVerified.FAILED else None
+    assert _at(Step.REPORT, scenes.reported(done), size, snap_compare)
+
+
+@both_sizes
+def test_report_differences(snap_compare: Compare, size: tuple[int, int]) -> None:
+    done = scenes.verified(knowledge_nodes=2, domains=1)
+    assert _at(Step.REPORT, scenes.reported(done), size, snap_compare)
+
+
+def test_report_counts_of_what_was_there(snap_compare: Compare) -> None:
+    async def turn(pilot: Pilot[None]) -> None:
+        pilot.app.screen.query_one(TabbedContent).active = "counts"
+
+    done = scenes.verified(knowledge_nodes=2, domains=1)
+    assert _at(Step.REPORT, scenes.reported(done), SMALL, snap_compare, turn)
+
+
+@both_sizes
+def test_report_verifying_again(snap_compare: Compare, size: tuple[int, int]) -> None:
+    async def verify(pilot: Pilot[None]) -> None:
+        await pilot.press("v")
+        bar = pilot.app.screen.query_one(VerifyBar)
+        assert bar._run is not None
+        bar.post_message(Verification.Progressed(bar._run, scenes.comparing(different=2)))
+        await shown(pilot, "251,298 equal so far")
+
+    assert _at(Step.REPORT, scenes.reported(scenes.verified()), size, snap_compare, verify)
+
+
+@both_sizes
+@pytest.mark.parametrize("different", [False, True], ids=["equal", "different"])
+def test_report_verified_again(snap_compare: Compare, size: tuple[int, int], different: bool) -> None:
+    state = scenes.reported(scenes.verified(knowledge_nodes=2, domains=1))
+    state = state.with_verification(scenes.verification(different=different))
+    assert _at(Step.REPORT, state, size, snap_compare)
+
+
+def _value(source: str | None, stored: str | None, first: int | None, field: str = "content") -> Sides:
+    sides = [Excerpt(text) if text is not None else None for text in (source, stored)]
+    return Sides(True, True, (FieldSides(field, False, sides[0], sides[1], first),))
+
+
+_LETTER = "Decision for lantern-ui: the dark theme moves.\nZoë owns the roll-out.\n"
+_ROW = Sides(
+    True,
+    False,
+    tuple(
+        FieldSides(name, False, Excerpt(text) if text is not None else None, None)
+        for name, text in (
+            ("source_id", scenes.differences()[3].key[0]),
+            ("target_id", scenes.differences()[3].key[1]),
+            ("edge_type", "semantic"),
+            ("weight", "0.5"),
+            ("created_at", "2026-02-13 10:11:12.123456 UTC"),
+            ("last_activated", None),
+        )
+    ),
+)
+SIDES: dict[str, tuple[int, Sides | MigrationError]] = {
+    "a letter": (0, _value(_LETTER, _LETTER.replace("owns", "heads"), _LETTER.index("owns"))),
+    "far down": (0, _value(_LETTER * 20 + "The end.\n", _LETTER * 20 + "The End.\n", len(_LETTER * 20) + 4)),
+    "an end": (4, _value("Harbor", "Harbor ", 6, "label")),
+    "json": (2, _value('{\n  "confidence": 0.8,\n  "tags": []\n}', '{\n  "confidence": 0.75,\n  "tags": []\n}', 22,
+                       "metadata")),
+    "null": (4, _value("Harbor", None, None, "label")),
+    "missing": (3, _ROW),
+    "equal now": (0, Sides(True, True, (FieldSides("content", True, Excerpt(_LETTER), Excerpt(_LETTER)),))),
+    "lost": (0, LOST),
+}  # fmt: skip
+
+
+@both_sizes
+@pytest.mark.parametrize("case", SIDES)
+def test_both_sides(snap_compare: Compare, monkeypatch: pytest.MonkeyPatch, size: tuple[int, int], case: str) -> None:
+    place, sides = SIDES[case]
+
+    def read(*_: object) -> Sides:
+        if isinstance(sides, MigrationError):
+            raise sides
+        return sides
+
+    async def look(pilot: Pilot[None]) -> None:
+        await pilot.press(*["down"] * place, "enter")
+        await until(pilot, lambda: isinstance(pilot.app.screen, SidesDialog))
+        await until(pilot, lambda: "-busy" not in pilot.app.screen.query_one("#said").classes)
+
+    monkeypatch.setattr(report_screen, "read_sides", read)
+    state = scenes.reported(scenes.verified(knowledge_nodes=2, domains=1))
+    assert _at(Step.REPORT, state, size, snap_compare, look)

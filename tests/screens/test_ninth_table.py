@@ -23,7 +23,7 @@ from vestige_tui.core.rows.problems import Kind, RowError
 from vestige_tui.screens import preview_report
 from vestige_tui.screens.problems import table_title
 from vestige_tui.screens.progress import Pace, Progress
-from vestige_tui.screens.report import counts
+from vestige_tui.screens.report_counts import counts
 from vestige_tui.screens.source_facts import rows_of
 from vestige_tui.screens.steps import Step
 from vestige_tui.screens.widgets.problem_browser import ProblemBrowser

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -10,14 +11,17 @@ from tests.support.states import target
 from vestige_tui.core.dsn import Dsn
 from vestige_tui.core.errors import DestinationError
 from vestige_tui.core.explain import data_state
-from vestige_tui.core.facts import DataState, Sign, Staleness
+from vestige_tui.core.facts import DataState, NotVerified, Sign, Staleness
 from vestige_tui.core.missing import MissingPart, PartKind, Reason
-from vestige_tui.core.plan import CopyPlan
+from vestige_tui.core.plan import CopyPlan, VerificationPlan
 from vestige_tui.core.report import DestinationReport, MigrationReport, Outcome, SourceReport, TableReport
 from vestige_tui.core.rows.problems import NIL_UUID, Kind, RowError
 from vestige_tui.core.text import clock, duration
+from vestige_tui.core.verify.report import VerificationReport
+from vestige_tui.core.verify.result import Comparison, TableComparison, VerificationOutcome
+from vestige_tui.screens.machine import Kept
 from vestige_tui.screens.next_steps import next_steps
-from vestige_tui.screens.outcome import RUN_AGAIN, verdict
+from vestige_tui.screens.outcome import RUN_AGAIN, Verdict, verdict, verdict_after_verification
 from vestige_tui.screens.state import Target, WizardState
 from vestige_tui.screens.widgets.notice import Tone
 
@@ -191,3 +195,117 @@ def test_a_stale_source_and_tables_not_copied_are_in_the_verdict() -> None:
         "The source is stale: what Vestige 4 has written since is not in it. "
         "PostgreSQL has no place for: 1 table, 12 rows.",
     )
+
+
+def _verified(outcome: Outcome = Outcome.CLEAN, **tables: TableReport) -> MigrationReport:
+    report = _report(outcome, **tables)
+    report.verified = True
+    return report
+
+
+DIFFERS = RowError("edges", "a→b", "weight", Kind.DIFFERS_AT_DESTINATION, "weight has another value", copied=True)
+EQUAL_TO_ALL = "1,996 of 2,000 memories are at the destination, every value compared and equal."
+
+
+def test_every_value_is_equal() -> None:
+    said = verdict(_verified(knowledge_nodes=TableReport(2_000, 2_000, 2_000)), None)
+    assert said == Verdict(Tone.GOOD, "2,000 of 2,000 memories are at the destination, every value compared and equal.")
+
+
+def test_every_value_is_equal_of_what_could_be_copied() -> None:
+    report = _verified(Outcome.ERRORS, knowledge_nodes=TableReport(2_000, 2_000, 1_996, failed=4))
+    said = verdict(report, None)
+    assert (said.tone, said.headline) == (Tone.WARNING, f"{EQUAL_TO_ALL} 4 were not copied and need you.")
+
+
+def test_every_value_is_equal_and_was_there() -> None:
+    said = verdict(_verified(knowledge_nodes=TableReport(1, 1, 0, 1, already_equal=1, already_different=0)), None)
+    assert said.tone is Tone.GOOD
+    assert said.headline == "1 of 1 memory is at the destination, every value compared and equal."
+    assert said.details == ("It was there before.",)
+
+
+def test_what_was_there_with_other_values_is_counted_by_table() -> None:
+    report = _verified(
+        Outcome.DIFFERENT,
+        knowledge_nodes=TableReport(9, 9, 0, 9, already_equal=7, already_different=2),
+        domains=TableReport(5, 5, 0, 5, already_equal=4, already_different=1),
+    )
+    said = verdict(report, None)
+    assert said.tone is Tone.WARNING
+    assert said.headline == "9 of 9 memories are at the destination."
+    assert said.details == (
+        "Already there, different: 3 rows (Memories 2, Domains 1). A copy never overwrites what is there.",
+        "They were there before.",
+    )
+
+
+def test_rows_that_arrived_with_other_values_are_counted_once() -> None:
+    report = _verified(Outcome.ERRORS, knowledge_nodes=TableReport(2, 2, 2))
+    report.errors = [DIFFERS, replace(DIFFERS, field="created_at"), replace(DIFFERS, row="a→c")]
+    said = verdict(report, None)
+    assert (said.tone, said.headline) == (Tone.WARNING, "2 of 2 memories are at the destination.")
+    assert said.details == (
+        "2 rows arrived with other values: a trigger, a rule or another program changes them there.",
+    )
+
+
+@pytest.mark.parametrize(
+    ("reason", "failure", "why"),
+    [
+        (NotVerified.CANCELLED, None, "stopped before its end. Verify (v)"),
+        (NotVerified.FAILED, "The server is gone.", "did not reach its end (The server is gone). Verify (v)"),
+    ],
+)
+def test_a_copy_that_is_not_verified(reason: NotVerified, failure: str | None, why: str) -> None:
+    report = _report(knowledge_nodes=TableReport(2, 2, 2))
+    report.not_verified, report.verification_failure = reason, failure
+    for only in (None, {"knowledge_nodes": frozenset("ab")}):
+        said = verdict(report, None, only)
+        assert said.tone is Tone.WARNING
+        assert said.headline.endswith("Copied, not verified.")
+        assert why in said.details[0]
+
+
+def _compared(outcome: VerificationOutcome, counts: TableComparison) -> VerificationReport:
+    plan = VerificationPlan(Path("vestige.db"), Dsn({"host": "h"}))
+    report = VerificationReport(plan, SourceReport("vestige.db"), DestinationReport("h"), outcome=outcome)
+    report.comparison = Comparison({"knowledge_nodes": counts})
+    return report
+
+
+@pytest.mark.parametrize(
+    ("outcome", "counts", "tone", "headline"),
+    [
+        (VerificationOutcome.EQUAL, TableComparison(2, 0, 2, 2), Tone.GOOD,
+         "Compared again: every value of 2 rows is equal."),
+        (VerificationOutcome.DIFFERENT, TableComparison(3, 0, 2, 1, 1, 1), Tone.WARNING,
+         "Compared again: 1 row has other values, 1 row is missing."),
+        (VerificationOutcome.CANCELLED, TableComparison(1, 0, 1, 1), Tone.WARNING,
+         "The comparison was stopped; until then every value of 1 row is equal."),
+    ],
+    ids=["equal", "different", "stopped"],
+)  # fmt: skip
+def test_a_later_comparison_counts_for_more_than_that_of_the_copy(
+    outcome: VerificationOutcome, counts: TableComparison, tone: Tone, headline: str
+) -> None:
+    copied = _verified(Outcome.DIFFERENT, knowledge_nodes=TableReport(2, 2, 0, 2, already_equal=1, already_different=1))
+    said = verdict_after_verification(copied, None, _compared(outcome, counts), None)
+    assert (said.tone, said.headline) == (tone, headline)
+    assert said.details == ("All 2 memories are at the destination; they had arrived before.",)
+
+
+def test_a_later_comparison_that_fails_says_so() -> None:
+    copied = _verified(knowledge_nodes=TableReport(2, 2, 2))
+    said = verdict_after_verification(copied, None, None, DestinationError("Gone.", remedy="Look."))
+    assert said == Verdict(Tone.WARNING, "Not compared: Gone.", ("Look.", "All 2 memories have arrived."))
+
+
+def test_next_steps_name_the_receipt_beside_the_report() -> None:
+    state = _state(_report(), target())
+    reports, receipts = Path("/x/reports"), Path("/x/receipts")
+    state = state.with_report(state.report, saved=reports / "copy.json", receipt=receipts / "copy.json")
+    state = state.with_verification(None, kept=Kept(reports / "verify.json", receipts / "verify.json"))
+    text = _next(state)
+    assert "The report, saved in /x/reports:\n  copy.json\n  verify.json\nThe receipt, which verify" in text
+    assert "checks later, saved in /x/receipts:\n  copy.json\n  verify.json" in text

@@ -11,10 +11,12 @@ from vestige_tui.core.events import (
     TableFinished,
     TableProgress,
     TablesPlanned,
+    VerificationPlanned,
+    VerificationProgress,
     Waiting,
 )
 from vestige_tui.core.rows.problems import Kind, RowError
-from vestige_tui.screens.progress import Meter, Pace
+from vestige_tui.screens.progress import Compared, Meter, Pace
 
 
 class _Clock:
@@ -94,6 +96,30 @@ def test_waiting_ends_with_the_next_index() -> None:
     assert (meter.progress.waiting, meter.progress.index) == (waiting, IndexProgress("idx", 2, 3, 0.5))
     meter.take(IndexProgress("idx", 2, 3, 1.0))
     assert meter.progress.waiting is None
+
+
+def test_a_comparison_is_counted_over_all_tables() -> None:
+    clock = _Clock()
+    meter = _meter(clock, knowledge_nodes=100, edges=100)
+    clock.now += 60
+    meter.take(PhaseStarted(Phase.VERIFY))
+    meter.take(VerificationPlanned({"knowledge_nodes": 100, "edges": 100}))
+    assert meter.progress.compared == Compared(total=200)
+    clock.now += 4
+    meter.take(VerificationProgress("knowledge_nodes", 50, 50, 0, 0))
+    compared = meter.progress.compared
+    assert compared is not None
+    assert (compared.settled, compared.rate, compared.finished) == (50, 12.5, False)
+    assert compared.seconds_left is not None
+    assert 4 < compared.seconds_left < 5, "a connection is little work beside a memory"
+    meter.take(VerificationProgress("knowledge_nodes", 100, 97, 2, 0))
+    meter.take(VerificationProgress("edges", 100, 99, 0, 1))
+    compared = meter.progress.compared
+    assert compared is not None
+    assert (compared.settled, compared.equal, compared.different, compared.missing) == (200, 196, 2, 1)
+    assert compared.finished
+    assert compared.fraction == 1
+    assert meter.progress.tables["edges"].read == 0, "what was copied stays as it is"
 
 
 def test_paces_add_up() -> None:

@@ -25,7 +25,8 @@ from vestige_tui.core.plan import CopyPlan
 from vestige_tui.core.report import DestinationReport, MigrationReport, SourceReport
 from vestige_tui.core.rows.problems import Kind, RowError
 from vestige_tui.core.run import copier
-from vestige_tui.screens.run import Keep, Run
+from vestige_tui.screens.machine import Keep, Kept
+from vestige_tui.screens.run import Run
 
 CANARY = "canary-7f3a"
 PLAN = CopyPlan(Path("vestige.db"), Dsn({"host": "h", "password": CANARY}))
@@ -116,14 +117,14 @@ def test_problems_come_in_groups_and_none_is_lost(monkeypatch: pytest.MonkeyPatc
 
 
 def test_the_end_comes_last_and_saves_the_report(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    played = _Played(monkeypatch, keep=lambda _: tmp_path / "report.json")
+    played = _Played(monkeypatch, keep=lambda _: Kept(tmp_path / "report.json", tmp_path / "receipt.json"))
     assert isinstance(played.messages[-1], Run.Ended)
     assert not played.run.running
-    assert played.run.saved == tmp_path / "report.json"
+    assert played.run.kept == Kept(tmp_path / "report.json", tmp_path / "receipt.json")
 
 
 def test_a_report_that_cannot_be_saved_is_no_failure(monkeypatch: pytest.MonkeyPatch) -> None:
-    def keep(_: MigrationReport) -> Path:
+    def keep(_: object) -> Kept:
         raise OSError(28, "No space left on device")
 
     run = _Played(monkeypatch, keep=keep).run

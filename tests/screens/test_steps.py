@@ -114,6 +114,7 @@ def test_a_preview_that_failed_is_marked(ready: WizardState) -> None:
     ("outcome", "words"),
     [
         (Outcome.CLEAN, "all copied"),
+        (Outcome.DIFFERENT, "copied, differences"),
         (Outcome.ERRORS, "copied, problems"),
         (Outcome.INCOMPLETE, "copied, incomplete"),
         (Outcome.CANCELLED, "cancelled"),

@@ -67,7 +67,7 @@ def test_the_demo_with_the_keyboard_alone(term: Terminal, home: Path) -> None:
     term.press("Escape")
     term.wait("^n Start copy")
     term.press("C-n")
-    term.wait("1,996 arrived, 4 were not", "Retry 9 rows")
+    term.wait("1,996 of 2,000 memories", "Retry 9 rows")
     term.press("Down", "Enter")
     term.wait("content is empty", "How to fix it")
     term.press("Escape")

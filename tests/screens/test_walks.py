@@ -47,14 +47,14 @@ def test_by_keyboard(home: Path, small_source: Path, database: Database) -> None
         await ready(pilot)
         await shown(pilot, "No row has a problem")
         screen = await forward(pilot, "ReportScreen")
-        await shown(pilot, "All 30 memories have arrived")
+        await shown(pilot, "30 of 30 memories are at the destination")
         await shown(pilot, "[storage.postgres]")
         marks = [status.mark for status in statuses(app.state, Step.REPORT)]
         assert marks == [*[Mark.DONE] * 2, Mark.NOT_NEEDED, *[Mark.DONE] * 3, Mark.HERE]
         pages = screen.query_one(TabbedContent)
         for page, words in (("rows", "No rows with problems."), ("counts", "in source"), ("next", "[storage]")):
             await pilot.press("f2")
-            assert pages.active == page
+            await until(pilot, lambda page=page: pages.active == page)  # type: ignore[misc]
             await shown(pilot, words)
 
     app = play(scenario, walking_machine(home), state=from_the_start(small_source, database))
@@ -86,7 +86,7 @@ def test_by_mouse_and_back_from_the_report_and_once_more(home: Path, small_sourc
         await pilot.click("#step-7")
         await on_screen(pilot, "ReportScreen")
         await pilot.click("#again")
-        await shown(pilot, "they had arrived before")
+        await shown(pilot, "They were there before")
         await ready(pilot)
         await pilot.click("#primary")
 
@@ -105,7 +105,7 @@ def test_an_old_source_by_a_private_copy(home: Path, sources: Sources, database:
             await shown(pilot, words)
         await forward(pilot, "PreviewScreen")
         await forward(pilot, "ReportScreen")
-        await shown(pilot, "All 30 memories have arrived")
+        await shown(pilot, "30 of 30 memories are at the destination")
 
     app = walk(scenario, home, chosen(source, database), first=Step.UPGRADE)
     assert app.state.upgrade is UpgradeChoice.PRIVATE_COPY
@@ -227,7 +227,7 @@ def test_a_server_that_dies_is_reported_and_the_next_run_completes(
         await on_screen(pilot, "ReportScreen")
         other_database.execute(f"ALTER DATABASE {database.name} ALLOW_CONNECTIONS true")
         await pilot.press("ctrl+n")
-        await shown(pilot, "All 600 memories have arrived")
+        await shown(pilot, "600 of 600 memories are at the destination")
 
     walk(scenario, home, chosen(source, database), first=Step.PREVIEW)
     assert _memories(database) == LONG_SPEC.memories

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -25,9 +26,17 @@ from vestige_tui.core.rows.tables import TABLES
 from vestige_tui.core.rows.vectors import Fate, VectorGroup
 from vestige_tui.core.secret import Secret
 from vestige_tui.core.source.describe import Layout, SourceDescription
+from vestige_tui.core.verify.report import VerificationReport
+from vestige_tui.core.verify.result import (
+    Comparison,
+    Difference,
+    DifferenceKind,
+    TableComparison,
+    VerificationOutcome,
+)
 from vestige_tui.screens.embed_run import EMBEDDING, INDEX, STORING, EmbedProgress, Part
 from vestige_tui.screens.embedding import Embedding
-from vestige_tui.screens.progress import Pace, Progress
+from vestige_tui.screens.progress import Compared, Pace, Progress
 from vestige_tui.screens.state import WizardState
 from vestige_tui.screens.work import WorkRequested
 
@@ -191,6 +200,47 @@ def report(
     return made
 
 
+def verified(outcome: Outcome = Outcome.CLEAN, **changes: int) -> MigrationReport:
+    """A run after which every value was compared; ``changes`` are how many rows of a table were there, different."""
+    made = report(outcome)
+    made.verified = True
+    made.errors = [error for error in made.errors if error.kind is not Kind.DANGLING_REFERENCE]
+    for name, rows in changes.items():
+        table = made.tables[name]
+        table.already_present, table.inserted = table.inserted, 0
+        table.already_equal, table.already_different = table.already_present - rows, rows
+    if changes:
+        made.differences = differences()
+        made.outcome = Outcome.DIFFERENT
+    return made
+
+
+def differences() -> tuple[Difference, ...]:
+    """Values of a memory and a domain, and a missing connection."""
+    kind = DifferenceKind.DIFFERENT
+    return (
+        Difference("knowledge_nodes", _id(3), "content", kind, (_id(3),), was_there=True),
+        Difference("knowledge_nodes", _id(3), "updated_at", kind, (_id(3),), was_there=True),
+        Difference("knowledge_nodes", _id(9), "metadata", kind, (_id(9),), was_there=True),
+        Difference("edges", f"{_id(7)}→{_id(8)}", None, DifferenceKind.MISSING, (_id(7), _id(8))),
+        Difference("domains", "d1", "label", kind, ("d1",), was_there=True),
+    )
+
+
+def verification(*, different: bool = True) -> VerificationReport:
+    """A comparison after a copy."""
+    plan = state().verification_plan()
+    made = VerificationReport(plan, SourceReport(str(plan.sqlite_path)), DestinationReport(plan.postgres_url.masked))
+    tables = {name: TableComparison(rows, compared=rows, equal=rows) for name, rows in ROWS.items()}
+    if different:
+        tables["knowledge_nodes"] = TableComparison(2_000, compared=2_000, equal=1_998, different=2)
+        tables["edges"] = TableComparison(816, compared=815, equal=815, missing=1)
+        tables["domains"] = TableComparison(5, compared=5, equal=4, different=1)
+    made.comparison = Comparison(tables, differences() if different else (), complete=True)
+    made.outcome = VerificationOutcome.DIFFERENT if different else VerificationOutcome.EQUAL
+    return made
+
+
 MISSING = (
     MissingPart(PartKind.INDEX, "idx_edges_edge_type", "edges", Reason.NOT_OWNER),
     MissingPart(PartKind.INDEX, "idx_knowledge_nodes_embedding_hnsw", "knowledge_nodes", Reason.NOT_OWNER),
@@ -225,8 +275,9 @@ def previewed(found: MigrationReport) -> WizardState:
 
 def reported(done: MigrationReport) -> WizardState:
     """After a copy, its report saved."""
-    saved = HOME / ".local/state/vestige-tui/reports/20261122T130419Z-copy-1a2b.json"
-    return previewed(report(dry_run=True)).with_report(done, saved=saved)
+    kept, name = HOME / ".local/state/vestige-tui", "20261122T130419Z-copy-1a2b.json"
+    receipt = kept / "receipts" / name if done.verified else None
+    return previewed(report(dry_run=True)).with_report(done, saved=kept / "reports" / name, receipt=receipt)
 
 
 def progress(
@@ -245,3 +296,10 @@ def progress(
         "domains": Pace(5, 5 if done else 0, finished=done),
     }
     return Progress(phase, paces, index, waiting, copying=13.9, dimension=256)
+
+
+def comparing(*, different: int = 0) -> Progress:
+    """The last part of that copy."""
+    done = progress(Phase.VERIFY, index=IndexProgress("idx_embedding_hnsw", 24, 24, 1.0))
+    found = Compared(600_013, 251_300, 251_300 - different, different, 0, seconds=2.9, fraction=0.52)
+    return replace(done, compared=found)

@@ -20,14 +20,13 @@ from vestige_tui.core.events import Event, TableProgress
 from vestige_tui.core.model import ModelSignature
 from vestige_tui.core.plan import CopyPlan
 from vestige_tui.core.reembed.report import ReembedReport
-from vestige_tui.core.report import MigrationReport
 from vestige_tui.core.source.describe import describe
 from vestige_tui.screens.base import StepScreen
-from vestige_tui.screens.machine import Machine
+from vestige_tui.screens.machine import Kept, Machine, Report
 from vestige_tui.screens.run import Run
 from vestige_tui.screens.state import Prefill, Target, WizardState
 from vestige_tui.screens.steps import Step
-from vestige_tui.user.saving import save
+from vestige_tui.user.saving import save, save_receipt
 
 BROKEN_SPEC = replace(SMALL_SPEC, memories=60, broken_rows=True)
 """60 memories, twelve of them broken."""
@@ -46,8 +45,11 @@ def walk(
 def walking_machine(home: Path) -> Machine:
     """A machine that keeps reports in its home folder."""
 
-    def keep(report: MigrationReport) -> Path:
-        return save(report, home / "report.json")
+    def keep(report: Report) -> Kept:
+        saved = save(report, home / "report.json")
+        if report.receipt is None:
+            return Kept(saved)
+        return Kept(saved, save_receipt(report.receipt, report.input, home / "receipt.json"))
 
     def keep_embedding(report: ReembedReport) -> Path:
         return save(report, home / "embedding.json")
