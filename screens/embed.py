@@ -225,6 +225,7 @@ def neighbours_in_words(progress: EmbedProgress, width: int) -> Iterator[Content
 
 
 def _example(example: WordedExample, width: int) -> Iterator[Content]:
+    yield Content()
     yield plain(excerpt(example.memory, width), "bold")
     for title, texts in (("old", example.old), ("new", example.new)):
         for place, text in enumerate(texts[:_NEAREST]):
