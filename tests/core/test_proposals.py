@@ -1,0 +1,161 @@
+"""What is proposed for a broken row: each value is one that a repair may have."""
+
+from __future__ import annotations
+
+import json
+from decimal import Decimal
+from typing import Any
+from uuid import UUID
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from vestige_tui.core.repairs.broken_json import NOTHING, completed, json_error, reread
+from vestige_tui.core.repairs.document import Repair, Repairs, as_file, parse
+from vestige_tui.core.repairs.proposals import Proposal, Step, proposals
+from vestige_tui.core.repairs.values import source_value
+from vestige_tui.core.rows.problems import NIL_UUID, Kind, RowError
+from vestige_tui.core.rows.tables import BY_NAME
+from vestige_tui.sample.broken import FLAWS
+
+TEXTS = st.text(st.characters(exclude_categories=["Cs"]))
+NUMBERS = st.integers(-(10**20), 10**20) | st.decimals(allow_nan=False, allow_infinity=False, places=4)
+JSON = st.recursive(
+    st.none() | st.booleans() | NUMBERS | TEXTS,
+    lambda inner: st.lists(inner) | st.dictionaries(TEXTS, inner),
+    max_leaves=8,
+)
+OWNER = "11111111-2222-4333-8444-55555555555a"
+
+
+def of(table: str, field: str | None, kind: Kind, text: str | None = None) -> list[Proposal]:
+    found = proposals(RowError(table, "row", field, kind, "message", copied=False), text, [OWNER])
+    for each in found:
+        assert (each.field, each.step is Step.LEAVE_OUT) in ((field, False), (None, True))
+        if each.step not in (Step.CHOOSE, Step.TYPE, Step.LEAVE_OUT):
+            column = BY_NAME[table].columns[BY_NAME[table].position(each.field or "")]
+            source_value(column, each.value)
+    return found
+
+
+def steps(found: list[Proposal]) -> list[tuple[Step, Any]]:
+    return [(each.step, each.choices or each.value) for each in found]
+
+
+EMPTY: list[tuple[Step, Any]] = [(Step.TYPE, None), (Step.EMPTY, {}), (Step.LEAVE_OUT, None)]
+NO_LIST: list[tuple[Step, Any]] = [(Step.TYPE, None), (Step.EMPTY, []), (Step.LEAVE_OUT, None)]
+OF_THE_DEMO: dict[str, list[tuple[Step, Any]]] = {
+    '{"source": "chat", "confidence": 0.8': [(Step.CLOSE, {"source": "chat", "confidence": Decimal("0.8")})],
+    "{'source': 'import', 'reviewed': True}": [(Step.READ_AS, {"source": "import", "reviewed": True})],
+    "[object Object]": [],
+    '{"source": "chat", "files": ["src/main.rs",]}': [(Step.READ_AS, {"source": "chat", "files": ["src/main.rs"]})],
+    "imported by hand, see the wiki": [],
+}
+
+
+@pytest.mark.parametrize("text", OF_THE_DEMO, ids=["cut", "Python", "object", "comma", "words"])
+def test_metadata_of_the_demo(text: str) -> None:
+    assert text in {flaw.value for flaw in FLAWS if flaw.column == "metadata"}
+    found = of("knowledge_nodes", "metadata", Kind.MALFORMED_JSON, text)
+    assert steps(found) == [*OF_THE_DEMO[text], (Step.KEEP_AS_TEXT, {"text": text}), *EMPTY]
+    with pytest.raises(json.JSONDecodeError) as caught:
+        json.loads(text)
+    assert {each.error and each.error.offset for each in found} == {caught.value.pos, None}
+
+
+@pytest.mark.parametrize(
+    ("table", "field", "kind", "text", "expected"),
+    [
+        ("knowledge_nodes", "shared_with_groups", Kind.BAD_UUID, '["platform-team"]', [(Step.READ_AS, []), *NO_LIST]),
+        ("knowledge_nodes", "shared_with_groups", Kind.MISSHAPEN_JSON, '{"groups": "all"}', NO_LIST),
+        ("knowledge_nodes", "tags", Kind.MALFORMED_JSON, "a, b", [(Step.KEEP_AS_TEXT, ["a, b"]), *NO_LIST]),
+        ("knowledge_nodes", "domain_scores", Kind.MISSHAPEN_JSON, '{"a": "b"}', EMPTY),
+        ("knowledge_nodes", "content", Kind.EMPTY_CONTENT, "", [(Step.TYPE, None), (Step.LEAVE_OUT, None)]),
+        ("knowledge_nodes", "visibility", Kind.VALUE_NOT_ALLOWED, "secret", [(Step.CHOOSE, ("private", "group", "public")), (Step.LEAVE_OUT, None)]),
+        ("knowledge_nodes", "owner_user_id", Kind.MISSING_REFERENCE, "x", [(Step.CHOOSE, (OWNER,)), (Step.LEAVE_OUT, None)]),
+        ("knowledge_nodes", "embedding", Kind.WRONG_DIMENSION, None, [(Step.EMPTY, None), (Step.LEAVE_OUT, None)]),
+        ("knowledge_nodes", "created_at", Kind.BAD_TIMESTAMP, "now", [(Step.TYPE, None), (Step.LEAVE_OUT, None)]),
+        ("edges", "source_id", Kind.MISSING_REFERENCE, "x", [(Step.LEAVE_OUT, None)]),
+        ("knowledge_nodes", None, Kind.REFUSED_BY_SERVER, None, [(Step.LEAVE_OUT, None)]),
+        ("knowledge_nodes", "embedding", Kind.OTHER_MODEL, None, []),
+        ("knowledge_nodes", "content", Kind.DIFFERS_AT_DESTINATION, None, []),
+    ],
+    ids=["groups", "no list", "tags", "scores", "content", "visibility", "owner", "vector", "date", "edge", "row", "many", "differs"],
+)  # fmt: skip
+def test_every_kind(
+    table: str, field: str | None, kind: Kind, text: str | None, expected: list[tuple[Step, Any]]
+) -> None:
+    assert steps(of(table, field, kind, text)) == expected
+
+
+@pytest.mark.parametrize("kind", [Kind.BAD_UUID, Kind.DUPLICATE_ID])
+def test_a_new_id_is_new_each_time(kind: Kind) -> None:
+    first, second = (of("knowledge_nodes", "id", kind, "note-7")[0] for _ in range(2))
+    assert (first.step, UUID(first.value).version) == (Step.NEW_ID, 4)
+    assert first.value != second.value
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ('{"a": {"b": [1, 2', {"a": {"b": [1, 2]}}),
+        ('{"a": "half of a wo', {"a": "half of a wo"}),
+        ('{"a": "x\\u00', {"a": "x"}),
+        ('{"a": "x\\\\', {"a": "x\\"}),
+        ('{"a": 1, "b', {"a": 1}),
+        ('{"a": 1, "b"', {"a": 1}),
+        ('{"a": 1, "b":', {"a": 1}),
+        ('{"a": 1,', {"a": 1}),
+        ('{"a": tru', {}),
+        ("[", []),
+        ("", NOTHING),
+        ('{"a" 1}', NOTHING),
+        ('{"a" 1, "b', NOTHING),
+        ("{}", NOTHING),
+    ],
+)
+def test_json_that_was_cut_off(text: str, expected: Any) -> None:
+    assert completed(text) == expected
+
+
+FEWER = settings(max_examples=settings().max_examples // 2, deadline=None)
+
+
+@given(st.dictionaries(TEXTS, JSON, max_size=3), st.data())
+@FEWER
+def test_wherever_json_is_cut_it_is_completed(value: dict[str, Any], data: st.DataObject) -> None:
+    """Into a value of the same kind; nothing that is no JSON comes out."""
+    whole = json.dumps(value, default=float, ensure_ascii=data.draw(st.booleans()))
+    found = completed(whole[: data.draw(st.integers(1, len(whole) - 1))])
+    assert isinstance(found, dict)
+    assert json_error(json.dumps(found, default=float)) is None
+
+
+@given(st.text(), st.sampled_from([completed, reread]))
+@FEWER
+def test_any_text_gives_json_or_nothing(text: str, read: Any) -> None:
+    found = read(text)
+    assert found is NOTHING or json_error(json.dumps(found, default=float)) is None
+
+
+FIELDS = st.dictionaries(TEXTS, JSON, min_size=1, max_size=3)
+
+
+@given(
+    st.lists(
+        st.builds(Repair, TEXTS, TEXTS, FIELDS, fingerprint=st.none() | TEXTS)
+        | st.builds(Repair, TEXTS, TEXTS, leave_out=TEXTS, fingerprint=st.none() | TEXTS),
+        max_size=3,
+    )
+)
+@FEWER
+def test_a_file_of_repairs_is_read_as_it_was_written(entries: list[Repair]) -> None:
+    repairs = Repairs((*entries,))
+    assert parse(as_file(repairs)) == repairs
+    assert as_file(parse(as_file(repairs))) == as_file(repairs)
+
+
+def test_numbers_keep_their_digits() -> None:
+    written = as_file(Repairs((Repair("t", NIL_UUID, {"a": [Decimal("1.10"), Decimal("1E+400"), 10**30]}),)))
+    assert b'"a": [1.10, 1E+400, 1000000000000000000000000000000]' in written
