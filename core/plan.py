@@ -44,18 +44,12 @@ class CopyPlan:
 class VerificationPlan:
     """One comparison of a SQLite file with a PostgreSQL database; it changes neither.
 
-    ``max_connections`` bounds the connections opened at the destination. ``allow_stale_source`` permits comparing with
-    a file that Vestige 4 has moved on from. ``receipt``: make a receipt of what is there. ``repairs`` are those that
-    the copy was given.
+    ``allow_stale_source`` permits comparing with a file that Vestige 4 has moved on from. ``receipt``: make a receipt
+    of what is at the destination. ``repairs`` are those that the copy was given.
     """
 
     sqlite_path: Path
     postgres_url: Dsn
-    max_connections: int = DEFAULT_MAX_CONNECTIONS
     allow_stale_source: bool = False
     receipt: bool = False
     repairs: Repairs = NO_REPAIRS
-
-    def __post_init__(self) -> None:
-        if self.max_connections < 1:
-            raise ValueError("max_connections is at least 1")

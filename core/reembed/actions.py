@@ -107,7 +107,7 @@ def _roll_back(job: Job, state: ReembedState) -> None:
         job.recorder.enter(ReembedPhase.INDEX)
         index.build(job, old.dimension, concurrently=False)
     job.recorder.enter(ReembedPhase.SWAP)
-    swap.swap_back(job, old, job.destination.registered)
+    swap.swap_back(job, old)
     job.recorder.phase = ReembedPhase.REMOVE
     with job.control.watchdog.step():
         ((report.without_vector,),) = job.connection.execute(

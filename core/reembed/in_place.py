@@ -52,6 +52,7 @@ def _pass(job: Job, embedder: TextEmbedder, batch_size: int) -> bool:
 
         def attempt(_: int) -> int:
             with job.unseen() as connection:
+                job.check_registered(connection)
                 return connection.execute(job.store.sql(_STORE, table=_TABLE)).rowcount
 
         return job.patiently(attempt)

@@ -11,8 +11,9 @@ from psycopg import errors, sql
 
 from vestige_tui.core.destination.connection import Connection, unlimited
 from vestige_tui.core.destination.inspection import Destination
+from vestige_tui.core.destination.registry import read_registered
 from vestige_tui.core.destination.sessions import Session, Sessions
-from vestige_tui.core.errors import DestinationError
+from vestige_tui.core.errors import DestinationError, RefusedError
 from vestige_tui.core.events import Waiting
 from vestige_tui.core.facts import DataState
 from vestige_tui.core.reembed.recorder import Recorder
@@ -55,6 +56,19 @@ class Job:
         with self.transaction() as connection:
             connection.execute("SELECT set_config(%s, 'on', true)", (SETTING,))
             yield connection
+
+    def check_registered(self, connection: Connection) -> None:
+        """See that the store has the model that it had when the run began, and keep it for the rest of a transaction.
+
+        Raises ``RefusedError`` where another session has changed it.
+        """
+        found, expected = read_registered(connection, self.store.schema), self.destination.registered
+        if found != expected:
+            raise RefusedError(
+                f"Another session has changed the registered model meanwhile: it is {found or 'none'} now, and was "
+                f"{expected or 'none'} when this run began.",
+                remedy="Find out which program did that. --abandon removes what this run has made.",
+            )
 
     def patiently(self, attempt: Callable[[int], T], table: str = MEMORIES) -> T:
         """What an attempt returns that waits for locks only briefly; it is repeated while other sessions hold them.

@@ -138,7 +138,7 @@ class _Run:
         job = self.job
         job.recorder.enter(ReembedPhase.SWAP)
         self._catch_up()
-        while not swap.swap(job, self.target, job.destination.registered):
+        while not swap.swap(job, self.target):
             self._catch_up()
         job.recorder.phase = ReembedPhase.REMOVE  # from here on the new vectors are in place
         say_swapped(job)

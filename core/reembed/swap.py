@@ -20,8 +20,6 @@ from psycopg import sql
 
 from vestige_tui.core.destination.connection import Connection
 from vestige_tui.core.destination.indexes import HNSW_NAME
-from vestige_tui.core.destination.registry import read_registered
-from vestige_tui.core.errors import RefusedError
 from vestige_tui.core.model import ModelSignature
 from vestige_tui.core.reembed.job import LOCK_MS, Job
 from vestige_tui.core.reembed.store import HNSW_SHADOW, MEMORIES
@@ -40,27 +38,25 @@ _MISSING: LiteralString = """
 _REGISTER: LiteralString = "INSERT INTO {registry} (id, name, dimension, hash) VALUES (1, %s, %s, %s)"
 
 
-def swap(job: Job, target: ModelSignature, previous: ModelSignature | None) -> bool:
+def swap(job: Job, target: ModelSignature) -> bool:
     """Bring the new vectors into place. Returns False where a memory turned out to have none: nothing changed then.
 
     Raises ``RefusedError`` where another session has changed the registry, ``DestinationError`` where others hold
     locks for too long.
     """
-    return job.patiently(lambda attempt: _exchange(job, attempt, target, previous, back=False))
+    return job.patiently(lambda attempt: _exchange(job, attempt, target, back=False))
 
 
-def swap_back(job: Job, target: ModelSignature | None, previous: ModelSignature | None) -> None:
-    """Bring the old vectors back into place: ``target`` is their model, ``previous`` that of the new ones."""
-    job.patiently(lambda attempt: _exchange(job, attempt, target, previous, back=True))
+def swap_back(job: Job, target: ModelSignature | None) -> None:
+    """Bring the old vectors back into place: ``target`` is their model. Raises as ``swap``."""
+    job.patiently(lambda attempt: _exchange(job, attempt, target, back=True))
 
 
-def _exchange(
-    job: Job, attempt: int, target: ModelSignature | None, previous: ModelSignature | None, *, back: bool
-) -> bool:
+def _exchange(job: Job, attempt: int, target: ModelSignature | None, *, back: bool) -> bool:
     store = job.store
     with job.transaction() as connection:
         connection.execute(sql.SQL(";\n").join(_locks(job, attempt)))
-        _check_registered(connection, store.schema, previous)
+        job.check_registered(connection)
         if not back and _is_missing(connection, job):
             return False
         connection.execute(sql.SQL(";\n").join(_renames(job, connection)))
@@ -80,16 +76,6 @@ def _locks(job: Job, attempt: int) -> Iterator[sql.Composed]:
     tables: list[LiteralString] = ["{registry}", "{memories}"]
     for table in tables if attempt % 2 == 0 else reversed(tables):
         yield sql.SQL("LOCK TABLE ONLY {} IN ACCESS EXCLUSIVE MODE").format(job.store.sql(table))
-
-
-def _check_registered(connection: Connection, schema: str, expected: ModelSignature | None) -> None:
-    found = read_registered(connection, schema)
-    if found != expected:
-        raise RefusedError(
-            f"Another session has changed the registered model meanwhile: it is {found or 'none'} now, and was "
-            f"{expected or 'none'} when this run began.",
-            remedy="Look who did that. --abandon removes what this run has made.",
-        )
 
 
 def _is_missing(connection: Connection, job: Job) -> bool:

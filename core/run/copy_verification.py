@@ -63,8 +63,8 @@ def verify_copy(
                 if run.plan.verify:
                     work = Work.of(reading, destination, model, run.sessions, run.recorder, repairs=run.plan.repairs)
                     comparison = work.compare(snapshot, since=since, found=findings.take)
-                    checked.verified = True
                     run.recorder.verified(findings, comparison)
+                    checked.verified = True
                 if run.plan.receipt:
                     checked.taken = take_digests(snapshot, destination)
     except Cancelled:
@@ -81,5 +81,5 @@ def _record(run: Run, checked: Checked, findings: Findings, reason: NotVerified,
     log.warning("migrate: the last step ended early (%s): %s", reason, failure or "no failure")
     if run.plan.verify and not checked.verified:
         run.recorder.not_verified(reason, findings, failure)
-    elif checked.taken is None:
+    elif run.plan.receipt and checked.taken is None:
         run.recorder.notice(notices.no_receipt(failure))

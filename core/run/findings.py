@@ -14,9 +14,9 @@ from vestige_tui.core.verify.result import MOST_DIFFERENCES, Difference, Differe
 class Findings:
     """What a comparison found after a copy, by whose it is.
 
-    ``failed`` are the rows that the run has reported as not copied, by table and label; they are no finding. ``only``
-    restricts what is the run's own, as it restricted the run; of other rows only those that were there before are
-    findings.
+    ``failed`` are the rows that the run has reported as not copied, by table and label: that they are missing is no
+    finding. ``only`` restricts what is the run's own, as it restricted the run; of other rows only those that were
+    there before are findings.
 
     ``problems`` are the differences of rows that the run wrote; by table, ``differing`` counts the rows among them that
     have other values, and ``gone`` those that are not at the destination any more. ``already_different`` counts rows
@@ -39,7 +39,8 @@ class Findings:
         for found in differences:
             difference = replace(found, was_there=True) if was_there else found
             own = self.only is None or difference.row in self.only.get(difference.table, ())
-            reported = (difference.table, difference.row) in self.failed
+            missing = difference.kind is DifferenceKind.MISSING
+            reported = missing and (difference.table, difference.row) in self.failed
             if reported or not (own or difference.was_there):
                 continue
             if len(self.differences) < MOST_DIFFERENCES:

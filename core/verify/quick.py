@@ -172,7 +172,7 @@ def _documents(source: Sequence[Any], stored: Sequence[Any], *, numbers: bool) -
     return [
         position
         for position, (mine, theirs) in enumerate(zip(source, stored, strict=True))
-        if (numbers or mine != theirs or len(mine) > 2 * _DEEPEST)
+        if (numbers or mine is None or mine != theirs or len(mine) > 2 * _DEEPEST)
         and not _accepts(same, "{}" if mine is None else mine, theirs)
     ]
 

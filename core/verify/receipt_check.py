@@ -158,7 +158,7 @@ class _Checker:
     def _parts(self, table: Table, condition: sql.Composable | None = None) -> dict[str, Part] | None:
         """The parts of a table as they are now, None where the server refuses the query."""
         try:
-            with self.connection.transaction(), self.step():  # a savepoint: the snapshot stays
+            with self.step(), self.connection.transaction():  # a savepoint: the snapshot stays
                 return read_parts(self.connection, self.destination, table, condition)
         except (psycopg.ProgrammingError, psycopg.DataError, psycopg.NotSupportedError, ProgramLimitExceeded):
             return None

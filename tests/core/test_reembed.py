@@ -35,7 +35,7 @@ from vestige_tui.core.facts import DataState, Refusal
 from vestige_tui.core.model import ModelSignature
 from vestige_tui.core.reembed import events
 from vestige_tui.core.reembed.actions import abandon, finish, rollback
-from vestige_tui.core.reembed.events import Embedding, Filling, ReembedPhase
+from vestige_tui.core.reembed.events import Embedding, Filling, PhaseStarted, ReembedPhase
 from vestige_tui.core.reembed.plan import ReembedPlan
 from vestige_tui.core.reembed.report import Action, ReembedOutcome, ReembedReport, RefusedMemory
 from vestige_tui.core.reembed.run import run_reembed
@@ -331,6 +331,20 @@ def test_missing_vectors_in_place(copied_database: Database) -> None:
     registered.refused = frozenset()
     assert reembed(store, registered, only_missing=True).embedded == 1
     assert reembed(store, registered, only_missing=True).outcome is ReembedOutcome.UNCHANGED
+
+
+def test_no_vector_is_stored_where_another_model_was_registered_meanwhile(copied_database: Database) -> None:
+    store = copied_database
+    store.execute("UPDATE knowledge_nodes SET embedding = NULL")
+
+    def register(event: object) -> None:
+        if event == PhaseStarted(ReembedPhase.EMBED):
+            store.execute("UPDATE embedding_model SET hash = 'another'")
+
+    with pytest.raises(RefusedError, match="changed the registered model"):
+        reembed(store, HashEmbedder(8, signature(8).name, signature(8).hash), only_missing=True, on_event=register)
+    assert all(row["embedding"] is None for row in memories(store).values())
+    assert state_of(store).stage is Stage.NONE
 
 
 def test_a_memory_that_the_embedder_refuses(copied_database: Database) -> None:

@@ -15,7 +15,7 @@ from vestige_tui.cli.verify_runner import verify_receipt, verify_source
 from vestige_tui.core.embedder import embedder_from_environment, parse_embedder
 from vestige_tui.core.errors import UsageError
 from vestige_tui.core.outputs import check_outputs
-from vestige_tui.core.plan import DEFAULT_MAX_CONNECTIONS, VerificationPlan
+from vestige_tui.core.plan import VerificationPlan
 from vestige_tui.terminal.output import standard_error
 from vestige_tui.terminal.signals import stop_requests
 from vestige_tui.user.logs import logging_to
@@ -40,13 +40,6 @@ _FILE = click.Path(path_type=Path)
     metavar="NAME:DIM[:HASH]",
     help="The embedding model that the destination is for, as for a copy.",
 )
-@click.option(
-    "--max-connections",
-    type=click.IntRange(min=1),
-    default=DEFAULT_MAX_CONNECTIONS,
-    show_default=True,
-    help="Most connections opened at the destination.",
-)
 @click.option("--report", "report_file", type=_FILE, help="Also write the report, as JSON, to this file.")
 @click.option(
     "--receipt-out", "receipt_file", type=_FILE, help="Also write a receipt to this file; as a page if it ends in .md."
@@ -62,7 +55,6 @@ def verify(
     allow_stale_source: bool,
     repairs_file: Path | None,
     embedder: str | None,
-    max_connections: int,
     report_file: Path | None,
     receipt_file: Path | None,
     log_file: Path | None,
@@ -103,7 +95,7 @@ def verify(
         if receipt is not None:
             outcome = verify_receipt(file, dsn, failures, cancel=cancel, files=files, quiet=quiet)
         else:
-            plan = VerificationPlan(file, dsn, max_connections, allow_stale_source, receipt=True, repairs=repairs)
+            plan = VerificationPlan(file, dsn, allow_stale_source, receipt=True, repairs=repairs)
             outcome = verify_source(plan, presented, failures, cancel=cancel, files=files, quiet=quiet)
     return failures.code(code_of_verification(outcome))
 

@@ -60,7 +60,8 @@ def print_receipt_check(console: Console, report: ReceiptReport, saved: Saved) -
     for name, check in report.check.tables.items():
         style = "green" if check.verdict.intact else "bold red"
         numbers = (f"{check.then:,}", f"{check.now:,}", f"{check.added:,}")
-        grid.add_row(BY_NAME[name].title if name in BY_NAME else name, *numbers, Text(VERDICTS[check.verdict], style))
+        shown = safe(BY_NAME[name].title if name in BY_NAME else name)
+        grid.add_row(shown, *numbers, Text(VERDICTS[check.verdict], style))
     console.print(grid)
     for name, check in report.check.tables.items():
         _print_parts(console, name, check)
