@@ -58,6 +58,14 @@ def own_rules(rules: Mapping[str, Iterable[str]]) -> str:
     )
 
 
+def hidden_rows(tables: Iterable[str]) -> str:
+    """Row-level security applies to this role at tables that are read."""
+    return (
+        f"Row-level security applies to this role: {', '.join(tables)}. Rows that its policies hide cannot be told "
+        "from rows that are not there; verify with a role that sees all of them."
+    )
+
+
 def set_aside(table: str, differences: Iterable[str]) -> str:
     """A table of the destination does not fit, and nothing of the run needs it."""
     return (

@@ -25,6 +25,7 @@ from vestige_tui.core.repairs.errors import Flaw, RepairProblem, RepairsError
 from vestige_tui.core.report import DestinationReport
 from vestige_tui.core.rows.tables import BY_NAME
 from vestige_tui.core.rows.vectors import VectorGroup, for_model
+from vestige_tui.core.run.announcer import Announcer
 from vestige_tui.core.run.context import Run
 from vestige_tui.core.run.model_check import agree, expected
 from vestige_tui.core.source.describe import SourceDescription
@@ -59,7 +60,7 @@ def connected(sessions: Sessions) -> Iterator[Session]:
         yield session
 
 
-def look(session: Session, rows: Mapping[str, int], report: DestinationReport) -> Destination:
+def look(session: Session, rows: Mapping[str, int], report: DestinationReport, announcer: Announcer) -> Destination:
     """Inspect a destination in order to read it; ``rows`` are those of the source by table. ``report`` gets what it is.
 
     Raises ``RefusedError`` where it cannot be used at all.
@@ -69,6 +70,8 @@ def look(session: Session, rows: Mapping[str, int], report: DestinationReport) -
     report.server_version = destination.server.version
     report.pgvector_version = destination.pgvector_version or None
     checks.require(checks.server_refusals(destination))
+    if secured := [name for name, found in destination.tables.items() if found.secured]:
+        announcer.notice(notices.hidden_rows(secured))
     return destination
 
 

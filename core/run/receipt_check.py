@@ -75,7 +75,7 @@ def _carry_out(report: ReceiptReport, receipt: Receipt, sessions: Sessions, anno
 
     with connected(sessions) as session:
         rows = {name: table.rows for name, table in receipt.tables.items()}
-        destination = look(session, rows, report.destination)
+        destination = look(session, rows, report.destination, announcer)
         report.destination.model = destination.registered
         announcer.emit(events.PhaseStarted(Phase.VERIFY))
         announcer.emit(events.VerificationPlanned(rows))

@@ -133,7 +133,7 @@ class _Verification:
 
     def _agree(self, source: SourceDescription, session: Session) -> tuple[Destination, ModelSignature | None]:
         """Inspect the destination; source and destination must speak of one embedding model."""
-        destination = look(session, source.rows, self.report.destination)
+        destination = look(session, source.rows, self.report.destination, self.announcer)
         self.report.destination.model = model = agree(source, self.presented, destination.registered)
         return destination, model
 

@@ -150,6 +150,26 @@ def test_a_role_that_may_only_read(vestige_tui: VestigeTui, sources: Sources, co
         assert "may not read" in result.err
 
 
+def test_a_role_that_sees_only_some_rows(
+    vestige_tui: VestigeTui, small_source: Path, copied_database: Database, tmp_path: Path
+) -> None:
+    """Row-level security hides the others: they count as missing, and a note says why that may be."""
+    out, receipt = tmp_path / "report.json", tmp_path / "receipt.json"
+    assert vestige_tui.verify(small_source, copied_database, "--receipt-out", receipt, "--report", out).code == 0
+    assert "notices" not in json.loads(out.read_text())
+    grants = "GRANT USAGE ON SCHEMA public TO {role}; GRANT SELECT ON ALL TABLES IN SCHEMA public TO {role}"
+    policy = "ALTER TABLE edges ENABLE ROW LEVEL SECURITY; CREATE POLICY half ON edges USING (source_id::text < '8')"
+    with role(copied_database, grants, policy) as dsn:
+        url = dsn.conninfo()
+        checked = vestige_tui("verify", "--receipt", receipt, "--postgres-url", url, "--report", out)
+        for result in (vestige_tui.verify(small_source, url, "--report", out), checked):
+            assert result.code == 1
+            assert "Row-level security applies to this role: edges." in " ".join(result.out.split())
+        seen = copied_database.value("SELECT count(*) FROM edges WHERE source_id::text < '8'")
+    assert json.loads(out.read_text())["notices"]
+    assert 0 < seen < 20
+
+
 # Receipts
 
 

@@ -53,6 +53,8 @@ def print_receipt_check(console: Console, report: ReceiptReport, saved: Saved) -
     print_destination(console, report.destination)
     labelled(console, "Outcome", _outcome_of_check(report))
     labelled(console, "Took", duration(report.duration_ms / 1000))
+    for notice in report.notices:
+        labelled(console, "Note", safe(notice))
     heading(console, "Rows of the receipt, at the destination now")
     grid = Table(box=None, padding=(0, 1), header_style="dim")
     for title in ("", "then", "now", "added", ""):
