@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import sqlite3
 import threading
+from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
 
@@ -11,6 +13,7 @@ import pytest
 
 from tests.support.destination import fingerprint
 from tests.support.disturbances import wait_until
+from tests.support.hostile import loosen
 from tests.support.kills import nursery
 from tests.support.proxy import Proxy
 from tests.support.runs import TABLES, copy, counts
@@ -136,7 +139,25 @@ def test_a_trigger_that_removes_rows(small_source: Path, copied_database: Databa
     assert len(report.errors) == table.failed
 
 
-@pytest.mark.parametrize("does", ["UPDATE knowledge_nodes SET codebase = 'changed'", "DELETE FROM knowledge_nodes"])
+def test_a_row_with_the_id_of_one_that_is_not_copied(small_source: Path, copied_database: Database) -> None:
+    """The first of two rows with one id has no content, so the second arrives; what a trigger does to that is named."""
+    changed = memory_ids(small_source)[0]
+    loosen(small_source, "knowledge_nodes")
+    with closing(sqlite3.connect(small_source)) as connection, connection:
+        connection.execute("CREATE TEMP TABLE twin AS SELECT * FROM knowledge_nodes WHERE id = ?", (changed,))
+        connection.execute("UPDATE twin SET content = '', created_at = '2001-01-01T00:00:00Z'")
+        connection.execute("INSERT INTO knowledge_nodes SELECT * FROM twin")
+    copied_database.execute("DELETE FROM knowledge_nodes", UPPER)
+    report = copy(small_source, copied_database, verify=True)
+    kinds = {kind for _, row, _, kind in named(report) if row == changed}
+    assert kinds == {Kind.EMPTY_CONTENT, Kind.DIFFERS_AT_DESTINATION}
+
+
+@pytest.mark.parametrize(
+    "does",
+    ["UPDATE knowledge_nodes SET codebase = 'changed'", "DELETE FROM knowledge_nodes"],
+    ids=["changes", "deletes"],
+)
 def test_a_trigger_that_changes_older_rows(does: str, small_source: Path, copied_database: Database) -> None:
     """They are not called equal, and none is counted twice."""
     copied_database.execute(
