@@ -164,6 +164,7 @@ _REMEDIES = {
     "  or rerun this command with the original embedder so the signatures match.",
     "destination registered": "Re-embed the destination before the copy, with the source's model:\n"
     "    vestige-tui migrate reembed --model={source} --postgres-url URL\n"
+    "  with --rollback instead of --model while the source's vectors are still kept there,\n"
     "  or copy into an empty database.",
 }
 """What to do about a mismatch, by whose model differs from the source's."""

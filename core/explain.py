@@ -226,6 +226,10 @@ _EMBEDDER_OBSTACLES = {
         "{where} gives a text another vector in a batch than alone. Nothing was stored.",
         "It pads or orders its batches wrongly: bring it up to date, or use another one.",
     ),
+    EmbedderObstacle.OTHER_VECTORS: (
+        "{where} gives other vectors than when this run began: another model answers there now. None was stored.",
+        "See that it serves the same model as before.",
+    ),
 }
 
 

@@ -121,6 +121,9 @@ class EmbedderObstacle(Enum):
     DIFFERENT_VECTORS = auto()
     """The same text had another vector in a batch than alone."""
 
+    OTHER_VECTORS = auto()
+    """The same text has another vector than when the run began."""
+
 
 class Refusal(StrEnum):
     """Why an embedder makes no vector of one text, while it makes them of others."""

@@ -108,3 +108,11 @@ def other_handle(handle: str, usual: str) -> str:
         f"The default owner of memories, {BOOTSTRAP_USER_ID}, has the handle {handle} at the destination: another "
         f"user is called {usual}."
     )
+
+
+def embedded_anew(then: str, now: str) -> str:
+    """A receipt is of a store that has another model since."""
+    return (
+        f"The receipt is of vectors of {then}, and the destination has vectors of {now} since: it was embedded anew. "
+        "So memories with a vector count as changed, whether or not anything else in them has changed."
+    )

@@ -21,6 +21,7 @@ from vestige_tui.core.reembed.reading import NOT_STAGED
 from vestige_tui.core.reembed.recorder import Recorder
 from vestige_tui.core.reembed.report import Action, ReembedOutcome, ReembedReport
 from vestige_tui.core.reembed.state import ReembedState, Stage, look
+from vestige_tui.core.reembed.store import COLUMN
 
 Step = Callable[[Job, ReembedState], None]
 
@@ -119,6 +120,15 @@ def _roll_back(job: Job, state: ReembedState) -> None:
         job.recorder.notice(notices.without_old_vector(report.without_vector))
 
 
+def _restore_index(job: Job) -> None:
+    """Build the index of the vectors in place again, where a run has dropped it first."""
+    with job.control.watchdog.step():
+        names = preflight.hnsw_indexes(job.connection, job.store, COLUMN)
+    if not names and job.destination.dimension is not None:
+        job.recorder.enter(ReembedPhase.INDEX)
+        index.build(job, job.destination.dimension, concurrently=False, column=COLUMN)
+
+
 _REMOVALS: tuple[LiteralString, ...] = (
     "ALTER TABLE {memories} DROP COLUMN IF EXISTS {shadow}",
     "DROP TABLE IF EXISTS {vectors}",
@@ -130,6 +140,8 @@ def _remove(job: Job, state: ReembedState) -> None:
     """Remove all parts in one transaction."""
     report = job.recorder.report
     report.target = state.target
+    if report.action is Action.ABANDON:
+        _restore_index(job)
     job.recorder.enter(ReembedPhase.REMOVE)
     statements = [*guard.removal(job.store), *map(job.store.sql, _REMOVALS)]
 

@@ -26,19 +26,20 @@ from vestige_tui.core.reembed.store import HNSW_SHADOW, MEMORIES, SHADOW, UNFILL
 _UNFILLED: LiteralString = "CREATE INDEX {how} {name} ON {memories} (id) WHERE {shadow} IS NULL"
 
 
-def build(job: Job, dimension: int, *, concurrently: bool) -> bool:
-    """Build the vector index of the shadow column, unless it is there and valid. Returns whether one can be built.
+def build(job: Job, dimension: int, *, concurrently: bool, column: str = SHADOW) -> bool:
+    """Build the vector index of a column, unless it is there and valid. Returns whether one can be built.
 
     ``concurrently``: other sessions may write meanwhile. The time goes into the report. Raises ``psycopg.Error``.
     """
     destination = replace(job.destination, dimension=dimension)
-    expression = indexes.hnsw_expression(destination, SHADOW)
+    expression = indexes.hnsw_expression(destination, column)
     if expression is None:
         return False
     with job.control.watchdog.step():
-        if hnsw_indexes(job.connection, job.store, SHADOW, valid=True):
+        if hnsw_indexes(job.connection, job.store, column, valid=True):
             return True
-    statement = indexes.hnsw_statement(destination, HNSW_SHADOW, expression, concurrently=concurrently)
+    name = HNSW_SHADOW if column == SHADOW else HNSW_NAME
+    statement = indexes.hnsw_statement(destination, name, expression, concurrently=concurrently)
     drop_invalid(job)
     started = time.monotonic()
     with _watched(job, HNSW_NAME):

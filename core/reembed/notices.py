@@ -51,8 +51,9 @@ def same_dimension() -> str:
 
 def empty(count: int) -> str:
     """Memories without a text."""
-    were = "1 memory has" if count == 1 else f"{count:,} memories have"
-    return f"{were} no text and get no vector."
+    if count == 1:
+        return "1 memory has no text and gets no vector."
+    return f"{count:,} memories have no text and get no vector."
 
 
 def refused(count: int) -> str:

@@ -7,9 +7,10 @@ from dataclasses import dataclass
 
 from vestige_tui.core.destination.lock import locked
 from vestige_tui.core.destination.waits import DEFAULT_WAITS, Waits
-from vestige_tui.core.errors import UsageError
+from vestige_tui.core.errors import RefusedError, UsageError
 from vestige_tui.core.model import ModelSignature
 from vestige_tui.core.reembed import events, fill, in_place, index, neighbours, notices, preflight, stage, swap
+from vestige_tui.core.reembed.constancy import ConstantEmbedder
 from vestige_tui.core.reembed.embedders.protocol import TextEmbedder
 from vestige_tui.core.reembed.events import ReembedPhase, Watcher
 from vestige_tui.core.reembed.forecast import foretell
@@ -19,7 +20,7 @@ from vestige_tui.core.reembed.plan import ReembedPlan
 from vestige_tui.core.reembed.reading import UNFILLED
 from vestige_tui.core.reembed.recorder import Recorder
 from vestige_tui.core.reembed.report import Action, ReembedOutcome, ReembedReport
-from vestige_tui.core.reembed.state import ReembedState, Stage
+from vestige_tui.core.reembed.state import ReembedState, Stage, look
 from vestige_tui.core.reembed.store import COLUMN
 from vestige_tui.core.reembed.survey import Survey
 
@@ -51,7 +52,7 @@ def run_reembed(
             foretell(survey, plan, embedder)
         else:
             with locked(job.sessions, job.control, job.destination):
-                _Run(plan, embedder, target, job).carry_out(survey)
+                _Run(plan, ConstantEmbedder(embedder), target, job).carry_out(survey)
     return report
 
 
@@ -60,7 +61,7 @@ class _Run:
     """A real run of a plan on an open store."""
 
     plan: ReembedPlan
-    embedder: TextEmbedder
+    embedder: ConstantEmbedder
     target: ModelSignature
     job: Job
 
@@ -72,6 +73,7 @@ class _Run:
         if state is None:
             report.outcome = ReembedOutcome.UNCHANGED
             return
+        self._check_embedder(state)
         if self.plan.only_missing:
             recorder.enter(ReembedPhase.EMBED)
             in_place.embed_missing(self.job, self.embedder, self.plan.batch_size)
@@ -82,6 +84,8 @@ class _Run:
             self._catch_up()
             self._compare()
             if self.plan.no_swap:
+                with self.job.control.watchdog.step():
+                    report.disk_held = look(self.job.connection).disk
                 report.outcome = ReembedOutcome.PREPARED
                 return
             self._swap()
@@ -89,11 +93,21 @@ class _Run:
         if report.refused_count:
             recorder.notice(notices.refused(report.refused_count))
 
+    def _check_embedder(self, state: ReembedState) -> None:
+        """Vectors of another embedder must not come among those that an unfinished run has made."""
+        if self.plan.only_missing or state.probe is None or self.embedder.made(state.probe, self.job.recorder.cancel):
+            return
+        raise RefusedError(
+            f"A re-embedding with {self.target} is not finished, and this embedder gives other vectors than the one "
+            "that it was begun with, although name and dimension are the same.",
+            remedy="Go on with the embedder and --profile of the first run, or remove what was made with --abandon.",
+        )
+
     def _stage(self, state: ReembedState) -> None:
         """Embed into the side table. The second time finds what was written or edited meanwhile."""
         job, embedder = self.job, self.embedder
         if state.stage is not Stage.UNFINISHED:
-            stage.begin(job, self.target, job.destination.registered)
+            stage.begin(job, self.target, job.destination.registered, embedder.probe(job.recorder.cancel))
         job.recorder.enter(ReembedPhase.EMBED)
         if state.shadow:
             fill.empty_stale(job)  # before their hashes are those of the present contents

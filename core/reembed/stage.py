@@ -29,21 +29,21 @@ Write = Callable[[Batch, Sequence[Answer]], None]
 _STATE: LiteralString = """CREATE TABLE {state} (
     id smallint PRIMARY KEY DEFAULT 1 CHECK (id = 1), name text NOT NULL, dimension integer NOT NULL,
     hash text NOT NULL, old_name text, old_dimension integer, old_hash text, swapped boolean NOT NULL DEFAULT false,
-    started_at timestamptz NOT NULL DEFAULT now())"""
+    probe bytea NOT NULL, started_at timestamptz NOT NULL DEFAULT now())"""
 _VECTORS: LiteralString = """CREATE TABLE {vectors} (
     id uuid PRIMARY KEY, content_hash bytea NOT NULL, embedding {vector}({dimension}))"""
-_ROW: LiteralString = """INSERT INTO {state} (name, dimension, hash, old_name, old_dimension, old_hash)
-    VALUES (%s, %s, %s, %s, %s, %s)"""
+_ROW: LiteralString = """INSERT INTO {state} (name, dimension, hash, old_name, old_dimension, old_hash, probe)
+    VALUES (%s, %s, %s, %s, %s, %s, %s)"""
 _COMMENT = "vestige-tui: new vectors of a re-embedding; migrate reembed --finish or --abandon removes it"
 
 
-def begin(job: Job, target: ModelSignature, previous: ModelSignature | None) -> None:
+def begin(job: Job, target: ModelSignature, previous: ModelSignature | None, probe: Vector) -> None:
     """Create the side tables, which say what the run is about, in one transaction."""
     store = job.store
     old = (previous.name, previous.dimension, previous.hash) if previous else (None, None, None)
     with job.transaction() as connection:
         connection.execute(store.sql(_STATE))
-        connection.execute(store.sql(_ROW), (target.name, target.dimension, target.hash, *old))
+        connection.execute(store.sql(_ROW), (target.name, target.dimension, target.hash, *old, probe))
         connection.execute(store.sql(_VECTORS, dimension=sql.Literal(target.dimension)))
         for table in ("{state}", "{vectors}"):
             connection.execute(sql.SQL("COMMENT ON TABLE {} IS {}").format(store.sql(table), sql.Literal(_COMMENT)))

@@ -43,6 +43,7 @@ class ReembedState:
     """What there is. ``schema`` is None where there are no memories.
 
     ``target`` is the model of the new vectors and ``previous`` that of the old ones (None: none was registered).
+    ``probe`` is the vector by which the embedder of the run is known again.
     ``staged`` counts the vectors that are kept by memory. ``shadow``: memories have the second column, ``guard``: and
     its trigger. ``index`` says whether the index of the second column is valid, None where there is none; ``unfilled``
     the same of the small one by which a swap finds what is missing. ``disk`` is what all of it holds, in bytes.
@@ -53,6 +54,7 @@ class ReembedState:
     previous: ModelSignature | None = None
     swapped: bool = False
     started_at: datetime | None = field(default=None, compare=False)
+    probe: bytes | None = field(default=None, compare=False, repr=False)
     vectors: bool = False
     staged: int = 0
     shadow: bool = False
@@ -130,18 +132,20 @@ def look(connection: Connection) -> ReembedState:
 def _with_row(connection: Connection, store: Store, state: ReembedState) -> ReembedState:
     """The same with what the state row says. It is written with the table, in one transaction."""
     query = store.sql(
-        "SELECT name, dimension, hash, old_name, old_dimension, old_hash, swapped, started_at FROM {state} WHERE id = 1"
+        "SELECT name, dimension, hash, old_name, old_dimension, old_hash, swapped, started_at, probe FROM {state}"
+        " WHERE id = 1"
     )
     row = connection.execute(query).fetchone()
     if row is None:
         return state
-    target, old, (swapped, started_at) = row[:3], row[3:6], row[6:]
+    target, old, (swapped, started_at, probe) = row[:3], row[3:6], row[6:]
     return replace(
         state,
         target=ModelSignature(*target),
         previous=ModelSignature(*old) if old[0] is not None else None,
         swapped=swapped,
         started_at=started_at,
+        probe=probe,
     )
 
 

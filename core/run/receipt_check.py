@@ -15,6 +15,7 @@ from vestige_tui.core.dsn import Dsn
 from vestige_tui.core.errors import Cancelled, MigrationError
 from vestige_tui.core.events import Phase, Watcher
 from vestige_tui.core.facts import DataState
+from vestige_tui.core.notices import embedded_anew
 from vestige_tui.core.report import DestinationReport
 from vestige_tui.core.run.announcer import Announcer
 from vestige_tui.core.run.destination_steps import connected, look
@@ -76,7 +77,10 @@ def _carry_out(report: ReceiptReport, receipt: Receipt, sessions: Sessions, anno
     with connected(sessions) as session:
         rows = {name: table.rows for name, table in receipt.tables.items()}
         destination = look(session, rows, report.destination, announcer)
-        report.destination.model = destination.registered
+        report.destination.model = now = destination.registered
+        then = receipt.model
+        if then is not None and now is not None and not then.matches(now):
+            announcer.notice(embedded_anew(str(then), str(now)))
         announcer.emit(events.PhaseStarted(Phase.VERIFY))
         announcer.emit(events.VerificationPlanned(rows))
         try:

@@ -15,7 +15,7 @@ from vestige_tui.core.destination.inspection import Destination
 from vestige_tui.core.destination.sessions import Session, Sessions
 from vestige_tui.core.destination.waits import DEFAULT_WAITS, Waits
 from vestige_tui.core.embedder import Embedder
-from vestige_tui.core.errors import Cancelled, MigrationError
+from vestige_tui.core.errors import Cancelled, MigrationError, ModelMismatchError
 from vestige_tui.core.events import Phase, Watcher
 from vestige_tui.core.facts import DataState
 from vestige_tui.core.model import ModelSignature
@@ -134,7 +134,14 @@ class _Verification:
     def _agree(self, source: SourceDescription, session: Session) -> tuple[Destination, ModelSignature | None]:
         """Inspect the destination; source and destination must speak of one embedding model."""
         destination = look(session, source.rows, self.report.destination, self.announcer)
-        self.report.destination.model = model = agree(source, self.presented, destination.registered)
+        try:
+            self.report.destination.model = model = agree(source, self.presented, destination.registered)
+        except ModelMismatchError as error:
+            error.remedy = (
+                "Vectors of two models cannot be compared. After a re-embedding they differ by design: verify before "
+                "it, or once migrate reembed --rollback has brought the old ones back."
+            )
+            raise
         return destination, model
 
     def _compare(

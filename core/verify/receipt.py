@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from vestige_tui.core.errors import UsageError
+from vestige_tui.core.model import ModelSignature
 from vestige_tui.core.verify.digests import Part, TableDigest
 
 FORMAT = "vestige-tui/receipt/1"
@@ -41,6 +42,12 @@ class Receipt:
     tables: Mapping[str, TableDigest]
     taken_at: datetime
     xid: int
+
+    @property
+    def model(self) -> ModelSignature | None:
+        """The model of the destination's vectors; None where none was registered."""
+        model = self.document["destination"].get("model")
+        return None if model is None else ModelSignature(model["name"], model["dimension"], model["hash"])
 
     @classmethod
     def of(cls, document: Mapping[str, Any]) -> Receipt:

@@ -195,6 +195,33 @@ def test_stopped_at_a_batch_and_continued(reembed: Reembed) -> None:
     assert reembed.store.value("SELECT count(*) FROM knowledge_nodes WHERE vector_dims(embedding) = 4") == 30
 
 
+def test_what_is_said_of_the_source_and_the_receipt_afterwards(
+    vestige_tui: VestigeTui, sources: Sources, database: Database, endpoint: Endpoint, tmp_path: Path
+) -> None:
+    """Vectors differ by design: words name that, and the way back for another copy."""
+    source, receipt = sources.seed(SMALL_SPEC), tmp_path / "receipt.json"
+    assert vestige_tui.copy(source, database, "--quiet", "--receipt-out", receipt).code == 0
+    assert Reembed(vestige_tui, database, endpoint)("--quiet").code == 0
+    verified = vestige_tui.verify(source, database, "--quiet")
+    assert verified.code == 3
+    assert "After a re-embedding they differ by design" in verified.err
+    checked = vestige_tui("verify", "--receipt", receipt, "--postgres-url", database.url, "--quiet")
+    assert checked.code == 1
+    assert re.search(r"Note: +The receipt is of vectors of nomic.* test/served .*: it was embedded anew.", checked.out)
+    copied = vestige_tui.copy(source, database, "--quiet")
+    assert copied.code == 3
+    assert "with --rollback instead of --model while the source's vectors are still kept" in copied.err
+
+
+def test_what_a_report_says_before_the_swap(reembed: Reembed, tmp_path: Path) -> None:
+    """The new model is not the store's yet, and what can follow is said."""
+    prepared = reembed("--no-swap", "--quiet")
+    assert re.search(r"New model: +test/served", prepared.out)
+    assert re.search(r"without --no-swap.\n(.*\n)+.* --abandon\n", prepared.out)
+    refused = reembed("--report", tmp_path / "r.json", model="test/another")
+    assert (refused.code, json.loads((tmp_path / "r.json").read_text())["dry_run"]) == (3, False)
+
+
 def test_memories_that_the_embedder_refuses(reembed: Reembed) -> None:
     ((memory, content),) = reembed.store.rows("SELECT id::text, content FROM knowledge_nodes LIMIT 1")
     reembed.endpoint.script = lambda asked: Answer(status=400) if content in asked.texts else None

@@ -29,7 +29,7 @@ from vestige_tui.core.destination.connection import connect
 from vestige_tui.core.destination.lock_holder import LOCK_CLASS
 from vestige_tui.core.destination.waits import Waits
 from vestige_tui.core.dsn import Dsn
-from vestige_tui.core.errors import DestinationBusyError, DestinationError, RefusedError, UsageError
+from vestige_tui.core.errors import DestinationBusyError, DestinationError, EmbedderError, RefusedError, UsageError
 from vestige_tui.core.events import IndexProgress, Waiting
 from vestige_tui.core.facts import DataState, Refusal
 from vestige_tui.core.model import ModelSignature
@@ -287,6 +287,46 @@ def test_stopped_and_continued(copied_database: Database) -> None:
         reembed(store, HashEmbedder(32))
 
 
+def _other_vectors() -> HashEmbedder:
+    """Another vector space under the same name and dimension: a server's other model, or a profile's other words."""
+    embedder = HashEmbedder(16)
+    embedder.profile = replace(embedder.profile, document="search_document: ")
+    return embedder
+
+
+def test_another_embedder_of_the_same_name_does_not_go_on(copied_database: Database) -> None:
+    store = copied_database
+    reembed(store, HashEmbedder(16), no_swap=True)
+    store.execute("UPDATE knowledge_nodes SET content = content || '!'")
+    with pytest.raises(RefusedError, match="gives other vectors than the one that it was begun with"):
+        reembed(store, _other_vectors())
+    assert state_of(store).staged == 30
+    assert reembed(store, HashEmbedder(16)).outcome is ReembedOutcome.CLEAN
+    assert_embedded(store, HashEmbedder(16))
+
+
+@pytest.mark.parametrize("only_missing", [False, True], ids=["all", "missing"])
+def test_an_embedder_that_becomes_another_one(copied_database: Database, *, only_missing: bool) -> None:
+    """Nothing that it makes from then on is stored, and the right one goes on."""
+    store, embedder = copied_database, HashEmbedder(16)
+    right = embedder.profile
+    if only_missing:
+        reembed(store, HashEmbedder(16))
+        finish(store.dsn)
+        store.execute("UPDATE knowledge_nodes SET embedding = NULL")
+
+    def change(event: events.Event) -> None:
+        if isinstance(event, Embedding):
+            embedder.profile = _other_vectors().profile
+
+    with pytest.raises(EmbedderError, match="another model answers there now"):
+        reembed(store, embedder, on_event=change, only_missing=only_missing)
+    embedder.profile = right
+    report = reembed(store, embedder, only_missing=only_missing)
+    assert 0 < report.embedded < 30
+    assert_embedded(store, HashEmbedder(16))
+
+
 def test_a_dry_run(copied_database: Database) -> None:
     before = fingerprint(copied_database)
     embedder = HashEmbedder(16)
@@ -373,6 +413,15 @@ def test_the_old_index_first(copied_database: Database) -> None:
     assert_embedded(store, HashEmbedder(16))
     assert rollback(store.dsn).index_rebuild_secs > 0
     assert vector_index(store) == "embedding vector_cosine_ops"
+
+
+def test_the_old_index_first_and_then_abandoned(copied_database: Database) -> None:
+    store = copied_database
+    reembed(store, HashEmbedder(16), drop_hnsw_first=True, no_swap=True)
+    assert vector_index(store) is None
+    assert abandon(store.dsn).index_rebuild_secs > 0
+    assert vector_index(store) == "embedding vector_cosine_ops"
+    assert state_of(store).stage is Stage.NONE
 
 
 def test_leftovers_are_found_and_removed(copied_database: Database) -> None:

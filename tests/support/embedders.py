@@ -21,7 +21,7 @@ from typing import Any
 
 from vestige_tui.core.facts import Refusal
 from vestige_tui.core.model import UNKNOWN_HASH, ModelSignature
-from vestige_tui.core.reembed.embedders.protocol import Place
+from vestige_tui.core.reembed.embedders.protocol import PROBE, Place
 from vestige_tui.core.reembed.embedders.treatment import as_document, as_query, from_values, treated, values
 from vestige_tui.core.reembed.embedders.waits import EmbedderWaits
 from vestige_tui.core.reembed.profiles import Profile
@@ -53,7 +53,7 @@ class HashEmbedder:
 
     def embed(self, texts: Sequence[str], cancel: Event) -> list[bytes | Refusal]:
         documents = [as_document(text, self.profile) for text in texts]
-        self.seen.extend(texts)
+        self.seen.extend(text for text in texts if text != PROBE)
         made = treated([hash_vector(text, self.dimension, self.name) for text in documents], self.dimension)
         return [
             Refusal.REQUEST_REFUSED if text in self.refused else vector

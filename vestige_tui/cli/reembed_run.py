@@ -129,7 +129,8 @@ def _embed(request: Request, choice: EmbedderChoice, outputs: Outputs, cancel: E
         foreseen = _foreseen(plan, embedder, cancel)
         if foreseen.outcome is ReembedOutcome.UNCHANGED:
             return replace(foreseen, dry_run=False)
-        _think_again(request, outputs, warning(request.action, foreseen, no_swap=plan.no_swap), cancel)
+        said = warning(request.action, foreseen, no_swap=plan.no_swap, drop_hnsw_first=plan.drop_hnsw_first)
+        _think_again(request, outputs, said, cancel)
         return _watched(partial(run_reembed, plan, embedder), request, outputs, cancel)
 
 
@@ -178,7 +179,12 @@ def _foreseen(plan: ReembedPlan, embedder: TextEmbedder, cancel: Event) -> Reemb
     """What the run is about to do, with the rate that the embedder has for texts of our own."""
 
     def look() -> ReembedReport:
-        report = run_reembed(replace(plan, dry_run=True, model=embedder.model_signature()), cancel=cancel)
+        try:
+            report = run_reembed(replace(plan, dry_run=True, model=embedder.model_signature()), cancel=cancel)
+        except MigrationError as error:
+            if isinstance(error.report, ReembedReport):
+                error.report.dry_run = False  # nobody asked for one
+            raise
         if report.outcome is ReembedOutcome.CANCELLED:
             raise Cancelled
         if report.estimate is not None and report.estimate.rows:

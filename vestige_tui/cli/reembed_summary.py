@@ -118,9 +118,13 @@ def _print_next(console: Console, report: ReembedReport, url: str) -> None:
         Action.ROLLBACK: (("Drop the new vectors:", "--abandon"),),
     }.get(report.action, ())
     if report.outcome is ReembedOutcome.PREPARED:
-        following = (("Drop what was made:", "--abandon"),)
+        following = (
+            ("Bring the new vectors into place: the same command without --no-swap.", ""),
+            ("Or drop what was made:", "--abandon"),
+        )
     if following and report.outcome.finished:
         heading(console, "What next")
         for what, flag in following:
             console.print(what)
-            console.print(safe(f"  {command} {flag}"), soft_wrap=True)
+            if flag:
+                console.print(safe(f"  {command} {flag}"), soft_wrap=True)

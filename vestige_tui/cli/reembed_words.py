@@ -12,14 +12,17 @@ _AFTERWARDS = {
 }
 
 
-def warning(action: Action, foreseen: ReembedReport | None = None, *, no_swap: bool = False) -> list[str]:
+def warning(
+    action: Action, foreseen: ReembedReport | None = None, *, no_swap: bool = False, drop_hnsw_first: bool = False
+) -> list[str]:
     """What is about to happen, a sentence a line. ``foreseen`` is what a dry run says of the same."""
     if foreseen is None:
         return _AFTERWARDS[action]
     estimate = foreseen.estimate
     rows = estimate.rows if estimate is not None else 0
     if foreseen.action is Action.ONLY_MISSING:
-        lines = [f"{count(rows, 'memory', 'memories')} without a vector get one of {foreseen.target}."]
+        get = "gets" if rows == 1 else "get"
+        lines = [f"{count(rows, 'memory', 'memories')} without a vector {get} one of {foreseen.target}."]
     else:
         lines = [
             f"{count(foreseen.memories - foreseen.empty, 'memory', 'memories')} at {foreseen.url} get new vectors.",
@@ -32,6 +35,8 @@ def warning(action: Action, foreseen: ReembedReport | None = None, *, no_swap: b
     if foreseen.disk_needed:
         lines.append(f"The database grows by up to {size(foreseen.disk_needed)} until --finish.")
     if foreseen.action is Action.REEMBED:
+        if drop_hnsw_first:
+            lines.append("The old vector index is dropped first: searches look at every memory until the swap.")
         if no_swap:
             lines.append("It stops before the swap: searches go on with the old vectors.")
         else:

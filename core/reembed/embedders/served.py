@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import partial
-from operator import mul
 from threading import Event
 
 import orjson
@@ -19,7 +17,7 @@ from vestige_tui.core.reembed.embedders.answers import vectors_in
 from vestige_tui.core.reembed.embedders.protocol import PROBE, EmbedderWatcher, Place, Vector, usable
 from vestige_tui.core.reembed.embedders.requests import Requests
 from vestige_tui.core.reembed.embedders.together import together
-from vestige_tui.core.reembed.embedders.treatment import as_document, as_query, treated, values
+from vestige_tui.core.reembed.embedders.treatment import SAME, as_document, as_query, cosine, treated
 from vestige_tui.core.reembed.embedders.waits import EmbedderWaits
 from vestige_tui.core.reembed.profiles import BATCH, Profile
 from vestige_tui.core.secret import Secret
@@ -29,9 +27,6 @@ REQUESTS = 4
 
 _OTHER = "SELECT 1 + 1;"
 """Far from the probe in meaning."""
-
-_SAME = 0.98
-"""The least cosine of two vectors of one text: servers of half precision and quantised models round differently."""
 
 _SPLIT = frozenset({EmbedderObstacle.REQUEST_REFUSED, EmbedderObstacle.SERVER_FAILED})
 """Failures that may be due to one of several texts, or to their number."""
@@ -194,7 +189,7 @@ class ServedEmbedder:
                 raise
             self._options = before
             return False
-        if _cosine(alone, batched) >= _SAME:
+        if cosine(alone, batched) >= SAME:
             return True
         if options:
             self._options = before
@@ -223,11 +218,3 @@ def open_served(
         embedder.close()
         raise
     return embedder
-
-
-def _cosine(one: bytes, other: bytes) -> float:
-    """Of two vectors of little-endian float32; 0 where they have no angle."""
-    first, second = values(one), values(other)
-    lengths = math.hypot(*first) * math.hypot(*second)
-    product = sum(map(mul, first, second))
-    return product / lengths if len(first) == len(second) and lengths > 0 and math.isfinite(lengths) else 0.0

@@ -6,11 +6,15 @@ import math
 import sys
 from array import array
 from collections.abc import Sequence
+from operator import mul
 
 from vestige_tui.core.facts import Refusal
 from vestige_tui.core.reembed.embedders.protocol import Vector
 from vestige_tui.core.reembed.profiles import Profile
 from vestige_tui.core.rows.vectors import shortened
+
+SAME = 0.98
+"""The least cosine of two vectors of one text: servers of half precision and quantised models round differently."""
 
 _NORMALISED = 1e-6
 """A vector whose length differs from 1 by less has been normalised: again would only change its last bits."""
@@ -67,6 +71,14 @@ def from_values(numbers: Sequence[float]) -> bytes:
     if sys.byteorder != "little":
         made.byteswap()
     return made.tobytes()
+
+
+def cosine(one: bytes, other: bytes) -> float:
+    """Of two vectors of little-endian float32; 0 where they have no angle."""
+    first, second = values(one), values(other)
+    lengths = math.hypot(*first) * math.hypot(*second)
+    product = sum(map(mul, first, second))
+    return product / lengths if len(first) == len(second) and lengths > 0 and math.isfinite(lengths) else 0.0
 
 
 def _is_unit(vector: bytes, tolerance: float) -> bool:
