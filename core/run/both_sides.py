@@ -5,12 +5,14 @@ from __future__ import annotations
 import threading
 from pathlib import Path
 
+from vestige_tui.core import events
 from vestige_tui.core.destination.sessions import Sessions
 from vestige_tui.core.destination.waits import DEFAULT_WAITS, Waits
 from vestige_tui.core.dsn import Dsn
 from vestige_tui.core.errors import MigrationError
 from vestige_tui.core.facts import DataState
 from vestige_tui.core.report import DestinationReport
+from vestige_tui.core.run.announcer import Announcer
 from vestige_tui.core.run.destination_steps import connected, look
 from vestige_tui.core.source.opening import explained, open_source
 from vestige_tui.core.verify.expectation import Expectation
@@ -27,7 +29,9 @@ def read_sides(source: Path, dsn: Dsn, difference: Difference, *, waits: Waits =
     sessions = Sessions(dsn, threading.Event(), waits, read_only=True)
     try:
         with explained(source), open_source(source) as reading, connected(sessions) as session:
-            destination = look(session, {difference.table: 1}, DestinationReport(dsn.masked))
+            destination = look(
+                session, {difference.table: 1}, DestinationReport(dsn.masked), Announcer([], events.ignore)
+            )
             model = destination.registered
             expectation = Expectation(
                 reading,
