@@ -290,3 +290,47 @@ def test_two_repairs_that_clash_are_refused(small_source: Path, database: Databa
     ]
     both = of((MEMORIES, first, {"id": NEW}), (MEMORIES, second, {"id": NEW}))
     assert refused(small_source, database, both) == [(Flaw.KEY_TAKEN, first, "id"), (Flaw.KEY_TAKEN, second, "id")]
+
+
+@pytest.mark.parametrize("kind", ["without rowid", "view"])
+def test_rows_without_a_number_are_repaired(kind: str, sources: Sources, database: Database) -> None:
+    """They are found by their key; one gets a new id, one another value, and one is left out."""
+    source = sources.seed()
+    moved, changed, gone = memory_ids(source)[:3]
+    edit(source, "ALTER TABLE knowledge_nodes RENAME TO stored")
+    if kind == "view":
+        edit(source, "CREATE VIEW knowledge_nodes AS SELECT * FROM stored")
+    else:
+        columns = ", ".join(
+            name for (name,) in query(source, "SELECT name FROM pragma_table_info('stored') WHERE name <> 'id'")
+        )
+        edit(source, f"CREATE TABLE knowledge_nodes (id TEXT PRIMARY KEY, {columns}) WITHOUT ROWID")
+        edit(source, f"INSERT INTO knowledge_nodes (id, {columns}) SELECT id, {columns} FROM stored")
+        edit(source, "DROP TABLE stored")
+    repairs = of(
+        (MEMORIES, moved, {"id": NEW}), (MEMORIES, changed, {"tags": ["a", "ü"]}), (MEMORIES, gone, "not wanted")
+    )
+    report = copy(source, database, repairs=repairs)
+    assert (report.outcome, report.errors, report.verified) == (Outcome.CLEAN, [], True)
+    memories = read_tables(database)[MEMORIES]
+    assert (UUID(NEW),) in memories
+    assert not {(UUID(moved),), (UUID(gone),)} & memories.keys()
+    assert memories[(UUID(changed),)]["tags"] == ["a", "ü"]
+    again = copy(source, database, repairs=repairs)
+    assert (again.outcome, counts(again, "inserted")) == (Outcome.CLEAN, NONE)
+
+
+def test_no_source_is_upgraded_for_repairs_that_do_not_fit(sources: Sources, database: Database) -> None:
+    source = sources.seed(version=14)
+    before = source.read_bytes(), sorted(source.parent.iterdir())
+    with pytest.raises(RepairsError):
+        copy(source, database, repairs=of((MEMORIES, "note-9", {"content": WORDS})), allow_source_upgrade=True)
+    assert (source.read_bytes(), sorted(source.parent.iterdir())) == before
+    memory = memory_ids(source)[0]
+    shared = of((MEMORIES, memory, {"visibility": "public"}))
+    report = copy(source, database, repairs=shared, upgrade_copy=True)
+    assert (report.outcome, report.verified) == (Outcome.CLEAN, True)
+    assert verified(source, database, shared).outcome is VerificationOutcome.EQUAL
+    assert verified(source, database, Repairs()).comparison.tables[MEMORIES].different == 1
+    assert source.read_bytes() == before[0]
+    assert read_tables(database)[MEMORIES][(UUID(memory),)]["visibility"] == "public"

@@ -83,16 +83,19 @@ class Overlay:
         """Take down what the repairs of a table say."""
         labels = {repair.row for repair in repairs}
         shape, rows = self._shapes[table], self._read(table, self._shapes[table].key) if repairs else iter(())
-        named = [(label, number) for number, key in rows if (label := label_of(key)) in labels]
+        named: dict[str, list[int]] = {label: [] for label in labels}
+        for number, key in rows:
+            if (label := label_of(key)) in named:
+                named[label].append(number)
         for repair in repairs:
-            number = self._meant(table, repair, [number for label, number in named if label == repair.row])
-            if number is None:
+            meant = self._meant(table, repair, named[repair.row])
+            if meant is None:
                 continue
             if repair.leave_out is not None:
-                self.patches[table].left_out.add(number)
+                self.patches[table].left_out.add(meant)
             for column, value in repair.values.items():
                 is_json = shape.fields[column].rule in _OF_JSON
-                self.patches[table].put(number, column, as_json(value) if is_json else _plain(value))
+                self.patches[table].put(meant, column, as_json(value) if is_json else _plain(value))
 
     def _meant(self, table: str, repair: Repair, numbers: Collection[int]) -> int | None:
         """The last row that a repair fits."""
@@ -115,8 +118,9 @@ class Overlay:
             if not new:
                 continue
             old = self._raw_keys(parent, key)
-            stays = {old[number] for number in old.keys() - new.keys() - self.patches[parent].left_out}
-            ids = {old[number]: fresh for number, fresh in new.items() if old[number] not in stays | {None}}
+            kept = old.keys() - new.keys() - self.patches[parent].left_out
+            stays = {None, *(old[number] for number in kept)}
+            ids = {old[number]: fresh for number, fresh in new.items() if old[number] not in stays}
             if parent == "knowledge_nodes":
                 self.moved_memories = [(found, new[number]) for number in new if (found := old[number]) is not None]
             self._move_references(parent, key, new, ids)
