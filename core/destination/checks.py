@@ -51,10 +51,10 @@ def all_refusals(connection: Connection, destination: Destination) -> tuple[Refu
     )
 
 
-def server_refusals(destination: Destination) -> Iterator[RefusedError]:
-    """What stands against any use of the server and the database, also against reading."""
+def server_refusals(destination: Destination, *, to_read: bool = False) -> Iterator[RefusedError]:
+    """What stands against any use of the server and the database; ``to_read``: against reading it alone."""
     server = destination.server
-    if server.standby:
+    if server.standby and not to_read:
         yield RefusedError(
             "The server is a standby: it follows another server and accepts no writes.",
             remedy="Connect to the primary server.",

@@ -69,7 +69,7 @@ def look(session: Session, rows: Mapping[str, int], report: DestinationReport, a
         destination = checks.without_unneeded(inspect(session.connection), rows)
     report.server_version = destination.server.version
     report.pgvector_version = destination.pgvector_version or None
-    checks.require(checks.server_refusals(destination))
+    checks.require(checks.server_refusals(destination, to_read=True))
     if secured := [name for name, found in destination.tables.items() if found.secured]:
         announcer.notice(notices.hidden_rows(secured))
     return destination

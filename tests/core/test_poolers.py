@@ -26,8 +26,12 @@ from vestige_tui.core.destination.programs import identity, server_user
 from vestige_tui.core.dsn import Dsn
 from vestige_tui.core.errors import DestinationBusyError, DestinationError, RefusedError
 from vestige_tui.core.facts import DataState
+from vestige_tui.core.plan import VerificationPlan
 from vestige_tui.core.report import MigrationReport, Outcome
 from vestige_tui.core.rows.problems import Kind
+from vestige_tui.core.run.receipt_check import run_receipt_check
+from vestige_tui.core.run.verification import run_verification
+from vestige_tui.core.verify.result import VerificationOutcome
 
 HNSW = "idx_knowledge_nodes_embedding_hnsw"
 
@@ -57,6 +61,22 @@ def test_a_standby(sources: Sources, cluster: Cluster, standby: Cluster, dry_run
     assert "primary" in caught.value.remedy
     assert caught.value.state is DataState.NOTHING_CHANGED
     assert fingerprint(Database("postgres", dsn)) == before
+
+
+def test_a_standby_is_verified(sources: Sources, cluster: Cluster, standby: Cluster) -> None:
+    """It is only read: by the source, and by the receipt of the copy to its primary."""
+    source = sources.seed()
+    with cluster.database() as database:
+        receipt = copy(source, database, receipt=True).receipt
+        assert receipt is not None
+        with cluster.administer() as connection:
+            ((written,),) = connection.execute("SELECT pg_current_wal_lsn()::text").fetchall()
+        replayed = "SELECT pg_last_wal_replay_lsn() >= %s::pg_lsn"
+        wait_until(lambda: bool(Database("postgres", standby.dsn).value(replayed, (written,))))
+        dsn = standby.dsn.with_parameters(dbname=database.name)
+        report = run_verification(VerificationPlan(source, dsn, receipt=True))
+        assert (report.outcome, report.receipt is not None) == (VerificationOutcome.EQUAL, True)
+        assert run_receipt_check(source, receipt, dsn).outcome is VerificationOutcome.EQUAL
 
 
 # PgBouncer in transaction mode
