@@ -251,11 +251,11 @@ REFUSALS: Mapping[Refusal, str] = {
 def lock_holder(holder: LockHolder | None) -> tuple[str, str]:
     """Who keeps a copy from starting, and what to do about it; None: its session could not be seen."""
     if holder is None:
-        return "Another copy is writing to this destination.", _WAIT_FOR_COPY
+        return "Another copy or re-embedding is writing to this destination.", _WAIT_FOR_COPY
     if holder.abandoned:
         first = "An earlier copy still holds this destination, and its program seems to be gone:"
     else:
-        first = "Another copy is writing to this destination:"
+        first = "Another copy or re-embedding is writing to this destination:"
     where = f" from {holder.address}" + (f" port {holder.port}" if holder.port else "") if holder.address else ""
     user = f" of {holder.user}" if holder.user else ""
     since = f", connected{where} since {holder.since}" if holder.since else where

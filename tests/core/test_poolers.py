@@ -212,7 +212,7 @@ def test_a_second_copy_through_a_pooler(
     report = copy(source, ways[first], on_event=start_another, batch_size=5)
     assert (report.outcome, report.verified) == (Outcome.CLEAN, True)
     (refusal,) = refusals
-    assert refusal.startswith("Another copy is writing to this destination: session ")
+    assert refusal.startswith("Another copy or re-embedding is writing to this destination: session ")
     assert copy(other, ways[second]).tables["knowledge_nodes"].already_present == 30
 
 

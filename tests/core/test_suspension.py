@@ -184,7 +184,7 @@ def test_a_live_copy_is_named(sources: Sources, tcp_database: Database) -> None:
     assert (error.holder.address, (error.holder.port,)) == ("127.0.0.1", port)
     assert error.holder.activity is Activity.IDLE
     assert error.what == (
-        f"Another copy is writing to this destination: session {pid} of postgres, connected "
+        f"Another copy or re-embedding is writing to this destination: session {pid} of postgres, connected "
         f"from 127.0.0.1 port {error.holder.port} since {started} UTC. It is at work."
     )
     assert error.remedy == "Wait until it has finished, then run this one again."
@@ -278,7 +278,7 @@ def test_a_session_at_work_whose_client_has_no_other(sources: Sources, database:
     assert error.holder is not None
     assert (error.holder.activity, error.holder.abandoned) == (Activity.WORKING, not has_company)
     if has_company:
-        assert error.what.startswith("Another copy is writing to this destination: session ")
+        assert error.what.startswith("Another copy or re-embedding is writing to this destination: session ")
     else:
         assert took > 0.5
         assert error.what.startswith("An earlier copy still holds this destination, and its program seems to be gone:")
@@ -300,7 +300,7 @@ def test_a_session_that_begins_another_statement_is_alive(sources: Sources, data
         error = refused_copy(sources.seed(), database, Waits(abandoned_session=20))
         enough.set()
         worker.join()
-    assert error.what.startswith("Another copy is writing to this destination: session ")
+    assert error.what.startswith("Another copy or re-embedding is writing to this destination: session ")
 
 
 def test_a_session_that_ends_while_it_is_waited_for(sources: Sources, database: Database) -> None:
