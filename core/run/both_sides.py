@@ -11,6 +11,7 @@ from vestige_tui.core.destination.waits import DEFAULT_WAITS, Waits
 from vestige_tui.core.dsn import Dsn
 from vestige_tui.core.errors import MigrationError
 from vestige_tui.core.facts import DataState
+from vestige_tui.core.repairs.document import NO_REPAIRS, Repairs
 from vestige_tui.core.report import DestinationReport
 from vestige_tui.core.run.announcer import Announcer
 from vestige_tui.core.run.destination_steps import connected, look
@@ -21,8 +22,11 @@ from vestige_tui.core.verify.sides import Sides, both_sides
 from vestige_tui.core.verify.snapshot import open_snapshot
 
 
-def read_sides(source: Path, dsn: Dsn, difference: Difference, *, waits: Waits = DEFAULT_WAITS) -> Sides:
-    """Read both sides of a difference, as they are now; the server itself refuses every write.
+def read_sides(
+    source: Path, dsn: Dsn, difference: Difference, *, repairs: Repairs = NO_REPAIRS, waits: Waits = DEFAULT_WAITS
+) -> Sides:
+    """Read both sides of a difference, as they are now; the server itself refuses every write. ``repairs`` are those
+    that the copy was given.
 
     Raises ``SourceError``, ``RefusedError`` or ``DestinationError``.
     """
@@ -37,6 +41,7 @@ def read_sides(source: Path, dsn: Dsn, difference: Difference, *, waits: Waits =
                 reading,
                 model=model.name if model else None,
                 dimension=model.dimension if model else destination.dimension,
+                repairs=repairs,
             )
             with open_snapshot(session) as snapshot:
                 return both_sides(expectation, snapshot, destination, difference)
