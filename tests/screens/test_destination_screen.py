@@ -123,7 +123,7 @@ def test_an_unreadable_url_says_how_to_write_it(home: Path, found: Path) -> None
         screen = await arrive(app, pilot)
         screen.query_one("#url", Input).value = f"postgresql://me:{CANARY}@ss@h/db"
         await pilot.press("enter")
-        await shown(pilot, "sign: probably the password does")
+        await shown(pilot, "probably the password does")
         assert app.state.target is None
 
     play(scenario, machine(home))
