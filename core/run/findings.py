@@ -7,6 +7,7 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from vestige_tui.core.rows.problems import Kind, RowError
+from vestige_tui.core.rows.tables import BOOTSTRAP_USER_ID, USERS
 from vestige_tui.core.verify.result import MOST_DIFFERENCES, Difference, DifferenceKind
 
 
@@ -39,9 +40,7 @@ class Findings:
         for found in differences:
             difference = replace(found, was_there=True) if was_there else found
             own = self.only is None or difference.row in self.only.get(difference.table, ())
-            missing = difference.kind is DifferenceKind.MISSING
-            reported = missing and (difference.table, difference.row) in self.failed
-            if reported or not (own or difference.was_there):
+            if self._is_reported(difference) or not (own or difference.was_there):
                 continue
             if len(self.differences) < MOST_DIFFERENCES:
                 self.differences.append(difference)
@@ -49,6 +48,13 @@ class Findings:
                 self.omitted += 1
             if own:
                 self._sort(difference)
+
+    def _is_reported(self, difference: Difference) -> bool:
+        """Whether the run has reported the row as not copied. In place of the default owner it has made one itself."""
+        if (difference.table, difference.row) not in self.failed:
+            return False
+        made = difference.table == USERS.name and difference.key == (BOOTSTRAP_USER_ID,)
+        return made or difference.kind is DifferenceKind.MISSING
 
     def _sort(self, difference: Difference) -> None:
         table = difference.table
