@@ -19,7 +19,7 @@ from vestige_tui.core.errors import Cancelled, EmbedderError, UsageError
 from vestige_tui.core.facts import EmbedderObstacle, Refusal
 from vestige_tui.core.reembed.embedders import local
 from vestige_tui.core.reembed.embedders.model_folders import vestige_caches
-from vestige_tui.core.reembed.embedders.opening import ignore, open_embedder
+from vestige_tui.core.reembed.embedders.opening import open_embedder
 from vestige_tui.core.reembed.embedders.protocol import Download, EmbedderEvent, TextEmbedder
 from vestige_tui.core.reembed.embedders.treatment import values
 from vestige_tui.core.reembed.profiles import EmbedderChoice
@@ -297,7 +297,3 @@ HOME = Path("/home/ada")
 )
 def test_where_vestige_keeps_its_models(platform: str, environment: dict[str, str], first: Path) -> None:
     assert vestige_caches(environment, home=HOME, platform=platform)[0] == first
-
-
-def test_a_watcher_is_optional() -> None:
-    ignore(Download("m", "h", "f", 0, None))

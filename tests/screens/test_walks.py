@@ -83,7 +83,7 @@ def test_by_mouse_and_back_from_the_report_and_once_more(home: Path, small_sourc
         await on_screen(pilot, "PreviewScreen")
         await ready(pilot)
         await shown(pilot, "Nothing to write")
-        await pilot.click("#step-7")
+        await pilot.click("#step-8")
         await on_screen(pilot, "ReportScreen")
         await pilot.click("#again")
         await shown(pilot, "They were there before")
@@ -148,7 +148,7 @@ def test_errors_are_reviewed_mended_and_tried_again(home: Path, sources: Sources
 
     async def scenario(app: VestigeApp, pilot: Pilot[None]) -> None:
         await on_screen(pilot, "ReportScreen")
-        await shown(pilot, "4 were not copied")
+        await shown(pilot, "56 of 60 memories are at the destination")
         await _look_at_a_row(app, pilot)
         await _export_over_the_source(app, pilot, source)
         await _export(app, pilot, home)
