@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import gc
 import json
 from collections import Counter
 from collections.abc import Callable, Collection, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 
 from psycopg import sql
@@ -57,15 +59,29 @@ def compare(
     listing = _Listing(found)
     compared: dict[str, TableComparison] = {}
     expected: tuple[Expected, ...] = ()
-    for table in TABLES:
-        if tables is not None and table.name not in tables:
-            continue
-        run = _TableRun(expectation, snapshot, destination, table, listing)
-        for counts in run.compare(since, judge_missing, stop):
-            compared[table.name] = counts
-            progress(table.name, counts)
-        expected += run.expected
+    with _fewer_collections():
+        for table in TABLES:
+            if tables is not None and table.name not in tables:
+                continue
+            run = _TableRun(expectation, snapshot, destination, table, listing)
+            for counts in run.compare(since, judge_missing, stop):
+                compared[table.name] = counts
+                progress(table.name, counts)
+            expected += run.expected
     return Comparison(compared, tuple(listing.kept), listing.omitted, complete=tables is None, expected=expected)
+
+
+@contextmanager
+def _fewer_collections() -> Iterator[None]:
+    """Python's garbage collector looks through millions of new tuples and finds no cycle. Called rarely, it leaves a
+    verification a tenth of its time: 0.70 instead of 0.78 of a copy's (``make bench``, race ``verify``).
+    """
+    usual = gc.get_threshold()
+    gc.set_threshold(200_000, 50, 50)
+    try:
+        yield
+    finally:
+        gc.set_threshold(*usual)
 
 
 @dataclass(slots=True)
