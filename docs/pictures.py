@@ -24,6 +24,7 @@ from vestige_tui.core.dsn import EMBEDDED
 from vestige_tui.core.model import ModelSignature
 from vestige_tui.sample import SampleSpec, create_seed_sample
 from vestige_tui.screens.base import StepScreen
+from vestige_tui.screens.machine import Kept
 from vestige_tui.screens.state import Prefill, WizardState
 from vestige_tui.screens.steps import Step
 from vestige_tui.screens.widgets.progress_bars import ProgressBars
@@ -117,7 +118,7 @@ def main() -> None:
                 folder=home,
                 environment={},
                 recent=Recent(home / "recent.json"),
-                keep_report=lambda report: save(report, home / "report.json"),
+                keep_report=lambda report: Kept(save(report, home / "report.json")),
             )
             prefill = Prefill(sqlite_path=str(sample), postgres_url=EMBEDDED)
             app = VestigeApp(machine, WizardState(prefill=prefill, presented=OTHER))
