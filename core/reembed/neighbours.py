@@ -1,4 +1,4 @@
-"""Compares old and new neighbours before a swap: a wrong model, template or cut shows in who is near whom."""
+"""Compares old and new neighbours before a swap: a wrong model, template or cut changes them."""
 
 from __future__ import annotations
 

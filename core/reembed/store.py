@@ -29,7 +29,7 @@ SETTING = "vestige.reembed"
 """The setting by which the trigger knows the updates of a run."""
 
 HNSW_SHADOW = f"{HNSW_NAME}_shadow"
-"""The index of the vectors that nobody searches: the new ones before a swap, the old ones after it."""
+"""The index of the vectors that no search uses: the new ones before a swap, the old ones after it."""
 
 UNFILLED = "idx_knowledge_nodes_embedding_shadow_unfilled"
 

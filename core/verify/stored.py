@@ -82,7 +82,7 @@ def _obstacle(destination: Destination, table: Table, column: Column) -> str | N
 class StoredRows:
     """Rows that the destination has: their values by column, and where each stands among the keys that were asked for.
 
-    ``old`` tells of each row whether it was there before. ``extra`` counts the rows in between that nobody asked for.
+    ``old`` tells of each row whether it was there before. ``extra`` counts the rows in between that were not asked for.
     """
 
     columns: dict[str, list[Any]]

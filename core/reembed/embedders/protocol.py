@@ -17,14 +17,14 @@ Vector = bytes
 
 
 PROBE = "The quick brown fox jumps over the lazy dog."
-"""What an embedder is tried out with: nobody's memory."""
+"""The texts that test an embedder; none of them is a memory."""
 
 
 @dataclass(frozen=True, slots=True)
 class Place:
     """Where texts are embedded: ``shown`` is a server's URL without secrets, or a folder.
 
-    ``leaves_machine``: another machine gets the texts; ``encrypted``: on the way nobody can read them.
+    ``leaves_machine``: another machine gets the texts; ``encrypted``: the connection is encrypted.
     """
 
     shown: str

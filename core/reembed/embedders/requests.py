@@ -52,7 +52,7 @@ _BY_CODE = {
     "model_not_found": EmbedderObstacle.NOT_FOUND,
 }
 _AT_ONCE = frozenset({EmbedderObstacle.NO_SERVER, EmbedderObstacle.UNKNOWN_HOST})
-"""What a first request says at once: there is nobody to wait for."""
+"""Errors that the first request reports at once; waiting would not help."""
 
 _NEVER_AGAIN = frozenset({EmbedderObstacle.TLS_FAILED, EmbedderObstacle.NO_EMBEDDINGS})
 

@@ -1,4 +1,4 @@
-"""A few requests at once, in threads that nobody has to wait for.
+"""A few requests at once, in daemon threads: the program can end without them.
 
 A thread pool's threads are joined when the program ends, and a server may keep one waiting for minutes.
 """
