@@ -1,7 +1,7 @@
 """What can stop a run. A bad row never does; it is a ``RowError`` in the report.
 
 Each error says three things in this order: what happened, what that means for the data, what to do next. The second
-is data here (``DataState`` and the facts beside it); ``explain.py`` has its words.
+is data here (``DataState`` and the facts beside it); ``explain`` has its words.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Facts that errors, notices and reports carry as data. ``explain.py`` puts them into words."""
+"""Facts that errors, notices and reports carry as data. ``explain`` puts them into words."""
 
 from __future__ import annotations
 

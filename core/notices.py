@@ -1,4 +1,4 @@
-"""What a run notices and goes on: one sentence each, made from data. ``explain.py`` has the words of problems."""
+"""What a run notices and goes on: one sentence each, made from data. ``explain`` has the words of problems."""
 
 from __future__ import annotations
 
