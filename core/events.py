@@ -119,6 +119,14 @@ class TableVerified:
 
 
 @dataclass(frozen=True, slots=True)
+class FieldsMended:
+    """So many of the ``total`` fields that are to be mended at the destination are settled."""
+
+    settled: int
+    total: int
+
+
+@dataclass(frozen=True, slots=True)
 class Notice:
     """Something worth a sentence that stops nothing."""
 
@@ -136,6 +144,7 @@ Event = (
     | VerificationPlanned
     | VerificationProgress
     | TableVerified
+    | FieldsMended
     | Notice
 )
 Watcher = Callable[[Event], None]

@@ -65,12 +65,17 @@ def refusal(error: psycopg.Error, kind: PartKind) -> Cause | None:
     go on.
     """
     state = error.sqlstate
-    if state is None or state.startswith(_ENDS) or _limit(error) is not None:
+    if state is None or ends_run(error):
         return None
     reason = _CAUSES.get(state)
     if reason is None and kind is PartKind.INDEX:
         reason = _CAUSES_OF_INDEXES.get(state[:2])
     return Cause(Reason.REFUSED_BY_SERVER, state) if reason is None else Cause(reason)
+
+
+def ends_run(error: psycopg.Error) -> bool:
+    """Whether the session or the server ends, or a time limit does: no other statement would do better."""
+    return error.sqlstate is None or error.sqlstate.startswith(_ENDS) or _limit(error) is not None
 
 
 def kind_of(error: psycopg.Error) -> Kind:

@@ -2,22 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
-
-from psycopg import sql
-from psycopg.types.string import ByteaBinaryLoader
 
 from vestige_tui.core.destination.inspection import Destination
 from vestige_tui.core.rows.pg_types import PgType
 from vestige_tui.core.rows.tables import BY_NAME, Table
+from vestige_tui.core.verify.chosen_rows import StoredRow, expected_rows, stored_rows
 from vestige_tui.core.verify.compare import common_key
 from vestige_tui.core.verify.expectation import Expectation
 from vestige_tui.core.verify.meaning import equal
 from vestige_tui.core.verify.result import Difference
 from vestige_tui.core.verify.snapshot import Snapshot
-from vestige_tui.core.verify.stored import FORMS, check_comparable
+from vestige_tui.core.verify.stored import check_comparable
 from vestige_tui.core.verify.value_text import expected_text, stored_text
 
 EXCERPT = 20_000
@@ -43,6 +41,7 @@ class FieldSides:
     """One field: what the source says, and what is stored; None is NULL, or no row.
 
     ``first`` is the place in both texts where they begin to differ, None where there are not two that differ.
+    ``digest`` is that of the stored value, None for NULL; ``core.run.mending`` sets the field only while it has that.
     """
 
     field: str
@@ -50,6 +49,7 @@ class FieldSides:
     source: Excerpt | None
     stored: Excerpt | None
     first: int | None = None
+    digest: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,57 +70,30 @@ def both_sides(expectation: Expectation, snapshot: Snapshot, destination: Destin
     check_comparable(destination)
     table = BY_NAME[difference.table]
     names = table.column_names if difference.field is None else (difference.field,)
-    key = dict(zip(common_key(destination, table), difference.key, strict=True))
-    expected = _expected(expectation, table, names, key)
-    stored = _stored(snapshot, destination, table, names, key) if table.name in destination.tables else None
+    key, row = common_key(destination, table), difference.key
+    expected = expected_rows(expectation, table, names, key, [row]).get(row)
+    stored = None
+    if table.name in destination.tables:
+        stored = stored_rows(snapshot, destination, table, names, key=key, keys=[row]).get(row)
     fields = (_field(table, name, expected, stored) for name in names)
     return Sides(expected is not None, stored is not None, tuple(fields))
-
-
-def _stored(
-    snapshot: Snapshot, destination: Destination, table: Table, names: Sequence[str], key: Mapping[str, str]
-) -> _Row | None:
-    """The row that is stored; None where there is none."""
-    forms = (sql.SQL(FORMS.get(_type(table, name), "{0}")).format(sql.Identifier(name)) for name in names)
-    conditions = (
-        sql.SQL("{} = {}::{}").format(sql.Identifier(name), sql.Literal(part), sql.SQL(_type(table, name).sql))
-        for name, part in key.items()
-    )
-    query = sql.SQL("SELECT {} FROM {} WHERE {}").format(
-        sql.SQL(", ").join(forms),
-        sql.Identifier(destination.schema, table.name),
-        sql.SQL(" AND ").join(conditions),
-    )
-    cursor = snapshot.connection.cursor(binary=True)
-    cursor.adapters.register_loader("timestamptz", ByteaBinaryLoader)
-    with snapshot.watchdog.step():
-        row = cursor.execute(query).fetchone()
-    return None if row is None else dict(zip(names, row, strict=True))
-
-
-def _expected(expectation: Expectation, table: Table, names: Sequence[str], key: Mapping[str, str]) -> _Row | None:
-    """What the destination should hold of the source's row; None where there is no such row."""
-    first = (*key.values(),)
-    end = (*first[:-1], f"{first[-1]}\x01")
-    for block in expectation.blocks(table.name, 1, first=first, last=end, key=(*key,)):
-        if first in block.keys:
-            return block.row(block.keys.index(first), names).values
-    return None
 
 
 def _type(table: Table, name: str) -> PgType:
     return table.columns[table.position(name)].type
 
 
-def _field(table: Table, name: str, expected: _Row | None, stored: _Row | None) -> FieldSides:
+def _field(table: Table, name: str, expected: _Row | None, found: StoredRow | None) -> FieldSides:
     kind = _type(table, name)
+    stored = None if found is None else found.values
     mine = expected_text(kind, expected[name]) if expected is not None else None
     theirs = stored_text(kind, stored[name]) if stored is not None else None
     same = expected is not None and stored is not None and equal(kind, expected[name], stored[name])
     first = _differ_at(mine, theirs) if not same and mine is not None and theirs is not None else None
     start = 0 if first is None or first < EXCERPT else first - _BEFORE
     shown = None if first is None else first - start
-    return FieldSides(name, same, _excerpt(mine, start), _excerpt(theirs, start), shown)
+    digest = None if found is None else found.digests[name]
+    return FieldSides(name, same, _excerpt(mine, start), _excerpt(theirs, start), shown, digest)
 
 
 def _differ_at(one: str, other: str) -> int:
