@@ -19,6 +19,9 @@ from vestige_tui.core.errors import DestinationError, RefusedError
 
 Connection = psycopg.Connection[tuple[Any, ...]]
 
+APPLICATION = "vestige-tui"
+"""How our sessions call themselves, unless the connection string says otherwise."""
+
 CONNECT_TIMEOUT = 10
 """Seconds to wait for a server, unless the connection string or ``PGCONNECT_TIMEOUT`` says otherwise."""
 
@@ -47,7 +50,7 @@ def conninfo(dsn: Dsn) -> str:
     database, and a pooler respects it.
     """
     return dsn.with_parameters(client_encoding="utf8").conninfo(
-        application_name="vestige-tui",
+        application_name=APPLICATION,
         connect_timeout=os.environ.get("PGCONNECT_TIMEOUT", CONNECT_TIMEOUT),
         keepalives_idle=10,
         keepalives_interval=5,

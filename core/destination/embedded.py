@@ -15,7 +15,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 from types import TracebackType
@@ -24,6 +24,7 @@ from typing import Self
 import psycopg
 from filelock import FileLock
 
+from vestige_tui.core.destination import postmaster
 from vestige_tui.core.destination.connection import Connection, connect
 from vestige_tui.core.destination.programs import Programs, last_words, make_reachable, server_user
 from vestige_tui.core.dsn import Dsn
@@ -40,6 +41,7 @@ MAJOR = 18
 _SUPERUSER = "postgres"
 _LOG = "server.log"
 _PORT = "5432"  # part of the socket's file name; no port is opened
+_SOCKETS = "vestige-"  # how the name of a temporary folder for sockets begins
 _LONGEST_SOCKET_FOLDER = 103 - len(f"/.s.PGSQL.{_PORT}")  # bytes; macOS allows 103 in all, Linux 107
 _START_TIMEOUT = 120  # seconds; a server that was killed replays its log first
 _SETTINGS = (
@@ -60,7 +62,8 @@ class EmbeddedServer:
     ``major`` is 16 or 18, the versions that the wheel brings; ``settings`` go to the server beside those it needs.
     The folder and its parents are made when absent. Several processes may use one folder at once: the first starts
     the server and the last one to leave stops it, which the server's own list of connections decides, so that a
-    process that crashed does not count. Raises ``UsageError`` where the package is missing, else ``DestinationError``.
+    process that crashed does not count. After ``keep`` it goes on until ``stop``. Raises ``UsageError`` where the
+    package is missing, else ``DestinationError``.
     """
 
     def __init__(self, data_dir: Path, *, major: int = MAJOR, settings: Mapping[str, str] | None = None) -> None:
@@ -100,19 +103,59 @@ class EmbeddedServer:
                 shutil.rmtree(self.data_dir)
         self._user = server_user(self.data_dir)
 
+    def keep(self) -> None:
+        """Start it if it does not run, and let it go on when nobody uses it, until ``stop`` or the machine ends."""
+        with self._in_plain_words(), self._exclusive():
+            entered = self._holder is not None
+            if not entered:
+                self._start()
+            running = self.running
+            if running is not None:
+                postmaster.keep(self.data_dir, running)
+            if not entered:
+                self._leave()
+
+    def stop(self, may_stop: Callable[[Connection], None] = lambda _: None) -> bool:
+        """Stop it, whoever is connected; transactions under way are rolled back. Returns whether it was running.
+
+        ``may_stop`` is given a connection first, and raises where the server has to go on.
+        """
+        with self._in_plain_words(), self._exclusive():
+            if self._is_running():
+                with closing(self._open()) as connection:
+                    may_stop(connection)
+            return self._shut_down()
+
+    @contextmanager
+    def visit(self) -> Iterator[Connection | None]:
+        """A connection, or None where it does not run. Nobody starts or stops it before the block ends."""
+        with self._in_plain_words(), self._exclusive():
+            if not self._is_running():
+                yield None
+                return
+            with closing(self._open()) as connection:
+                yield connection
+
+    @property
+    def running(self) -> postmaster.Postmaster | None:
+        """The server that runs on the folder; None where there is none. Raises ``OSError``."""
+        return postmaster.running_postmaster(self.data_dir)
+
     @property
     def dsn(self) -> Dsn:
         """The connection string of the database ``vestige``, without a password: only its owner can reach it."""
-        folder = self._postmaster_line(4)
-        if folder is None:
+        with self._in_plain_words():
+            running = self.running
+        if running is None:
             raise _unusable("It is not running.", self.data_dir)
-        return Dsn({"host": folder, "port": _PORT, "user": _SUPERUSER, "dbname": DATABASE})
+        return Dsn({"host": str(running.sockets), "port": running.port, "user": _SUPERUSER, "dbname": DATABASE})
 
     def _start(self) -> None:
         if self._user is not None:
             make_reachable(self.data_dir, self._programs.folder)
         self._create_cluster()
         if not self._is_running():
+            postmaster.remove_stale_file(self.data_dir)
             self._launch()
         try:
             connection = self._connect()
@@ -124,8 +167,11 @@ class EmbeddedServer:
 
     def _connect(self) -> Connection:
         """Hold a connection, which shows other processes that the server is in use."""
-        self._holder = connect(self.dsn.with_parameters(dbname="postgres"))
+        self._holder = self._open()
         return self._holder
+
+    def _open(self) -> Connection:
+        return connect(self.dsn.with_parameters(dbname="postgres"))
 
     def _create_cluster(self) -> None:
         """Run initdb for the folder, completely or not at all."""
@@ -159,50 +205,41 @@ class EmbeddedServer:
         try:
             self._pg_ctl("start", "-w", "-t", str(_START_TIMEOUT), "-l", _LOG, "-o", quoted)
         except BaseException:
-            self._forget(sockets)
+            _forget(sockets)
             raise
 
     def _socket_folder(self) -> Path:
         """The data folder, or a temporary one where libpq cannot use that path."""
         if len(os.fsencode(self.data_dir)) <= _LONGEST_SOCKET_FOLDER and not set(',"') & set(str(self.data_dir)):
             return self.data_dir
-        folder = Path(tempfile.mkdtemp(prefix="vestige-"))
+        folder = Path(tempfile.mkdtemp(prefix=_SOCKETS))
         self._give_away(folder)
         return folder
 
     def _leave(self) -> None:
-        """Disconnect, and stop the server unless another program is connected."""
+        """Disconnect, and stop the server unless it is to go on, or another program is connected."""
         holder, self._holder = self._holder, None
         if holder is not None:
             with closing(holder), suppress(psycopg.Error):
-                if _others_connected(holder):
+                if self._is_kept() or _others_connected(holder):
                     return
-        if not self._is_running():
-            return
-        folder = self._postmaster_line(4)
-        self._pg_ctl("stop", "-w", "-t", "60", "-m", "fast")
-        if folder:
-            self._forget(Path(folder))
+        self._shut_down()
 
-    def _forget(self, sockets: Path) -> None:
-        if sockets != self.data_dir:
-            shutil.rmtree(sockets, ignore_errors=True)
+    def _shut_down(self) -> bool:
+        running = self.running
+        if running is None:
+            return False
+        self._pg_ctl("stop", "-w", "-t", "60", "-m", "fast")
+        _forget(running.sockets)
+        return True
+
+    def _is_kept(self) -> bool:
+        running = self.running
+        return running is not None and postmaster.is_kept(self.data_dir, running)
 
     def _is_running(self) -> bool:
-        if not (self.data_dir / "PG_VERSION").exists():
-            return False
-        try:
-            self._pg_ctl("status")
-        except DestinationError:
-            return False
-        return self._postmaster_line(7) == "ready"
-
-    def _postmaster_line(self, number: int) -> str | None:
-        """A line of ``postmaster.pid``: 4 is the socket's folder, 7 the state; None: not there."""
-        try:
-            return (self.data_dir / "postmaster.pid").read_text(errors="surrogateescape").splitlines()[number].strip()
-        except (FileNotFoundError, IndexError):
-            return None
+        running = self.running
+        return running is not None and running.ready
 
     def _pg_ctl(self, action: str, *arguments: str) -> None:
         self._run(self.data_dir, "pg_ctl", action, "-D", ".", *arguments)
@@ -236,6 +273,15 @@ class EmbeddedServer:
         self.data_dir.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         with FileLock(self.data_dir.with_name(f".{self.data_dir.name}.lock")):
             yield
+
+
+def _forget(sockets: Path) -> None:
+    """Remove a temporary folder for sockets, if that is what it is: it may be the data folder by another name."""
+    if sockets.name.startswith(_SOCKETS):
+        with suppress(OSError):
+            for left in sockets.glob(".s.PGSQL.*"):
+                left.unlink()
+            sockets.rmdir()
 
 
 def _since(log: Path, earlier: int) -> str:

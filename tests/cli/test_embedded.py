@@ -214,3 +214,37 @@ def test_what_an_earlier_run_logged_is_not_the_reason(folder: Path, program: Cal
     with pytest.raises(DestinationError) as caught, server:
         pass
     assert caught.value.what.endswith("cannot be used. could not start; LOG:  of today")
+
+
+# Running on its own
+
+
+def test_an_old_pid_file_names_another_program(folder: Path) -> None:
+    """As after a power cut, where the number of the server has become that of something else."""
+    lines = [str(os.getpid()), str(folder), "1700000000", "5432", str(folder), "", "  5432 1", "ready   "]
+    (folder / "postmaster.pid").write_text("\n".join(lines) + "\n")
+    server = EmbeddedServer(folder)
+    assert server.running is None
+    with server:
+        assert answers(server.dsn)
+        assert server.running is not None
+        assert server.running.pid != os.getpid()
+
+
+def test_what_was_kept_goes_on_and_its_successor_does_not(folder: Path) -> None:
+    with EmbeddedServer(folder) as server:
+        server.keep()
+    assert answers(server.dsn)
+    assert server.running is not None
+    os.kill(server.running.pid, signal.SIGKILL)
+    wait_until(lambda: server.running is None)
+    with EmbeddedServer(folder) as server:
+        dsn = server.dsn
+    assert not answers(dsn)
+
+
+def test_by_another_name_of_its_folder_the_data_stays(folder: Path, tmp_path: Path) -> None:
+    (tmp_path / "link").symlink_to(folder, target_is_directory=True)
+    EmbeddedServer(folder).keep()
+    assert EmbeddedServer(tmp_path / "link").stop()
+    assert (folder / "PG_VERSION").exists()

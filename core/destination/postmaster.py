@@ -1,0 +1,106 @@
+"""The server that runs on a data folder, as its file ``postmaster.pid`` says, and whether that file is still true.
+
+A crash or a power cut leaves the file behind, and after a reboot its number may belong to any other process. The file
+``kept`` beside it says that the server is to go on when nobody uses it; it names one process, so that it does not
+outlive the server.
+"""
+
+from __future__ import annotations
+
+import os
+import socket
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+
+import psutil
+
+from vestige_tui.core.files import replacing
+
+PID_FILE = "postmaster.pid"
+_KEPT = "kept"
+
+
+@dataclass(frozen=True, slots=True)
+class Postmaster:
+    """What ``postmaster.pid`` says: the process, when it started (seconds since 1970), the folder of its socket and
+    the name of its port, and whether it takes connections.
+    """
+
+    pid: int
+    started: int
+    port: str
+    sockets: Path
+    ready: bool
+
+    @property
+    def socket(self) -> Path:
+        """Its socket."""
+        return self.sockets / f".s.PGSQL.{self.port}"
+
+
+def read_postmaster(data_dir: Path) -> Postmaster | None:
+    """What the file says; None where it does not exist, or is not written to its end yet. Raises ``OSError``."""
+    try:
+        lines = (data_dir / PID_FILE).read_text(errors="surrogateescape").splitlines()
+        pid, _, started, port, sockets = lines[:5]
+        return Postmaster(int(pid), int(started), port.strip(), Path(sockets.strip()), lines[7].strip() == "ready")
+    except (FileNotFoundError, IndexError, ValueError):
+        return None
+
+
+def running_postmaster(data_dir: Path) -> Postmaster | None:
+    """The server that runs on a folder; None where there is none, whatever an old file says. Raises ``OSError``."""
+    found = read_postmaster(data_dir)
+    return found if found is not None and (_works_in(found.pid, data_dir) or _answers(found.socket)) else None
+
+
+def remove_stale_file(data_dir: Path) -> None:
+    """Remove a file whose number belongs to another program now: PostgreSQL itself would not start. Raises ``OSError``.
+
+    Call it where no server runs. The file stays where a process of a crashed server is left: PostgreSQL refuses then.
+    """
+    found = read_postmaster(data_dir)
+    if found is None or not psutil.pid_exists(found.pid):  # PostgreSQL removes it itself
+        return
+    if not any(_works_in(pid, data_dir) for pid in psutil.pids()):
+        (data_dir / PID_FILE).unlink(missing_ok=True)
+
+
+def keep(data_dir: Path, server: Postmaster) -> None:
+    """Note that this server goes on when nobody uses it. Raises ``OSError``."""
+    with replacing(data_dir / _KEPT) as partial:
+        partial.write_text(_name(server))
+        status = data_dir.stat()
+        with suppress(AttributeError, PermissionError):  # Windows; a folder of another user
+            os.chown(partial, status.st_uid, status.st_gid)
+
+
+def is_kept(data_dir: Path, server: Postmaster) -> bool:
+    """Whether that was noted of this very server."""
+    with suppress(OSError):
+        return (data_dir / _KEPT).read_text() == _name(server)
+    return False
+
+
+def _name(server: Postmaster) -> str:
+    return f"{server.pid} {server.started}\n"
+
+
+def _works_in(pid: int, data_dir: Path) -> bool:
+    """Whether a process works in a folder, as a server does in that of its data. One of another user does not count."""
+    try:
+        return Path(psutil.Process(pid).cwd()).samefile(data_dir)
+    except (psutil.Error, OSError):
+        return False
+
+
+def _answers(path: Path) -> bool:
+    """Whether somebody listens at a socket: a server whose process cannot be seen, as from within a container."""
+    if not hasattr(socket, "AF_UNIX"):
+        return False
+    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as client, suppress(OSError):
+        client.settimeout(2)
+        client.connect(os.fsencode(path))
+        return True
+    return False
