@@ -29,6 +29,17 @@ from vestige_tui.core.report import (
 )
 from vestige_tui.core.rows.problems import Kind, RowError
 from vestige_tui.core.rows.vectors import Fate, VectorGroup
+from vestige_tui.core.search.answers import (
+    CONNECTIONS_FORMAT,
+    Answer,
+    By,
+    Found,
+    Notice,
+    Question,
+    Snippet,
+    State,
+)
+from vestige_tui.core.search.answers import FORMAT as SEARCH_FORMAT
 from vestige_tui.core.verify.receipt_check import Verdict
 from vestige_tui.core.verify.receipt_report import FORMAT as CHECK_FORMAT
 from vestige_tui.core.verify.report import FORMAT as VERIFICATION_FORMAT
@@ -128,6 +139,13 @@ def test_fields_and_words_of_a_reembedding() -> None:
     page = (DOCS / "reembedding.md").read_text(encoding="utf-8")
     words = {*ReembedReport(Action.REEMBED, "").as_dict(), *Action, *ReembedOutcome, REEMBED_FORMAT}
     assert [word for word in sorted(words) if f"`{word}`" not in page] == []
+
+
+def test_fields_and_words_of_a_search() -> None:
+    found = Found("id", "fact", "2026-01-01", Snippet(""), (), (), rank=None, distance=None, score=0.0)
+    answer = Answer(Question(""), (found,), (), None, 0.0).as_dict()
+    words = {*keys(answer), *By, *State, *(notice.value for notice in Notice), SEARCH_FORMAT, CONNECTIONS_FORMAT}
+    assert [word for word in sorted(words - {"format"}) if f"`{word}`" not in PAGE] == []
 
 
 @pytest.mark.parametrize("flag", sorted({*flags(cli)}.difference({"--version"})))

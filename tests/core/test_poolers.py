@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 import subprocess
 import threading
@@ -19,7 +20,7 @@ from tests.support.folders import data_folder, give_away
 from tests.support.hostile import foretold_and_copied
 from tests.support.runs import TABLES, assert_equal_everywhere, copy, counts
 from tests.support.servers import Database
-from tests.support.sources import SMALL_SPEC, Sources, edit, memory_ids
+from tests.support.sources import SMALL_SPEC, Sources, edit, memory_ids, signature
 from vestige_tui.core import events
 from vestige_tui.core.destination import indexes as builds
 from vestige_tui.core.destination.programs import identity, server_user
@@ -27,10 +28,13 @@ from vestige_tui.core.dsn import Dsn
 from vestige_tui.core.errors import DestinationBusyError, DestinationError, RefusedError
 from vestige_tui.core.facts import DataState
 from vestige_tui.core.plan import VerificationPlan
+from vestige_tui.core.reembed.embedders.treatment import from_values
 from vestige_tui.core.report import MigrationReport, Outcome
 from vestige_tui.core.rows.problems import Kind
 from vestige_tui.core.run.receipt_check import run_receipt_check
 from vestige_tui.core.run.verification import run_verification
+from vestige_tui.core.search.answers import By, Meaning, Question
+from vestige_tui.core.search.searcher import Searcher
 from vestige_tui.core.verify.result import VerificationOutcome
 
 HNSW = "idx_knowledge_nodes_embedding_hnsw"
@@ -77,6 +81,8 @@ def test_a_standby_is_verified(sources: Sources, cluster: Cluster, standby: Clus
         report = run_verification(VerificationPlan(source, dsn, receipt=True))
         assert (report.outcome, report.receipt is not None) == (VerificationOutcome.EQUAL, True)
         assert run_receipt_check(source, receipt, dsn).outcome is VerificationOutcome.EQUAL
+        with Searcher(dsn) as searcher:
+            assert len(searcher.ask(Question("")).found) == 10
 
 
 # PgBouncer in transaction mode
@@ -155,6 +161,19 @@ def test_through_a_pooler(sources: Sources, tcp_database: Database, pooled: Data
     again = copy(source, pooled, batch_size=batch_size)
     assert counts(again, "inserted") == dict.fromkeys(TABLES, 0)
     assert again.memories_copied == 60
+
+
+def test_a_search_through_a_pooler(sources: Sources, tcp_database: Database, pooled: Database) -> None:
+    """By words and by meaning; the settings of a search end with its transaction."""
+    assert copy(sources.seed(), tcp_database).memories_copied == SMALL_SPEC.memories
+    id_, content = tcp_database.rows("SELECT id::text, content FROM knowledge_nodes WHERE content ~ '[a-z]{6}'")[0]
+    stored = tcp_database.value("SELECT embedding::text FROM knowledge_nodes WHERE id = %s", (id_,))
+    meaning = Meaning(from_values(json.loads(stored)), signature(8))
+    with Searcher(pooled.dsn) as searcher:
+        answer = searcher.ask(Question(f'"{content}"', By.BOTH), meaning)
+    assert (answer.found[0].id, answer.found[0].found_by) == (id_, (By.WORDS, By.MEANING))
+    assert pooled.value("SELECT current_setting('hnsw.ef_search')") == "40"
+    assert pooled.value("SELECT current_setting('default_transaction_read_only')") == "off"
 
 
 def test_a_dry_run_through_a_pooler(sources: Sources, tcp_database: Database, pooled: Database) -> None:

@@ -14,7 +14,7 @@ from vestige_tui.terminal.streams import has_terminal
 
 @click.group(
     cls=LazyGroup,
-    names=("demo", "embedded", "inspect", "migrate", "verify"),
+    names=("demo", "embedded", "inspect", "migrate", "search", "verify"),
     invoke_without_command=True,
     context_settings={"help_option_names": ["-h", "--help"]},
 )

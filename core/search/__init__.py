@@ -1,0 +1,1 @@
+"""Asks a store: by words, by meaning, along connections. It only reads, and the server enforces that."""
