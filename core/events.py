@@ -22,6 +22,7 @@ class Phase(StrEnum):
     PREPARE = "preparing the destination"
     COPY = "copying"
     INDEXES = "building indexes"
+    MEND = "mending rows that were there before"
     VERIFY = "comparing every value"
     PREVIEW = "reading every row, writing nothing"
 

@@ -79,7 +79,12 @@ class MendedField:
         return self.state in (MendState.MENDED, MendState.RIGHT)
 
 
+def places(fields: Iterable[MendedField]) -> set[tuple[str, str, str]]:
+    """Table, row and field of those that were mended."""
+    return {(each.table, each.row, each.field) for each in fields if each.state is MendState.MENDED}
+
+
 def mended_rows(fields: Iterable[MendedField]) -> dict[str, int]:
     """By table: how many rows have a field that was mended."""
-    rows = {(field.table, field.row) for field in fields if field.state is MendState.MENDED}
+    rows = {(table, row) for table, row, _ in places(fields)}
     return dict(Counter(table for table, _ in sorted(rows)))

@@ -23,6 +23,12 @@ def shared_name(table: str, column: str, kept_as: str, rows: int) -> str:
     )
 
 
+def unknown_entries(number: int) -> str:
+    """A report that was read again has entries of kinds that this version does not know."""
+    left_out = "1 entry" if number == 1 else f"{number:,} entries"
+    return f"A newer version wrote this report: {left_out} of kinds that this one does not know are left out."
+
+
 def source_replaced(path: Path) -> str:
     """The source's path leads to another file by now."""
     return (

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from vestige_tui.core.facts import NotVerified, Staleness
+from vestige_tui.core.mending import MendedField, MendState, mended_rows
 from vestige_tui.core.missing import MissingPart
 from vestige_tui.core.model import ModelSignature
 from vestige_tui.core.rows.problems import RowError
@@ -105,7 +106,8 @@ class MigrationReport:
     ``verified``: every value was compared after the copy; ``not_verified`` says why not, and ``verification_failure``
     what ended the comparison. ``differences`` are what it found, as far as it lists them; ``expected`` are those that
     have a reason and count as none. ``receipt`` is a document of its own. ``repaired_by_operator`` and
-    ``left_out_by_operator`` count rows by table; the latter count nowhere else.
+    ``left_out_by_operator`` count rows by table; the latter count nowhere else. ``mending`` is what became of fields
+    that repairs alter in rows that were at the destination before.
     """
 
     plan: CopyPlan
@@ -127,6 +129,7 @@ class MigrationReport:
     receipt: Receipt | None = None
     repaired_by_operator: dict[str, int] = field(default_factory=dict)
     left_out_by_operator: dict[str, int] = field(default_factory=dict)
+    mending: list[MendedField] = field(default_factory=list)
     failure: str | None = None
     estimate: Estimate | None = None
     started_at: datetime = field(default_factory=lambda: datetime.now(UTC))
@@ -161,10 +164,16 @@ class MigrationReport:
     @property
     def differing_rows(self) -> int:
         """How many rows that this run did not write have other values at the destination, as far as was compared."""
+        changed = {(each.table, each.row) for each in self.mending if each.state is MendState.CHANGED}
         if not self.verified and not self.plan.dry_run:
-            return 0
+            return len(changed)
         counted = sum(table.already_different or 0 for table in self.tables.values())
         return counted or len({(each.table, each.row) for each in self.differences})
+
+    @property
+    def mended(self) -> dict[str, int]:
+        """By table: how many rows that were at the destination before have a field that was mended there."""
+        return mended_rows(self.mending)
 
     def counters(self) -> dict[str, int]:
         """Each table's counter by name, memories first."""
@@ -193,6 +202,7 @@ class MigrationReport:
                 "upgrade_copy": self.plan.upgrade_copy,
             },
             **self.counters(),
+            "problems": len(self.errors),
             "tables": {
                 name: asdict(table) | {"seconds": round(table.seconds, 3)} for name, table in self.tables.items()
             },
@@ -200,6 +210,8 @@ class MigrationReport:
             "left_behind": self.left_behind,
             "repaired_by_operator": self.repaired_by_operator,
             "left_out_by_operator": self.left_out_by_operator,
+            "mended": self.mended,
+            "mending": [asdict(each) for each in self.mending],
             "errors": [asdict(error) for error in self.errors],
             "differences": [difference_as_dict(each) | {"was_there": each.was_there} for each in self.differences],
             "differences_omitted": self.differences_omitted,

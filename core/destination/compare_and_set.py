@@ -6,10 +6,10 @@ same question inside a transaction that writes nothing.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Any, LiteralString, NamedTuple
+from typing import Any, LiteralString, NamedTuple, TypeVar
 
 import psycopg
 from psycopg import errors, sql
@@ -33,6 +33,8 @@ _LOCK_MS = 250
 """How long one attempt waits for a lock, so that others never queue for long, and none is ended as a deadlock."""
 
 _DATE = "updated_at"
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,13 +71,13 @@ _REFUSALS = {
 }
 
 
-def batches(changes: Iterable[Change]) -> Iterator[list[Change]]:
-    """Changes in groups of one transaction each."""
-    batch: list[Change] = []
+def batches(items: Iterable[T], size_of: Callable[[T], int]) -> Iterator[list[T]]:
+    """Items in groups, each for one transaction."""
+    batch: list[T] = []
     size = 0
-    for change in changes:
-        batch.append(change)
-        size += change.size
+    for item in items:
+        batch.append(item)
+        size += size_of(item)
         if len(batch) == BATCH_ROWS or size >= BATCH_LETTERS:
             yield batch
             batch, size = [], 0

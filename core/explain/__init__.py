@@ -7,6 +7,7 @@ from vestige_tui.core.explain.connecting import OBSTACLES
 from vestige_tui.core.explain.embedders import REFUSALS, embedder_obstacle
 from vestige_tui.core.explain.errors import REFERENCES_PENDING, data_state, unexpected_fault
 from vestige_tui.core.explain.locks import lock_holder, waiting_for
+from vestige_tui.core.explain.mending import mended_words, why_not_mended
 from vestige_tui.core.explain.missing import Shortfall, shortfalls, what_is_missing
 from vestige_tui.core.explain.results import (
     already_different,
@@ -41,6 +42,7 @@ __all__ = [
     "lock_holder",
     "meaning",
     "memories_there",
+    "mended_words",
     "need_you",
     "not_verified",
     "remedy",
@@ -52,5 +54,6 @@ __all__ = [
     "vector_group",
     "waiting_for",
     "what_is_missing",
+    "why_not_mended",
     "why_not_verified",
 ]

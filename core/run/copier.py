@@ -28,6 +28,7 @@ from vestige_tui.core.report import DestinationReport, MigrationReport, Outcome,
 from vestige_tui.core.rows.seen_keys import SeenKeys
 from vestige_tui.core.rows.tables import TABLES
 from vestige_tui.core.run.context import Run
+from vestige_tui.core.run.copy_mending import mend_present
 from vestige_tui.core.run.copy_verification import Checked, verify_copy
 from vestige_tui.core.run.destination_steps import (
     Agreement,
@@ -146,7 +147,7 @@ def _carry_out(run: Run) -> Checked:
 
 
 def _copy(run: Run, transfer: Transfer, agreement: Agreement, control: Session) -> Checked:
-    """Prepare the destination, load it, and compare every value.
+    """Prepare the destination, load it, mend what repairs alter there, and compare every value.
 
     The source's read transaction lasts until the last step is done; the destination's lock and the opened sessions last
     until all is loaded.
@@ -162,6 +163,7 @@ def _copy(run: Run, transfer: Transfer, agreement: Agreement, control: Session) 
             since = next_transaction(control.connection)
         with run.sessions.open_more(control, run.plan.max_connections) as opened:
             found_by_key = _load(run, transfer, destination, opened)
+        mend_present(run, transfer, destination, control)
     checked = verify_copy(run, transfer.reading, agreement.model, destination, control, since=since)
     if found_by_key and not checked.verified:
         run.recorder.notice(notices.found_by_keys(found_by_key))

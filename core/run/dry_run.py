@@ -11,9 +11,11 @@ from vestige_tui.core.destination.inspection import Destination
 from vestige_tui.core.destination.sessions import Session
 from vestige_tui.core.events import Phase
 from vestige_tui.core.explain import REFERENCES_PENDING
+from vestige_tui.core.mending import places
 from vestige_tui.core.missing import Cause, Reason
 from vestige_tui.core.rows.tables import TABLES
 from vestige_tui.core.run.context import Run
+from vestige_tui.core.run.copy_mending import foretell_mending
 from vestige_tui.core.run.destination_steps import Agreement
 from vestige_tui.core.run.estimate import estimate
 from vestige_tui.core.run.findings import Findings
@@ -37,6 +39,7 @@ def preview(run: Run, transfer: Transfer, agreement: Agreement, session: Session
     with unlimited(session.connection):
         sink = Preview(session, destination, transfer.seen_keys, run.progress)
         transfer.run(TABLES, sink)
+        foretell_mending(run, transfer, destination, session, sink)
         if agreement.refusal is not None:  # the role may not even read what is to be counted
             raise agreement.refusal
         dimension = agreement.model.dimension if agreement.model else None
@@ -61,7 +64,7 @@ def _foretell_missing(run: Run, sink: Preview, destination: Destination, session
 
 def _compare_present(run: Run, transfer: Transfer, agreement: Agreement, session: Session) -> None:
     """Tell which of the rows that are at the destination already have other values there."""
-    findings = Findings(only=run.only)
+    findings = Findings(only=run.only, mended=places(run.progress.mended))
     populated = agreement.destination.populated
     with explained(run.plan.sqlite_path), open_snapshot(session) as snapshot:
         work = Work.of(

@@ -19,7 +19,7 @@ def say_what_it_means(error: MigrationError, progress: Progress) -> None:
         case Phase.INDEXES:
             recurs = isinstance(error, DestinationError) and error.recurs
             error.state = DataState.ROWS_COMPLETE_AT_LIMIT if recurs else DataState.ROWS_COMPLETE
-        case Phase.VERIFY if error.state is DataState.NOTHING_CHANGED:
+        case Phase.MEND | Phase.VERIFY if error.state is DataState.NOTHING_CHANGED:
             error.state = DataState.ROWS_COMPLETE
         case Phase.PREPARE if not isinstance(error, RefusedError):
             error.state = DataState.TABLES_ONLY

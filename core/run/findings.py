@@ -6,7 +6,8 @@ from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
-from vestige_tui.core.rows.problems import Kind, RowError
+from vestige_tui.core.open_problems import problem_of
+from vestige_tui.core.rows.problems import RowError
 from vestige_tui.core.rows.tables import BOOTSTRAP_USER_ID, USERS
 from vestige_tui.core.verify.result import MOST_DIFFERENCES, Difference, DifferenceKind
 
@@ -19,6 +20,9 @@ class Findings:
     finding. ``only`` restricts what is the run's own, as it restricted the run; of other rows only those that were
     there before are findings.
 
+    ``mended`` are fields that repairs alter in rows that were there before: all else of these rows was there before. In
+    a preview such fields are no findings, and ``settled`` counts the rows without another one.
+
     ``problems`` are the differences of rows that the run wrote; by table, ``differing`` counts the rows among them that
     have other values, and ``gone`` those that are not at the destination any more. ``already_different`` counts rows
     that were there before, with other values. ``differences`` are the first of all of these, and ``omitted`` counts the
@@ -27,6 +31,7 @@ class Findings:
 
     failed: Collection[tuple[str, str]] = ()
     only: Mapping[str, Collection[str]] | None = None
+    mended: Collection[tuple[str, str, str]] = ()
     problems: list[RowError] = field(default_factory=list)
     differing: Counter[str] = field(default_factory=Counter)
     gone: Counter[str] = field(default_factory=Counter)
@@ -34,11 +39,20 @@ class Findings:
     differences: list[Difference] = field(default_factory=list)
     omitted: int = 0
     _last: tuple[str, tuple[str, ...]] | None = None
+    _mended_rows: frozenset[tuple[str, str]] = frozenset()
+    _settled: set[tuple[str, str]] = field(default_factory=set)
+    _unsettled: set[tuple[str, str]] = field(default_factory=set)
+
+    def __post_init__(self) -> None:
+        self.mended = frozenset(self.mended)
+        self._mended_rows = frozenset((table, row) for table, row, _ in self.mended)
 
     def take(self, differences: Sequence[Difference], *, was_there: bool = False) -> None:
         """Sort differences, which come in the order of their rows. ``was_there``: all rows were there before."""
         for found in differences:
-            difference = replace(found, was_there=True) if was_there else found
+            difference = replace(found, was_there=True) if was_there or self._is_older(found) else found
+            if was_there and self._will_be_mended(difference):
+                continue
             own = self.only is None or difference.row in self.only.get(difference.table, ())
             if self._is_reported(difference) or not (own or difference.was_there):
                 continue
@@ -48,6 +62,23 @@ class Findings:
                 self.omitted += 1
             if own:
                 self._sort(difference)
+
+    def settled(self, table: str) -> int:
+        """How many rows of a table differ only in fields that will be mended."""
+        return sum(name == table for name, _ in self._settled - self._unsettled)
+
+    def _is_older(self, difference: Difference) -> bool:
+        """Whether the run has changed the row, but not this field of it."""
+        place = difference.table, difference.row
+        return place in self._mended_rows and (*place, difference.field) not in self.mended
+
+    def _will_be_mended(self, difference: Difference) -> bool:
+        place = difference.table, difference.row
+        if place in self._mended_rows:
+            mended = (*place, difference.field) in self.mended
+            (self._settled if mended else self._unsettled).add(place)
+            return mended
+        return False
 
     def _is_reported(self, difference: Difference) -> bool:
         """Whether the run has reported the row as not copied. In place of the default owner it has made one itself."""
@@ -66,13 +97,4 @@ class Findings:
             return
         counter = self.gone if difference.kind is DifferenceKind.MISSING else self.differing
         counter[table] += new
-        self.problems.append(_problem(difference))
-
-
-def _problem(difference: Difference) -> RowError:
-    if difference.kind is DifferenceKind.MISSING:
-        kind, message = Kind.GONE_AT_DESTINATION, "the row is not at the destination after the copy"
-    else:
-        kind, message = Kind.DIFFERS_AT_DESTINATION, f"{difference.field} has another value at the destination"
-    copied = kind is Kind.DIFFERS_AT_DESTINATION
-    return RowError(difference.table, difference.row, difference.field, kind, message, copied=copied)
+        self.problems.append(problem_of(difference))

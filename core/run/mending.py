@@ -185,15 +185,14 @@ class _Mending:
                 ready.append((each, change))
             else:
                 self._record(place, [each], [change])
-        following = iter(ready)
         setter = FieldSetter(
             self.sessions, place.session, place.destination, place.table, place.name, key=place.key, by_digest=True
         )
-        for batch in batches(change for _, change in ready):
+        for batch in batches(ready, lambda one: one[1].size):
             if self.sessions.cancel.is_set():
                 raise Cancelled
-            some = [next(following)[0] for _ in batch]
-            self._record(place, some, place.compared_again(some, setter.set(batch), expected))
+            some, answers = [each for each, _ in batch], setter.set([change for _, change in batch])
+            self._record(place, some, place.compared_again(some, answers, expected))
 
     def _record(self, place: _Field, shown: Sequence[Shown], answers: Sequence[Answer]) -> None:
         for each, answer in zip(shown, answers, strict=True):

@@ -16,6 +16,7 @@ from vestige_tui.core.destination.inspection import Destination
 from vestige_tui.core.destination.keys import KeyLookups, skip_present
 from vestige_tui.core.destination.row_errors import check, row_error
 from vestige_tui.core.destination.sessions import Session
+from vestige_tui.core.mending import MendRefusal
 from vestige_tui.core.rows import copy_format
 from vestige_tui.core.rows.batches import BatchResult, FinishedBatch, RowBatch, rejected
 from vestige_tui.core.rows.converters import uuid
@@ -116,6 +117,19 @@ class Preview:
         ]
         keys = [[records[ord_].fields[position] for ord_ in waiting] for position in positions]
         return {waiting[place] for place in self.missing(parent, parent.key, keys)}
+
+    def refused(self, table: Table, column: str, records: Sequence[Record]) -> dict[int, MendRefusal]:
+        """Positions of records whose value in a column the server would refuse for a row that is there, and why."""
+        found: dict[int, MendRefusal] = {}
+        for foreign_key in table.foreign_keys:
+            if foreign_key.columns == (column,):
+                found |= dict.fromkeys(self.unresolved(table, foreign_key, records), MendRefusal.MISSING_REFERENCE)
+        if column in table.unique:
+            taken = self.taken(table, column, records, {*range(len(records))})
+            found |= dict.fromkeys(taken, MendRefusal.ALREADY_TAKEN)
+        disallowed = check(table)
+        wrong = (place for place, record in enumerate(records) if disallowed(record) == column)
+        return found | dict.fromkeys(wrong, MendRefusal.VALUE_NOT_ALLOWED)
 
     def dangling(self, marked: PendingForeignKey) -> RowError | None:
         """The rows at the destination that refer to what it does not have and what does not arrive."""

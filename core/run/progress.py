@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import threading
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from vestige_tui.core import events
 from vestige_tui.core.errors import Cancelled
 from vestige_tui.core.events import Phase
+from vestige_tui.core.mending import MendedField
 from vestige_tui.core.rows.batches import FinishedBatch
 from vestige_tui.core.rows.problems import Kind, RowError
 from vestige_tui.core.rows.tables import Table
@@ -25,6 +26,7 @@ class Progress:
     rows of each table that are to be read; ``read``, ``inserted`` and ``present`` count rows of committed batches by
     table, ``present`` those that were at the destination already. ``failed`` are the rows that were not copied, by
     table and label; a row that only repeats a key is none of them, since the label is that of the first one, too.
+    ``mended`` are fields of rows that were at the destination before, which repairs alter there.
     """
 
     recorder: Recorder
@@ -36,6 +38,7 @@ class Progress:
     inserted: Counter[str] = field(default_factory=Counter)
     present: Counter[str] = field(default_factory=Counter)
     failed: set[tuple[str, str]] = field(default_factory=set)
+    mended: list[MendedField] = field(default_factory=list)
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
     def stop_if_cancelled(self) -> None:
@@ -68,6 +71,11 @@ class Progress:
             self.present[name] += result.already_present
             self.failed.update((name, error.row) for error in result.problems if _names_lost_row(error))
         self.recorder.batch_done(batch)
+
+    def fields_mended(self, fields: Sequence[MendedField]) -> None:
+        """What became of fields that repairs alter at the destination."""
+        self.mended += fields
+        self.recorder.fields_mended(fields)
 
     def arrived(self, name: str) -> int:
         """How many rows of a table are at the destination."""

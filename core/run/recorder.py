@@ -5,18 +5,20 @@ from __future__ import annotations
 import logging
 import sys
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from types import MappingProxyType
 
 from vestige_tui.core import events
 from vestige_tui.core.destination.inspection import Destination
 from vestige_tui.core.events import Watcher
+from vestige_tui.core.explain import why_not_mended
 from vestige_tui.core.facts import NotVerified
+from vestige_tui.core.mending import MendedField, MendState
 from vestige_tui.core.missing import MissingPart
 from vestige_tui.core.model import ModelSignature
 from vestige_tui.core.report import Estimate, MigrationReport, SourceReport, TableReport
 from vestige_tui.core.rows.batches import FinishedBatch
-from vestige_tui.core.rows.problems import RowError
+from vestige_tui.core.rows.problems import Kind, RowError
 from vestige_tui.core.rows.tables import BY_NAME, TABLES, Table
 from vestige_tui.core.rows.vectors import VectorGroup
 from vestige_tui.core.run.announcer import Announcer
@@ -77,6 +79,15 @@ class Recorder(Announcer):
             self._places.append(([*BY_NAME].index(error.table), batch))
             log.warning("migrate: %s %s: %s (%s)", error.table, error.row, error.message, error.kind)
             self.emit(events.RowProblem(error))
+
+    def fields_mended(self, fields: Sequence[MendedField]) -> None:
+        """What became of fields that repairs alter at the destination. One that was refused is a problem of its row."""
+        with self._lock:
+            self._report.mending += fields
+            for each in fields:
+                log.info("migrate: %s %s: %s %s (%s)", each.table, each.row, each.field, each.state, each.refusal)
+                if each.state is MendState.REFUSED:
+                    self.problem(_refused(each), _AFTER_ALL_BATCHES)
 
     def incomplete(self, parts: tuple[MissingPart, ...]) -> None:
         """The indexes and foreign keys that are missing at the end."""
@@ -143,7 +154,7 @@ class Recorder(Announcer):
                 equal = counts.already_present - findings.already_different[name]
                 if findings.only is None:
                     compared = comparison.tables.get(name, TableComparison())
-                    equal = min(equal, compared.equal - written.get(name, 0))
+                    equal = min(equal, compared.equal + findings.settled(name) - written.get(name, 0))
                 counts.already_equal = max(equal, 0)
                 counts.already_different = counts.already_present - counts.already_equal
 
@@ -180,6 +191,11 @@ class Recorder(Announcer):
 def source_report(source: SourceDescription) -> SourceReport:
     """What a report says of a source."""
     return SourceReport(str(source.path), source.layout.value, source.version, source.model, source.stale)
+
+
+def _refused(mended: MendedField) -> RowError:
+    message = f"{mended.field} has another value at the destination: {why_not_mended(mended)}"
+    return RowError(mended.table, mended.row, mended.field, Kind.DIFFERS_AT_DESTINATION, message, copied=True)
 
 
 def _count_as_failed(counts: TableReport, rows: int) -> None:

@@ -14,6 +14,7 @@ from vestige_tui.core.model import MAX_DIMENSION, ModelSignature
 from vestige_tui.core.repairs.document import Repairs
 from vestige_tui.core.rows.vectors import VectorGroup, most_used, true_name, usual_dimension
 from vestige_tui.core.source import vectors
+from vestige_tui.core.source.altered_rows import Altered
 from vestige_tui.core.source.file_names import wal_size
 from vestige_tui.core.source.layouts import ResolvedSource, resolve, unused, used_columns, with_expression
 from vestige_tui.core.source.opening import open_source
@@ -50,8 +51,8 @@ class SourceDescription:
     all its vectors, grouped by fate. ``left_behind`` counts the rows of each table without a destination, and the
     values of each such column, named ``table.column``. ``stale``: Vestige 4 has moved on from the file.
     ``shared_names`` are extra columns whose name is also a key of metadata. ``repaired`` and ``left_out`` count the
-    rows that an operator has repaired or left out; the latter are not among the ``rows``. ``elsewhere`` are references
-    of repairs to rows that are not in the file.
+    rows that an operator has repaired or left out; the latter are not among the ``rows``. ``altered`` says by table in
+    which rows repairs alter values, ``elsewhere`` are references of repairs to rows that are not in the file.
     """
 
     path: Path
@@ -72,6 +73,7 @@ class SourceDescription:
     shared_names: tuple[SharedName, ...] = ()
     repaired: dict[str, int] = field(default_factory=dict)
     left_out: dict[str, int] = field(default_factory=dict)
+    altered: dict[str, Altered] = field(default_factory=dict)
     elsewhere: tuple[Reference, ...] = ()
 
     @property
@@ -161,6 +163,7 @@ def with_repairs(
         sources=overlay.sources,
         repaired=overlay.repaired,
         left_out=overlay.left_out,
+        altered=overlay.altered,
         elsewhere=overlay.elsewhere,
     )
 

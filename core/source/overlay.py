@@ -18,6 +18,7 @@ from vestige_tui.core.repairs.references import LISTS, canonical, replaced
 from vestige_tui.core.repairs.values import source_value, value_problems
 from vestige_tui.core.rows.tables import BOOTSTRAP_USER_ID, BY_NAME, TABLES, USERS, Table
 from vestige_tui.core.rows.values import SqliteValue
+from vestige_tui.core.source.altered_rows import Altered
 from vestige_tui.core.source.layouts import CODEBASE_COLUMNS, ResolvedSource, with_expression
 from vestige_tui.core.source.query import row_number
 from vestige_tui.core.source.repaired_rows import FoundRow, Number, Rows, decoding, listed
@@ -38,11 +39,13 @@ class Reference(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Overlay:
-    """Sources with repairs laid over them. ``repaired`` and ``left_out`` count rows by table; what depends on a row
-    that is left out is left out, too. ``elsewhere`` are references that the source does not resolve.
+    """Sources with repairs laid over them, and ``altered``, in which rows of which tables other values follow from
+    that. ``repaired`` and ``left_out`` count rows by table; what depends on a row that is left out is left out, too.
+    ``elsewhere`` are references that the source does not resolve.
     """
 
     sources: dict[str, ResolvedSource]
+    altered: dict[str, Altered] = field(default_factory=dict)
     repaired: dict[str, int] = field(default_factory=dict)
     left_out: dict[str, int] = field(default_factory=dict)
     elsewhere: tuple[Reference, ...] = ()
@@ -84,6 +87,7 @@ class _Laying:
     rows: dict[str, dict[Number, tuple[Repair, FoundRow]]] = field(default_factory=dict)
     values: dict[_Place, dict[Number, SqliteValue]] = field(default_factory=lambda: defaultdict(dict))
     left_out: dict[str, set[Number]] = field(default_factory=lambda: defaultdict(set))
+    altered: dict[str, list[str]] = field(default_factory=lambda: defaultdict(list))
 
     def overlay(self) -> Overlay:
         """Lay everything over, and see that it fits."""
@@ -91,6 +95,7 @@ class _Laying:
             if repairs := self.repairs.of(table.name):
                 self._find(table, repairs)
         self._stop()
+        unrepaired = {**self.sources}
         mapped = self._mapped()
         for table in TABLES:
             for column in table.column_names:
@@ -102,7 +107,12 @@ class _Laying:
         self._stop()
         left_out = {name: len(numbers) for name, numbers in self.left_out.items() if numbers}
         repaired = {name: len(rows.keys() - self.left_out[name]) for name, rows in self.rows.items()}
-        return Overlay(self.sources, {name: rows for name, rows in repaired.items() if rows}, left_out, elsewhere)
+        altered = {
+            name: Altered(unrepaired[name], self.sources[name], self.numbers[name], " OR ".join(conditions))
+            for name, conditions in self.altered.items()
+        }
+        repaired = {name: rows for name, rows in repaired.items() if rows}
+        return Overlay(self.sources, altered, repaired, left_out, elsewhere)
 
     def _stop(self) -> None:
         if self.problems:
@@ -214,12 +224,14 @@ class _Laying:
         sql = self._rows_of(name).expression(column)
         if mapping:
             plain, table = f"(+{sql} COLLATE BINARY)", listed(self.connection, mapping.items(), "old", "new")
+            self.altered[name].append(f"{plain} IN (SELECT old FROM {table})")
             sql = (
                 f"CASE WHEN {plain} IN (SELECT old FROM {table})"
                 f" THEN (SELECT new FROM {table} WHERE old = {plain}) ELSE {sql} END"
             )
         if values:
             table = listed(self.connection, values.items(), "r", "v")
+            self.altered[name].append(f"{number} IN (SELECT r FROM {table})")
             sql = (
                 f"CASE WHEN {number} IN (SELECT r FROM {table})"
                 f" THEN (SELECT v FROM {table} WHERE r = {number}) ELSE {sql} END"

@@ -78,6 +78,14 @@ class TableReader:
         chunks = (self._chunks(batch_size, part, f"n.{self._rowid}") for part in parts)
         return map(self._batch, count(), chain.from_iterable(chunks), repeat(False))
 
+    def made(self, batch_size: int, numbers: Sequence[Any], number: str) -> Iterator[Record | RowError]:
+        """Single rows in the order of the table, each as it can be sent or as its error: those whose ``number``, which
+        is SQL, is among the ``numbers``.
+        """
+        for start in range(0, len(numbers), NUMBERS_AT_ONCE):
+            for rows, _ in self._chunks(batch_size, numbers[start : start + NUMBERS_AT_ONCE], number):
+                yield from map(self._make, rows)
+
     def _batch(self, number: int, chunk: tuple[list[RowValues], int], packed: bool) -> RowBatch:
         rows, size = chunk
         if (records := self._records(rows, packed=packed)) is not None:

@@ -49,11 +49,13 @@ class Rows:
         return self.source.expressions[self.table.position(column)] or "NULL"
 
     def read(
-        self, columns: Sequence[str], only: Collection[Number] | None = None
+        self, columns: Sequence[str], only: Collection[Number] | None = None, *, where: str | None = None
     ) -> Iterator[tuple[Number, tuple[SqliteValue, ...]]]:
-        """The rows that count, in the order of storage; ``only`` those of these numbers."""
+        """The rows that count, in the order of storage; ``only`` those of these numbers, or as SQL says ``where``."""
         values = ", ".join([self.number, *map(self.expression, columns)])
         query = f"SELECT {values} FROM {quoted(self.source.source.table)} n NOT INDEXED WHERE {self.source.condition}"
+        if where is not None:
+            query += f" AND ({where})"
         if only is not None:
             query += f" AND {self.number} IN (SELECT r FROM {listed(self.connection, [[one] for one in only], 'r')})"
         for number, *found in self.connection.execute(query):

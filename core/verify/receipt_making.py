@@ -69,6 +69,7 @@ def make_receipt(
     upgrade: str | None = None,
     repaired_by_operator: Mapping[str, int] | None = None,
     left_out_by_operator: Mapping[str, int] | None = None,
+    mended: Mapping[str, int] | None = None,
 ) -> Receipt:
     """A receipt. ``before`` and ``after`` are the source's files, None where not known.
 
@@ -90,6 +91,7 @@ def make_receipt(
         "left_out": _by_kind(problem for problem in problems if not problem.copied),
         "repaired_by_operator": dict(repaired_by_operator or {}),
         "left_out_by_operator": dict(left_out_by_operator or {}),
+        "mended": dict(mended or {}),
         "left_behind": dict(left_behind or {}),
         "vectors": [{name: value for name, value in asdict(group).items() if name != "named"} for group in vectors],
         "incomplete": [asdict(part) for part in incomplete],
@@ -122,6 +124,7 @@ def receipt_of_copy(
         upgrade="private copy" if plan.upgrade_copy else "in place" if plan.allow_source_upgrade else None,
         repaired_by_operator=report.repaired_by_operator,
         left_out_by_operator=report.left_out_by_operator,
+        mended=report.mended,
     )
 
 

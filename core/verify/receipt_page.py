@@ -41,6 +41,11 @@ _COLUMNS = {
     "missing": "not found there",
     "at_destination": "at the destination",
 }
+_BY_OPERATOR = {
+    "repaired_by_operator": "rows repaired",
+    "left_out_by_operator": "rows left out knowingly",
+    "mended": "rows there before and mended there",
+}
 
 
 def page(document: Mapping[str, Any]) -> str:
@@ -61,12 +66,12 @@ def _lines(document: Mapping[str, Any]) -> Iterator[str]:
         if document[key]:
             yield f"\n## {title}\n"
             yield from _grid(("table", "problem", "times"), _problems(document[key]))
-    repaired, left_out = (document.get(f"{what}_by_operator", {}) for what in ("repaired", "left_out"))
-    if repaired or left_out:
+    by_operator = {title: document.get(key, {}) for key, title in _BY_OPERATOR.items()}
+    if any(by_operator.values()):
         yield "\n## By the operator's repairs\n"
-        names = dict.fromkeys((*repaired, *left_out))
-        rows = ((_title(name), f"{repaired.get(name, 0):,}", f"{left_out.get(name, 0):,}") for name in names)
-        yield from _grid(("table", "rows repaired", "rows left out knowingly"), rows)
+        names = dict.fromkeys(name for counts in by_operator.values() for name in counts)
+        rows = ((_title(name), *(f"{counts.get(name, 0):,}" for counts in by_operator.values())) for name in names)
+        yield from _grid(("table", *by_operator), rows)
     if document["left_behind"]:
         yield "\n## Left behind: the destination has no place for it\n"
         yield from _grid(("what", "rows or values", ""), _left_behind(document["left_behind"]))

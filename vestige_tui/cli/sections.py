@@ -7,10 +7,12 @@ from collections.abc import Mapping, Sequence
 from rich.console import Console
 from rich.text import Text
 
-from vestige_tui.core.explain import by_operator, vector_group
+from vestige_tui.core.explain import Tense, by_operator, mended_words, vector_group
+from vestige_tui.core.mending import MendedField, MendState, mended_rows
 from vestige_tui.core.report import DestinationReport, SourceReport
 from vestige_tui.core.rows.tables import BY_NAME
 from vestige_tui.core.rows.vectors import VectorGroup
+from vestige_tui.core.text import count
 from vestige_tui.core.verify.result import Difference
 from vestige_tui.core.verify.words import what_differs
 from vestige_tui.terminal.output import heading, labelled, safe
@@ -43,6 +45,15 @@ def print_repairs(console: Console, repaired: Mapping[str, int], left_out: Mappi
     """Print how many rows an operator has repaired or left out."""
     if said := by_operator(repaired, left_out):
         labelled(console, "Repairs", said)
+
+
+def print_mending(console: Console, fields: Sequence[MendedField], tense: Tense) -> None:
+    """Print what became of rows that were at the destination before, and that repairs alter."""
+    if said := mended_words(mended_rows(fields), tense):
+        labelled(console, "Mended", said)
+    changed = {(each.table, each.row) for each in fields if each.state is MendState.CHANGED}
+    if changed:
+        labelled(console, "Not mended", f"{count(len(changed), 'row')} changed at the destination meanwhile")
 
 
 def print_differences(console: Console, differences: Sequence[Difference], omitted: int, title: str = "") -> None:

@@ -10,7 +10,14 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from vestige_tui.cli.sections import print_differences, print_ends, print_not_copied, print_repairs, print_vectors
+from vestige_tui.cli.sections import (
+    print_differences,
+    print_ends,
+    print_mending,
+    print_not_copied,
+    print_repairs,
+    print_vectors,
+)
 from vestige_tui.core.explain import NOT_OVERWRITTEN, meaning, not_verified, shortfalls, tense_of, what_is_missing
 from vestige_tui.core.report import MigrationReport, Outcome, TableReport
 from vestige_tui.core.rows.problems import EXPLANATIONS, FIELD_NOT_IN_MESSAGE, NIL_UUID, Kind, RowError
@@ -56,6 +63,7 @@ def _print_ends(console: Console, report: MigrationReport) -> None:
     if report.not_verified is not None:
         labelled(console, "Not verified", safe(not_verified(report.not_verified, report.verification_failure)))
     print_repairs(console, report.repaired_by_operator, report.left_out_by_operator)
+    print_mending(console, report.mending, tense_of(dry=report.plan.dry_run))
     labelled(console, "Took", duration(report.duration_ms / 1000))
     if report.estimate is not None:
         labelled(
