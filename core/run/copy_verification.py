@@ -13,7 +13,6 @@ from vestige_tui.core.destination.sessions import Session
 from vestige_tui.core.errors import Cancelled, MigrationError, unexpected
 from vestige_tui.core.events import Phase
 from vestige_tui.core.facts import NotVerified
-from vestige_tui.core.mending import places
 from vestige_tui.core.model import ModelSignature
 from vestige_tui.core.run.context import Run
 from vestige_tui.core.run.findings import Findings
@@ -51,7 +50,7 @@ def verify_copy(
     ``since`` tells the rows of this run from older ones, see ``compare``.
     """
     checked = Checked(destination.schema)
-    findings = Findings(run.progress.failed, run.only, places(run.progress.mended))
+    findings = Findings(run.progress.failed, run.only, run.progress.mended)
     if not run.plan.verify:
         run.recorder.not_verified(NotVerified.NOT_ASKED)
         if not run.plan.receipt:

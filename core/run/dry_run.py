@@ -11,7 +11,6 @@ from vestige_tui.core.destination.inspection import Destination
 from vestige_tui.core.destination.sessions import Session
 from vestige_tui.core.events import Phase
 from vestige_tui.core.explain import REFERENCES_PENDING
-from vestige_tui.core.mending import places
 from vestige_tui.core.missing import Cause, Reason
 from vestige_tui.core.rows.tables import TABLES
 from vestige_tui.core.run.context import Run
@@ -64,7 +63,7 @@ def _foretell_missing(run: Run, sink: Preview, destination: Destination, session
 
 def _compare_present(run: Run, transfer: Transfer, agreement: Agreement, session: Session) -> None:
     """Tell which of the rows that are at the destination already have other values there."""
-    findings = Findings(only=run.only, mended=places(run.progress.mended))
+    findings = Findings(only=run.only, mending=run.progress.mended)
     populated = agreement.destination.populated
     with explained(run.plan.sqlite_path), open_snapshot(session) as snapshot:
         work = Work.of(

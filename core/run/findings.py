@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
+from vestige_tui.core.mending import MendedField, places
 from vestige_tui.core.open_problems import problem_of
 from vestige_tui.core.rows.problems import RowError
 from vestige_tui.core.rows.tables import BOOTSTRAP_USER_ID, USERS
@@ -20,8 +21,9 @@ class Findings:
     finding. ``only`` restricts what is the run's own, as it restricted the run; of other rows only those that were
     there before are findings.
 
-    ``mended`` are fields that repairs alter in rows that were there before: all else of these rows was there before. In
-    a preview such fields are no findings, and ``settled`` counts the rows without another one.
+    ``mending`` is what became of fields that repairs alter in rows that were there before. What was not mended of such
+    a row is older than the run. In a preview a field that will be mended is no finding, and ``settled`` counts the rows
+    without another one.
 
     ``problems`` are the differences of rows that the run wrote; by table, ``differing`` counts the rows among them that
     have other values, and ``gone`` those that are not at the destination any more. ``already_different`` counts rows
@@ -31,7 +33,7 @@ class Findings:
 
     failed: Collection[tuple[str, str]] = ()
     only: Mapping[str, Collection[str]] | None = None
-    mended: Collection[tuple[str, str, str]] = ()
+    mending: Sequence[MendedField] = ()
     problems: list[RowError] = field(default_factory=list)
     differing: Counter[str] = field(default_factory=Counter)
     gone: Counter[str] = field(default_factory=Counter)
@@ -39,13 +41,14 @@ class Findings:
     differences: list[Difference] = field(default_factory=list)
     omitted: int = 0
     _last: tuple[str, tuple[str, ...]] | None = None
-    _mended_rows: frozenset[tuple[str, str]] = frozenset()
+    _mended: frozenset[tuple[str, str, str]] = frozenset()
+    _altered: frozenset[tuple[str, str]] = frozenset()
     _settled: set[tuple[str, str]] = field(default_factory=set)
     _unsettled: set[tuple[str, str]] = field(default_factory=set)
 
     def __post_init__(self) -> None:
-        self.mended = frozenset(self.mended)
-        self._mended_rows = frozenset((table, row) for table, row, _ in self.mended)
+        self._mended = frozenset(places(self.mending))
+        self._altered = frozenset((each.table, each.row) for each in self.mending)
 
     def take(self, differences: Sequence[Difference], *, was_there: bool = False) -> None:
         """Sort differences, which come in the order of their rows. ``was_there``: all rows were there before."""
@@ -68,14 +71,14 @@ class Findings:
         return sum(name == table for name, _ in self._settled - self._unsettled)
 
     def _is_older(self, difference: Difference) -> bool:
-        """Whether the run has changed the row, but not this field of it."""
+        """Whether the row was there before, and the run has not set this field of it."""
         place = difference.table, difference.row
-        return place in self._mended_rows and (*place, difference.field) not in self.mended
+        return place in self._altered and (*place, difference.field) not in self._mended
 
     def _will_be_mended(self, difference: Difference) -> bool:
         place = difference.table, difference.row
-        if place in self._mended_rows:
-            mended = (*place, difference.field) in self.mended
+        if place in self._altered:
+            mended = (*place, difference.field) in self._mended
             (self._settled if mended else self._unsettled).add(place)
             return mended
         return False

@@ -16,7 +16,7 @@ from vestige_tui.core.repairs.document import Repair, Repairs
 from vestige_tui.core.repairs.errors import Flaw, RepairProblem, RepairsError
 from vestige_tui.core.repairs.references import LISTS, canonical, replaced
 from vestige_tui.core.repairs.values import source_value, value_problems
-from vestige_tui.core.rows.tables import BOOTSTRAP_USER_ID, BY_NAME, TABLES, USERS, Table
+from vestige_tui.core.rows.tables import BOOTSTRAP_USER_ID, BY_NAME, KNOWLEDGE_NODES, TABLES, USERS, Table
 from vestige_tui.core.rows.values import SqliteValue
 from vestige_tui.core.source.altered_rows import Altered
 from vestige_tui.core.source.layouts import CODEBASE_COLUMNS, ResolvedSource, with_expression
@@ -237,7 +237,7 @@ class _Laying:
                 f" THEN (SELECT v FROM {table} WHERE r = {number}) ELSE {sql} END"
             )
         source = with_expression(source, column, sql)
-        if source.source.table == source.table.name and column in CODEBASE_COLUMNS:
+        if name == KNOWLEDGE_NODES.name and column in CODEBASE_COLUMNS:
             codebase = source.expressions[source.table.position("codebase")]
             derived = None if codebase is None else codebase.replace(f"n.{column}", f"({sql})")
             source = with_expression(source, "codebase", derived)
