@@ -126,7 +126,10 @@ class StepScreen(Screen[None]):
         return True
 
     def primary(self) -> None:
-        """Take the main action."""
+        """Take the main action; called while ``primary_ready`` holds."""
+
+    def explain_unready(self) -> None:
+        """Say what is missing for the main action; called by its key while ``primary_ready`` does not hold."""
 
     def keep(self, state: WizardState) -> None:
         """Set a new state and stay here."""
@@ -171,7 +174,7 @@ class StepScreen(Screen[None]):
                     yield Button("Back", id="back", compact=True)
                     yield from self.extra_buttons()
                     yield Static(classes="spacer")
-                    yield Button(id="primary", compact=True, classes="-primary")
+                    yield Button("", id="primary", compact=True, classes="-primary")
         yield KeyBar()
         yield Static(id="too-small")
 
@@ -203,16 +206,17 @@ class StepScreen(Screen[None]):
 
     @property
     def active_bindings(self) -> dict[str, ActiveBinding]:
-        """The keys of this step; the key of the main action carries its label."""
+        """The keys of this step; the key of the main action carries its label, and is dimmed where it only explains."""
         bindings = super().active_bindings
-        if (found := bindings.get("ctrl+n")) is not None and self.primary_label:
-            bindings["ctrl+n"] = found._replace(binding=replace(found.binding, description=self.primary_label))
+        if (found := bindings.get("ctrl+n")) is not None and found.node is self:
+            named = replace(found.binding, description=self.primary_label)
+            bindings["ctrl+n"] = found._replace(binding=named, enabled=self.primary_ready)
         return bindings
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         """Whether a key is available: None shows it dimmed, False hides it."""
         if action == "primary":
-            return bool(self.primary_label) and (self.primary_ready or None)
+            return self.is_mounted and bool(self.primary_label)
         if action == "back":
             return previous_step(self.step, self.state) is not None and (self.back_ready or None)
         if action == "scroll_page":
@@ -221,7 +225,10 @@ class StepScreen(Screen[None]):
 
     def action_primary(self) -> None:
         """The key of the main action."""
-        self.primary()
+        if self.primary_ready:
+            self.primary()
+        else:
+            self.explain_unready()
 
     def action_back(self) -> None:
         """The key that goes back."""

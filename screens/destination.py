@@ -238,6 +238,10 @@ vestige-tui that writes to the server.
         if form.problem is not None:
             self.query_one(Notice).explain(form.problem)
             return
+        if not form.dsn.parameters:
+            self.query_one(Notice).say(Tone.WARNING, "No server is named.", "Paste its URL, or fill in the fields.")
+            self.query_one("#url").focus()
+            return
         dsn, passwords, remember = form.dsn, self.machine.passwords, form.remember
         self._wait("Connecting…", f"{without_secrets(dsn).masked}, for {PATIENCE} seconds at most.")
         self._ask(lambda: try_server(dsn, passwords, remember=remember, rows=rows))

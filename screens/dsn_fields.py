@@ -5,7 +5,8 @@ Reading is ``Dsn``'s, and so libpq's. Writing makes a URL that holds every param
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import re
+from collections.abc import Iterator, Mapping
 from urllib.parse import quote, urlencode
 
 from vestige_tui.core.dsn import SECRET_PARAMETERS, Dsn
@@ -36,6 +37,26 @@ _ENVIRONMENT = {
 }
 _PLACES = ("PGHOST", "PGHOSTADDR", "PGDATABASE", "PGSERVICE")
 """The environment names a destination if one of these variables is set."""
+
+_SECRET_OF_URL = re.compile(r"://[^/?#@:\[]*:(?P<secret>.*(?=@)|(?!\d*(?:[/?].*)?$).*$)", re.DOTALL)
+"""What stands where a URL has its password. While it is being typed, anything but digits there is no port."""
+
+_SECRET_OF_PARAMETER = re.compile(
+    rf"(?:^|[\s?&])(?:{'|'.join(SECRET_PARAMETERS)})\s*=\s*(?P<secret>'(?:[^'\\]|\\.)*'?|[^\s&]+)"
+)
+_CONNECTION_STRING = re.compile(rf"://|[^@]@|(?:^|\s)(?:{'|'.join(SECRET_PARAMETERS)})\s*=")
+
+
+def secret_parts(text: str) -> Iterator[tuple[int, int]]:
+    """Where a connection string has its secrets, in order, also while it is being typed: begin and end of each."""
+    for pattern in (_SECRET_OF_URL, _SECRET_OF_PARAMETER):
+        for match in pattern.finditer(text):
+            yield match.span("secret")
+
+
+def looks_like_connection_string(text: str) -> bool:
+    """Whether this is no value of a field, but a whole connection string, or the better part of one."""
+    return _CONNECTION_STRING.search(text) is not None
 
 
 def fields_of(dsn: Dsn) -> dict[str, str]:

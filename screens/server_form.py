@@ -16,12 +16,14 @@ from vestige_tui.screens.dsn_fields import (
     FIELDS,
     TLS_MODES,
     fields_of,
+    looks_like_connection_string,
     url_of,
     with_fields,
     with_password,
     without_secrets,
 )
 from vestige_tui.screens.widgets.choice import Dropdown, Tick
+from vestige_tui.screens.widgets.dsn_input import DsnInput
 from vestige_tui.screens.widgets.password_input import PasswordInput
 from vestige_tui.screens.widgets.text import plain
 
@@ -55,7 +57,7 @@ class ServerForm(VerticalGroup):
         """A line for the URL, three for its parts, one for the keyring."""
         with Horizontal(classes="field-row"):
             yield Label("URL")
-            yield Input(placeholder="postgresql://user@host:5432/database", compact=True, id="url")
+            yield DsnInput(placeholder="postgresql://user@host:5432/database", compact=True, id="url")
         for left, right in (("host", "port"), ("dbname", "user")):
             with Horizontal(classes="field-row"):
                 yield from self._field(left)
@@ -150,6 +152,9 @@ class ServerForm(VerticalGroup):
     @on(Input.Changed)
     def _field_changed(self, event: Input.Changed) -> None:
         event.stop()
+        if event.input.id in _INPUTS and looks_like_connection_string(event.value):
+            self._move_to_url(event.input)
+            return
         if event.input.id in _INPUTS:
             self._take_fields()
         if event.input.id != "url":
@@ -187,6 +192,15 @@ class ServerForm(VerticalGroup):
         self.query_one("#url").remove_class("-invalid")
         with self.prevent(Input.Changed):
             self.query_one("#url", Input).value = url_of(self._dsn)
+
+    def _move_to_url(self, field: Input) -> None:
+        """A whole connection string was put into the field of one part: it belongs into that of the URL."""
+        url = self.query_one(DsnInput)
+        text = field.value if "=" in field.value or "://" in field.value else f"postgresql://{field.value}"
+        with self.prevent(Input.Changed):
+            field.value = ""
+        self._dsn = Dsn({})
+        url.take(text)
 
     def _show_fields(self) -> None:
         """The URL changed: update the parts."""

@@ -121,6 +121,16 @@ copy if you like.
         else:
             self.app.push_screen(StaleDialog(source), self._answered)
 
+    def explain_unready(self) -> None:
+        """Ask for a file, or look at once at the one that was typed."""
+        path = self.query_one(PathInput).path
+        if path is None:
+            missing = "Choose one from the list, type a path, or press F2 to look for it."
+            self.query_one(Notice).say(Tone.WARNING, "No file is named.", missing)
+            self.query_one(PathInput).focus()
+        elif not self._looking or path != self._path:
+            self._inspect(path)
+
     def _answered(self, really: bool | None) -> None:
         """Take the answer of the question about a stale database."""
         if really and self.state.source is not None:
@@ -210,7 +220,12 @@ copy if you like.
     def _typed(self) -> None:
         if self._waiting is not None:
             self._waiting.stop()
-        self._waiting = self.set_timer(TYPING_PAUSE, self._look_at_typed)
+        if self.query_one(PathInput).path != self._path:
+            self._path = None
+            self._show_nothing()
+            self.query_one(Notice).clear()
+            self.refresh_shell()
+            self._waiting = self.set_timer(TYPING_PAUSE, self._look_at_typed)
 
     def _look_at_typed(self) -> None:
         path = self.query_one(PathInput).path

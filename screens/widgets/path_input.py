@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import os
+import shlex
 from pathlib import Path
 from typing import ClassVar
+from urllib.parse import unquote, urlsplit
 
 from textual.binding import Binding, BindingType
 from textual.suggester import Suggester
@@ -29,7 +31,7 @@ class PathInput(Input):
 
     @property
     def path(self) -> Path | None:
-        """The path in the field, ``~`` expanded; None where the field is empty."""
+        """The path in the field as it is meant; None where the field is empty."""
         return expanded(self.value.strip(), self._home, self._folder) if self.value.strip() else None
 
 
@@ -64,10 +66,33 @@ def completion(typed: str, home: Path, folder: Path) -> str | None:
 
 
 def expanded(typed: str, home: Path, folder: Path) -> Path:
-    """The path that is meant: ``~`` is the home folder, a relative path starts in the current one."""
+    """The path that is meant: ``~`` is the home folder, a relative path starts in the current one.
+
+    Terminals put a path into quotes or escape its spaces, file managers give a URL. A file that really has such a name
+    is taken first.
+    """
+    plain = _joined(typed, home, folder)
+    bare = _bare(typed.strip())
+    return plain if bare == typed or plain.exists() else _joined(bare, home, folder)
+
+
+def _joined(typed: str, home: Path, folder: Path) -> Path:
     if typed == "~" or typed.startswith(("~/", "~\\")):
         return home / typed[2:]
     return folder / typed
+
+
+def _bare(typed: str) -> str:
+    """A path without what a terminal or a file manager put around it."""
+    if typed.lower().startswith("file://"):
+        return unquote(urlsplit(typed).path)
+    if typed[:1] in ("'", '"') or ("\\" in typed and os.sep == "/"):
+        try:
+            words = shlex.split(typed)
+        except ValueError:  # a quote that is not closed
+            return typed
+        return words[0] if len(words) == 1 else typed
+    return typed
 
 
 def _split(typed: str) -> tuple[str, str, str]:
