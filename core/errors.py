@@ -9,7 +9,7 @@ from __future__ import annotations
 import logging
 from pathlib import Path
 
-from vestige_tui.core.facts import DataState, EmbedderObstacle, LockHolder, Obstacle, Staleness
+from vestige_tui.core.facts import DataState, EmbedderObstacle, LockHolder, Obstacle, Staleness, Stranger
 from vestige_tui.core.model import ModelSignature
 
 log = logging.getLogger(__name__)
@@ -77,8 +77,9 @@ class SourceError(MigrationError):
 class DestinationError(MigrationError):
     """The destination cannot be reached or used, or not any more.
 
-    ``obstacle`` says why no connection could be opened; None where that is unknown, or one had been. ``recurs``: a
-    time limit ended the run, and would end the next one as well.
+    ``obstacle`` says why no connection could be opened; None where that is unknown, or one had been. ``stranger`` is
+    what answers there instead of PostgreSQL. ``recurs``: a time limit ended the run, and would end the
+    next one as well.
     """
 
     def __init__(
@@ -88,10 +89,12 @@ class DestinationError(MigrationError):
         state: DataState = DataState.NOTHING_CHANGED,
         remedy: str,
         obstacle: Obstacle | None = None,
+        stranger: Stranger | None = None,
         recurs: bool = False,
     ) -> None:
         super().__init__(what, state=state, remedy=remedy)
         self.obstacle = obstacle
+        self.stranger = stranger
         self.recurs = recurs
 
 

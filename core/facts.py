@@ -60,6 +60,10 @@ class Obstacle(StrEnum):
     """Why no connection to a server could be opened."""
 
     NO_ANSWER = "no answer"
+    SILENT = "silent"
+    """Something accepts connections there, and says nothing."""
+
+    NOT_POSTGRESQL = "not PostgreSQL"
     WRONG_PASSWORD = "wrong password"  # noqa: S105  (a reason, not a password)
     NO_PASSWORD = "no password"  # noqa: S105
     UNKNOWN_HOST = "unknown host"
@@ -73,6 +77,21 @@ class Obstacle(StrEnum):
     NO_SLOT = "no slot"
     POOL_FULL = "pool full"
     NOT_READY = "not ready"
+
+
+class Stranger(Enum):
+    """What listens at an address, where it is no PostgreSQL."""
+
+    WEB = auto()
+    TLS = auto()
+    """It speaks TLS from the first byte on."""
+
+    SSH = auto()
+    MYSQL = auto()
+    REDIS = auto()
+    MAIL_OR_FTP = auto()
+    SILENT = auto()
+    OTHER = auto()
 
 
 class EmbedderObstacle(Enum):

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from vestige_tui.core.destination.probe import create_database, probe
 from vestige_tui.core.dsn import Dsn
 from vestige_tui.core.errors import DestinationError
-from vestige_tui.core.explain import OBSTACLES
+from vestige_tui.core.explain import obstacle_met
 from vestige_tui.core.facts import DataState, Obstacle
 from vestige_tui.core.secret import Secret
 from vestige_tui.screens.dsn_fields import with_password
@@ -92,15 +92,17 @@ def _in_terms_of_the_fields(error: DestinationError, *, from_keyring: bool = Fal
     obstacle = error.obstacle
     if obstacle is None:
         return error
-    what, _ = OBSTACLES[obstacle]
     wrong_in_keyring = from_keyring and obstacle is Obstacle.WRONG_PASSWORD
     remedy = _WRONG_IN_KEYRING if wrong_in_keyring else _REMEDIES[obstacle]
+    what = obstacle_met(obstacle, error.stranger)
     return DestinationError(what, state=DataState.ONLY_TESTED, remedy=remedy, obstacle=obstacle)
 
 
 _WRONG_IN_KEYRING = "The password came from the keyring. Type the right one, or choose Forget it."
 _REMEDIES = {
     Obstacle.NO_ANSWER: "Check host and port, and whether a firewall or a missing VPN is in the way.",
+    Obstacle.SILENT: "Check host and port. If it is PostgreSQL, it hangs, or a proxy in between does.",
+    Obstacle.NOT_POSTGRESQL: "Check host and port: PostgreSQL usually listens at 5432.",
     Obstacle.WRONG_PASSWORD: "Check user and password.",
     Obstacle.NO_PASSWORD: "Type it into the field Password.",
     Obstacle.UNKNOWN_HOST: "Check how the host is spelt, and your network or VPN.",

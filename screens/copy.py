@@ -23,17 +23,12 @@ from vestige_tui.screens.progress import Progress
 from vestige_tui.screens.row_dialog import RowDialog
 from vestige_tui.screens.run import Run
 from vestige_tui.screens.state import rows_in_source
+from vestige_tui.screens.stopping import Stop, stop_in
 from vestige_tui.screens.widgets.problem_list import ProblemList
 from vestige_tui.screens.widgets.progress_bars import ProgressBars, compared_words, phase_words
 from vestige_tui.screens.widgets.text import plain
 from vestige_tui.screens.work import WorkRequested
 
-_CANCEL_MEANS = "ends after this batch; what has arrived stays"
-_CANCELLING = "Finishing this batch, then stopping…"
-_CANCEL = "Cancel"
-_SKIP = "Skip verification"
-_SKIP_MEANS = "the copy is finished; only the comparison stops"
-_SKIPPING = "Stopping the comparison; the copy is finished…"
 _TICK = 0.5  # seconds between two looks at the clock
 
 
@@ -45,14 +40,15 @@ The copy reads your file and adds rows at the destination, a batch at a time. Ea
 Your file is only read.
 
 Cancel ends the copy after the batch in flight. What has arrived stays; running the copy again skips it and brings the
-rest. The same holds when the connection breaks or the machine goes down.
+rest. While indexes are built, all rows have arrived: Cancel leaves the index to the next copy. The same holds when the
+connection breaks or the machine goes down.
 
 Rows with problems appear in the list below the bars. They never stop the copy. The report shows all of them at the end.
 
 Verify, the last part, compares every value at the destination with your file. By then the copy is finished. Skip
 verification ends the comparison; the report then says that the values are not verified, and can compare them later.
 """
-    BINDINGS: ClassVar[list[BindingType]] = [Binding("escape", "cancel", _CANCEL)]
+    BINDINGS: ClassVar[list[BindingType]] = [Binding("escape", "cancel", "Cancel")]
 
     _run: Run | None = None
     _progress = Progress()
@@ -67,8 +63,8 @@ verification ends the comparison; the report then says that the values are not v
 
     def extra_buttons(self) -> Iterable[Widget]:
         """Cancel, and what it means."""
-        yield Button(_CANCEL, id="cancel", compact=True)
-        yield Static(_CANCEL_MEANS, id="cancel-means")
+        yield Button(self._stop.button, id="cancel", compact=True)
+        yield Static(self._stop.means, id="cancel-means")
 
     def on_mount(self) -> None:
         """Start the run."""
@@ -93,9 +89,16 @@ verification ends the comparison; the report then says that the values are not v
         parts = [f"elapsed {clock(elapsed)}"]
         if self._progress.phase is Phase.COPY and (left := self._progress.seconds_left) is not None:
             parts.append(f"about {clock(max(1.0, left))} left for the rows")
+        if (left := self._progress.index_seconds_left) is not None:
+            parts.append(f"about {clock(max(1.0, left))} left for this index")
         if (compared := self._progress.compared) is not None and (left := compared.seconds_left) is not None:
             parts.append(f"about {clock(max(1.0, left))} left")
         return " · ".join(parts)
+
+    @property
+    def _stop(self) -> Stop:
+        """What stopping means now."""
+        return stop_in(self._progress.phase)
 
     @property
     def _verifying(self) -> bool:
@@ -111,8 +114,8 @@ verification ends the comparison; the report then says that the values are not v
     def active_bindings(self) -> dict[str, ActiveBinding]:
         """The key that cancels says what it does in this phase."""
         bindings = super().active_bindings
-        if self._verifying and (found := bindings.get("escape")) is not None and found.node is self:
-            bindings["escape"] = found._replace(binding=replace(found.binding, description=_SKIP))
+        if (found := bindings.get("escape")) is not None and found.node is self:
+            bindings["escape"] = found._replace(binding=replace(found.binding, description=self._stop.button))
         return bindings
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
@@ -140,23 +143,23 @@ verification ends the comparison; the report then says that the values are not v
         self._show_problem_count(len(rows.errors))
 
     def _show(self, progress: Progress) -> None:
-        was_verifying = self._verifying
+        stop = self._stop
         self._progress = progress
         self.query_one(ProgressBars).show(progress)
-        if self._verifying and not was_verifying:
-            self._offer_to_skip()
+        if self._stop is not stop:
+            self._show_stop()
         self._show_phase()
         self._show_time()
 
     # Ten times a second a whole layout would cost the copy a tenth of its speed: these lines keep their size.
 
-    def _offer_to_skip(self) -> None:
-        """The copy is finished: what can still be stopped is the comparison."""
+    def _show_stop(self) -> None:
+        """Say what can be stopped in this phase."""
         button = self.query_one("#cancel", Button)
-        button.label = Content(_SKIP)
+        button.label = Content(self._stop.button)
         button.refresh(layout=True)  # by itself a new label keeps the old width
         if self._run is not None and not self._run.cancelled:
-            self.query_one("#cancel-means", Static).update(_SKIP_MEANS)
+            self.query_one("#cancel-means", Static).update(self._stop.means)
         self.refresh_bindings()
 
     def _show_phase(self) -> None:
@@ -164,7 +167,7 @@ verification ends the comparison; the report then says that the values are not v
 
     def _phase_line(self) -> Content:
         if self._run is not None and self._run.cancelled:
-            return Content.assemble(("… ", "bold $warning"), (_SKIPPING if self._verifying else _CANCELLING, "bold"))
+            return Content.assemble(("… ", "bold $warning"), (self._stop.doing, "bold"))
         if self._progress.waiting is not None:
             return Content.assemble(("… ", "bold $warning"), f"{waiting_for(self._progress.waiting)}…")
         words = phase_words(self._progress.phase)
@@ -173,7 +176,7 @@ verification ends the comparison; the report then says that the values are not v
         total = self._progress.total
         if self._progress.phase is not Phase.COPY or not total.total:
             return Content(f"{words}…")
-        return Content(f"{words}: {total.read:,} of {total.total:,} rows")
+        return Content(f"{words}: {total.read:,} of {total.total:,} rows read, {total.inserted:,} written")
 
     def _show_problem_count(self, number: int) -> None:
         mark = ("! ", "bold $warning") if number else ("– ", "$muted")
@@ -191,17 +194,13 @@ verification ends the comparison; the report then says that the values are not v
     @on(Button.Pressed, "#cancel")
     def action_cancel(self) -> None:
         """Ask whether to cancel the copy. Once it is finished, skip the comparison: that can be made up for."""
-        if self._verifying:
+        asked = self._stop.question
+        if asked is None:
             self._cancel(True)
-            return
-        question = ConfirmDialog(
-            "Cancel the copy?",
-            "It ends after the batch in flight. What has arrived stays, and your file is as it was.\n"
-            "Running the copy again skips the rows that have arrived and copies the others.",
-            yes="Cancel the copy",
-            no="Go on copying",
-        )
-        self.app.push_screen(question, self._cancel)
+        else:
+            self.app.push_screen(
+                ConfirmDialog(asked.question, asked.text, yes=asked.leave, no=asked.stay), self._cancel
+            )
 
     def _cancel(self, really: bool | None) -> None:
         if not really or self._run is None:

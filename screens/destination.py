@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
+from dataclasses import replace
 from itertools import count
 from typing import ClassVar
 
@@ -13,7 +14,7 @@ from textual.containers import VerticalGroup
 from textual.message import Message
 from textual.widgets import Button, Static
 
-from vestige_tui.core.destination.probe import database_name
+from vestige_tui.core.destination.probe import Probe, database_name, probe
 from vestige_tui.core.dsn import EMBEDDED, Dsn
 from vestige_tui.core.errors import DestinationError, MigrationError, UsageError
 from vestige_tui.core.facts import Obstacle
@@ -24,7 +25,7 @@ from vestige_tui.screens.destination_facts import about_embedded, facts_of, head
 from vestige_tui.screens.dsn_fields import prefilled, without_secrets
 from vestige_tui.screens.machine import Machine
 from vestige_tui.screens.server_form import ServerForm
-from vestige_tui.screens.state import PasswordOrigin, WizardState
+from vestige_tui.screens.state import PasswordOrigin, Target, WizardState
 from vestige_tui.screens.steps import Step
 from vestige_tui.screens.widgets.choice import Choice, Choices
 from vestige_tui.screens.widgets.key_values import KeyValues
@@ -64,6 +65,13 @@ vestige-tui that writes to the server.
         def __init__(self, ticket: int, outcome: Tested | MigrationError) -> None:
             super().__init__()
             self.ticket = ticket
+            self.outcome = outcome
+
+    class Recounted(Message):
+        """What is at the destination now, after a run."""
+
+        def __init__(self, outcome: Probe | MigrationError) -> None:
+            super().__init__()
             self.outcome = outcome
 
     class KeyringLooked(Message):
@@ -145,6 +153,8 @@ vestige-tui that writes to the server.
         self._show_kind()
         if target is not None:
             self._show(Tested(target))
+            if self.state.report is not None or self.state.failure is not None:
+                self._recount(target)
         self._look_into_keyring()
         self.call_after_refresh(self._focus_first)
 
@@ -169,6 +179,17 @@ vestige-tui that writes to the server.
     def _show_kind(self) -> None:
         self.query_one(ServerForm).display = not self.embedded
         self.query_one("#embedded-facts").display = self.embedded
+
+    def _recount(self, target: Target) -> None:
+        """Look again what is there: a run has written since. The answers, and what came of them, stay."""
+        rows = self._rows_of_source
+        ask(self, lambda: probe(target.dsn, rows=rows), self.Recounted, name="recount")
+
+    @on(Recounted)
+    def _recounted(self, event: Recounted) -> None:
+        target = self.state.target
+        if isinstance(event.outcome, Probe) and target is not None:
+            self.query_one(KeyValues).show(facts_of(Tested(replace(target, probe=event.outcome))))
 
     @on(ServerForm.Edited)
     def _edited(self) -> None:

@@ -9,6 +9,7 @@ from textual import on
 from textual.app import ComposeResult
 from textual.widgets import Button, Input, RadioSet, Static
 
+from vestige_tui.core.embedder import VESTIGE_MODELS
 from vestige_tui.core.text import display_safe
 from vestige_tui.screens.base import StepScreen
 from vestige_tui.screens.embedder_dialog import EmbedderDialog
@@ -35,6 +36,8 @@ _WHY = (
     "A vector only means something to the model that made it. Next to vectors of another model, memories would be "
     "found at random. So the copy stops here unless all agree."
 )
+
+_UNSET = "This run goes on as if it were not set. Vestige knows"
 
 
 class ModelScreen(StepScreen):
@@ -73,6 +76,7 @@ vestige-tui migrate reembed --model NAME --postgres-url URL
     def compose_body(self) -> ComposeResult:
         """The signatures, what they mean, and what can be done."""
         asked = self._question
+        yield Notice(id="environment")
         if asked is Question.NONE:
             yield Notice(id="notice")
         yield Signatures(holders(self.state), differing(self.state), id="signatures")
@@ -86,6 +90,10 @@ vestige-tui migrate reembed --model NAME --postgres-url URL
 
     def on_mount(self) -> None:
         """The first choice has the focus; if the models match, a notice says so."""
+        if self.state.unknown_embedder:
+            self.query_one("#environment", Notice).say(
+                Tone.WARNING, self.state.unknown_embedder, f"{_UNSET} {', '.join(VESTIGE_MODELS)}."
+            )
         if self._question is Question.NONE:
             self.query_one("#notice", Notice).say(Tone.GOOD, self._match())
             self.query_one("#other-embedder").display = False

@@ -86,8 +86,11 @@ and your file is never written to.
 
     @property
     def primary_label(self) -> str:
-        """The one button that writes."""
-        return "Start copy" if self.state.preview_failure is None else "Try again"
+        """The one button that writes, if there is something to write."""
+        if self.state.preview_failure is not None:
+            return "Try again"
+        done = self.state.preview is not None and preview_report.nothing_to_write(self.state.preview)
+        return "Verify what is there" if done else "Start copy"
 
     @property
     def primary_ready(self) -> bool:

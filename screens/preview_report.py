@@ -79,13 +79,23 @@ def different(report: MigrationReport) -> Content:
 def estimate(report: MigrationReport) -> str:
     """How long a copy takes and how much room it needs, in a sentence."""
     to_write = sum(table.inserted for table in report.tables.values())
-    if not to_write:
-        return "Nothing to write: every row that can be copied is already at the destination."
+    if nothing_to_write(report):
+        return (
+            "Nothing to write: every row that can be copied is already at the destination. What is left to do: compare "
+            "every value, and add an index or a foreign key that is missing."
+        )
+    said = f"{to_write:,} of {count(sum(table.source for table in report.tables.values()), 'row')} to write"
     if report.estimate is None:
-        return f"{count(to_write, 'row')} to write."
+        return f"{said}."
     seconds = max(1, round(report.estimate.seconds))
     long = f"{seconds} s" if seconds < 60 else clock(seconds)
-    return f"{count(to_write, 'row')} to write: about {long}, {size(report.estimate.size)} in PostgreSQL."
+    return f"{said}: about {long}, {size(report.estimate.size)} in PostgreSQL."
+
+
+def nothing_to_write(report: MigrationReport) -> bool:
+    """Whether all rows that a copy could bring are at the destination already."""
+    tables = report.tables.values()
+    return not any(table.inserted for table in tables) and any(table.already_present for table in tables)
 
 
 def problems(report: MigrationReport, width: int) -> Content:

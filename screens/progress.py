@@ -82,7 +82,9 @@ class Compared:
 
 @dataclass(frozen=True, slots=True)
 class Progress:
-    """A run at one moment. ``copying`` is how long it has been reading rows, in seconds."""
+    """A run at one moment. ``copying`` is how long it has been reading rows, ``indexing`` how long it has been building
+    the ``index``, in seconds.
+    """
 
     phase: Phase | None = None
     tables: Mapping[str, Pace] = field(default_factory=dict)
@@ -90,6 +92,7 @@ class Progress:
     waiting: Waiting | None = None
     notices: tuple[str, ...] = ()
     copying: float = 0.0
+    indexing: float = 0.0
     dimension: int = 0
     compared: Compared | None = None
 
@@ -113,6 +116,13 @@ class Progress:
     def seconds_left(self) -> float | None:
         """How long the remaining rows will take at this rate; None until it can be estimated."""
         return _seconds_left(self.copying, self.fraction)
+
+    @property
+    def index_seconds_left(self) -> float | None:
+        """How long the index takes that is being built after the rows; None until it can be estimated."""
+        if self.phase is not Phase.INDEXES or self.index is None or self.waiting is not None:
+            return None
+        return _seconds_left(self.indexing, self.index.fraction)
 
 
 def _fraction(rows: Mapping[str, tuple[int, int]], dimension: int) -> float:
@@ -140,6 +150,7 @@ class Meter:
         self.progress = Progress(dimension=dimension)
         self._clock = clock
         self._started = clock()
+        self._index_started = self._started
         self._first: dict[str, tuple[float, int]] = {}
         self._to_compare: dict[str, int] = {}
         self._compared: dict[str, events.VerificationProgress] = {}
@@ -164,7 +175,9 @@ class Meter:
             case events.RowProblem(error):
                 self._change(error.table, problems=self._pace(error.table).problems + 1)
             case events.IndexProgress():
-                self.progress = replace(self.progress, index=event, waiting=None)
+                if self.progress.index is None or self.progress.index.position != event.position:
+                    self._index_started = now
+                self.progress = replace(self.progress, index=event, waiting=None, indexing=now - self._index_started)
             case events.Waiting():
                 self.progress = replace(self.progress, waiting=event)
             case events.VerificationPlanned(totals):

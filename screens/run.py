@@ -8,33 +8,19 @@ from collections.abc import Callable, Mapping
 from textual.message import Message
 
 from vestige_tui.core.errors import MigrationError, unexpected
-from vestige_tui.core.events import Event, Phase, RowProblem
+from vestige_tui.core.events import Event, RowProblem
 from vestige_tui.core.facts import DataState
 from vestige_tui.core.model import ModelSignature
 from vestige_tui.core.plan import CopyPlan
 from vestige_tui.core.report import MigrationReport
 from vestige_tui.core.rows.problems import RowError
 from vestige_tui.screens.machine import Keep
+from vestige_tui.screens.stopping import stop_in
 from vestige_tui.screens.watched import Post, Watched
 from vestige_tui.screens.work import QuitPrompt
 
 PROBLEM_INTERVAL = 0.3
 """Seconds between two messages with problems; each carries all that came up in between."""
-
-_COPYING = QuitPrompt(
-    "Stop the copy and quit?",
-    "The batch in flight is finished or rolled back. What has arrived stays, and starting again completes it.",
-    leave="Stop and quit",
-    stay="Go on copying",
-    waiting="Finishing this batch, one moment…",
-)
-_VERIFYING = QuitPrompt(
-    "Skip verification and quit?",
-    "The copy is finished. Only the comparison of its values with your file ends, and the report says so.",
-    leave="Skip and quit",
-    stay="Go on verifying",
-    waiting="Stopping the comparison, one moment…",
-)
 
 
 class Run(Watched):
@@ -71,7 +57,7 @@ class Run(Watched):
     @property
     def quit_prompt(self) -> QuitPrompt:
         """The question when the operator quits before it is done."""
-        return _VERIFYING if self._meter.progress.phase is Phase.VERIFY else _COPYING
+        return stop_in(self._meter.progress.phase).quit
 
     def _work(self) -> MigrationReport | None:
         from vestige_tui.core.run.copier import run_sqlite_to_postgres

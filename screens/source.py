@@ -16,7 +16,6 @@ from textual.timer import Timer
 from textual.widgets import Button, Input, Label, OptionList, Static
 
 from vestige_tui.core.errors import MigrationError, SourceError
-from vestige_tui.core.explain import STALE_MEANS, stale_source
 from vestige_tui.core.source.describe import SourceDescription, describe
 from vestige_tui.core.source.locate import candidates, locate
 from vestige_tui.core.source.overview import FileUsage, file_overview, file_usage
@@ -24,7 +23,7 @@ from vestige_tui.screens.background import ask
 from vestige_tui.screens.base import StepScreen
 from vestige_tui.screens.browse import BrowseDialog
 from vestige_tui.screens.machine import Machine
-from vestige_tui.screens.source_facts import facts_of, rows_of
+from vestige_tui.screens.source_facts import facts_of, rows_of, warnings_of
 from vestige_tui.screens.stale_dialog import StaleDialog
 from vestige_tui.screens.state import WizardState
 from vestige_tui.screens.steps import Step
@@ -298,9 +297,8 @@ copy if you like.
 
     def _show(self, found: Inspection) -> None:
         self.query_one(Notice).clear()
-        if found.description.stale is not None:
-            said = stale_source(found.description.stale, found.description.modified)
-            self.query_one(Notice).say(Tone.WARNING, "This file is stale.", said, STALE_MEANS)
+        if said := [*warnings_of(found.description, found.usage)]:
+            self.query_one(Notice).say(Tone.WARNING, *said)
         self.query_one("#facts", KeyValues).show(facts_of(found.description, found.usage, self.machine.now()))
         self.query_one("#rows", Static).update(rows_of(found.description))
         if found.description != self.state.source:

@@ -8,6 +8,7 @@ from itertools import zip_longest
 
 from textual.content import Content
 
+from vestige_tui.core.explain import STALE_MEANS, stale_source
 from vestige_tui.core.rows.tables import shown
 from vestige_tui.core.source.describe import Layout, SourceDescription
 from vestige_tui.core.source.overview import FileUsage
@@ -16,8 +17,18 @@ from vestige_tui.screens.vector_groups import extraordinary
 from vestige_tui.screens.widgets.text import ago, plain
 
 _LAYOUTS = {Layout.PUBLISHED: "published layout", Layout.SEED: "layout of the specification"}
-_WARNING = ("! ", "$text-warning bold")
 _GAP = " " * 5
+
+
+def warnings_of(source: SourceDescription, used: FileUsage) -> Iterator[str]:
+    """What the operator should not miss, a sentence or two each, the gravest first."""
+    if source.stale is not None:
+        yield "This file is stale."
+        yield stale_source(source.stale, source.modified)
+        yield STALE_MEANS
+    if _perhaps_open(used) and not source.lets_others_write:
+        yield "A program that has the file open cannot write to it while a copy reads (rollback journal)."
+    yield from extraordinary(source.vectors)
 
 
 def facts_of(source: SourceDescription, used: FileUsage, now: datetime) -> Iterator[tuple[str, Content | str]]:
@@ -26,10 +37,8 @@ def facts_of(source: SourceDescription, used: FileUsage, now: datetime) -> Itera
     yield "In use", _usage(used, source)
     yield "Schema", f"version {source.version or 'unknown'}, {_LAYOUTS[source.layout]}"
     if not source.has_v15:
-        yield "", Content.assemble(_WARNING, "from before V15: a later step adds what is missing")
+        yield "", "from before V15: a later step adds what is missing"
     yield "Model", _model(source)
-    for words in extraordinary(source.vectors):
-        yield "", Content.assemble(_WARNING, plain(words))
     if source.left_behind:
         listed = ", ".join(f"{name} {rows:,}" for name, rows in source.left_behind.items())
         yield "Not copied", plain(f"PostgreSQL has no place for: {listed}")
@@ -55,15 +64,11 @@ def _model(source: SourceDescription) -> Content | str:
 
 
 def _usage(used: FileUsage, source: SourceDescription) -> Content | str:
-    if used.process is not None:
-        return _harm(f"open in {used.process}", source)
-    if used.certain:
-        return "not open in any program of yours"
-    return _harm("perhaps open in Vestige", source) if used.side_files else "probably not open anywhere"
+    if not _perhaps_open(used):
+        return "not open in any program of yours" if used.certain else "probably not open anywhere"
+    where = f"open in {used.process}" if used.process is not None else "perhaps open in Vestige"
+    return plain(f"{where}; it can go on writing" if source.lets_others_write else where)
 
 
-def _harm(used: str, source: SourceDescription) -> Content:
-    """Whether a program that has the file open can write during a copy."""
-    if source.lets_others_write:
-        return plain(f"{used}; it can go on writing")
-    return Content.assemble(_WARNING, plain(f"{used}, which cannot write while a copy reads (rollback journal)"))
+def _perhaps_open(used: FileUsage) -> bool:
+    return used.process is not None or (used.side_files and not used.certain)

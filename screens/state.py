@@ -92,7 +92,8 @@ class ModelAgreement:
 class WizardState:
     """The operator's answers so far and what follows from them; None where there is nothing yet.
 
-    ``presented`` is the embedder that a flag or the environment names. ``backup`` is where an upgrade in place put
+    ``presented`` is the embedder that a flag or the environment names, ``unknown_embedder`` why what the environment
+    names is none. ``backup`` is where an upgrade in place put
     its backup. ``stale_allowed``: the operator wants a source copied that Vestige 4 has moved on from. ``preview`` is
     the report of the dry run, ``report`` that of the copy; ``preview_failure`` and ``failure`` say what ended them,
     where something did. ``only`` are the rows that the copy is restricted to, where failed ones are tried again.
@@ -106,6 +107,7 @@ class WizardState:
 
     prefill: Prefill = Prefill()
     presented: ModelSignature | None = None
+    unknown_embedder: str = ""
     source: SourceDescription | None = None
     target: Target | None = None
     upgrade: UpgradeChoice = UpgradeChoice.NONE

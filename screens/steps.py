@@ -62,6 +62,11 @@ def _upgrade_found(state: WizardState) -> str:
 
 
 def _model_asks(state: WizardState) -> bool:
+    """There is a question, or the operator has to know that the environment names no model."""
+    return _model_in_question(state) or bool(state.unknown_embedder)
+
+
+def _model_in_question(state: WizardState) -> bool:
     """The signatures differ, the operator has answered that they do, or the model of the vectors is not known."""
     if state.source is None or state.target is None:
         return False
@@ -72,7 +77,7 @@ def _model_asks(state: WizardState) -> bool:
 
 
 def _model_settled(state: WizardState) -> bool:
-    return not _model_asks(state) or (state.model_answer is not None and state.mismatch is None)
+    return not _model_in_question(state) or (state.model_answer is not None and state.mismatch is None)
 
 
 def _model_found(state: WizardState) -> str:

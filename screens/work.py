@@ -16,7 +16,7 @@ class QuitPrompt:
     text: str
     leave: str
     stay: str
-    waiting: str
+    waiting: str = ""
     """Shown until the work reaches a safe point."""
 
 
@@ -25,7 +25,6 @@ IDLE = QuitPrompt(
     "Nothing is running. Your source and destination are filled in again next time.",
     leave="Quit",
     stay="Stay",
-    waiting="",
 )
 """The question when nothing is running: Ctrl-C may be meant to copy text."""
 

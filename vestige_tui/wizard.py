@@ -20,6 +20,7 @@ from vestige_tui.user.recent import Recent
 from vestige_tui.user.settings import embedded_folder, reports_folder
 
 if TYPE_CHECKING:
+    from vestige_tui.core.model import ModelSignature
     from vestige_tui.core.reembed.report import ReembedReport
     from vestige_tui.core.secret import Secret
 
@@ -38,17 +39,26 @@ def open_wizard(
     Arguments that are not given come from the environment, or else from the last run. ``server_folder`` holds the data
     of the embedded PostgreSQL, by default the user's own; recent answers for another folder are kept beside it.
     """
-    from vestige_tui.core.embedder import embedder_from_environment
-
-    embedder = embedder_from_environment()
+    presented, unknown = _presented()
     memory = server_folder.parent / MEMORY if server_folder is not None else None
     with logging_to(None, mask_by_form), EmbeddedHost(server_folder or embedded_folder()) as host:
         machine = this_machine(host, memory)
         prefill = Prefill(sqlite_path=str(sqlite_path or ""), postgres_url=postgres_url or "")
-        presented = embedder.model_signature() if embedder is not None else None
-        app = VestigeApp(machine, WizardState(prefill=prefill, presented=presented))
+        app = VestigeApp(machine, WizardState(prefill=prefill, presented=presented, unknown_embedder=unknown))
         app.run()
     return _code_of(app)
+
+
+def _presented() -> tuple[ModelSignature | None, str]:
+    """The embedder that the environment names, or why it names none."""
+    from vestige_tui.core.embedder import embedder_from_environment
+    from vestige_tui.core.errors import UsageError
+
+    try:
+        embedder = embedder_from_environment()
+    except UsageError as error:
+        return None, error.what
+    return (embedder.model_signature() if embedder is not None else None), ""
 
 
 def _code_of(app: VestigeApp) -> int:

@@ -11,10 +11,11 @@ from contextlib import contextmanager
 
 import psycopg
 
+from vestige_tui.core.destination.strangers import who_answers
 from vestige_tui.core.dsn import Dsn
 from vestige_tui.core.errors import DestinationError
-from vestige_tui.core.explain import OBSTACLES
-from vestige_tui.core.facts import DataState, Obstacle
+from vestige_tui.core.explain import OBSTACLES, obstacle_met
+from vestige_tui.core.facts import DataState, Obstacle, Stranger
 from vestige_tui.core.missing import Cause, PartKind, Reason
 from vestige_tui.core.rows.problems import Kind
 
@@ -192,16 +193,25 @@ def first_line(error: psycopg.Error, dsn: Dsn) -> str:
 def explain_connecting(error: psycopg.Error, dsn: Dsn) -> DestinationError:
     """Why no connection could be opened. libpq reports this in words only: known ones are matched, others quoted."""
     text = str(error)
-    for pattern, obstacle in _CONNECTING:
-        if re.search(pattern, text, re.IGNORECASE):
-            what, remedy = OBSTACLES[obstacle]
-            return DestinationError(f"{what} ({dsn.masked})", remedy=remedy, obstacle=obstacle)
+    obstacle = next((found for pattern, found in _CONNECTING if re.search(pattern, text, re.IGNORECASE)), None)
+    stranger = who_answers(dsn) if obstacle in _PERHAPS_STRANGERS and _BY_SERVER not in text else None
+    if stranger is not None:
+        obstacle = Obstacle.SILENT if stranger is Stranger.SILENT else Obstacle.NOT_POSTGRESQL
+    if obstacle is not None:
+        what, remedy = obstacle_met(obstacle, stranger), OBSTACLES[obstacle][1]
+        return DestinationError(f"{what} ({dsn.masked})", remedy=remedy, obstacle=obstacle, stranger=stranger)
     lines = [line for line in text.splitlines() if line.strip()]
     return DestinationError(
         f"No connection to {dsn.masked}: {dsn.mask(lines[-1].strip()) if lines else 'no reason given'}",
         remedy="Check host, port, database, user and password.",
     )
 
+
+_BY_SERVER = "FATAL: "
+"""Begins what PostgreSQL itself says, and a pooler."""
+
+_PERHAPS_STRANGERS = (None, Obstacle.NO_ANSWER, Obstacle.TLS_FAILED)
+"""What can also mean that another program answers there."""
 
 _CONNECTING = (
     (r"timeout expired|timed out|connection timeout", Obstacle.NO_ANSWER),

@@ -2,12 +2,22 @@
 
 from __future__ import annotations
 
-from vestige_tui.core.facts import Obstacle
+from collections.abc import Mapping
+
+from vestige_tui.core.facts import Obstacle, Stranger
 
 OBSTACLES = {
     Obstacle.NO_ANSWER: (
         "The server did not answer in time.",
         "Check host and port, and that no firewall is in the way.",
+    ),
+    Obstacle.SILENT: (
+        "Something accepts connections at that address, and says nothing.",
+        "Check host and port. If it is PostgreSQL, it hangs, or a proxy in between does.",
+    ),
+    Obstacle.NOT_POSTGRESQL: (
+        "What answers at that address is no PostgreSQL.",
+        "Check host and port: PostgreSQL usually listens at 5432.",
     ),
     Obstacle.WRONG_PASSWORD: (
         "The server refused the password or the user name.",
@@ -54,3 +64,20 @@ OBSTACLES = {
     Obstacle.NOT_READY: ("The server is starting up or shutting down.", "Try again in a moment."),
 }
 """What each obstacle to a connection is, and what to do about it."""
+
+STRANGERS: Mapping[Stranger, str] = {
+    Stranger.WEB: "a web server",
+    Stranger.TLS: "a server that speaks TLS only, such as a web server",
+    Stranger.SSH: "an SSH server",
+    Stranger.MYSQL: "MySQL or MariaDB",
+    Stranger.REDIS: "Redis or Valkey",
+    Stranger.MAIL_OR_FTP: "a mail or FTP server",
+}
+"""What answers, where it can be recognised."""
+
+
+def obstacle_met(obstacle: Obstacle, stranger: Stranger | None = None) -> str:
+    """Why no connection could be opened, in a sentence; ``stranger`` answers there instead of PostgreSQL."""
+    if stranger in STRANGERS:
+        return f"What answers at that address is no PostgreSQL, but {STRANGERS[stranger]}."
+    return OBSTACLES[obstacle][0]

@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import socket
+import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 
 import pytest
 
 from tests.support.servers import Database, Server
+from vestige_tui.core.destination import strangers
 from vestige_tui.core.destination.connection import ends_here
 from vestige_tui.core.destination.probe import create_database, database_name, probe
 from vestige_tui.core.dsn import Dsn
 from vestige_tui.core.errors import DestinationError
-from vestige_tui.core.facts import Obstacle
+from vestige_tui.core.facts import Obstacle, Stranger
 
 
 def test_an_empty_database_is_usable(database: Database) -> None:
@@ -106,10 +108,41 @@ def test_each_obstacle_has_a_reason(parameters: dict[str, str], obstacle: Obstac
     assert "canary" not in str(failure.value)
 
 
+@pytest.mark.parametrize(
+    ("first", "answer", "stranger", "named"),
+    [
+        (b"", b"HTTP/1.1 400 Bad Request\r\n\r\n", Stranger.WEB, "but a web server."),
+        (b"", b"\x15\x03\x03\x00\x02\x02\x46", Stranger.TLS, "but a server that speaks TLS only"),
+        (b"SSH-2.0-OpenSSH_9.2\r\n", b"", Stranger.SSH, "but an SSH server."),
+        (b"J\x00\x00\x00\x0a8.0.36\x00", b"", Stranger.MYSQL, "but MySQL or MariaDB."),
+        (b"", b"-ERR unknown command\r\n", Stranger.REDIS, "but Redis or Valkey."),
+        (b"220 ready\r\n", b"", Stranger.MAIL_OR_FTP, "but a mail or FTP server."),
+        (b"hello", b"", Stranger.OTHER, "What answers at that address is no PostgreSQL."),
+    ],
+)
+def test_what_is_no_postgresql_is_named(
+    first: bytes, answer: bytes, stranger: Stranger, named: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(strangers, "PATIENCE", 0.3)
+    with _program(first, answer) as port, pytest.raises(DestinationError) as failure:
+        probe(Dsn({"host": "127.0.0.1", "port": str(port), "user": "u", "connect_timeout": "5"}))
+    assert failure.value.obstacle is Obstacle.NOT_POSTGRESQL
+    assert failure.value.stranger is stranger
+    assert named in failure.value.what
+
+
+def test_a_program_that_hangs_up_may_be_postgresql(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(strangers, "PATIENCE", 0.3)
+    with _program(b"", b"") as port:
+        assert strangers.who_answers(Dsn({"host": "127.0.0.1", "port": str(port)})) is None
+    for parameters in ({"host": "/run"}, {"service": "x"}, {"host": "a,b"}, {"host": "127.0.0.1", "port": "1"}):
+        assert strangers.who_answers(Dsn(parameters)) is None
+
+
 def test_a_server_that_says_nothing_is_given_up() -> None:
     with _silent_port() as port, pytest.raises(DestinationError) as failure:
         probe(Dsn({"host": "127.0.0.1", "port": str(port), "user": "u", "connect_timeout": "2"}))
-    assert failure.value.obstacle is Obstacle.NO_ANSWER
+    assert failure.value.obstacle is Obstacle.SILENT
 
 
 def test_an_unknown_user_is_reported(server: Server) -> None:
@@ -149,6 +182,26 @@ def test_a_role_that_may_do_nothing_is_told_everything_at_once(server: Server, d
 )
 def test_the_name_of_the_database_is_what_libpq_takes(parameters: dict[str, str], name: str) -> None:
     assert database_name(Dsn(parameters)) == name
+
+
+@contextmanager
+def _program(first: bytes, answer: bytes) -> Iterator[int]:
+    """A port at which a program says something at once, or when it has received something; then it hangs up."""
+
+    def serve(connection: socket.socket) -> None:
+        with suppress(OSError), connection:
+            connection.sendall(first)
+            connection.recv(100)
+            connection.sendall(answer)
+
+    def accept(listening: socket.socket) -> None:
+        with suppress(OSError):
+            while True:
+                threading.Thread(target=serve, args=(listening.accept()[0],), daemon=True).start()
+
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+        threading.Thread(target=accept, args=(listening,), daemon=True).start()
+        yield listening.getsockname()[1]
 
 
 @contextmanager

@@ -7,14 +7,13 @@ from typing import Any
 
 import pytest
 from textual.pilot import Pilot
-from textual.widgets import Button, Input
+from textual.widgets import Input
 
 from tests.support.states import settled_state
 from tests.support.wizard import machine, on_screen, play, screen_lines, shown, until
 from vestige_tui.app import VestigeApp
-from vestige_tui.screens.base import StepScreen
 from vestige_tui.screens import dsn_fields
-from vestige_tui.screens.state import WizardState
+from vestige_tui.screens.base import StepScreen
 from vestige_tui.screens.steps import Step
 from vestige_tui.screens.widgets.path_input import expanded
 
