@@ -78,6 +78,6 @@ STRANGERS: Mapping[Stranger, str] = {
 
 def obstacle_met(obstacle: Obstacle, stranger: Stranger | None = None) -> str:
     """Why no connection could be opened, in a sentence; ``stranger`` answers there instead of PostgreSQL."""
-    if stranger in STRANGERS:
+    if stranger is not None and stranger in STRANGERS:
         return f"What answers at that address is no PostgreSQL, but {STRANGERS[stranger]}."
     return OBSTACLES[obstacle][0]

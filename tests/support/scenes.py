@@ -295,6 +295,7 @@ def progress(
         "review_events": Pace(200_000, 200_000 if done else 0, timed=200_000, seconds=3.1 * done, finished=done),
         "domains": Pace(5, 5 if done else 0, finished=done),
     }
+    paces = {name: replace(pace, inserted=pace.read) for name, pace in paces.items()}
     return Progress(phase, paces, index, waiting, copying=13.9, dimension=256)
 
 
