@@ -98,6 +98,8 @@ class ConfirmDialog(ModalScreen[bool]):
     """A question with two answers, both named by what they do; Escape keeps everything as it is."""
 
     BINDINGS: ClassVar[list[BindingType]] = [Binding("escape", "dismiss(False)", "Close")]
+    FOCUSED: ClassVar[str] = "#no"
+    """The answer that has the focus: the safe one, unless yes can be taken back."""
 
     def __init__(self, question: str, text: str, *, yes: str, no: str) -> None:
         super().__init__()
@@ -107,7 +109,7 @@ class ConfirmDialog(ModalScreen[bool]):
         self._no = no
 
     def compose(self) -> ComposeResult:
-        """The question, what each answer means, and the two answers; the safe one has the focus."""
+        """The question, what each answer means, and the two answers."""
         with Vertical(classes="dialog"):
             yield Label(plain(self._question), classes="dialog-title")
             yield Static(lines(self._text), classes="dialog-text")
@@ -119,12 +121,18 @@ class ConfirmDialog(ModalScreen[bool]):
 
     def on_mount(self) -> None:
         """The safe answer has the focus."""
-        self.query_one("#no").focus()
+        self.query_one(self.FOCUSED).focus()
 
     @on(Button.Pressed)
     def answer(self, event: Button.Pressed) -> None:
         """Close with the answer."""
         self.dismiss(event.button.id == "yes")
+
+
+class UndoableDialog(ConfirmDialog):
+    """A question whose yes can be taken back: Enter says yes."""
+
+    FOCUSED = "#yes"
 
 
 class QuitDialog(ConfirmDialog):

@@ -16,6 +16,7 @@ from vestige_tui.core.secret import Secret
 if TYPE_CHECKING:
     from vestige_tui.core.dsn import Dsn
     from vestige_tui.core.reembed.report import ReembedReport
+    from vestige_tui.core.repairs.document import Repairs
     from vestige_tui.core.report import MigrationReport
     from vestige_tui.core.verify.report import VerificationReport
     from vestige_tui.screens.embedding import FindKey
@@ -88,6 +89,18 @@ class EmbeddedHost(Protocol):
         ...
 
 
+class KeptRepairs(Protocol):
+    """The repairs of each source, in files that their owner alone can read."""
+
+    def load(self, source: Path) -> Repairs:
+        """The repairs of a source; none where none are kept. Raises ``RepairsError``."""
+        ...
+
+    def keep(self, source: Path, repairs: Repairs) -> None:
+        """Keep them in place of those before. Raises ``OSError``."""
+        ...
+
+
 @dataclass(frozen=True, slots=True)
 class Kept:
     """The files that keep the report and the receipt of a run; None where it has no receipt."""
@@ -106,7 +119,8 @@ class Machine:
     """Everything outside the wizard that it uses. ``platform`` is ``sys.platform``; ``now`` is in UTC.
 
     ``find_key`` finds the key of a server that embeds, and ``keep_embedding`` writes the report of an embedding.
-    ``keep_report`` writes the report and the receipt of a run to where they are kept.
+    ``keep_report`` writes the report and the receipt of a run to where they are kept. ``repairs`` keeps the operator's
+    repairs of each source; without it they last as long as the wizard.
     """
 
     version: str
@@ -121,3 +135,4 @@ class Machine:
     find_key: FindKey | None = None
     keep_embedding: Callable[[ReembedReport], Path] | None = None
     keep_report: Keep | None = None
+    repairs: KeptRepairs | None = None

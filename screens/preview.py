@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import ClassVar
 
 from textual import events, on
@@ -12,22 +12,23 @@ from textual.binding import Binding, BindingType
 from textual.content import Content
 from textual.widgets import Button, Static
 
+from vestige_tui.core.repairs.errors import RepairProblem
 from vestige_tui.screens import preview_report
-from vestige_tui.screens.base import StepScreen
+from vestige_tui.screens.cases import Verdicts, by_source_labels
+from vestige_tui.screens.desk import DeskScreen, refusals, with_problems_of
 from vestige_tui.screens.progress import Progress
-from vestige_tui.screens.rows_dialog import RowsDialog
 from vestige_tui.screens.run import Run
 from vestige_tui.screens.state import rows_in_source
 from vestige_tui.screens.vector_groups import vectors
 from vestige_tui.screens.widgets.notice import Notice, Tone
 from vestige_tui.screens.widgets.progress_bars import bar_parts, phase_words
 
-_FINDINGS = ("#different", "#estimate", "#problems", "#incomplete", "#vectors", "#not-copied")
+_FINDINGS = ("#different", "#estimate", "#problems", "#repairs", "#incomplete", "#vectors", "#not-copied")
 _COMPARING = "Comparing what is already there"
 _MARGIN = 2  # columns for the scroll bar
 
 
-class PreviewScreen(StepScreen):
+class PreviewScreen(DeskScreen):
     """Runs the copier without writing as soon as it opens, and shows what came of it."""
 
     HELP = """
@@ -36,15 +37,17 @@ server itself refuses writes during a preview.
 
 Already there are rows that an earlier copy brought; they are skipped. Their values are compared: a row that has other
 values there is different, and a copy does not overwrite it. Rows with problems have a broken field: some
-are copied without that field; some cannot exist in PostgreSQL and are not copied. Those are listed with the
-reason, and you can try them again after correcting the source.
+are copied without that field; some cannot exist in PostgreSQL and are not copied. Mend the rows (F2) shows each with
+the reason and with ways to deal with it. Your answers are laid over the file, which stays as it is, and the preview is
+made again with them.
 
 Start copy is the one button that writes. It only adds rows at the destination; nothing there is changed or removed,
 and your file is never written to.
 """
     AUTO_FOCUS: ClassVar[str | None] = ""  # while it runs, Enter must not go back
-    BINDINGS: ClassVar[list[BindingType]] = [Binding("f2", "rows", "Rows")]
+    BINDINGS: ClassVar[list[BindingType]] = [Binding("f2,m", "rows", "Mend the rows", key_display="F2")]
 
+    dry = True
     _run: Run | None = None
 
     def compose_body(self) -> ComposeResult:
@@ -55,17 +58,18 @@ and your file is never written to.
         yield Static(id="different")
         yield Static(id="estimate")
         yield Static(id="problems")
+        yield Static(id="repairs")
         yield Static(id="incomplete")
         yield Static(id="vectors")
         yield Static(id="not-copied")
 
     def extra_buttons(self) -> Iterable[Button]:
         """A button that opens the rows with problems."""
-        yield Button("Look at the rows", id="rows", compact=True)
+        yield Button("Mend the rows", id="rows", compact=True)
 
     def on_mount(self) -> None:
         """Show the preview that there is, where nothing was copied since; else make one."""
-        if self.state.preview is None or self.state.report is not None or self.state.failure is not None:
+        if not self.state.preview_up_to_date or self.state.report is not None or self.state.failure is not None:
             self._start()
         else:
             self._show()
@@ -95,7 +99,7 @@ and your file is never written to.
     @property
     def primary_ready(self) -> bool:
         """A copy is started from a preview that has finished."""
-        return not self._reading and (self.state.preview is not None or self.state.preview_failure is not None)
+        return not self._reading and (self.state.preview_up_to_date or self.state.preview_failure is not None)
 
     def primary(self) -> None:
         """Start the copy, or make the preview again."""
@@ -110,7 +114,8 @@ and your file is never written to.
         self._run = Run(self.state.plan(dry_run=True), self.state.presented_to_run, self.post_message)
         self.query_one("#rows").display = False
         self.set_focus(None)
-        self.keep(self.state.with_preview(None))
+        if self.workbench is None:  # else it compares with what was found before
+            self.keep(self.state.with_preview(None))
         self._show_progress(Progress())
         # A daemon: a server that does not answer must not keep the program from quitting.
         threading.Thread(target=self._run.carry_out, name="preview", daemon=True).start()
@@ -126,8 +131,39 @@ and your file is never written to.
         event.stop()
         if event.run is self._run:
             report = event.run.report if event.run.failure is None else None
-            self.keep(self.state.with_preview(report, event.run.failure))
-            self._show()
+            self.keep(with_problems_of(self.state.with_preview(report, event.run.failure), report))
+            if event.run.plan.repairs != self.state.repairs:
+                self._start()
+            else:
+                self._show()
+            self.refresh_workbench()
+
+    @property
+    def verdicts(self) -> Verdicts | None:
+        """What the dry run says of the rows."""
+        report = self.state.preview
+        if report is None:
+            return None
+        repairs = report.plan.repairs
+        return Verdicts.of(by_source_labels(report.errors, repairs), repairs, complete=True)
+
+    @property
+    def refused(self) -> Sequence[RepairProblem]:
+        """The repairs that the dry run has refused."""
+        return refusals(self.state.preview_failure)
+
+    @property
+    def checking(self) -> str:
+        """Whether the answers are being checked."""
+        return "Checking your answers: the preview is made again" if self._reading else ""
+
+    def answered(self) -> None:
+        """Have other repairs checked; a run that is under way ends first."""
+        if self._reading or not self.is_mounted:
+            return
+        last = self._run.plan.repairs if self._run is not None else None
+        if last != self.state.repairs and not self.state.preview_up_to_date:
+            self._start()
 
     def _show_progress(self, progress: Progress) -> None:
         self.query_one("#notice", Notice).clear()
@@ -155,10 +191,11 @@ and your file is never written to.
             self._fill("#different", preview_report.different(report))
             self._fill("#estimate", Content(preview_report.summary(report)))
             self._fill("#problems", preview_report.problems(report, self._width))
+            self._fill("#repairs", preview_report.repairs(report))
             self._fill("#incomplete", preview_report.incomplete(report))
             self._fill("#vectors", vectors(report.vectors))
             self._fill("#not-copied", preview_report.not_copied(report))
-        self.query_one("#rows").display = report is not None and bool(report.errors)
+        self.query_one("#rows").display = self._has_rows
         self.refresh_bindings()
         if self.focused is None:
             self.query_one("#primary").focus()
@@ -180,11 +217,16 @@ and your file is never written to.
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         """Rows can be opened only if some have problems."""
         if action == "rows":
-            return not self._reading and self.state.preview is not None and bool(self.state.preview.errors)
+            return self._has_rows
         return super().check_action(action, parameters)
 
     @on(Button.Pressed, "#rows")
     def action_rows(self) -> None:
-        """Open the rows with problems."""
-        if self.state.preview is not None and self.state.source is not None:
-            self.app.push_screen(RowsDialog(self.state.preview.errors, self.state.source.path))
+        """Open the workbench."""
+        if self._has_rows:
+            self.open_workbench()
+
+    @property
+    def _has_rows(self) -> bool:
+        """Whether there are rows to work on: with problems, answered, or with an answer that does not fit."""
+        return not self._reading and (bool(self.state.known or self.state.repairs) or bool(self.refused))

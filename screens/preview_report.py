@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 
 from textual.content import Content
 
-from vestige_tui.core.explain import Tense, already_different, shortfalls
+from vestige_tui.core.explain import Tense, already_different, by_operator, shortfalls
 from vestige_tui.core.report import MigrationReport
 from vestige_tui.core.text import clock, count, size
 from vestige_tui.screens.not_copied import not_copied_counted, not_copied_table
@@ -112,6 +112,14 @@ def problems(report: MigrationReport, width: int) -> Content:
             lines.append(plain(f"  {sum(len(group.errors) for group in of_fate):,} {words}"))
             lines.extend(_kind(group, width) for group in of_fate)
     return Content("\n").join(lines)
+
+
+def repairs(report: MigrationReport) -> Content:
+    """How many rows the operator has repaired or left out; empty where none is."""
+    said = by_operator(report.repaired_by_operator, report.left_out_by_operator)
+    return (
+        Content.assemble(("✓ ", "bold $success"), plain(f"By your answers: {said}.", "bold")) if said else Content("")
+    )
 
 
 def incomplete(report: MigrationReport) -> Content:

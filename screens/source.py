@@ -16,6 +16,8 @@ from textual.timer import Timer
 from textual.widgets import Button, Input, Label, OptionList, Static
 
 from vestige_tui.core.errors import MigrationError, SourceError
+from vestige_tui.core.repairs.document import NO_REPAIRS, Repairs
+from vestige_tui.core.repairs.errors import RepairsError
 from vestige_tui.core.source.describe import SourceDescription, describe
 from vestige_tui.core.source.locate import candidates, locate
 from vestige_tui.core.source.overview import FileUsage, file_overview, file_usage
@@ -23,7 +25,7 @@ from vestige_tui.screens.background import ask
 from vestige_tui.screens.base import StepScreen
 from vestige_tui.screens.browse import BrowseDialog
 from vestige_tui.screens.machine import Machine
-from vestige_tui.screens.source_facts import facts_of, rows_of, warnings_of
+from vestige_tui.screens.source_facts import facts_of, kept_repairs, rows_of, warnings_of
 from vestige_tui.screens.stale_dialog import StaleDialog
 from vestige_tui.screens.state import WizardState
 from vestige_tui.screens.steps import Step
@@ -42,10 +44,11 @@ BUSY_AFTER = 0.3
 
 @dataclass(frozen=True, slots=True)
 class Inspection:
-    """What an inspection of a file found."""
+    """What an inspection of a file found; ``repairs`` are those kept of it, or why they cannot be read."""
 
     description: SourceDescription
     usage: FileUsage
+    repairs: Repairs | RepairsError = NO_REPAIRS
 
 
 class SourceScreen(StepScreen):
@@ -267,15 +270,25 @@ copy if you like.
         self.set_timer(BUSY_AFTER, lambda: self._say_busy(path))
         ask(
             self,
-            lambda: Inspection(usage=file_usage(path), description=describe(path)),
+            lambda: Inspection(describe(path), file_usage(path), self._kept_repairs(path)),
             lambda outcome: self.Inspected(path, outcome, typed=typed),
             name="inspect",
         )
 
+    def _kept_repairs(self, path: Path) -> Repairs | RepairsError:
+        """The repairs that are kept of a file. Runs in a thread."""
+        if self.machine.repairs is None:
+            return NO_REPAIRS
+        try:
+            return self.machine.repairs.load(path)
+        except RepairsError as error:
+            return error
+
     def _say_busy(self, path: Path) -> None:
         """Say that the inspection is running; most end before this is called."""
         if path == self._path and self._looking:
-            self._show_nothing()
+            if self.state.source is None or self.state.source.path != path:  # looking once more drops no answer
+                self._show_nothing()
             self.query_one("#found").remove_class("-stale")
             self.query_one(Notice).say(Tone.BUSY, f"Looking at {path.name}…", "A large file takes a moment.")
 
@@ -297,12 +310,18 @@ copy if you like.
 
     def _show(self, found: Inspection) -> None:
         self.query_one(Notice).clear()
-        if said := [*warnings_of(found.description, found.usage)]:
+        said = [*warnings_of(found.description, found.usage)]
+        repairs = found.repairs
+        if isinstance(repairs, RepairsError):
+            said += ["The repairs that were kept of this file are not used.", repairs.what]
+            repairs = NO_REPAIRS
+        if said:
             self.query_one(Notice).say(Tone.WARNING, *said)
-        self.query_one("#facts", KeyValues).show(facts_of(found.description, found.usage, self.machine.now()))
+        facts = facts_of(found.description, found.usage, self.machine.now())
+        self.query_one("#facts", KeyValues).show([*facts, *kept_repairs(repairs)])
         self.query_one("#rows", Static).update(rows_of(found.description))
         if found.description != self.state.source:
-            self.keep(self.state.with_source(found.description))
+            self.keep(self.state.with_source(found.description, repairs))
 
     def _show_nothing(self) -> None:
         self.query_one("#facts", KeyValues).show(())

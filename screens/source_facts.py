@@ -9,10 +9,11 @@ from itertools import zip_longest
 from textual.content import Content
 
 from vestige_tui.core.explain import STALE_MEANS, stale_source
+from vestige_tui.core.repairs.document import Repairs
 from vestige_tui.core.rows.tables import shown
 from vestige_tui.core.source.describe import Layout, SourceDescription
 from vestige_tui.core.source.overview import FileUsage
-from vestige_tui.core.text import size
+from vestige_tui.core.text import count, size
 from vestige_tui.screens.vector_groups import extraordinary
 from vestige_tui.screens.widgets.text import ago, plain
 
@@ -42,6 +43,12 @@ def facts_of(source: SourceDescription, used: FileUsage, now: datetime) -> Itera
     if source.left_behind:
         listed = ", ".join(f"{name} {rows:,}" for name, rows in source.left_behind.items())
         yield "Not copied", plain(f"PostgreSQL has no place for: {listed}")
+
+
+def kept_repairs(repairs: Repairs) -> Iterator[tuple[str, Content | str]]:
+    """That repairs of this file were made before."""
+    if number := len(repairs.entries):
+        yield "Repairs", f"{count(number, 'row')} answered by you before; the preview uses them"
 
 
 def rows_of(source: SourceDescription) -> Content:

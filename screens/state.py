@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from vestige_tui.core.errors import MigrationError, ModelMismatchError
+from vestige_tui.core.repairs.document import NO_REPAIRS, Repairs
 from vestige_tui.core.run.model_check import agree
 
 if TYPE_CHECKING:
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
     from vestige_tui.core.plan import CopyPlan, VerificationPlan
     from vestige_tui.core.reembed.report import ReembedReport
     from vestige_tui.core.report import MigrationReport
+    from vestige_tui.core.rows.problems import RowError
     from vestige_tui.core.source.describe import SourceDescription
     from vestige_tui.core.verify.report import VerificationReport
     from vestige_tui.screens.embedding import Embedding
@@ -101,6 +103,9 @@ class WizardState:
     ``verification`` is the report of the last comparison after the copy, ``verification_failure`` what ended it,
     ``verification_kept`` the files that keep its report and receipt.
 
+    ``repairs`` are the operator's, of this source; ``known`` are its problems that runs have found, by the labels of
+    the source, also those that are repaired by now.
+
     ``embedding`` is what embeds memories after the copy, ``embedded`` its report, ``embedding_failure`` what ended it
     and ``embedding_saved`` the file that keeps its report. ``swapped`` is the model that it put in place.
     """
@@ -113,6 +118,8 @@ class WizardState:
     upgrade: UpgradeChoice = UpgradeChoice.NONE
     backup: Path | None = None
     stale_allowed: bool = False
+    repairs: Repairs = field(default=NO_REPAIRS, repr=False)  # it holds what was typed
+    known: tuple[RowError, ...] = ()
     model_answer: ModelAgreement | None = None
     embedding: Embedding | None = None
     embedded: ReembedReport | None = None
@@ -131,12 +138,27 @@ class WizardState:
     verification_failure: MigrationError | None = None
     verification_kept: Kept | None = None
 
-    def with_source(self, source: SourceDescription | None) -> WizardState:
+    def with_source(self, source: SourceDescription | None, repairs: Repairs = NO_REPAIRS) -> WizardState:
         """Another source, or the same one inspected again: everything later is dropped; also a destination in which
-        tables were set aside, since another source may have rows for them.
+        tables were set aside, since another source may have rows for them. ``repairs`` are those kept of the source.
         """
         target = None if self.target is not None and self.target.destination.set_aside else self.target
-        return replace(self.without_upgrade(), source=source, target=target, stale_allowed=False)
+        return replace(
+            self.without_upgrade(), source=source, target=target, stale_allowed=False, repairs=repairs, known=()
+        )
+
+    def with_repairs(self, repairs: Repairs) -> WizardState:
+        """Other repairs. The preview stays, to compare with; it is not up to date any more."""
+        return replace(self, repairs=repairs)
+
+    def with_known(self, known: tuple[RowError, ...]) -> WizardState:
+        """The problems that are known now."""
+        return replace(self, known=known)
+
+    @property
+    def preview_up_to_date(self) -> bool:
+        """Whether the preview was made with the repairs as they are now."""
+        return self.preview is not None and self.preview.plan.repairs == self.repairs
 
     def with_stale_allowed(self) -> WizardState:
         """The operator wants to copy a stale source anyway."""
@@ -313,6 +335,7 @@ class WizardState:
             dry_run=dry_run,
             allow_stale_source=self.stale_allowed,
             receipt=not dry_run,
+            repairs=self.repairs,
         )
 
     def verification_plan(self) -> VerificationPlan:
@@ -321,7 +344,18 @@ class WizardState:
 
         if self.source is None or self.target is None:
             raise ValueError("a plan needs a source and a destination")
-        return VerificationPlan(self.source.path, self.target.dsn, allow_stale_source=self.stale_allowed, receipt=True)
+        return VerificationPlan(
+            self.source.path,
+            self.target.dsn,
+            allow_stale_source=self.stale_allowed,
+            receipt=True,
+            repairs=self.repairs_of_copy,
+        )
+
+    @property
+    def repairs_of_copy(self) -> Repairs:
+        """The repairs that the last copy was given; before any, those that the next one will be given."""
+        return self.repairs if self.report is None else self.report.plan.repairs
 
     @property
     def presented_to_run(self) -> ModelSignature | None:

@@ -22,6 +22,7 @@ from vestige_tui.user.settings import embedded_folder, reports_folder
 if TYPE_CHECKING:
     from vestige_tui.core.model import ModelSignature
     from vestige_tui.core.reembed.report import ReembedReport
+    from vestige_tui.core.repairs.document import Repairs
     from vestige_tui.core.secret import Secret
 
 MEMORY = "recent.json"
@@ -113,7 +114,22 @@ def this_machine(host: EmbeddedHost, memory: Path | None = None) -> Machine:
         find_key=_find_key,
         keep_embedding=_keep_embedding,
         keep_report=_keep,
+        repairs=_Repairs(),
     )
+
+
+class _Repairs:
+    """The files of repairs under the user's state folder. Their module loads with the first question about them."""
+
+    def load(self, source: Path) -> Repairs:
+        from vestige_tui.user.kept_repairs import kept_repairs
+
+        return kept_repairs(source)
+
+    def keep(self, source: Path, repairs: Repairs) -> None:
+        from vestige_tui.user.kept_repairs import keep_repairs
+
+        keep_repairs(source, repairs)
 
 
 def _keep(report: Report) -> Kept:

@@ -28,13 +28,13 @@ class Repair:
     ``row`` is the label that the report gives it. ``values`` are those that the destination shall have, by column: JSON
     as Python has it, numbers with a point or an exponent as ``Decimal``. ``leave_out`` is the reason why the row is not
     to be copied (None: it is). ``fingerprint`` is that of the source's row when the repair was made (None: any row with
-    this label is meant).
+    this label is meant). What was typed is in no ``repr``, which may end in a log.
     """
 
     table: str
     row: str
-    values: Mapping[str, Any] = field(default_factory=dict)
-    leave_out: str | None = None
+    values: Mapping[str, Any] = field(default_factory=dict, repr=False)
+    leave_out: str | None = field(default=None, repr=False)
     fingerprint: str | None = None
 
 

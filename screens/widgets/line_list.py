@@ -26,7 +26,7 @@ Item = TypeVar("Item")
 
 
 class LineList(ScrollView, Generic[Item], can_focus=True):
-    """Items in columns. Enter or a click opens one.
+    """Items in columns. Enter or two clicks open one; one click chooses it.
 
     A subclass names its columns in ``TITLES`` and their widths in ``WIDTHS``, where one column is 0 wide and takes the
     room that is left; ``cells`` makes the cells of an item, ``opened`` the message that one was opened.
@@ -37,8 +37,8 @@ class LineList(ScrollView, Generic[Item], can_focus=True):
     COMPONENT_CLASSES: ClassVar[set[str]] = {"line-list--head", "line-list--cursor", "line-list--blurred"}
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("enter", "open", "Open"),
-        Binding("up", "move(-1)", "Up", show=False),
-        Binding("down", "move(1)", "Down", show=False),
+        Binding("up,k", "move(-1)", "Up", show=False),
+        Binding("down,j", "move(1)", "Down", show=False),
         Binding("pageup", "page(-1)", "Page up", show=False),
         Binding("pagedown", "page(1)", "Page down", show=False),
         Binding("home", "move(-1000000000)", "First", show=False),
@@ -156,14 +156,15 @@ class LineList(ScrollView, Generic[Item], can_focus=True):
         self.refresh()
 
     def on_click(self, event: events.Click) -> None:
-        """Choose a line and open it."""
+        """Choose a line; the second click opens it."""
         offset = event.get_content_offset(self)
         if offset is None or offset.y == 0:
             return
         at = offset.y - 1 + self.scroll_offset.y
         if at < len(self._items):
             self.cursor = at
-            self.action_open()
+            if event.chain > 1:
+                self.action_open()
 
 
 def _fitted(cell: str, room: int) -> str:

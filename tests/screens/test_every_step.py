@@ -17,9 +17,9 @@ from tests.support.wizard import LARGE, SMALL, on_screen, play, shown, until
 from vestige_tui.app import VestigeApp
 from vestige_tui.core.model import ModelSignature
 from vestige_tui.screens.row_dialog import RowDialog
-from vestige_tui.screens.rows_dialog import RowsDialog
 from vestige_tui.screens.state import UpgradeChoice
 from vestige_tui.screens.widgets.problem_list import ProblemList
+from vestige_tui.screens.workbench import Workbench
 
 OTHER = ModelSignature("BAAI/bge-large-en-v1.5", 1_024)
 
@@ -39,8 +39,8 @@ def _press(key: str) -> Act:
     return lambda pilot: pilot.press(key)
 
 
-def _click(target: str | type[Widget], at: tuple[int, int] = (1, 0)) -> Act:
-    return lambda pilot: pilot.click(target, offset=at)
+def _click(target: str | type[Widget], at: tuple[int, int] = (1, 0), times: int = 1) -> Act:
+    return lambda pilot: pilot.click(target, offset=at, times=times)
 
 
 @dataclass(frozen=True)
@@ -52,20 +52,30 @@ class Hands:
     rows: Act
     open_row: Act
     close: Act
+    back: Act
     retry: Act
     leave: Act
     choices: Mapping[str, Act]
 
 
 KEYBOARD = Hands(
-    SMALL, _press("ctrl+n"), _press("f2"), _press("enter"), _press("escape"), _press("r"), _press("ctrl+q"), {}
+    SMALL,
+    _press("ctrl+n"),
+    _press("f2"),
+    _press("enter"),
+    _press("escape"),
+    _press("escape"),
+    _press("r"),
+    _press("ctrl+q"),
+    {},
 )
 MOUSE = Hands(
     LARGE,
     _click("#primary"),
     _click("#rows"),
-    _click(ProblemList, (10, 1)),
+    _click(ProblemList, (10, 1), times=2),
     _click("#close"),
+    _click("#back"),
     _click("#retry"),
     _click("#primary"),
     {
@@ -97,9 +107,9 @@ def test_from_the_first_step_to_the_last(home: Path, old: Path, database: Databa
         await on_screen(pilot, "PreviewScreen")
         await shown(pilot, "to write: about")
         await hands.rows(pilot)
-        await until(pilot, lambda: isinstance(app.screen, RowsDialog))
-        await look_at_a_row(app, pilot)
-        await hands.close(pilot)
+        await until(pilot, lambda: isinstance(app.screen, Workbench))
+        await shown(pilot, "content: no content")
+        await hands.back(pilot)
         await on_screen(pilot, "PreviewScreen")
         await hands.forward(pilot)
         await on_screen(pilot, "ReportScreen")

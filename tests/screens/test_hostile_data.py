@@ -58,10 +58,10 @@ def test_nothing_of_a_row_reaches_the_terminal(home: Path, sources: Sources, dat
         await shown(pilot, "have problems")
         _harmless(app)
         await pilot.press("f2")
-        await shown(pilot, "Rows with problems")
+        await shown(pilot, "Ways to deal with it")
         _harmless(app)
         for _ in range(2):
-            await pilot.press("enter")
+            await pilot.press("o")
             await until(pilot, lambda: isinstance(app.screen, RowDialog))
             await shown(pilot, "! ")
             _harmless(app)

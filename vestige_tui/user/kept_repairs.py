@@ -7,6 +7,7 @@ from contextlib import suppress
 from pathlib import Path
 
 from vestige_tui.core.repairs.document import NO_REPAIRS, Repairs, read_repairs, write_repairs
+from vestige_tui.core.repairs.errors import RepairsError
 from vestige_tui.user.settings import repairs_folder
 
 
@@ -23,8 +24,15 @@ def kept_repairs(source: Path) -> Repairs:
 
 
 def keep_repairs(source: Path, repairs: Repairs) -> None:
-    """Keep the repairs of a source in place of those before; none removes the file. Raises ``OSError``."""
+    """Keep the repairs of a source in place of those before; none removes the file. Raises ``OSError``.
+
+    A file that holds something else is set aside, never overwritten.
+    """
     file = repairs_file(source)
+    try:
+        kept_repairs(source)
+    except RepairsError:
+        file.replace(file.with_suffix(".unreadable.json"))
     if repairs:
         write_repairs(file, repairs)
         return

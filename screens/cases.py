@@ -1,0 +1,342 @@
+"""The problems of a source as an operator works on them: by cause, with what waits for each, and how far each is."""
+
+from __future__ import annotations
+
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from enum import Enum
+
+from vestige_tui.core.explain import fate
+from vestige_tui.core.repairs.document import NO_REPAIRS, Repair, Repairs
+from vestige_tui.core.repairs.errors import RepairProblem
+from vestige_tui.core.repairs.labels import Labels
+from vestige_tui.core.repairs.references import canonical
+from vestige_tui.core.rows.problems import EXPLANATIONS, NIL_UUID, OF_MANY, Kind, RowError
+from vestige_tui.core.rows.records import ARROW
+from vestige_tui.core.rows.tables import BY_NAME
+from vestige_tui.core.text import count
+
+Place = tuple[str, str]
+"""A table, and a row's label in the source."""
+
+Reference = tuple[str, str, str]
+"""A table, a row and a field that refers to another row."""
+
+
+_OF_THE_DESTINATION = frozenset({Kind.DANGLING_REFERENCE, Kind.DIFFERS_AT_DESTINATION, Kind.GONE_AT_DESTINATION})
+"""Kinds of problems that rows have only at the destination."""
+
+
+class Status(Enum):
+    """How far a problem is: a sign and a word."""
+
+    OPEN = ("!", "open")
+    ANSWERED = ("…", "answered")
+    """There is a repair; no run has shown yet what becomes of it."""
+
+    RIGHT = ("✓", "repaired")
+    ARRIVES = ("✓", "arrives")
+    """Nothing is wrong with the row any more, by the repair of another one."""
+
+    LEFT_OUT = ("–", "left out")
+    REFUSED = ("✗", "refused")
+    """Its repair does not fit."""
+
+    def __init__(self, sign: str, word: str) -> None:
+        self.sign = sign
+        self.word = word
+
+    @property
+    def needs_you(self) -> bool:
+        """Whether the operator has something to do about it."""
+        return self in (Status.OPEN, Status.REFUSED)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Case:
+    """One problem. Of rows with the same label, ``place`` is the one, from 0. ``waiting`` cannot arrive before it.
+
+    ``earlier``: it was answered in an earlier run of the wizard, and what was wrong is not known any more.
+    """
+
+    error: RowError
+    place: int = 0
+    earlier: bool = False
+    waiting: list[Case] = field(default_factory=list)
+
+    @property
+    def row(self) -> Place:
+        """What names the row."""
+        return self.error.table, self.error.row
+
+    @property
+    def of_one_row(self) -> bool:
+        """Whether it is about a row, which a repair can name."""
+        return self.error.kind not in OF_MANY
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Cause:
+    """Problems of one kind in one field, all with the same fate; or what was answered ``earlier``."""
+
+    kind: Kind
+    table: str
+    field: str | None
+    copied: bool
+    cases: list[Case]
+    earlier: bool = False
+
+    @property
+    def title(self) -> str:
+        """What is wrong, in a few words."""
+        title = "answered by you before" if self.earlier else EXPLANATIONS[self.kind].title
+        return f"{self.field}: {title}" if self.field else title
+
+    @property
+    def size(self) -> str:
+        """How many rows: ``5 memories``, ``1 memory +3 rows``."""
+        table = BY_NAME[self.table]
+        said = count(len(self.cases), table.noun, table.plural)
+        waiting = sum(len(case.waiting) for case in self.cases)
+        return f"{said} +{count(waiting, 'row')}" if waiting else said
+
+
+@dataclass(frozen=True, slots=True)
+class Verdicts:
+    """What the last run that went through says of the rows: the repairs that it had, and the problems that it found.
+
+    ``differing`` are rows that have other values at the destination. ``complete``: a row without a problem has none,
+    also where it is at the destination already.
+    """
+
+    repairs: Repairs = NO_REPAIRS
+    problems: Mapping[Place, Sequence[RowError]] = field(default_factory=dict)
+    differing: frozenset[Place] = frozenset()
+    complete: bool = False
+    answers: Mapping[Place, Repair] = field(init=False, default_factory=dict)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "answers", {(each.table, each.row): each for each in self.repairs.entries})
+
+    @classmethod
+    def of(
+        cls, errors: Iterable[RowError], repairs: Repairs, differing: Iterable[Place] = (), *, complete: bool = False
+    ) -> Verdicts:
+        """The verdicts of a run; rows are named as in the source."""
+        found: dict[Place, list[RowError]] = defaultdict(list)
+        for error in errors:
+            found[error.table, error.row].append(error)
+        return cls(repairs, found, frozenset(differing), complete)
+
+
+def by_source_labels(errors: Iterable[RowError], repairs: Repairs) -> list[RowError]:
+    """The problems that a run with repairs found, their rows named as in the source."""
+    labels = Labels(repairs)
+    return [
+        RowError(each.table, row, each.field, each.kind, each.message, each.copied)
+        if (row := labels.before(each.table, each.row)) != each.row
+        else each
+        for each in errors
+    ]
+
+
+def merged(known: Sequence[RowError], found: Sequence[RowError]) -> tuple[RowError, ...]:
+    """The problems that were known, and those that a run has found beside them."""
+    times = Counter(map(_name, known))
+    fresh = []
+    for error in found:
+        if times[_name(error)]:
+            times[_name(error)] -= 1
+        else:
+            fresh.append(error)
+    return (*known, *fresh)
+
+
+def _name(error: RowError) -> tuple[str, str, str | None, Kind]:
+    return error.table, error.row, error.field, error.kind
+
+
+class Cases:
+    """The known problems, grouped by cause, and how far each one is.
+
+    ``references`` says to which key a row refers that waits for another one, where its label does not. ``earlier`` are
+    repairs of rows of which no problem is known.
+    """
+
+    def __init__(
+        self,
+        known: Iterable[RowError],
+        references: Mapping[Reference, str] | None = None,
+        earlier: Iterable[Repair] = (),
+    ) -> None:
+        self._known = (*known,)
+        self._earlier = (*earlier,)
+        self._repairs: dict[Place, list[Repair]] = {}
+        self._verdicts: Verdicts | None = None
+        self._refused: dict[Place, RepairProblem] = {}
+        self._cause_of: dict[int, Case] = {}
+        self._counts: Counter[Status] | None = None
+        self.causes = self._build(references or {})
+
+    @property
+    def all(self) -> Iterator[Case]:
+        """All problems but those that wait for another one."""
+        return (case for cause in self.causes for case in cause.cases)
+
+    def judge(self, repairs: Repairs, verdicts: Verdicts | None, refused: Iterable[RepairProblem] = ()) -> None:
+        """Take the repairs as they are now, and what the last run says."""
+        self._repairs = {}
+        for repair in repairs.entries:
+            self._repairs.setdefault((repair.table, repair.row), []).append(repair)
+        self._verdicts = verdicts
+        self._counts = None
+        self._refused = {(each.table, each.row): each for each in refused if each.table and each.row}
+
+    def status(self, case: Case) -> Status:
+        """How far a problem is."""
+        if case.row in self._refused:
+            return Status.REFUSED
+        repair = self.repair_of(case)
+        if repair is not None and (repair.leave_out is not None or case.error.field in repair.values):
+            return self._of_repaired(case, repair)
+        if (cause := self._cause_of.get(id(case))) is not None:
+            status = self.status(cause)
+            if status in (Status.LEFT_OUT, Status.ANSWERED):
+                return status
+        if self._verdicts is None or case.row in self._verdicts.problems or not case.of_one_row:
+            return Status.OPEN
+        return Status.OPEN if case.error.copied and not self._verdicts.complete else Status.ARRIVES
+
+    def _of_repaired(self, case: Case, repair: Repair) -> Status:
+        verdicts = self._verdicts
+        if verdicts is None or repair not in (verdicts.answers.get(case.row), *self._same(verdicts, repair)):
+            return Status.ANSWERED
+        if repair.leave_out is not None:
+            return Status.LEFT_OUT
+        still = [error for error in verdicts.problems.get(case.row, ()) if error.field == case.error.field]
+        if len(still) > case.place or case.row in verdicts.differing:
+            return Status.OPEN
+        return Status.RIGHT
+
+    @staticmethod
+    def _same(verdicts: Verdicts, repair: Repair) -> Iterator[Repair]:
+        """Repairs of rows with the same label; there are several only where rows share one."""
+        if repair.row == NIL_UUID:
+            yield from (each for each in verdicts.repairs.entries if each.row == NIL_UUID)
+
+    def repair_of(self, case: Case) -> Repair | None:
+        """The repair of a row."""
+        found = self._repairs.get(case.row, ())
+        return found[min(case.place, len(found) - 1)] if len(found) > case.place else None
+
+    def refusal_of(self, case: Case) -> RepairProblem | None:
+        """Why the repair of a row does not fit."""
+        return self._refused.get(case.row)
+
+    def still(self, case: Case) -> RowError | None:
+        """What the last run says of a row that has a repair and a problem all the same."""
+        if self._verdicts is None:
+            return None
+        found = self._verdicts.problems.get(case.row, ())
+        return next((error for error in found if error.field == case.error.field), None)
+
+    def outcome(self, case: Case) -> str:
+        """How far a problem is, in a word or two; of an open one what becomes of it."""
+        status = self.status(case)
+        if status is not Status.OPEN:
+            return status.word
+        return (
+            "arrives changed" if case.error.copied and case.error.kind not in _OF_THE_DESTINATION else fate(case.error)
+        )
+
+    def open_in(self, cause: Cause) -> int:
+        """How many problems of a cause need the operator."""
+        return sum(self.status(case).needs_you for case in cause.cases)
+
+    def counts(self) -> Counter[Status]:
+        """How many problems are how far, with those that wait for another one."""
+        if self._counts is None:
+            self._counts = Counter(
+                self.status(each) for cause in self.causes for case in cause.cases for each in (case, *case.waiting)
+            )
+        return self._counts
+
+    def _build(self, references: Mapping[Reference, str]) -> list[Cause]:
+        times: Counter[tuple[str, str, str | None, Kind]] = Counter()
+        made = []
+        for error in self._known:
+            made.append(Case(error, times[_name(error)]))
+            times[_name(error)] += 1
+        keys = {
+            (case.error.table, canonical(case.error.row)): case
+            for case in made
+            if not case.error.copied and case.of_one_row
+        }
+        causes: dict[tuple[bool, Kind, str, str | None], Cause] = {}
+        for case in made:
+            error = case.error
+            parent = keys.get(_refers_to(error, references)) if error.kind is Kind.MISSING_REFERENCE else None
+            if parent is not None and parent is not case:
+                self._cause_of[id(case)] = parent
+        for case in made:
+            root = case
+            while (above := self._cause_of.get(id(root))) is not None:
+                root = above
+            if root is not case:
+                root.waiting.append(case)
+                continue
+            error = case.error
+            key = error.copied, error.kind, error.table, error.field
+            cause = causes.setdefault(key, Cause(error.kind, error.table, error.field, error.copied, []))
+            cause.cases.append(case)
+        ordered = sorted(causes.values(), key=lambda cause: (cause.copied, -len(cause.cases), cause.title))
+        return [*ordered, *_earlier_causes(self._earlier)]
+
+
+def _earlier_causes(repairs: Iterable[Repair]) -> list[Cause]:
+    causes: dict[tuple[str, str | None], Cause] = {}
+    for repair in repairs:
+        name = next(iter(repair.values), None)
+        error = RowError(repair.table, repair.row, name, Kind.REFUSED_BY_SERVER, "answered before", copied=True)
+        cause = causes.setdefault(
+            (repair.table, name), Cause(error.kind, repair.table, name, copied=True, cases=[], earlier=True)
+        )
+        cause.cases.append(Case(error, earlier=True))
+    return [*causes.values()]
+
+
+def _refers_to(error: RowError, references: Mapping[Reference, str]) -> tuple[str, str | None]:
+    """The table and the key that a row refers to in the field of its problem."""
+    table = BY_NAME[error.table]
+    parent = next((key.table for key in table.foreign_keys if error.field in key.columns), "")
+    value = references.get((error.table, error.row, error.field or ""))
+    if value is None and error.field in table.key:
+        parts = error.row.split(ARROW) if len(table.key) > 1 else [error.row]
+        value = parts[table.key.index(error.field)] if len(parts) == len(table.key) else None
+    return parent, canonical(value)
+
+
+def unexplained(known: Iterable[RowError]) -> list[RowError]:
+    """Problems of rows that wait for another one, whose label does not say for which."""
+    return [
+        error
+        for error in known
+        if error.kind is Kind.MISSING_REFERENCE and error.field and error.field not in BY_NAME[error.table].key
+    ]
+
+
+def waiting_words(case: Case) -> str:
+    """What waits for a row: ``its schedule, 2 connections and 1 review wait for it``; empty where nothing does."""
+    if not case.waiting:
+        return ""
+    rows = Counter(each.error.table for each in case.waiting)
+    parts = [count(number, BY_NAME[name].noun, BY_NAME[name].plural) for name, number in rows.items()]
+    said = parts[0] if len(parts) == 1 else f"{', '.join(parts[:-1])} and {parts[-1]}"
+    return f"{said} {'waits' if len(case.waiting) == 1 else 'wait'} for it"
+
+
+def of_kept_repairs(repairs: Repairs, known: Iterable[RowError]) -> list[Repair]:
+    """The repairs of rows of which no problem is known: answered in an earlier run of the wizard."""
+    rows = {(error.table, error.row) for error in known}
+    return [repair for repair in repairs.entries if (repair.table, repair.row) not in rows]

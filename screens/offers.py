@@ -1,0 +1,90 @@
+"""What an operator can do about a row, as the workbench offers it: each way in words, with the value that it sets."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from vestige_tui.core.repairs.broken_json import JsonError
+from vestige_tui.core.repairs.document import as_json
+from vestige_tui.core.repairs.proposals import Proposal, Step, proposals
+from vestige_tui.core.rows.tables import BY_NAME, Column
+from vestige_tui.core.run.people import Person
+from vestige_tui.core.source.broken_rows import BrokenRow
+from vestige_tui.core.text import count
+from vestige_tui.screens.cases import Case
+
+_WORDS = {
+    Step.NEW_ID: "a new UUID",
+    Step.CLOSE: "closed where it was cut off",
+    Step.READ_AS: "read as it was meant",
+    Step.KEEP_AS_TEXT: "kept as text",
+    Step.EMPTY: "leave it empty",
+    Step.CHOOSE: "choose",
+    Step.TYPE: "type it",
+    Step.LEAVE_OUT: "leave the row out",
+}
+_NO_VECTOR = "without a vector; an embedder can make one"
+_MOST_CHOICES = 5
+"""So many values to choose from are offered one by one; more are listed by Edit."""
+
+
+@dataclass(frozen=True, slots=True)
+class Offer:
+    """One way: ``label`` says what is done, ``shown`` is the value as a short text. Not ``ready``: a value is asked."""
+
+    step: Step
+    label: str
+    shown: str = ""
+    value: Any = None
+    ready: bool = True
+
+
+def offers(case: Case, row: BrokenRow, owners: Sequence[Person] = (), *, there: bool = False) -> list[Offer]:
+    """What can be done about a row, the best first. ``there``: it is at the destination, so leaving it out is late."""
+    names = {person.id: person.handle for person in owners}
+    found: list[Offer] = []
+    for proposal in proposals(case.error, row.text, [*names]):
+        if proposal.step is Step.CHOOSE and len(proposal.choices) <= _MOST_CHOICES:
+            found += [_chosen(each, names) for each in proposal.choices]
+        elif proposal.step is not Step.LEAVE_OUT or not there:
+            found.append(_offer(proposal, row))
+    return found
+
+
+def json_place(case: Case, row: BrokenRow) -> JsonError | None:
+    """Where the value of a row is wrong as JSON."""
+    return next((each.error for each in proposals(case.error, row.text) if each.error is not None), None)
+
+
+def column_of(case: Case) -> Column | None:
+    """The column with the problem."""
+    table = BY_NAME[case.error.table]
+    return table.columns[table.position(case.error.field)] if case.error.field in table.column_names else None
+
+
+def _chosen(value: str, names: Mapping[str, str]) -> Offer:
+    handle = names.get(value)
+    return Offer(Step.CHOOSE, handle or value, value if handle else "", value)
+
+
+def _offer(proposal: Proposal, row: BrokenRow) -> Offer:
+    label, shown = _WORDS[proposal.step], ""
+    ready = proposal.step not in (Step.TYPE, Step.CHOOSE, Step.LEAVE_OUT)
+    if proposal.step is Step.EMPTY and proposal.value is None:
+        label = _NO_VECTOR
+    elif proposal.step is Step.NEW_ID:
+        label, shown = f"a new UUID{_in_referring(row)}", str(proposal.value)
+    elif ready:
+        shown = as_json(proposal.value)
+    return Offer(proposal.step, label, shown, proposal.value, ready)
+
+
+def _in_referring(row: BrokenRow) -> str:
+    if not row.name.alone:
+        return "; what refers to this id stays with the other row"
+    if not row.referring:
+        return "; no other row refers to the old one"
+    parts = [count(number, BY_NAME[name].noun, BY_NAME[name].plural) for name, number in row.referring.items()]
+    return f", also in {' and '.join(parts)}"
