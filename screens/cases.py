@@ -106,28 +106,23 @@ class Cause:
 class Verdicts:
     """What the last run that went through says of the rows: the repairs that it had, and the problems that it found.
 
-    ``differing`` are rows that have other values at the destination. ``complete``: a row without a problem has none,
-    also where it is at the destination already.
+    A row without a problem is proven to have none.
     """
 
     repairs: Repairs = NO_REPAIRS
     problems: Mapping[Place, Sequence[RowError]] = field(default_factory=dict)
-    differing: frozenset[Place] = frozenset()
-    complete: bool = False
     answers: Mapping[Place, Repair] = field(init=False, default_factory=dict)
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "answers", {(each.table, each.row): each for each in self.repairs.entries})
 
     @classmethod
-    def of(
-        cls, errors: Iterable[RowError], repairs: Repairs, differing: Iterable[Place] = (), *, complete: bool = False
-    ) -> Verdicts:
+    def of(cls, errors: Iterable[RowError], repairs: Repairs) -> Verdicts:
         """The verdicts of a run; rows are named as in the source."""
         found: dict[Place, list[RowError]] = defaultdict(list)
         for error in errors:
             found[error.table, error.row].append(error)
-        return cls(repairs, found, frozenset(differing), complete)
+        return cls(repairs, found)
 
 
 def by_source_labels(errors: Iterable[RowError], repairs: Repairs) -> list[RowError]:
@@ -206,7 +201,7 @@ class Cases:
                 return status
         if self._verdicts is None or case.row in self._verdicts.problems or not case.of_one_row:
             return Status.OPEN
-        return Status.OPEN if case.error.copied and not self._verdicts.complete else Status.ARRIVES
+        return Status.ARRIVES
 
     def _of_repaired(self, case: Case, repair: Repair) -> Status:
         verdicts = self._verdicts
@@ -215,7 +210,7 @@ class Cases:
         if repair.leave_out is not None:
             return Status.LEFT_OUT
         still = [error for error in verdicts.problems.get(case.row, ()) if error.field == case.error.field]
-        if len(still) > case.place or case.row in verdicts.differing:
+        if len(still) > case.place:
             return Status.OPEN
         return Status.RIGHT
 

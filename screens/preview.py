@@ -145,7 +145,7 @@ and your file is never written to.
         if report is None:
             return None
         repairs = report.plan.repairs
-        return Verdicts.of(by_source_labels(report.errors, repairs), repairs, complete=True)
+        return Verdicts.of(by_source_labels(report.errors, repairs), repairs)
 
     @property
     def refused(self) -> Sequence[RepairProblem]:

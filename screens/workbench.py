@@ -223,6 +223,7 @@ class Workbench(Screen[None]):
         self._shown: Case | None = None
         self._waiting: Timer | None = None
         self._busy = ""
+        self._built = False
 
     def compose(self) -> ComposeResult:
         """The causes, the row, and what can be done."""
@@ -254,6 +255,7 @@ class Workbench(Screen[None]):
 
     def on_mount(self) -> None:
         """Show what is known at once; what needs the source or the server follows."""
+        self._built = True
         self.query_one("#find", Input).display = False
         self._take_cases()
         if self._at is not None:
@@ -293,7 +295,7 @@ class Workbench(Screen[None]):
 
     def refresh_desk(self) -> None:
         """Show what the step under this screen knows by now."""
-        if not self.is_mounted:
+        if not self._built:
             return
         state = self._desk.state
         self._take_cases() if self._outdated(state) else self._judge()
@@ -312,8 +314,7 @@ class Workbench(Screen[None]):
         counts = self._cases.counts()
         said = [f"{number:,} {word}" for word, number in _tally(counts)]
         rows = sum(counts.values())
-        causes = count(len(self._cases.causes), "cause")
-        self.query_one("#tally", Static).update(plain(f"{causes}, {count(rows, 'row')}: {', '.join(said) or 'none'}"))
+        self.query_one("#tally", Static).update(plain(f"{count(rows, 'row')}: {', '.join(said) or 'none'}"))
         going_on = self._busy or self._desk.checking
         self.query_one("#going-on", Static).update(
             plain(f"… {going_on}" if going_on else _SAVED if self._changes else "")
@@ -709,7 +710,7 @@ class Workbench(Screen[None]):
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         """Hide keys that have nothing to act on."""
-        if not self.is_mounted:
+        if not self._built:
             return True
         if action in ("edit", "all"):
             return bool(self._offers)

@@ -21,7 +21,7 @@ class OfferList(Widget, can_focus=True):
     BINDINGS = [  # noqa: RUF012  (Textual declares it otherwise)
         Binding("enter", "accept", "Accept"),
         Binding("up,k", "choose(-1)", "Choose", show=False),
-        Binding("down,j", "choose(1)", "Choose", key_display="↑↓"),
+        Binding("down,j", "choose(1)", "Choose", show=False),
     ]
 
     class Accepted(Message):

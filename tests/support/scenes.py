@@ -20,6 +20,7 @@ from vestige_tui.core.reembed.events import ReembedPhase
 from vestige_tui.core.reembed.examples import WordedExample
 from vestige_tui.core.reembed.profiles import EmbedderChoice
 from vestige_tui.core.reembed.report import Action, NeighbourComparison, ReembedOutcome, ReembedReport
+from vestige_tui.core.repairs.document import Repair, Repairs
 from vestige_tui.core.report import DestinationReport, Estimate, MigrationReport, Outcome, SourceReport, TableReport
 from vestige_tui.core.rows.problems import Kind, RowError
 from vestige_tui.core.rows.tables import TABLES
@@ -270,7 +271,23 @@ def incomplete(parts: tuple[MissingPart, ...], *, dry_run: bool = False) -> Migr
 
 def previewed(found: MigrationReport) -> WizardState:
     """After a preview."""
-    return state().with_preview(found)
+    return state().with_preview(found).with_known((*found.errors,))
+
+
+def answered() -> WizardState:
+    """After a preview with answers: a memory with JSON of its own, another one left out."""
+    found = report(dry_run=True)
+    rows = [error.row for error in found.errors if error.kind is Kind.MALFORMED_JSON]
+    repairs = Repairs(
+        (
+            Repair("knowledge_nodes", rows[1], {"metadata": {"source": "chat"}}, fingerprint="ab"),
+            Repair("knowledge_nodes", rows[2], leave_out="imported twice", fingerprint="ab"),
+        )
+    )
+    found.plan = replace(found.plan, repairs=repairs)
+    found.errors = [error for error in found.errors if error.row not in rows[1:]]
+    found.repaired_by_operator, found.left_out_by_operator = {"knowledge_nodes": 1}, {"knowledge_nodes": 1}
+    return state().with_repairs(repairs).with_preview(found).with_known((*errors(),))
 
 
 def reported(done: MigrationReport) -> WizardState:
