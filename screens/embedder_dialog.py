@@ -17,6 +17,7 @@ from textual.widgets import Button, Input, Label, RadioSet, Static
 from vestige_tui.core.errors import MigrationError
 from vestige_tui.core.model import UNKNOWN_HASH, ModelSignature
 from vestige_tui.core.reembed.profiles import EmbedderChoice
+from vestige_tui.core.search.wording import words_go_to
 from vestige_tui.core.secret import Secret
 from vestige_tui.screens.background import ask
 from vestige_tui.screens.embedding import Embedding, FindKey, tried
@@ -27,12 +28,14 @@ from vestige_tui.screens.widgets.password_input import PasswordInput
 
 _SERVER, _HERE = "server", "here"
 _TEST, _USE = "Test", "Use this embedder"
+_QUESTIONS = {True: "Which embedder makes the new vectors?", False: "Which embedder makes vectors of your words?"}
 
 
 class EmbedderDialog(ModalScreen[Embedding | None]):
     """Hands over an embedder that was tried out, or None.
 
-    ``model`` is suggested; with ``only_missing`` it is the only one. ``memories`` are to be embedded.
+    ``model`` is suggested; with ``only_missing`` it is the only one. ``memories`` are to be embedded; with 0 of them,
+    the words of questions are.
     """
 
     BINDINGS: ClassVar[list[BindingType]] = [Binding("escape", "dismiss(None)", "Close")]
@@ -59,7 +62,7 @@ class EmbedderDialog(ModalScreen[Embedding | None]):
     def compose(self) -> ComposeResult:
         """The fields, what the test found, and both ways out."""
         with Vertical(classes="dialog -broad", id="embedder"):
-            yield Label("Which embedder makes the new vectors?", classes="dialog-title")
+            yield Label(_QUESTIONS[bool(self._memories)], classes="dialog-title")
             yield Choices(
                 Choice("a server of the OpenAI form: Ollama, LM Studio, llama.cpp, …", value=True, id=_SERVER),
                 Choice("a model on this machine", id=_HERE),
@@ -163,8 +166,7 @@ class EmbedderDialog(ModalScreen[Embedding | None]):
         notice.say(
             Tone.GOOD,
             f"It works: vectors of {found.signature.dimension:,} elements.",
-            found.costs,
-            found.contents_go,
+            *((found.costs, found.contents_go) if self._memories else (words_go_to(found.place),)),
         )
         self._label(_USE)
         self.query_one("#test").focus()

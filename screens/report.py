@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
 from typing import ClassVar
@@ -20,7 +20,7 @@ from vestige_tui.core.rows.problems import RowError
 from vestige_tui.core.run.both_sides import read_sides
 from vestige_tui.core.text import count, duration
 from vestige_tui.core.verify.result import Difference
-from vestige_tui.screens.base import StepScreen
+from vestige_tui.screens.base import WIDE, StepScreen, moved
 from vestige_tui.screens.embed_offer import EmbedOffer
 from vestige_tui.screens.export_dialog import ExportDialog, free_name
 from vestige_tui.screens.next_steps import next_steps
@@ -55,6 +55,8 @@ overwrites what is there: decide which side is right, and correct the other one.
 
 Verify again compares every value of every row once more. It only reads, and the new receipt and report are kept.
 
+Ask looks for memories in the new store: by words, and by meaning where there is an embedder. It only reads.
+
 Export writes the rows of the list to a file, one JSON object per line.
 
 Run again repeats the copy and skips the rows that are already at the destination. It is always safe.
@@ -71,6 +73,7 @@ The report is saved in a file; the last page says where.
         Binding("r", "retry", "Retry"),
         Binding("e", "export", "Export"),
         Binding("v", "verify", "Verify"),
+        Binding("f3", "ask", "Ask", show=False),  # its button names it
         Binding("escape", "stop", "Stop verifying"),
     ]
 
@@ -152,6 +155,7 @@ The report is saved in a file; the last page says where.
         yield Button(f"Retry {count(sum(map(len, self._failed.values())), 'row')}", id="retry", compact=True)
         yield Button("Export", id="export", compact=True)
         yield Button("Verify again", id="verify", compact=True)
+        yield Button("Ask (F3)", id="ask", compact=True)
         yield Button("Run again", id="again", compact=True)
         yield Button("Quit", id="quit", compact=True)
 
@@ -198,7 +202,9 @@ The report is saved in a file; the last page says where.
         verify.refresh(layout=True)  # by itself a new label keeps the old width
         verify.display = self._comparable
         self.query_one("#retry").display = idle and bool(self._failed)
-        self.query_one("#export").display = idle and bool(self._errors)
+        crowded = bool(self._failed) and self._can_ask and self.app.size.width < WIDE
+        self.query_one("#export").display = idle and bool(self._errors) and not crowded  # it has a key as well
+        self.query_one("#ask").display = idle and self._can_ask
         self.query_one("#again").display = idle and not self._unfinished and not self.state.new_vectors
         self.query_one("#quit").display = idle and self._unfinished
         self.refresh_shell()
@@ -288,6 +294,21 @@ The report is saved in a file; the last page says where.
                 SidesDialog(self._differences, event.place, lambda each: read_sides(source, dsn, each))
             )
 
+    @property
+    def _can_ask(self) -> bool:
+        return not self._unfinished and self.state.target is not None
+
+    @on(Button.Pressed, "#ask")
+    def action_ask(self) -> None:
+        """Ask the new store."""
+        if self._can_ask and self.state.target is not None:
+            from vestige_tui.core.search.searcher import Searcher
+            from vestige_tui.screens.ask import AskScreen
+
+            searcher, place = Searcher(self.state.target.dsn), moved(self.state).plain
+            embedding, find_key = self.state.embedding, self.machine.find_key
+            self.app.push_screen(AskScreen(searcher, place, embedding=embedding, find_key=find_key))
+
     @on(Button.Pressed, "#retry")
     def action_retry(self) -> None:
         """Try the rows again that were not copied."""
@@ -339,12 +360,11 @@ The report is saved in a file; the last page says where.
         """Hide keys that have nothing to act on."""
         if action == "primary" and not self._unfinished:
             return False  # Quit has a key of its own
-        if action == "retry":
-            return bool(self._failed) and not self._verifying
-        if action == "export":
-            return bool(self._errors)
-        if action == "verify":
-            return self._comparable and not self._verifying
-        if action == "stop":
-            return self._verifying and not self._bar.stopping
-        return super().check_action(action, parameters)
+        available: dict[str, Callable[[], bool]] = {
+            "retry": lambda: bool(self._failed) and not self._verifying,
+            "export": lambda: bool(self._errors),
+            "verify": lambda: self._comparable and not self._verifying,
+            "ask": lambda: self._can_ask,
+            "stop": lambda: self._verifying and not self._bar.stopping,
+        }
+        return available[action]() if action in available else super().check_action(action, parameters)

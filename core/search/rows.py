@@ -25,7 +25,8 @@ _ROWS: LiteralString = """
 _NEWEST: LiteralString = "SELECT k.id::text FROM {memories} k ORDER BY k.created_at DESC, k.id LIMIT %s"
 _NOTED: LiteralString = """
     CASE jsonb_typeof(k.metadata) WHEN 'object' THEN
-        ARRAY(SELECT left(k.metadata ->> name, 100) FROM unnest({names}::text[]) WITH ORDINALITY n(name, place) ORDER BY place)
+        ARRAY(SELECT left(k.metadata ->> name, 100)
+              FROM unnest({names}::text[]) WITH ORDINALITY noted(name, place) ORDER BY place)
     END"""
 
 
