@@ -17,6 +17,8 @@ from bench.races import (
     REEMBED_SQL,
     REEMBED_SQL_KEEP,
     REEMBEDDED,
+    SEARCH,
+    SEARCHED,
     SLOW,
     SLOW_LINK,
     SPECIFICATION,
@@ -27,7 +29,8 @@ from bench.races import (
     VERIFY,
     WIZARD,
 )
-from bench.results import Results, Run, peak, seconds
+from bench.results import Results, Run, peak, phase_of, seconds
+from bench.stopwatch import BY_BOTH, BY_MEANING, BY_WORDS
 
 MEGABYTE = 10**6
 
@@ -72,6 +75,7 @@ def bounds(results: Results) -> list[Bound]:
         _verification(results),
         _verification_memory(results),
         _reembedding(results),
+        _search(results),
         Bound("the copier's promises (kill, restart, equality)", "hold with any number of connections: see tests/"),
     ]
 
@@ -190,6 +194,20 @@ def _reembedding(results: Results) -> Bound:
     )
     held = max(kept, dropped) <= 1.5 and memory <= 200 * MEGABYTE
     return _judged(results, line, figure, (REEMBEDDED,), held=held)
+
+
+def _search(results: Results) -> Bound:
+    line = Bound("a question to the store, nineteen of twenty", "under 100 ms by words, 150 ms by meaning")
+    took = [results.median(SEARCHED, SEARCH.name, phase_of(name)) for name in (BY_WORDS, BY_MEANING, BY_BOTH)]
+    words, meaning, both = took
+    if words is None or meaning is None or both is None:
+        return line
+    written = max(run.rows_written or 0 for run in results.of(SEARCHED, SEARCH.name))
+    figure = (
+        f"{words * 1000:.0f} ms by words, {meaning * 1000:.0f} ms by meaning, {both * 1000:.0f} ms by both, "
+        f"{written:,} rows written"
+    )
+    return _judged(results, line, figure, (SEARCHED,), held=words < 0.1 and meaning < 0.15 and not written)
 
 
 def trips_a_batch(run: Run) -> float:

@@ -73,7 +73,7 @@ def main(
 
     Without a RACE all of them are held. "quick" makes every size a small one, to see whether everything works; its
     figures mean nothing. The races:
-    fresh, plain, specification, specification-plain, slow-link, pgloader, verify, reembed, large.
+    fresh, plain, specification, specification-plain, slow-link, pgloader, verify, reembed, search, large.
 
     The exit code is 1 where a contender failed, 130 after Ctrl-C.
     """

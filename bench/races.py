@@ -37,6 +37,8 @@ FLOOR_FOREIGN_KEYS_LAST = Entrant("floor, foreign keys last", "floor_foreign_key
 SPECIFICATION = Entrant("specification", "specification")
 SPECIFICATION_LIBPQ = Entrant("specification, libpq", "specification_libpq")
 PGLOADER = Entrant("pgloader", "pgloader", comparable=False)
+SEARCH = Entrant("this tool, search", "search")
+COPY_AND_SEARCH = Entrant(HEADLESS.name, "tool", then=SEARCH)
 REEMBED = Entrant("re-embedding", "reembed")
 REEMBED_DROP_FIRST = Entrant("re-embedding, dropped", "reembed_drop_first")
 REEMBED_SQL = Entrant("plain SQL, dropped", "reembed_sql")
@@ -66,9 +68,10 @@ SLOW_LINK = "slow-link"
 LOADER = "pgloader"
 VERIFY = "verify"
 REEMBEDDED = "reembed"
+SEARCHED = "search"
 LARGE = "large"
 
-NAMES = (FRESH, PLAIN, SPECIFIED, SPECIFIED_PLAIN, SLOW_LINK, LOADER, VERIFY, REEMBEDDED, LARGE)
+NAMES = (FRESH, PLAIN, SPECIFIED, SPECIFIED_PLAIN, SLOW_LINK, LOADER, VERIFY, REEMBEDDED, SEARCHED, LARGE)
 
 
 def races(main: Recipe, small: int, large: int | None) -> tuple[Race, ...]:
@@ -95,5 +98,6 @@ def races(main: Recipe, small: int, large: int | None) -> tuple[Race, ...]:
         Race(LOADER, "Not comparable: it does far less", main, True, (HEADLESS, PGLOADER)),
         Race(VERIFY, "Every value compared, beside the copy without HNSW", main, False, (COPY_AND_VERIFICATION,)),
         Race(REEMBEDDED, "All memories embedded anew, by an embedder that answers at once", smaller, True, reembedded),
+        Race(SEARCHED, "Questions to a store, nineteen of twenty of them", main, True, (COPY_AND_SEARCH,)),
         *lasting,
     )

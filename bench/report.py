@@ -14,7 +14,7 @@ from rich.text import Text
 
 from bench.bounds import MEGABYTE, Bound, Verdict, bounds
 from bench.races import REFERENCES, Race
-from bench.results import Figure, Results, Run, cpu, peak, seconds
+from bench.results import Figure, Results, cpu, peak, phase_of, seconds
 from vestige_tui.core.rows.tables import TABLES
 
 FORMAT = "vestige-tui/bench/1"
@@ -83,7 +83,9 @@ def _parts_table(results: Results, race: Race) -> Table:
     """One row for each phase and for each table, one column for each contender."""
     entrants = results.entrants(race.name)
     runs = [run for run in results.runs if run.race == race.name]
-    parts = {name: _phase(name) for name in dict.fromkeys(phase.name for run in runs for phase in run.measured.phases)}
+    parts = {
+        name: phase_of(name) for name in dict.fromkeys(phase.name for run in runs for phase in run.measured.phases)
+    }
     for table in TABLES:
         if any(table.name in run.measured.tables for run in runs):
             parts[f"· {table.name}"] = _one_table(table.name)
@@ -92,14 +94,6 @@ def _parts_table(results: Results, race: Race) -> Table:
         medians = (results.median(race.name, entrant, figure) for entrant in entrants)
         shown.add_row(name, *(f"{median:.2f}" if median else "–" for median in medians))
     return shown
-
-
-def _phase(name: str) -> Figure:
-    def figure(run: Run) -> float:
-        phase = run.measured.phase(name)
-        return phase.seconds if phase else 0.0
-
-    return figure
 
 
 def _one_table(name: str) -> Figure:

@@ -54,6 +54,16 @@ def peak(run: Run) -> float:
     return run.measured.peak
 
 
+def phase_of(name: str) -> Figure:
+    """The seconds of one phase; 0 where a run has none of that name."""
+
+    def figure(run: Run) -> float:
+        phase = run.measured.phase(name)
+        return phase.seconds if phase else 0.0
+
+    return figure
+
+
 @dataclass(slots=True)
 class Results:
     """Everything that was measured; ``totals`` has the number of rows by race."""

@@ -13,7 +13,10 @@ from bench.tasks import Measured, Phase
 
 COPY = "copy"
 INDEXES = "indexes"
-"""Phases that every contender has."""
+"""Phases that every contender of a copy has."""
+
+BY_WORDS, BY_MEANING, BY_BOTH = "by words", "by meaning", "by both"
+"""Phases of a search."""
 
 
 class Stopwatch:
