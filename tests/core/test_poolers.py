@@ -27,10 +27,13 @@ from vestige_tui.core.destination.programs import identity, server_user
 from vestige_tui.core.dsn import Dsn
 from vestige_tui.core.errors import DestinationBusyError, DestinationError, RefusedError
 from vestige_tui.core.facts import DataState
+from vestige_tui.core.mending import MendState
 from vestige_tui.core.plan import VerificationPlan
 from vestige_tui.core.reembed.embedders.treatment import from_values
+from vestige_tui.core.repairs.document import Repair, Repairs
 from vestige_tui.core.report import MigrationReport, Outcome
 from vestige_tui.core.rows.problems import Kind
+from vestige_tui.core.run.mending import current, difference_of, mend
 from vestige_tui.core.run.receipt_check import run_receipt_check
 from vestige_tui.core.run.verification import run_verification
 from vestige_tui.core.search.answers import By, Meaning, Question
@@ -161,6 +164,11 @@ def test_through_a_pooler(sources: Sources, tcp_database: Database, pooled: Data
     again = copy(source, pooled, batch_size=batch_size)
     assert counts(again, "inserted") == dict.fromkeys(TABLES, 0)
     assert again.memories_copied == 60
+    repairs = Repairs((Repair("knowledge_nodes", report.errors[0].row, {"metadata": {"a": 1}}),))
+    assert copy(source, pooled, batch_size=batch_size, repairs=repairs, verify=False).mended == {"knowledge_nodes": 1}
+    shown = current(pooled.dsn, [each for error in report.errors[:1] if (each := difference_of(error)) is not None])
+    assert [each.state for each in mend(source, pooled.dsn, shown).fields] == [MendState.MENDED]
+    assert tcp_database.value("SELECT count(*) FROM knowledge_nodes WHERE metadata = '{}'") > 0
 
 
 def test_a_search_through_a_pooler(sources: Sources, tcp_database: Database, pooled: Database) -> None:
