@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import sys
 from datetime import UTC, datetime
+from functools import cached_property
 from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
     from vestige_tui.core.reembed.report import ReembedReport
     from vestige_tui.core.repairs.document import Repairs
     from vestige_tui.core.secret import Secret
+    from vestige_tui.user.kept_repairs import KeptRepairs
 
 MEMORY = "recent.json"
 """The name of the file with recent answers."""
@@ -122,14 +124,16 @@ class _Repairs:
     """The files of repairs under the user's state folder. Their module loads with the first question about them."""
 
     def load(self, source: Path) -> Repairs:
-        from vestige_tui.user.kept_repairs import kept_repairs
-
-        return kept_repairs(source)
+        return self._kept.load(source)
 
     def keep(self, source: Path, repairs: Repairs) -> None:
-        from vestige_tui.user.kept_repairs import keep_repairs
+        self._kept.keep(source, repairs)
 
-        keep_repairs(source, repairs)
+    @cached_property
+    def _kept(self) -> KeptRepairs:
+        from vestige_tui.user.kept_repairs import KeptRepairs
+
+        return KeptRepairs()
 
 
 def _keep(report: Report) -> Kept:

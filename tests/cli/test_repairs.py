@@ -15,7 +15,7 @@ from tests.support.servers import Database
 from tests.support.sources import edit, memory_ids
 from vestige_tui.core.repairs.document import NO_REPAIRS, Repair, Repairs
 from vestige_tui.core.verify.receipt import load_receipt
-from vestige_tui.user.kept_repairs import keep_repairs, kept_repairs, repairs_file
+from vestige_tui.user.kept_repairs import KeptRepairs, keep_repairs, kept_repairs, repairs_file
 
 CANARY = "canary-7f3a"
 NEW = "11111111-2222-4333-8444-55555555555a"
@@ -130,3 +130,26 @@ def test_repairs_are_kept_for_each_source(tmp_path: Path) -> None:
     assert stat.S_IMODE(repairs_file(source).stat().st_mode) == 0o600
     keep_repairs(source, NO_REPAIRS)
     assert (kept_repairs(source), repairs_file(source).exists()) == (NO_REPAIRS, False)
+
+
+def test_two_wizards_keep_the_answers_of_both(tmp_path: Path) -> None:
+    """Each keeps what it has changed itself; of one row that both have answered, the last answer counts."""
+    source = tmp_path / "vestige.db"
+    a, b, c, d = (Repair("users", row, {"handle": row}) for row in "abcd")
+    first, second = KeptRepairs(), KeptRepairs()
+    first.keep(source, Repairs((a, b)))
+    assert second.load(source) == Repairs((a, b))
+    second.keep(source, Repairs((a, b, c)))
+    again = Repair("users", "a", leave_out="twice")
+    first.keep(source, Repairs((again, d)))
+    assert kept_repairs(source) == Repairs((c, again, d))
+    second.keep(source, Repairs((a, b)))
+    assert kept_repairs(source) == Repairs((again, d))
+    second.keep(source, NO_REPAIRS)
+    first.keep(source, NO_REPAIRS)
+    assert not repairs_file(source).exists()
+    repairs_file(source).write_text("{")
+    first.keep(source, Repairs((a,)))
+    assert kept_repairs(source) == Repairs((a,))
+    (aside,) = repairs_file(source).parent.glob("*.unreadable-*")
+    assert aside.read_text() == "{"
