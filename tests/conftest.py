@@ -37,10 +37,21 @@ settings.load_profile("vestige")
 @pytest.hookimpl(tryfirst=True)
 def pytest_configure(config: pytest.Config) -> None:
     """What the tests make beside pytest's own folder goes when the session ends, also after a worker has crashed."""
-    if not hasattr(config, "workerinput"):  # a worker of pytest-xdist inherits the folders
+    if not hasattr(config, "workerinput"):  # a worker of pytest-xdist inherits the folders, and the environment
+        _keep_bytecode()
         stack = ExitStack()
         stack.enter_context(session_folders())
         config.add_cleanup(stack.close)
+
+
+def _keep_bytecode() -> None:
+    """Let every process keep what it has compiled, also where the environment asks for the opposite.
+
+    Measured without: collecting takes a worker 8 s of the processor instead of 3, each command a quarter of a second
+    more, and there are hundreds of them.
+    """
+    os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+    sys.dont_write_bytecode = False
 
 
 def pytest_make_parametrize_id(val: object) -> str | None:

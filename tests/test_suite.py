@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -18,14 +18,18 @@ TESTS = Path(__file__).parent
 Function = ast.FunctionDef | ast.AsyncFunctionDef
 
 
-def functions() -> Iterator[tuple[str, Function]]:
+@cache
+def functions() -> list[tuple[str, Function]]:
     """Every function of the tests and their support, with its file."""
-    for path in sorted(TESTS.rglob("*.py")):
-        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
-            if isinstance(node, Function):
-                yield path.relative_to(TESTS).as_posix(), node
+    return [
+        (path.relative_to(TESTS).as_posix(), node)
+        for path in sorted(TESTS.rglob("*.py"))
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
+        if isinstance(node, Function)
+    ]
 
 
+@cache
 def called(function: Function) -> set[str]:
     """The names of what a function calls, without the modules and objects that they belong to."""
     calls = [node.func for node in ast.walk(function) if isinstance(node, ast.Call)]
@@ -56,14 +60,13 @@ def test_a_long_value_is_cut_in_a_name(value: object, expected: str | None) -> N
 
 def test_every_test_can_fail() -> None:
     """It asserts something itself, or by way of a function that it calls."""
-    all_functions = [*functions()]
-    asserting = {"raises"}
-    while more := {
-        function.name for _, function in all_functions
-        if any(isinstance(node, ast.Assert | ast.Raise) for node in ast.walk(function)) or called(function) & asserting
-    } - asserting:  # fmt: skip
+    asserting = {"raises"} | {
+        function.name for _, function in functions()
+        if any(isinstance(node, ast.Assert | ast.Raise) for node in ast.walk(function))
+    }  # fmt: skip
+    while more := {function.name for _, function in functions() if called(function) & asserting} - asserting:
         asserting |= more
-    idle = [f"{file}: {function.name}" for file, function in all_functions
+    idle = [f"{file}: {function.name}" for file, function in functions()
             if function.name.startswith("test_") and function.name not in asserting]  # fmt: skip
     assert not idle
 
