@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from typing import LiteralString
 
 from psycopg import sql
 
 from vestige_tui.core.destination.connection import Connection
+from vestige_tui.core.destination.sessions import Session
 from vestige_tui.core.reembed import guard
 from vestige_tui.core.reembed.events import Filling
 from vestige_tui.core.reembed.job import Job
@@ -18,9 +21,14 @@ from vestige_tui.core.reembed.store import COLUMN, MEMORIES, Store
 BATCH_ROWS = 500
 """Rows of one transaction: their locks last as long."""
 
-STRIPES = 4
+STRIPES = 8
 """How many times the table is gone through, each time for every so-many-th row of a page. An update needs no new entry
 in any index where its page has room for the new version; room comes from the versions that the last time has left.
+"""
+
+_LEAST_BATCHES = 4
+"""Batches of one stripe in a table of more than one batch. Two sessions must not come to the same page one right after
+the other: the room that one has left is of use to the other only when its transaction has ended.
 """
 
 
@@ -100,27 +108,59 @@ _SIZE: LiteralString = """
 def fill(job: Job) -> None:
     """Store the new vectors beside the old ones, a batch at a time, page by page in stripes.
 
-    Rows that other sessions move to another page meanwhile may be passed over: ``fill_rest`` finds them.
+    Two sessions share the work: most of it is the server's, for the entries in the old vector index. Rows that other
+    sessions move to another page meanwhile may be passed over: ``fill_rest`` finds them.
     """
     with job.control.watchdog.step():
         ((rows, blocks),) = job.connection.execute(job.store.sql(_SIZE), {"table": job.store.name(MEMORIES)}).fetchall()
-    a_batch = max(1, BATCH_ROWS * STRIPES * blocks // max(1, rows))
-    ranges = [(stripe, first) for stripe in range(STRIPES) for first in range(0, blocks, a_batch)]
-    for number, (stripe, first) in enumerate(ranges, 1):
-        job.recorder.stop_if_cancelled()
-        statement = job.store.sql(
+    batches = _Batches(job, rows, blocks)
+    sessions = (job.control, *job.others)
+    with ThreadPoolExecutor(len(sessions), thread_name_prefix="reembed") as pool:
+        for done in [pool.submit(batches.take, session) for session in sessions]:
+            done.result()
+
+
+class _Batches:
+    """The batches of a table, handed out to whichever session is free."""
+
+    def __init__(self, job: Job, rows: int, blocks: int) -> None:
+        self._job, self._rows, self._blocks = job, rows, blocks
+        most = blocks // _LEAST_BATCHES if rows > BATCH_ROWS else blocks
+        self._size = max(1, min(most, BATCH_ROWS * STRIPES * blocks // max(1, rows)))
+        self._left = [(stripe, first) for stripe in range(STRIPES) for first in range(0, blocks, self._size)][::-1]
+        self._total, self._done = len(self._left), 0
+        self._lock = threading.Lock()
+
+    def take(self, session: Session) -> None:
+        """Fill batches until none is left. Raises ``Cancelled`` and ``psycopg.Error``; the other session then ends."""
+        try:
+            while (batch := self._next()) is not None:
+                self._job.recorder.stop_if_cancelled()
+                self._job.patiently(partial(_update, self._job, session, self._statement(*batch)))
+                with self._lock:
+                    self._done += 1
+                    self._job.recorder.emit(Filling(self._rows * self._done // self._total, self._rows))
+        except BaseException:
+            with self._lock:
+                self._left.clear()
+            raise
+
+    def _next(self) -> tuple[int, int] | None:
+        with self._lock:
+            return self._left.pop() if self._left else None
+
+    def _statement(self, stripe: int, first: int) -> sql.Composed:
+        return self._job.store.sql(
             _FILL + _BLOCKS,
             first=sql.Literal(f"({first},0)"),
-            last=sql.Literal(f"({min(blocks, first + a_batch)},0)"),
+            last=sql.Literal(f"({min(self._blocks, first + self._size)},0)"),
             stripes=sql.Literal(STRIPES),
             stripe=sql.Literal(stripe),
         )
-        job.patiently(partial(_update, job, statement))
-        job.recorder.emit(Filling(rows * number // len(ranges), rows))
 
 
-def _update(job: Job, statement: sql.Composed, _: int) -> None:
-    with job.unseen() as connection:
+def _update(job: Job, session: Session, statement: sql.Composed, _: int) -> None:
+    with job.unseen(session) as connection:
         # few rows of a batch, each looked up in the side table by its key
         connection.execute("SET LOCAL enable_hashjoin = off; SET LOCAL enable_mergejoin = off")
         connection.execute(statement)
@@ -144,5 +184,5 @@ def fill_rest(job: Job) -> int:
             return filled
         ids = [row for (row,) in found]
         statement = job.store.sql(_FILL + " AND k.id = ANY ({ids}::uuid[])", ids=sql.Literal(ids))
-        job.patiently(partial(_update, job, statement))
+        job.patiently(partial(_update, job, job.control, statement))
         last, filled = ids[-1], filled + len(ids)

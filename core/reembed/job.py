@@ -44,16 +44,20 @@ class Job:
         return self.control.connection
 
     @contextmanager
-    def transaction(self) -> Iterator[Connection]:
-        """A transaction that waits for locks only briefly, in a step of the watchdog. For ``patiently``."""
-        with self.control.watchdog.step(), unlimited(self.connection):
-            self.connection.execute(sql.SQL("SET LOCAL lock_timeout = {}").format(LOCK_MS))
-            yield self.connection
+    def transaction(self, session: Session | None = None) -> Iterator[Connection]:
+        """A transaction that waits for locks only briefly, in a step of the watchdog. For ``patiently``.
+
+        It runs in ``control``, or in another ``session``.
+        """
+        connection, watchdog = session or self.control
+        with watchdog.step(), unlimited(connection):
+            connection.execute(sql.SQL("SET LOCAL lock_timeout = {}").format(LOCK_MS))
+            yield connection
 
     @contextmanager
-    def unseen(self) -> Iterator[Connection]:
+    def unseen(self, session: Session | None = None) -> Iterator[Connection]:
         """The same for updates of memories: our trigger keeps their ``updated_at``."""
-        with self.transaction() as connection:
+        with self.transaction(session) as connection:
             connection.execute("SELECT set_config(%s, 'on', true)", (SETTING,))
             yield connection
 

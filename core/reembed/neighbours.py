@@ -22,43 +22,49 @@ _AT_ONCE = 10
 
 _LEAST = 5.0
 _SHARE = 0.1
-"""Without an index, at ``--drop-hnsw-first``, each neighbour costs a look at every memory: the comparison takes no more
-than a tenth of the run's time so far, or these seconds. The report has the size of the sample.
+"""Where vectors have no index, each query looks at every memory: the comparison takes no more than a tenth of the run's
+time so far, or these seconds; half of that for the old vectors. The report has the size of the sample.
 """
 
-_CHOSEN: LiteralString = """
-    SELECT k.id::text FROM {memories} k WHERE k.{embedding} IS NOT NULL AND k.{shadow} IS NOT NULL
-    ORDER BY md5(k.id::text) LIMIT %s"""
+_HAS_BOTH: LiteralString = "k.{embedding} IS NOT NULL AND k.{shadow} IS NOT NULL"
+_WILL_HAVE_BOTH: LiteralString = """
+    k.{embedding} IS NOT NULL AND (SELECT s.embedding IS NOT NULL FROM {vectors} s WHERE s.id = k.id)"""
+
+_CHOSEN: LiteralString = "SELECT k.id::text FROM {memories} k WHERE {both} ORDER BY md5(k.id::text) LIMIT %s"
 _NEIGHBOURS: LiteralString = """
-    SELECT q.id::text, {old}, {new} FROM {memories} q WHERE q.id = ANY (%(ids)s::uuid[])
+    SELECT q.id::text, {nearest} FROM {memories} q WHERE q.id = ANY (%(ids)s::uuid[])
     ORDER BY array_position(%(ids)s::uuid[], q.id)"""
 _NEAREST: LiteralString = """
-    ARRAY(SELECT k.id::text FROM {memories} k
-          WHERE k.id <> q.id AND k.{embedding} IS NOT NULL AND k.{shadow} IS NOT NULL
+    ARRAY(SELECT k.id::text FROM {memories} k WHERE k.id <> q.id AND {both}
           ORDER BY {mine} OPERATOR({pgvector}.<=>) {its} LIMIT {nearest})"""
 _CONTENTS: LiteralString = "SELECT k.id::text, k.content FROM {memories} k WHERE k.id = ANY (%s::uuid[])"
 
 
-def compare(job: Job, old: int | None, new: int) -> NeighbourComparison | None:
-    """Compare the two spaces on a sample; None where no memory has both vectors, or the old dimension is unknown.
+Neighbours = dict[str, tuple[str, ...]]
+"""The nearest memories of each memory of a sample, by their ids."""
 
+
+def of_old_vectors(job: Job, old: int | None, *, filled: bool = True) -> Neighbours:
+    """The neighbours of a sample by the vectors in place; none where their dimension is unknown.
+
+    Unless ``filled``, new vectors are staged and not yet stored: the time to ask where the old index goes first.
     Raises ``Cancelled`` and ``psycopg.Error``.
     """
     if old is None:
-        return None
-    waits, watchdog, connection = job.sessions.waits, job.control.watchdog, job.connection
-    with watchdog.step():
-        ids = [row for (row,) in connection.execute(job.store.sql(_CHOSEN), (SAMPLE,)).fetchall()]
-    query = job.store.sql(_NEIGHBOURS, old=_nearest(job.store, COLUMN, old), new=_nearest(job.store, SHADOW, new))
-    stop = watchdog.now + min(waits.comparing, max(_LEAST, watchdog.now * _SHARE))
-    found: list[NeighbourExample] = []
-    for first in range(0, len(ids), _AT_ONCE):
-        job.recorder.stop_if_cancelled()
-        if watchdog.now > stop:
-            break
-        with watchdog.step(long=True):
-            rows = connection.execute(query, {"ids": ids[first : first + _AT_ONCE]}).fetchall()
-        found += [NeighbourExample(memory, tuple(before), tuple(after)) for memory, before, after in rows]
+        return {}
+    both = job.store.sql(_HAS_BOTH if filled else _WILL_HAVE_BOTH)
+    with job.control.watchdog.step():
+        chosen = job.connection.execute(job.store.sql(_CHOSEN, both=both), (SAMPLE,)).fetchall()
+    return _neighbours(job, [row for (row,) in chosen], COLUMN, old, both)
+
+
+def compare(job: Job, before: Neighbours, new: int) -> NeighbourComparison | None:
+    """Compare these neighbours with those by the new vectors; None where there is no memory to compare.
+
+    Raises ``Cancelled`` and ``psycopg.Error``.
+    """
+    after = _neighbours(job, [*before], SHADOW, new, job.store.sql(_HAS_BOTH))
+    found = [NeighbourExample(memory, before[memory], after[memory]) for memory in before if memory in after]
     if not found:
         return None
     return NeighbourComparison(
@@ -70,15 +76,32 @@ def compare(job: Job, old: int | None, new: int) -> NeighbourComparison | None:
     )
 
 
+def _neighbours(job: Job, ids: list[str], column: str, dimension: int, both: sql.Composed) -> Neighbours:
+    """The neighbours of as many of these memories as the time allows."""
+    waits, watchdog = job.sessions.waits, job.control.watchdog
+    query = job.store.sql(_NEIGHBOURS, nearest=_nearest(job.store, column, dimension, both))
+    stop = watchdog.now + min(waits.comparing, max(_LEAST, watchdog.now * _SHARE)) / 2
+    found: Neighbours = {}
+    for first in range(0, len(ids), _AT_ONCE):
+        job.recorder.stop_if_cancelled()
+        if watchdog.now > stop:
+            break
+        with watchdog.step(long=True):
+            rows = job.connection.execute(query, {"ids": ids[first : first + _AT_ONCE]}).fetchall()
+        found |= {memory: tuple(nearest) for memory, nearest in rows}
+    return found
+
+
 def contents(connection: Connection, schema: str, ids: Iterable[str]) -> dict[str, str]:
     """The contents of memories by id, to show an example in words. They belong on a screen and nowhere else."""
     return dict(connection.execute(Store(schema, "").sql(_CONTENTS), ([*ids],)).fetchall())
 
 
-def _nearest(store: Store, column: str, dimension: int) -> sql.Composed:
+def _nearest(store: Store, column: str, dimension: int, both: sql.Composed) -> sql.Composed:
     """The nearest memories in one space, written so that its index serves."""
     return store.sql(
         _NEAREST,
+        both=both,
         mine=_value(store, "k", column, dimension),
         its=_value(store, "q", column, dimension),
         pgvector=sql.Identifier(store.vector_schema),

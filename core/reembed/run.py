@@ -56,14 +56,15 @@ def run_reembed(
     return report
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class _Run:
-    """A real run of a plan on an open store."""
+    """A real run of a plan on an open store. ``before``: the old neighbours, where they had to be looked up early."""
 
     plan: ReembedPlan
     embedder: ConstantEmbedder
     target: ModelSignature
     job: Job
+    before: neighbours.Neighbours | None = None
 
     def carry_out(self, survey: Survey) -> None:
         """All steps, in their order."""
@@ -120,6 +121,7 @@ class _Run:
         job = self.job
         job.recorder.enter(ReembedPhase.FILL)
         if self.plan.drop_hnsw_first:
+            self.before = neighbours.of_old_vectors(job, job.destination.dimension, filled=False)
             with job.control.watchdog.step():
                 names = preflight.hnsw_indexes(job.connection, job.store, COLUMN)
             index.drop(job, names)
@@ -143,7 +145,8 @@ class _Run:
     def _compare(self) -> None:
         job = self.job
         job.recorder.enter(ReembedPhase.COMPARE)
-        found = neighbours.compare(job, job.destination.dimension, self.target.dimension)
+        before = self.before if self.before is not None else neighbours.of_old_vectors(job, job.destination.dimension)
+        found = neighbours.compare(job, before, self.target.dimension)
         if found is not None:
             job.recorder.report.neighbours = found
             job.recorder.emit(events.Compared(found))

@@ -409,6 +409,8 @@ def test_the_old_index_first(copied_database: Database) -> None:
 
     report = reembed(store, HashEmbedder(16), on_event=look, drop_hnsw_first=True)
     assert set(indexes) == {None}
+    assert report.neighbours is not None
+    assert report.neighbours.sample == 29
     assert any("looks at every memory" in notice for notice in report.notices)
     assert_embedded(store, HashEmbedder(16))
     assert rollback(store.dsn).index_rebuild_secs > 0
@@ -417,7 +419,7 @@ def test_the_old_index_first(copied_database: Database) -> None:
 
 def test_the_old_index_first_and_then_abandoned(copied_database: Database) -> None:
     store = copied_database
-    reembed(store, HashEmbedder(16), drop_hnsw_first=True, no_swap=True)
+    reembed(store, HashEmbedder(16), drop_hnsw_first=True, no_swap=True, max_connections=1)
     assert vector_index(store) is None
     assert abandon(store.dsn).index_rebuild_secs > 0
     assert vector_index(store) == "embedding vector_cosine_ops"
