@@ -71,6 +71,13 @@ _WRONG = {
 }
 
 
+_CHECKS = {
+    Action.ROLLBACK: preflight.check_swap,
+    Action.FINISH: preflight.check_removal,
+    Action.ABANDON: preflight.check_removal,
+}
+
+
 def _recorder(action: Action, dsn: Dsn, watcher: Watcher, cancel: threading.Event | None) -> Recorder:
     return Recorder(ReembedReport(action, dsn.masked), watcher, cancel or threading.Event())
 
@@ -80,8 +87,9 @@ def _carry_out(step: Step, dsn: Dsn, waits: Waits, recorder: Recorder) -> Reembe
     plan = ReembedPlan(dsn, max_connections=1)
     with recorded(recorder), opened(plan, recorder, waits) as job, locked(job.sessions, job.control, job.destination):
         with job.control.watchdog.step():
+            job.check_registered(job.connection)
             state = look(job.connection)
-            preflight.check_swap(job.connection, job.destination, job.store)
+            _CHECKS[report.action](job.connection, job.destination, job.store)
         report.previous = job.destination.registered
         if state.stage is Stage.NONE:
             report.outcome = ReembedOutcome.UNCHANGED

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 
+from vestige_tui.core.reembed.constancy import ConstantEmbedder
 from vestige_tui.core.reembed.embedders.protocol import TextEmbedder
 from vestige_tui.core.reembed.job import Job
 from vestige_tui.core.reembed.plan import ReembedPlan
@@ -23,7 +24,7 @@ def foretell(survey: Survey, plan: ReembedPlan, embedder: TextEmbedder | None) -
     """Say in the report what a run would do. Raises ``RefusedError`` as the run would."""
     job = survey.job
     report = job.recorder.report
-    state = survey.check()
+    state = survey.check(ConstantEmbedder(embedder) if embedder is not None else None)
     if state is None:
         report.outcome = ReembedOutcome.UNCHANGED
         return

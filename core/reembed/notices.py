@@ -5,13 +5,29 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from vestige_tui.core.model import ModelSignature
+from vestige_tui.core.reembed.similarity import Similarity
 from vestige_tui.core.reembed.state import ReembedState
 from vestige_tui.core.text import size as in_words
 
 
-def already(model: ModelSignature) -> str:
-    """The registry names the model already."""
-    return f"The store is registered for {model} already: there is nothing to embed anew."
+def already(model: ModelSignature, found: Similarity | None) -> str:
+    """The registry names the model already, and the vectors in place agree, as far as they were compared."""
+    said = f"The store is registered for {model} already: there is nothing to embed anew."
+    if found is None:
+        return said
+    return (
+        f"{said} {found.memories} memories were embedded and compared with the vectors in place: their cosine "
+        f"similarity is {found.value:.2f}."
+    )
+
+
+def other_vectors(found: Similarity) -> str:
+    """The registry names the model already, and the vectors in place are others."""
+    return (
+        "The store is registered for this model already, but its vectors are not those that this embedder makes: the "
+        f"cosine similarity of {found.memories} memories is {found.value:.2f}. Another profile, text template or "
+        "release of the model made them."
+    )
 
 
 def disk_needed(size: int) -> str:

@@ -49,6 +49,11 @@ def check_swap(connection: Connection, destination: Destination, store: Store) -
     _raise_for(_LEAD, reasons)
 
 
+def check_removal(connection: Connection, destination: Destination, store: Store) -> None:
+    """What removing the parts of a run needs. Raises ``RefusedError`` with every reason."""
+    _raise_for(_LEAD, [*_session(destination), *_ownership(connection, store, MEMORIES)])
+
+
 def other_indexes(connection: Connection, store: Store) -> list[str]:
     """The indexes of vectors that a run does not build anew: those that are not HNSW by cosine distance."""
     return [name for name, hnsw in _vector_indexes(connection, store) if not hnsw]
@@ -87,36 +92,49 @@ def _shape(memories: FoundTable) -> Iterator[str]:
         yield f"{MEMORIES} has the primary key ({', '.join(memories.key) or 'none'}), a run needs (id)"
 
 
-def _server(destination: Destination) -> Iterator[str]:
+def _session(destination: Destination) -> Iterator[str]:
     if destination.pooled:
         yield (
-            "the connection goes through a pooler, which lends another session for each transaction: connect to the "
+            "the connection goes through a pooler, which may lend another session for each transaction: connect to the "
             "server itself"
         )
     if destination.server.read_only:
         yield "default_transaction_read_only is on for this role"
+
+
+def _server(destination: Destination) -> Iterator[str]:
+    yield from _session(destination)
     if not destination.privileges.create:
         yield f"the role may not create tables in schema {destination.schema} (GRANT USAGE, CREATE ON SCHEMA)"
 
 
+_OWNER: LiteralString = """
+    SELECT pg_has_role(c.relowner, 'USAGE'), pg_get_userbyid(c.relowner)::text
+    FROM pg_class c WHERE c.oid = %s::regclass"""
+
+
+def _ownership(connection: Connection, store: Store, table: str) -> Iterator[str]:
+    ((owns, owner),) = connection.execute(_OWNER, (store.name(table),)).fetchall()
+    if not owns:
+        yield f"{table} belongs to {owner}: only its owner can change its columns. Connect as {owner}, or as a member"
+
+
 _TABLE: LiteralString = """
-    SELECT pg_has_role(c.relowner, 'USAGE'), pg_get_userbyid(c.relowner)::text, c.relkind::text,
-           row_security_active(c.oid),
+    SELECT c.relkind::text, row_security_active(c.oid),
            EXISTS (SELECT FROM pg_inherits WHERE c.oid IN (inhrelid, inhparent))
     FROM pg_class c WHERE c.oid = %s::regclass"""
 
 
 def _table(connection: Connection, store: Store, table: str) -> Iterator[str]:
     """Why a table cannot be changed by this role, or not in the way of a run."""
-    ((owns, owner, kind, secured, inherits),) = connection.execute(_TABLE, (store.name(table),)).fetchall()
+    ((kind, secured, inherits),) = connection.execute(_TABLE, (store.name(table),)).fetchall()
     if kind == "p":
         yield f"{table} is partitioned"
     elif kind != "r":
         yield f"{table} is not a table of its own (relkind {kind})"
     elif inherits:
         yield f"{table} inherits from another table, or another one from it"
-    if not owns:
-        yield f"{table} belongs to {owner}: only its owner can change its columns. Connect as {owner}, or as a member"
+    yield from _ownership(connection, store, table)
     if secured:
         yield f"row-level security applies to this role on {table}: it may not see every row"
 

@@ -70,7 +70,7 @@ class _Run:
         """All steps, in their order."""
         recorder = self.job.recorder
         report = recorder.report
-        state = survey.check()
+        state = survey.check(self.embedder)
         if state is None:
             report.outcome = ReembedOutcome.UNCHANGED
             return

@@ -10,7 +10,9 @@ from vestige_tui.core.errors import RefusedError
 from vestige_tui.core.model import ModelSignature
 from vestige_tui.core.notices import no_vector_index
 from vestige_tui.core.reembed import disk, notices, preflight
+from vestige_tui.core.reembed.constancy import ConstantEmbedder
 from vestige_tui.core.reembed.job import Job
+from vestige_tui.core.reembed.similarity import similarity
 from vestige_tui.core.reembed.state import ReembedState, Stage, look
 from vestige_tui.core.reembed.store import SHADOW
 
@@ -29,11 +31,16 @@ class Survey:
     missing: int = 0
     """Memories with a text and without a vector, once ``check`` has counted them."""
 
-    def check(self) -> ReembedState | None:
-        """Look, refuse, and say what is to be known. Returns what there is, None where there is nothing to do."""
+    def check(self, embedder: ConstantEmbedder | None = None) -> ReembedState | None:
+        """Look, refuse, and say what is to be known. Returns what there is, None where there is nothing to do.
+
+        Where the registry names the model of the embedder already, a few memories are embedded and compared with the
+        vectors in place; without an embedder the registry decides.
+        """
         job = self.job
         report = job.recorder.report
         with job.control.watchdog.step():
+            job.check_registered(job.connection)  # it was read before this run had the lock
             state = look(job.connection)
             check = preflight.check_in_place if self.only_missing else preflight.check_swap
             check(job.connection, job.destination, job.store)
@@ -42,12 +49,17 @@ class Survey:
         self._count()
         if self.only_missing:
             self._check_model(registered)
+            if self.missing and embedder is not None:
+                self._check_vectors(embedder)
             return state if self.missing else None
         if registered is not None and self.target.matches(registered):
-            job.recorder.notice(notices.already(registered))
-            if state.stage is not Stage.NONE:
-                job.recorder.notice(notices.kept_from_before(state))
-            return None
+            found = similarity(job, embedder) if embedder is not None else None
+            if found is None or found.same:
+                job.recorder.notice(notices.already(registered, found))
+                if state.stage is not Stage.NONE:
+                    job.recorder.notice(notices.kept_from_before(state))
+                return None
+            job.recorder.notice(notices.other_vectors(found))
         _check_left(state, self.target, registered)
         report.already_embedded = state.staged
         report.typmod_changes = job.destination.dimension != self.target.dimension
@@ -74,6 +86,17 @@ class Survey:
                 f"The store is registered for {registered or 'no model'}, and the embedder makes vectors of "
                 f"{self.target}: only vectors of the registered model may be added.",
                 remedy="Name the registered model, or embed all memories anew, without --only-missing.",
+            )
+
+    def _check_vectors(self, embedder: ConstantEmbedder) -> None:
+        """The name of a model does not make its vectors: they must be like those in place."""
+        found = similarity(self.job, embedder)
+        if found is not None and not found.same:
+            raise RefusedError(
+                f"The embedder makes other vectors than those in place, although it is registered: {found.memories} "
+                f"memories that have a vector were embedded, and the cosine similarity is {found.value:.2f}.",
+                remedy="Choose the --profile, server or folder that made the vectors in place, or embed all memories "
+                "anew, without --only-missing.",
             )
 
     def _say_beforehand(self, state: ReembedState) -> None:

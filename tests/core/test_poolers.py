@@ -6,9 +6,10 @@ import json
 import shutil
 import subprocess
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
+from functools import partial
 
 import psycopg
 import pytest
@@ -16,8 +17,10 @@ import pytest
 from tests.support.clusters import Cluster, free_port, programs
 from tests.support.destination import fingerprint
 from tests.support.disturbances import completed, interrupted, outlast, wait_until
+from tests.support.embedders import HashEmbedder
 from tests.support.folders import data_folder, give_away
 from tests.support.hostile import foretold_and_copied
+from tests.support.reembedding import reembed
 from tests.support.runs import TABLES, assert_equal_everywhere, copy, counts
 from tests.support.servers import Database
 from tests.support.sources import SMALL_SPEC, Sources, edit, memory_ids, signature
@@ -29,6 +32,7 @@ from vestige_tui.core.errors import DestinationBusyError, DestinationError, Refu
 from vestige_tui.core.facts import DataState
 from vestige_tui.core.mending import MendState
 from vestige_tui.core.plan import VerificationPlan
+from vestige_tui.core.reembed.actions import finish
 from vestige_tui.core.reembed.embedders.treatment import from_values
 from vestige_tui.core.repairs.document import Repair, Repairs
 from vestige_tui.core.report import MigrationReport, Outcome
@@ -99,8 +103,10 @@ def pooler(cluster: Cluster) -> Iterator[Dsn]:
 
 
 @contextmanager
-def pgbouncer(cluster: Cluster, *, pool_size: int = 8, database: str = "", **others: int) -> Iterator[Dsn]:
-    """PgBouncer in transaction mode on loopback, with that many connections to the server.
+def pgbouncer(
+    cluster: Cluster, *, mode: str = "transaction", pool_size: int = 8, database: str = "", **others: int
+) -> Iterator[Dsn]:
+    """PgBouncer in this mode on loopback, with that many connections to the server.
 
     ``database`` adds to how it connects there, ``others`` are more settings of its own.
     """
@@ -117,7 +123,7 @@ listen_addr = 127.0.0.1
 listen_port = {port}
 unix_socket_dir =
 auth_type = any
-pool_mode = transaction
+pool_mode = {mode}
 default_pool_size = {pool_size}
 max_client_conn = 50
 {chr(10).join(f"{name} = {value}" for name, value in ({"query_wait_timeout": 3} | others).items())}
@@ -403,3 +409,24 @@ def test_a_session_that_ends_while_rows_arrive(
     assert "lost" in error.what or "ended the session" in error.what
     tcp_database.execute("DROP TRIGGER leave ON knowledge_nodes")
     assert completed(source, tcp_database).memories_copied == 30
+
+
+def test_no_re_embedding_through_a_pooler(sources: Sources, tcp_database: Database, cluster: Cluster) -> None:
+    """A client cannot tell session mode from transaction mode: both are refused, with the reason and a remedy."""
+    copy(sources.seed(), tcp_database)
+    before = fingerprint(tcp_database)
+    for mode in ("session", "transaction"):
+        with pgbouncer(cluster, mode=mode) as pooler:
+            dsn = pooler.with_parameters(dbname=tcp_database.name)
+            runs: tuple[Callable[[], object], ...] = (
+                partial(reembed, dsn, HashEmbedder(16)),
+                partial(reembed, dsn, HashEmbedder(16), dry_run=True),
+                partial(reembed, dsn, HashEmbedder(8), only_missing=True),
+                partial(finish, dsn),
+            )
+            for run in runs:
+                with pytest.raises(RefusedError, match="goes through a pooler") as caught:
+                    run()
+                assert "connect to the server itself" in caught.value.what
+                assert caught.value.state is DataState.STORE_UNCHANGED
+    assert fingerprint(tcp_database) == before

@@ -11,6 +11,7 @@ from dataclasses import replace
 import pytest
 
 from tests.support.destination import fingerprint
+from tests.support.disturbances import wait_until
 from tests.support.embedders import HashEmbedder
 from tests.support.reembedding import (
     assert_embedded,
@@ -346,9 +347,33 @@ def test_a_dry_run(copied_database: Database) -> None:
     assert fingerprint(copied_database) == before
 
 
+def test_the_same_model_with_other_vectors(copied_database: Database) -> None:
+    """The registry names the embedder's model, and the vectors in place are another space's: they do not mix."""
+    store = copied_database
+    named = HashEmbedder(8, signature(8).name, signature(8).hash)
+    one = next(iter(memories(store)))
+    store.execute(f"UPDATE knowledge_nodes SET embedding = NULL WHERE id = '{one}'")
+    for dry_run in (True, False):
+        with pytest.raises(RefusedError, match="makes other vectors than those in place"):
+            reembed(store, named, only_missing=True, dry_run=dry_run)
+    assert memories(store)[one]["embedding"] is None
+    assert reembed(store, None, model=named.model_signature(), dry_run=True).outcome is ReembedOutcome.UNCHANGED
+    foretold = reembed(store, named, dry_run=True)
+    assert (foretold.outcome, foretold.estimate and foretold.estimate.rows) == (ReembedOutcome.FORETOLD, 30)
+    report = reembed(store, named)
+    assert (report.outcome, report.rows_updated) == (ReembedOutcome.CLEAN, 30)
+    assert any("cosine similarity of 8 memories is " in notice for notice in report.notices)
+    assert_embedded(store, named)
+    again = reembed(store, named)
+    assert again.outcome is ReembedOutcome.UNCHANGED
+    assert "their cosine similarity is 1.00" in again.notices[0]
+
+
 def test_missing_vectors_in_place(copied_database: Database) -> None:
     store = copied_database
     registered = HashEmbedder(8, signature(8).name, signature(8).hash)
+    reembed(store, registered)
+    finish(store.dsn)
     rows = memories(store)
     gone = list(rows)[:12]
     refused, blank = gone[:2]
@@ -423,6 +448,45 @@ def test_the_old_index_first_and_then_abandoned(copied_database: Database) -> No
     assert vector_index(store) is None
     assert abandon(store.dsn).index_rebuild_secs > 0
     assert vector_index(store) == "embedding vector_cosine_ops"
+    assert state_of(store).stage is Stage.NONE
+
+
+def test_removal_needs_less_than_a_swap(copied_database: Database) -> None:
+    """What depends on the vectors in place since the swap does not keep the old ones from being dropped."""
+    store = copied_database
+    with owner(store) as dsn:
+        reembed(dsn, HashEmbedder(16))
+        store.execute(
+            "CREATE VIEW vectors AS SELECT embedding FROM knowledge_nodes",
+            "CREATE TABLE refers (model smallint REFERENCES embedding_model (id))",
+        )
+        with pytest.raises(RefusedError, match=r"view vectors(?s:.*)refers has a foreign key"):
+            rollback(dsn)
+        assert finish(dsn).outcome is ReembedOutcome.CLEAN
+    assert state_of(store).stage is Stage.NONE
+
+
+def test_the_registered_model_is_judged_under_the_lock(copied_database: Database) -> None:
+    """A run that waits for another one's lock finds what that one has registered."""
+    store = copied_database
+    waits = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND query ~ 'pg_try_advisory'"
+    caught: list[Exception] = []
+
+    def run() -> None:
+        try:
+            reembed(store, HashEmbedder(16), waits=Waits(lock_grace=60.0))
+        except RefusedError as error:
+            caught.append(error)
+
+    with connect(store.dsn) as other:
+        other.execute("SELECT pg_advisory_lock(%s, hashtext('public'))", (LOCK_CLASS,))
+        thread = threading.Thread(target=run)
+        thread.start()
+        wait_until(lambda: bool(store.value(waits + " AND pid <> pg_backend_pid()")))
+        store.execute("UPDATE embedding_model SET hash = 'another'")
+    thread.join()
+    assert len(caught) == 1
+    assert "changed the registered model" in str(caught[0])
     assert state_of(store).stage is Stage.NONE
 
 

@@ -17,13 +17,16 @@ from textual.widgets import Button, Input
 from tests.support.embedders import Answer, Asked, Endpoint
 from tests.support.servers import Database
 from tests.support.sources import SMALL_SPEC, Sources
+from tests.support.tiny_model import TinyModel
 from tests.support.walking import chosen, forward, walk
 from tests.support.wizard import on_screen, shown, until
 from vestige_tui.app import VestigeApp
 from vestige_tui.core.model import ModelSignature
+from vestige_tui.core.reembed.embedders.treatment import from_values
 from vestige_tui.screens.dialogs import ConfirmDialog
 from vestige_tui.screens.embedder_dialog import EmbedderDialog
 from vestige_tui.screens.steps import Step
+from vestige_tui.screens.widgets.choice import Choice
 
 SERVED = ModelSignature("test/served", 4, "ab" * 32)
 
@@ -78,11 +81,14 @@ def test_copy_then_embed_anew(home: Path, small_source: Path, database: Database
     assert json.loads((home / "embedding.json").read_text())["outcome"] == "clean"
 
 
-def test_memories_without_a_vector(home: Path, sources: Sources, database: Database) -> None:
+def test_memories_without_a_vector(home: Path, sources: Sources, database: Database, tmp_path: Path) -> None:
+    """They get theirs from a model in a folder, which has made those in place: to it all words of a memory are alike."""
+    model = TinyModel(tmp_path / "model", SMALL_SPEC.dimension)
     source = sources.seed(replace(SMALL_SPEC, model_name=SERVED.name))
     with closing(sqlite3.connect(source)) as connection, connection:
+        stored = "UPDATE knowledge_nodes SET embedding = ? WHERE embedding IS NOT NULL"
+        connection.execute(stored, (from_values(model.mean("[UNK]")),))
         connection.execute("UPDATE knowledge_nodes SET embedding = NULL WHERE rowid % 10 = 0")
-    endpoint = Endpoint(SMALL_SPEC.dimension)
 
     async def scenario(app: VestigeApp, pilot: Pilot[None]) -> None:
         await on_screen(pilot, "PreviewScreen")
@@ -91,13 +97,24 @@ def test_memories_without_a_vector(home: Path, sources: Sources, database: Datab
         await shown(pilot, "Embed the 4 memories without a vector")
         app.screen.query_one("#embed", Button).press()
         await until(pilot, lambda: isinstance(app.screen, EmbedderDialog))
-        assert app.screen.query_one("#model", Input).disabled, "only the registered model may be used"
-        await name_embedder(pilot, endpoint)
+        dialog = app.screen
+        assert dialog.query_one("#model", Input).disabled, "only the registered model may be used"
+        dialog.query_one("#here", Choice).value = True
+        await until(pilot, lambda: dialog.query_one("#of-folder").display)
+        assert not dialog.query_one("#of-url").display
+        folder = dialog.query_one("#folder", Input)
+        folder.focus()
+        folder.value = str(tmp_path / "nothing")
+        await pilot.press("enter")
+        await shown(pilot, "whole model")
+        folder.value = str(model.folder)
+        await pilot.press("enter")
+        await shown(pilot, f"It works: vectors of {SMALL_SPEC.dimension} elements.")
+        await pilot.press("enter")
         await shown(pilot, "4 memories have a new vector")
         assert app.screen.query_one("#again").display
 
     walk(scenario, home, chosen(source, database), first=Step.PREVIEW)
-    endpoint.close()
     assert database.value("SELECT count(*) FROM knowledge_nodes WHERE embedding IS NULL") == 0
 
 

@@ -179,8 +179,11 @@ def _foreseen(plan: ReembedPlan, embedder: TextEmbedder, cancel: Event) -> Reemb
     """What the run is about to do, with the rate that the embedder has for texts of our own."""
 
     def look() -> ReembedReport:
+        dry = replace(plan, dry_run=True, model=embedder.model_signature())
         try:
-            report = run_reembed(replace(plan, dry_run=True, model=embedder.model_signature()), cancel=cancel)
+            report = run_reembed(dry, cancel=cancel)
+            if report.outcome is ReembedOutcome.UNCHANGED and not plan.only_missing:
+                report = run_reembed(dry, embedder, cancel=cancel)  # only the vectors tell whether they are its own
         except MigrationError as error:
             if isinstance(error.report, ReembedReport):
                 error.report.dry_run = False  # nobody asked for one
