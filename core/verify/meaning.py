@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+import re
 import struct
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
@@ -16,6 +17,7 @@ PG_EPOCH = datetime(2000, 1, 1, tzinfo=UTC)
 """PostgreSQL counts time from here, in microseconds."""
 
 _MICROSECOND = timedelta(microseconds=1)
+_MOMENT = re.compile(r"([0-9]{4,})-([0-9]{2})-([0-9]{2}) ([0-9]{2}):([0-9]{2}):([0-9]{2})(?:\.([0-9]{1,6}))?\+00( BC)?")
 
 
 def equal(kind: PgType, expected: Any, stored: Any) -> bool:
@@ -40,8 +42,23 @@ def _plain(expected: Any, stored: Any) -> bool:
     return bool(expected == stored)
 
 
-def _moment(expected: datetime, stored: bytes) -> bool:
-    return (expected - PG_EPOCH) // _MICROSECOND == int.from_bytes(stored, signed=True)
+def _moment(expected: datetime, stored: str) -> bool:
+    return (expected - PG_EPOCH) // _MICROSECOND == microseconds(stored)
+
+
+def microseconds(stored: str) -> int | None:
+    """Microseconds since 2000 of a moment as the server writes it in UTC; None for infinity.
+
+    Python's calendar ends before the server's. Every 400 years the days are the same ones.
+    """
+    found = _MOMENT.fullmatch(stored)
+    if found is None:
+        return None
+    year, month, day, hour, minute, second = map(int, found.group(1, 2, 3, 4, 5, 6))
+    cycles, year = divmod(1 - year if found[8] else year, 400)
+    moment = datetime(PG_EPOCH.year + year, month, day, hour, minute, second, tzinfo=UTC) - PG_EPOCH
+    moment += (cycles - PG_EPOCH.year // 400) * timedelta(days=146_097)
+    return moment // _MICROSECOND + int((found[7] or "").ljust(6, "0"))
 
 
 def _items(expected: list[Any], stored: str) -> bool:

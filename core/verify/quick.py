@@ -10,18 +10,16 @@ from __future__ import annotations
 import json
 import re
 import struct
-import sys
 from array import array
 from collections.abc import Callable, Sequence
-from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from functools import partial
+from itertools import chain
 from typing import Any
 
 import orjson
 
 from vestige_tui.core.rows.pg_types import PgType
-from vestige_tui.core.verify.meaning import PG_EPOCH
 
 Lane = Callable[[Sequence[Any], Sequence[Any]], list[int]]
 """The positions of the stored values (second) that are not surely what is expected of the source's values (first)."""
@@ -126,128 +124,183 @@ _SHAPES = frozenset(
 """How timestamps in UTC look where every digit is 0."""
 
 _NO_DIGITS = bytes.maketrans(b"0123456789", b"0" * 10)
-_SINCE_1970 = (PG_EPOCH - datetime(1970, 1, 1, tzinfo=UTC)) // timedelta(microseconds=1)
-_EXACT = 2**52
-"""Microseconds before and after 1970 (to the year 2112) that a float of seconds tells apart, with room to spare."""
+_TO_THE_SECOND = len("0000-00-00 00:00:00")
+_TO_THE_MICROSECOND = len("0000-00-00 00:00:00.000000")
 
 
-def _moments(source: Sequence[Any], stored: Sequence[bytes]) -> bool:
-    """Both sides as seconds since 1970: each a whole number of microseconds, divided and rounded in the same way."""
+def _moments(source: Sequence[Any], stored: Sequence[str]) -> bool:
+    """The source's texts are brought to the form in which the server writes a date and a time that exist, in UTC."""
     joined = "\n".join(source)
-    shapes = set(joined.encode("ascii").translate(_NO_DIGITS).split(b"\n"))
-    if not shapes <= _SHAPES or joined.count("+") != joined.count("+00:00") or _MIDNIGHT.search(joined):
+    if not _SHAPES.issuperset(joined.encode("ascii").translate(_NO_DIGITS).split(b"\n")):
         return False
-    found = array("q", b"".join(stored))
-    if sys.byteorder == "little":
-        found.byteswap()
-    if len(found) != len(source) or not -_EXACT < min(found) <= max(found) < _EXACT - _SINCE_1970:
+    if joined.count("+") != joined.count("+00:00"):
         return False
-    seconds = [(micros + _SINCE_1970) / 1_000_000 for micros in found]
-    return seconds == [_in_utc(moment).timestamp() for moment in map(datetime.fromisoformat, source)]
-
-
-_MIDNIGHT = re.compile("[T ]24:")
-"""Python 3.14 takes 24:00 for the beginning of the next day."""
-
-
-def _in_utc(moment: datetime) -> datetime:
-    return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
+    plain = joined.replace("T", " ").replace("Z", "").replace("+00:00", "").split("\n")
+    return stored == [
+        f"{moment}+00" if len(moment) == _TO_THE_SECOND
+        else f"{moment[:_TO_THE_MICROSECOND].rstrip('0').rstrip('.')}+00"
+        for moment in plain
+    ]  # fmt: skip
 
 
 _DEEPEST = 500
 """Levels of the deepest JSON that can be stored."""
 
 _NUMBERS = frozenset({int, float, Decimal})
-_DANGEROUS = re.compile(r"\\u(?:0000|[dD][89a-fA-F])")
-"""Letters that PostgreSQL does not store."""
+_DANGEROUS = (rb"\u0000", rb"\u007")
+"""A letter that PostgreSQL does not store, and ``_MARK``. A surrogate by itself is no JSON to orjson."""
 
-_MANY_DIGITS = re.compile(r"[0-9.]{16}|[eE][+-]?[0-9]{3}")
-_FAR_TOO_MANY = re.compile(r"[0-9.]{300}|[eE][+-]?[0-9]{3}")
-"""Numbers that a float may not tell apart, and those that may be refused."""
+_DIGITS = bytes.maketrans(b"123456789.E+", b"0" * 10 + b"e-")
+_MANY_DIGITS = (b"0" * 16, b"e000", b"e-000")
+_FAR_TOO_MANY = (b"0" * 300, b"e000", b"e-000")
+"""Numbers that a float may not tell apart, and those that may be refused: in documents with ``_DIGITS``."""
+
+_STRING = re.compile(rb'"[^"\\]*(?:\\.[^"\\]*)*"')
+
+_MARK = "\x7f"
+"""A text that stands between documents: each is whole where every second item of the list of all is a mark."""
+
+_AT_ONCE = 500_000
+"""Bytes of documents that are parsed together: what is parsed takes ten times their room."""
 
 
 def _documents(source: Sequence[Any], stored: Sequence[Any], *, numbers: bool) -> list[int]:
-    """NULL is the empty object."""
-    same = _same_numbers if numbers else _same_document
-    return [
-        position
-        for position, (mine, theirs) in enumerate(zip(source, stored, strict=True))
-        if (numbers or mine is None or mine != theirs or len(mine) > 2 * _DEEPEST)
-        and not _accepts(same, "{}" if mine is None else mine, theirs)
+    """NULL is the empty object. The same short text is the same document."""
+    mine = ["{}" if value is None else value for value in source] if None in source else source
+    places = [
+        place
+        for place, (one, other) in enumerate(zip(mine, stored, strict=True))
+        if numbers or one != other or len(one) > 2 * _DEEPEST
     ]
+    rule = partial(_accepts, partial(_same_documents, numbers=numbers))
+    found = _halving(rule, [mine[place] for place in places], [stored[place] for place in places])
+    return [places[position] for position in found]
 
 
-def _same_document(source: str, stored: str) -> bool:
-    found = _both(source, stored)
-    if _has_words(source) or _has_words(stored):  # to Python, true is 1
-        exactly = orjson.dumps(found, option=orjson.OPT_SORT_KEYS)
-        return exactly == orjson.dumps(orjson.loads(stored), option=orjson.OPT_SORT_KEYS)
-    return True
-
-
-def _has_words(document: str) -> bool:
-    return "true" in document or "false" in document
-
-
-def _same_numbers(source: str, stored: str) -> bool:
-    found = _both(source, stored)
-    if type(found) is not dict or _has_words(stored):
-        return False
-    return _NUMBERS.issuperset(map(type, found.values()))
-
-
-def _both(source: str, stored: str) -> Any:
-    """What both documents hold. Raises ``ValueError`` where that is not surely the same.
+def _same_documents(source: Sequence[str], stored: Sequence[str], *, numbers: bool) -> bool:
+    """All documents of a side are parsed at once.
 
     What cannot be stored may hide in the first of two equal keys, so nothing of that kind is taken at all.
     """
-    if (
-        type(source) is not str
-        or source.count("[") + source.count("{") > _DEEPEST
-        or ("\\u" in source and _DANGEROUS.search(source))
-    ):
-        raise ValueError
-    load: Callable[[str], Any] = orjson.loads
-    if _MANY_DIGITS.search(source) or _MANY_DIGITS.search(stored):
-        if _FAR_TOO_MANY.search(source):
-            raise ValueError
-        load = _load_exactly
-    found = load(source)
-    if source != stored and found != load(stored):
-        raise ValueError
-    return found
+    mine, theirs = _joined(source), _joined(stored)
+    if len(source) > 1 and len(mine) + len(theirs) > _AT_ONCE:
+        return False
+    if any(word in mine for word in _DANGEROUS) or any(map(_is_deep, source)):
+        return False
+    load, dump = _load, _dump
+    if _has_numbers(_MANY_DIGITS, mine) or _has_numbers(_MANY_DIGITS, theirs):
+        if _has_numbers(_FAR_TOO_MANY, mine):
+            return False
+        load, dump = _load_exactly, _dump_exactly
+    found, other = load(mine), load(theirs)
+    same = found == other and len(found) == len(source)
+    if numbers:
+        return same and _are_numbers(found) and _are_numbers(other)
+    words = any(word in mine or word in theirs for word in (b"true", b"false"))
+    return same and (not words or dump(found) == dump(other))  # to Python, true is 1
 
 
-def _load_exactly(document: str) -> Any:
+def _joined(documents: Sequence[str]) -> bytes:
+    """The list of all documents with a mark between any two. Raises ``ValueError`` where a document has the mark."""
+    joined = f',"{_MARK}",'.join(documents)
+    if joined.count(_MARK) != len(documents) - 1:
+        raise ValueError
+    return f"[{joined}]".encode()
+
+
+def _is_deep(document: str) -> bool:
+    """Whether the document may have more levels than can be stored."""
+    return len(document) > 2 * _DEEPEST and document.count("[") + document.count("{") > _DEEPEST
+
+
+def _has_numbers(parts: Sequence[bytes], documents: bytes) -> bool:
+    """Whether there are such numbers. A text may look like one: without texts, it is looked at again."""
+    return any(part in documents.translate(_DIGITS) for part in parts) and any(
+        part in _STRING.sub(b"", documents).translate(_DIGITS) for part in parts
+    )
+
+
+def _are_numbers(documents: list[Any]) -> bool:
+    """Whether each is an object of numbers."""
+    return {dict}.issuperset(map(type, documents)) and _NUMBERS.issuperset(
+        map(type, chain.from_iterable(map(dict.values, documents)))
+    )
+
+
+def _load(documents: bytes) -> list[Any]:
+    return _without_marks(orjson.loads(documents))
+
+
+def _load_exactly(documents: bytes) -> list[Any]:
     """JSON with exact numbers. Raises ``ValueError``, also for words such as NaN, which JSON does not have."""
-    return json.loads(document, parse_float=Decimal, parse_constant=_refuse)
+    orjson.loads(documents)  # it refuses what Python takes
+    return _without_marks(json.loads(documents, parse_float=Decimal, parse_constant=_refuse))
+
+
+def _without_marks(items: list[Any]) -> list[Any]:
+    """The documents. Raises ``ValueError`` where something else stands between two."""
+    if items[1::2] != [_MARK] * (len(items) // 2):
+        raise ValueError
+    return items[::2]
 
 
 def _refuse(word: str) -> None:
     raise ValueError(word)
 
 
+def _dump(documents: list[Any]) -> bytes:
+    return orjson.dumps(documents, option=orjson.OPT_SORT_KEYS)
+
+
+def _dump_exactly(documents: list[Any]) -> str:
+    return json.dumps(documents, sort_keys=True, default=str)
+
+
+_OF_LISTS = str.maketrans("", "", '[],"\n')
+
+
 def _lists(source: Sequence[Any], stored: Sequence[Any], *, indexed: bool) -> list[int]:
-    """The server writes a list of texts as JSON without blanks, as Vestige does. NULL is the empty list."""
-    if _accepts(partial(_same_lists, indexed=indexed), source, stored):
-        return []
-    same = partial(_same_items, indexed=indexed)
-    return [
-        position
-        for position, (mine, theirs) in enumerate(zip(source, stored, strict=True))
-        if not _accepts(same, "[]" if mine is None else mine, theirs)
+    """The server writes a list of texts as JSON without blanks. NULL is the empty list."""
+    mine = ["[]" if value is None else value for value in source] if None in source else source
+    alone, together = _by_escapes(mine, stored)
+    one_by_one = partial(_accepts, partial(_same_items, indexed=indexed))
+    rule = partial(_accepts, partial(_same_lists, indexed=indexed))
+    found = _halving(rule, [mine[place] for place in together], [stored[place] for place in together])
+    return sorted(
+        [
+            *(place for place in alone if not one_by_one(mine[place], stored[place])),
+            *(together[position] for position in found),
+        ]
+    )
+
+
+def _by_escapes(source: Sequence[Any], stored: Sequence[str]) -> tuple[Sequence[int], Sequence[int]]:
+    """The places of texts with escapes, and those of all others."""
+    escaped = [
+        place
+        for place, (mine, theirs) in enumerate(zip(source, stored, strict=True))
+        if type(mine) is not str or type(theirs) is not str or "\\" in mine or "\\" in theirs
     ]
+    return escaped, [*{*range(len(source))}.difference(escaped)] if escaped else range(len(source))
 
 
 def _same_lists(source: Sequence[str], stored: Sequence[str], *, indexed: bool) -> bool:
-    if source != stored or (indexed and max(map(len, source)) > _SURELY_SHORT):
+    """Without escapes, every second quotation mark ends a text. What is between texts has to be that of plain lists."""
+    if indexed and max(map(len, source)) > _SURELY_SHORT:
         return False
-    joined = "".join(source)
-    return joined.count("[") == len(source) and "null" not in joined
+    parts, others = "\n".join(source).split('"'), "\n".join(stored).split('"')
+    between = '"'.join(others[::2])
+    return (
+        parts[1::2] == others[1::2]
+        and '"'.join(parts[::2]).replace(" ", "") == between
+        and not between.translate(_OF_LISTS)
+        and between.count("[") == between.count("\n") + 1 == len(source)
+    )
 
 
 def _same_items(source: str, stored: str, *, indexed: bool) -> bool:
-    if (indexed and len(source) > _SURELY_SHORT) or ("\\u" in source and _DANGEROUS.search(source)):
+    """A list by itself, which may have escapes."""
+    if (indexed and len(source) > _SURELY_SHORT) or "\\u0000" in source:
         return False
     items = orjson.loads(source)
     return type(items) is list and {str}.issuperset(map(type, items)) and bool(items == orjson.loads(stored))

@@ -17,6 +17,7 @@ from vestige_tui.core.destination.watchdog import Watchdog
 _SETTINGS: LiteralString = """
     SELECT set_config('jit', 'off', true),  -- compiling a query takes longer than the rows of a table
            set_config('cursor_tuple_fraction', '1', true),  -- all rows are read, not the first few
+           set_config('TimeZone', 'UTC', true), set_config('DateStyle', 'ISO, YMD', true),  -- of timestamps as text
            CASE WHEN has_function_privilege('pg_export_snapshot()', 'EXECUTE') THEN pg_export_snapshot() END"""
 
 

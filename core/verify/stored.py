@@ -1,8 +1,8 @@
 """The destination's side: the rows of a table in the order of their keys, column by column.
 
 Values come as the comparison needs them, and no two different values of a column look alike: UUIDs, text and JSON as
-text, lists as JSON (one whose first item is not number 1 in PostgreSQL's own form, which is no JSON), timestamps and
-vectors as the bytes that the server sends, numbers as numbers. NULL is None.
+text, lists as JSON (one whose first item is not number 1 in PostgreSQL's own form, which is no JSON), timestamps as the
+server writes them in UTC, vectors as the bytes that it sends, numbers as numbers. NULL is None.
 """
 
 from __future__ import annotations
@@ -14,7 +14,6 @@ from itertools import compress, count
 from typing import Any
 
 from psycopg import sql
-from psycopg.types.string import ByteaBinaryLoader
 
 from vestige_tui.core.destination.inspection import Destination
 from vestige_tui.core.errors import RefusedError, SchemaMismatchError
@@ -37,6 +36,7 @@ _LIST = (
 FORMS = {
     PgType.UUID: _TEXT,
     PgType.TEXT: _TEXT,
+    PgType.TIMESTAMPTZ: _TEXT,
     PgType.JSONB: _TEXT,
     PgType.TEXT_ARRAY: _LIST,
     PgType.UUID_ARRAY: _LIST,
@@ -95,12 +95,21 @@ class StoredTable:
     """A table of the destination, read once from its first row to its last, in the order of ``key``: columns of text
     and UUIDs.
 
+    ``first`` is the first key of a range, ``last`` is the first key after it: both are UUIDs of the first column.
     ``since``: the number of the first transaction that was not over when the copy began, as ``pg_snapshot_xmax`` gives
     it; None where there was no copy.
     """
 
     def __init__(
-        self, snapshot: Snapshot, destination: Destination, table: Table, key: Sequence[str], since: str | None = None
+        self,
+        snapshot: Snapshot,
+        destination: Destination,
+        table: Table,
+        key: Sequence[str],
+        since: str | None = None,
+        *,
+        first: Key | None = None,
+        last: Key | None = None,
     ) -> None:
         self._watchdog = snapshot.watchdog
         self._names = table.column_names
@@ -110,10 +119,9 @@ class StoredTable:
         self._ended = table.name not in destination.tables
         self._name = sql.Identifier(f"verified {next(_numbers)}")
         self._cursor = snapshot.connection.cursor(binary=True)
-        self._cursor.adapters.register_loader("timestamptz", ByteaBinaryLoader)
         if not self._ended:
             query = sql.SQL("DECLARE {} NO SCROLL CURSOR FOR {}").format(
-                self._name, _query(destination, table, key, since)
+                self._name, _query(destination, table, key, since, _range(key[0], first, last))
             )
             with self._watchdog.step(cancellable=True):
                 self._cursor.execute(query)
@@ -228,7 +236,21 @@ class _Found:
         return True
 
 
-def _query(destination: Destination, table: Table, key: Sequence[str], since: str | None) -> sql.Composed:
+def _range(column: str, first: Key | None, last: Key | None) -> sql.Composable:
+    """The condition that a row is in a range."""
+    bounds = [(sign, bound[0]) for sign, bound in ((">=", first), ("<", last)) if bound is not None]
+    conditions = [
+        sql.SQL("{} OPERATOR(pg_catalog.{}) {}::pg_catalog.uuid").format(
+            sql.Identifier(column), sql.SQL(sign), sql.Literal(bound)
+        )
+        for sign, bound in bounds
+    ]
+    return sql.SQL(" AND ").join(conditions or [sql.SQL("true")])
+
+
+def _query(
+    destination: Destination, table: Table, key: Sequence[str], since: str | None, condition: sql.Composable
+) -> sql.Composed:
     """All rows in the order of their keys, each with the question whether it was there before."""
     columns = [sql.SQL(FORMS.get(column.type, "{0}")).format(sql.Identifier(column.name)) for column in table.columns]
     old: sql.Composable = sql.SQL("false")
@@ -239,8 +261,9 @@ def _query(destination: Destination, table: Table, key: Sequence[str], since: st
         sql.SQL('{}::pg_catalog.text COLLATE "C"' if kind is PgType.TEXT else "{}").format(sql.Identifier(name))
         for name, kind in zip(key, table.types(key), strict=True)
     ]
-    return sql.SQL("SELECT {} FROM {} ORDER BY {}").format(
+    return sql.SQL("SELECT {} FROM {} WHERE {} ORDER BY {}").format(
         sql.SQL(", ").join([*columns, old]),
         sql.Identifier(destination.schema, table.name),
+        condition,
         sql.SQL(", ").join(order),
     )

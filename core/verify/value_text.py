@@ -9,10 +9,9 @@ from decimal import Decimal
 from typing import Any
 
 from vestige_tui.core.rows.pg_types import PgType
-from vestige_tui.core.verify.meaning import PG_EPOCH
+from vestige_tui.core.verify.meaning import PG_EPOCH, microseconds
 
 _MICROSECOND = timedelta(microseconds=1)
-_INFINITE = {2**63 - 1: "infinity", -(2**63): "-infinity"}
 _DOCUMENTS = (PgType.JSONB, PgType.TEXT_ARRAY, PgType.UUID_ARRAY)
 _MOST_DIGITS = 40
 """Digits of a number that are written out; others have an exponent."""
@@ -41,7 +40,8 @@ def stored_text(kind: PgType, value: Any) -> str | None:
         except (ValueError, RecursionError):
             return str(value)
     if kind is PgType.TIMESTAMPTZ:
-        return moment(int.from_bytes(value, signed=True))
+        micros = microseconds(value)
+        return value if micros is None else moment(micros)
     if kind is PgType.VECTOR:
         return vector(struct.unpack(f">{len(value) // 4 - 1}f", value[4:]))
     return str(value)
@@ -49,8 +49,6 @@ def stored_text(kind: PgType, value: Any) -> str | None:
 
 def moment(micros: int) -> str:
     """Microseconds since 2000 in UTC."""
-    if micros in _INFINITE:
-        return _INFINITE[micros]
     try:
         return (PG_EPOCH + micros * _MICROSECOND).isoformat(" ", timespec="microseconds").replace("+00:00", " UTC")
     except OverflowError:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import struct
+from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any
 
@@ -18,7 +19,7 @@ from vestige_tui.core.verify.expectation import MISSING, Block, Text
 from vestige_tui.core.verify.expectation.shapes import shapes
 from vestige_tui.core.verify.expectation.values import Lost
 from vestige_tui.core.verify.judging import Judge
-from vestige_tui.core.verify.meaning import PG_EPOCH, equal
+from vestige_tui.core.verify.meaning import equal
 from vestige_tui.core.verify.stored import StoredRows
 
 DIMENSION = 3
@@ -70,6 +71,12 @@ def as_json(value: Any) -> str:
     return str(value) if isinstance(value, Decimal) else json.dumps(value, ensure_ascii=False)
 
 
+def moment_text(moment: datetime) -> str:
+    """A moment as the server writes it in UTC, within Python's calendar."""
+    text = moment.astimezone(UTC).isoformat(" ").removesuffix("+00:00")
+    return (text.rstrip("0") if "." in text else text) + "+00"
+
+
 def as_stored(kind: PgType, value: Any) -> Any:
     """An expected value as the destination's side reads it."""
     match kind:
@@ -80,8 +87,7 @@ def as_stored(kind: PgType, value: Any) -> Any:
         case PgType.UUID:
             return str(value)
         case PgType.TIMESTAMPTZ:
-            since = value - PG_EPOCH
-            return struct.pack(">q", (since.days * 86_400 + since.seconds) * 1_000_000 + since.microseconds)
+            return moment_text(value)
         case PgType.TEXT_ARRAY | PgType.UUID_ARRAY:
             return json.dumps([*map(str, value)], ensure_ascii=False, separators=(",", ":"))
         case PgType.VECTOR:

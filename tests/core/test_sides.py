@@ -15,6 +15,7 @@ from tests.support.servers import Database
 from tests.support.sources import Sources, edit, memory_ids, query
 from vestige_tui.core.errors import SourceError
 from vestige_tui.core.plan import VerificationPlan
+from vestige_tui.core.rows.pg_types import PgType
 from vestige_tui.core.run.both_sides import read_sides
 from vestige_tui.core.run.verification import run_verification
 from vestige_tui.core.verify import value_text
@@ -179,12 +180,13 @@ def test_json_that_is_nested_very_deeply() -> None:
 
 
 @pytest.mark.parametrize(
-    ("micros", "text"),
+    ("stored", "shown"),
     [
-        (0, "2000-01-01 00:00:00.000000 UTC"),
-        (2**63 - 1, "infinity"),
-        (10**18, f"{10**18:,} microseconds from 2000-01-01"),
+        ("2000-01-01 00:00:00.5+00", "2000-01-01 00:00:00.500000 UTC"),
+        ("infinity", "infinity"),
+        ("4714-11-24 00:00:00+00 BC", "-211,813,488,000,000,000 microseconds from 2000-01-01"),  # the server's first
+        ("294276-12-31 23:59:59.999999+00", "9,223,371,331,199,999,999 microseconds from 2000-01-01"),  # and last
     ],
 )
-def test_moments(micros: int, text: str) -> None:
-    assert value_text.moment(micros) == text
+def test_moments(stored: str, shown: str) -> None:
+    assert value_text.stored_text(PgType.TIMESTAMPTZ, stored) == shown
