@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import sqlite3
 from dataclasses import dataclass
 
 from vestige_tui.core import notices
@@ -17,6 +16,7 @@ from vestige_tui.core.model import ModelSignature
 from vestige_tui.core.run.context import Run
 from vestige_tui.core.run.findings import Findings
 from vestige_tui.core.run.verification import Work, take_digests
+from vestige_tui.core.source.opening import Reading
 from vestige_tui.core.source.opening import explained as explained_source
 from vestige_tui.core.verify.digests import Taken
 from vestige_tui.core.verify.snapshot import open_snapshot
@@ -38,7 +38,7 @@ class Checked:
 
 def verify_copy(
     run: Run,
-    reading: sqlite3.Connection,
+    reading: Reading,
     model: ModelSignature | None,
     destination: Destination,
     session: Session,
@@ -61,7 +61,7 @@ def verify_copy(
                 run.progress.begin(Phase.VERIFY)
             with open_snapshot(session) as snapshot:
                 if run.plan.verify:
-                    work = Work.of(reading, destination, model, run.sessions, run.recorder, repairs=run.plan.repairs)
+                    work = Work.of(reading, destination, model, run.sessions, run.recorder, plan=run.plan)
                     comparison = work.compare(snapshot, since=since, found=findings.take)
                     run.recorder.verified(findings, comparison)
                     checked.verified = True

@@ -72,8 +72,8 @@ def _compare_present(run: Run, transfer: Transfer, agreement: Agreement, session
             agreement.model,
             run.sessions,
             run.recorder,
+            plan=run.plan,
             tables=populated,
-            repairs=run.plan.repairs,
         )
         comparison = work.compare(snapshot, found=partial(findings.take, was_there=True), judge_missing=False)
     run.recorder.compared_before(findings, comparison)

@@ -16,7 +16,7 @@ from vestige_tui.core.run.announcer import Announcer
 from vestige_tui.core.run.context import Run
 from vestige_tui.core.run.model_check import check_presented
 from vestige_tui.core.source.describe import SourceDescription, describe_open, with_repairs
-from vestige_tui.core.source.opening import keeps_from_writing, open_source
+from vestige_tui.core.source.opening import Reading, keeps_from_writing, open_source
 from vestige_tui.core.source.overview import file_usage
 from vestige_tui.core.source.scratch import private_folder
 from vestige_tui.core.source.upgrade import check_changeable, upgrade_in_place, upgraded_copy
@@ -26,9 +26,7 @@ CheckBeforehand = Callable[[SourceDescription], None]
 
 
 @contextmanager
-def readable_source(
-    run: Run, check_beforehand: CheckBeforehand
-) -> Iterator[tuple[sqlite3.Connection, SourceDescription]]:
+def readable_source(run: Run, check_beforehand: CheckBeforehand) -> Iterator[tuple[Reading, SourceDescription]]:
     """The source, opened and described; an old one, as far as that is allowed, after its upgrade.
 
     One read transaction lasts as long as the block. Raises ``SourceError`` or ``RefusedError``.

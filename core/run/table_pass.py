@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sqlite3
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import chain
@@ -22,6 +21,7 @@ from vestige_tui.core.run.progress import Progress
 from vestige_tui.core.source.describe import SourceDescription
 from vestige_tui.core.source.guarantees import Guarantees
 from vestige_tui.core.source.key_reader import KeyReader
+from vestige_tui.core.source.opening import Reading
 from vestige_tui.core.source.reader import TableReader
 
 
@@ -71,7 +71,7 @@ class Transfer:
     """
 
     progress: Progress
-    reading: sqlite3.Connection
+    reading: Reading
     source: SourceDescription
     model: ModelSignature | None
     dimension: int | None

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import logging
-import sqlite3
 import threading
 import time
 from collections.abc import Callable, Collection, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 
 from vestige_tui.core import events
@@ -19,10 +18,9 @@ from vestige_tui.core.errors import Cancelled, MigrationError, ModelMismatchErro
 from vestige_tui.core.events import Phase, Watcher
 from vestige_tui.core.facts import DataState
 from vestige_tui.core.model import ModelSignature
-from vestige_tui.core.plan import VerificationPlan
-from vestige_tui.core.repairs.document import NO_REPAIRS, Repairs
+from vestige_tui.core.plan import CopyPlan, VerificationPlan
 from vestige_tui.core.report import DestinationReport, SourceReport
-from vestige_tui.core.rows.tables import TABLES
+from vestige_tui.core.rows.tables import BY_NAME
 from vestige_tui.core.run.announcer import Announcer
 from vestige_tui.core.run.destination_steps import connected, look
 from vestige_tui.core.run.model_check import agree, check_presented
@@ -31,14 +29,17 @@ from vestige_tui.core.run.source_hashes import hashing_around
 from vestige_tui.core.run.source_steps import check_stale, note_waiting_writer
 from vestige_tui.core.run.tally import Tally
 from vestige_tui.core.source.describe import SourceDescription, describe_open, with_repairs
+from vestige_tui.core.source.opening import Reading, open_source
 from vestige_tui.core.source.opening import explained as explained_source
-from vestige_tui.core.source.opening import open_source
 from vestige_tui.core.verify.compare import compare
+from vestige_tui.core.verify.cuts import Cut
 from vestige_tui.core.verify.digests import Taken, take
 from vestige_tui.core.verify.expectation import Expectation
 from vestige_tui.core.verify.receipt_making import receipt_of_verification
 from vestige_tui.core.verify.report import VerificationReport
 from vestige_tui.core.verify.result import Comparison, Difference, VerificationOutcome
+from vestige_tui.core.verify.second.comparison import Watchers, compare_in_two, place_to_share
+from vestige_tui.core.verify.second.messages import Task
 from vestige_tui.core.verify.snapshot import Snapshot, open_snapshot
 
 log = logging.getLogger(__name__)
@@ -145,11 +146,10 @@ class _Verification:
         return destination, model
 
     def _compare(
-        self, reading: sqlite3.Connection, session: Session, destination: Destination, model: ModelSignature | None
+        self, reading: Reading, session: Session, destination: Destination, model: ModelSignature | None
     ) -> None:
         """Compare all tables; what was found until then stays in the report where that ends early."""
-        repairs = self.report.plan.repairs
-        work = Work.of(reading, destination, model, self.sessions, self.announcer, repairs=repairs)
+        work = Work.of(reading, destination, model, self.sessions, self.announcer, plan=self.report.plan)
         try:
             with open_snapshot(session) as snapshot:
                 self.report.comparison = work.compare(snapshot)
@@ -168,36 +168,43 @@ def take_digests(snapshot: Snapshot, destination: Destination) -> Taken:
 
 @dataclass(frozen=True, slots=True)
 class Work:
-    """One comparison: the expectation, the destination, and the tally of what is found."""
+    """One comparison: the expectation, the destination, and the tally of what is found.
 
+    ``model`` names the model of the vectors.
+    """
+
+    plan: CopyPlan | VerificationPlan
+    reading: Reading
     expectation: Expectation
     destination: Destination
+    model: str | None
     sessions: Sessions
     tally: Tally
-    tables: Collection[str] | None = None
+    tables: frozenset[str] | None = None
 
     @classmethod
     def of(
         cls,
-        reading: sqlite3.Connection,
+        reading: Reading,
         destination: Destination,
         model: ModelSignature | None,
         sessions: Sessions,
         announcer: Announcer,
         *,
+        plan: CopyPlan | VerificationPlan,
         tables: Collection[str] | None = None,
-        repairs: Repairs = NO_REPAIRS,
     ) -> Work:
         """Compare what ``reading`` sees, with vectors as the ``model`` of both sides makes them; or only ``tables``.
 
-        ``repairs`` are those that the copy was given.
+        Of the ``plan`` count the source's path and the repairs.
         """
         dimension = model.dimension if model else destination.dimension
         name = model.name if model else None
-        expectation = Expectation(reading, model=name, dimension=dimension, repairs=repairs)
-        wanted = [table.name for table in TABLES if tables is None or table.name in tables]
-        totals = {name: expectation.counts.get(name, 0) for name in wanted}
-        return cls(expectation, destination, sessions, Tally(totals, announcer.emit), tables)
+        expectation = Expectation(reading, model=name, dimension=dimension, repairs=plan.repairs)
+        chosen = None if tables is None else frozenset(tables)
+        totals = {one: expectation.count(one) for one in BY_NAME if chosen is None or one in chosen}
+        tally = Tally(totals, announcer.emit)
+        return cls(plan, reading, expectation, destination, name, sessions, tally, chosen)
 
     def compare(
         self, snapshot: Snapshot, *, since: str | None = None, found: Found | None = None, judge_missing: bool = True
@@ -206,16 +213,38 @@ class Work:
 
         Raises ``Cancelled``, ``MigrationError`` and ``psycopg.Error``.
         """
+        sides = self.expectation, snapshot, self.destination
+        watchers = Watchers(found or self.tally.found, self.tally.progress, self._stop)
+        start = place_to_share(*sides, BY_NAME if self.tables is None else self.tables)
+        if start is not None and snapshot.name is not None:
+            task = self._task(snapshot.name, start, since, judge_missing=judge_missing)
+            return compare_in_two(*sides, reading=self.reading, task=task, watchers=watchers)
         return compare(
-            self.expectation,
-            snapshot,
-            self.destination,
+            *sides,
             since=since,
             tables=self.tables,
             judge_missing=judge_missing,
-            found=found or self.tally.found,
-            progress=self.tally.progress,
-            stop=self._stop,
+            found=watchers.found,
+            progress=watchers.progress,
+            stop=watchers.stop,
+        )
+
+    def _task(self, snapshot: str, start: Cut, since: str | None, *, judge_missing: bool) -> Task:
+        """What a second process is to compare."""
+        return Task(
+            source=self.reading.path,
+            shown=self.plan.sqlite_path,
+            parameters={**self.sessions.dsn.parameters},
+            snapshot=snapshot,
+            destination=self.destination,
+            model=self.model,
+            dimension=self.expectation.dimension,
+            repairs=self.plan.repairs,
+            start=start,
+            since=since,
+            tables=self.tables,
+            judge_missing=judge_missing,
+            waits=replace(self.sessions.waits, clock=time.monotonic),
         )
 
     def _stop(self) -> None:

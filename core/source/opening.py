@@ -15,6 +15,7 @@ import sys
 from collections.abc import Iterator
 from contextlib import closing, contextmanager, suppress
 from pathlib import Path
+from typing import TypeVar
 
 from vestige_tui.core.errors import SourceError
 from vestige_tui.core.facts import DataState
@@ -30,9 +31,42 @@ _NEEDS_A_COPY = ("SQLITE_CANTOPEN", "SQLITE_READONLY")
 
 _COPY_ATTEMPTS = 3
 
+_Connection = TypeVar("_Connection", bound=sqlite3.Connection)
+
+
+class Reading(sqlite3.Connection):
+    """A connection inside one read transaction. ``witness`` is another one, in no transaction: it notices commits.
+
+    ``version`` is what the witness saw before the transaction began.
+    """
+
+    witness: sqlite3.Connection | None = None
+    version = 0
+
+    def is_newest(self) -> bool:
+        """Whether no other program has committed anything since the transaction began, so that all transactions that
+        began in between see the same rows. False also where that cannot be found out.
+        """
+        try:
+            return self.witness is not None and _data_version(self.witness) == self.version
+        except sqlite3.Error:
+            return False
+
+    @property
+    def path(self) -> Path:
+        """The file that is read: it may be a private copy."""
+        _, _, read, *_ = self.execute("PRAGMA database_list").fetchone()
+        return Path(str(read))
+
+    def close(self) -> None:
+        """Close both connections."""
+        if self.witness is not None:
+            self.witness.close()
+        super().close()
+
 
 @contextmanager
-def open_source(path: Path, *, copy_of: Path | None = None) -> Iterator[sqlite3.Connection]:
+def open_source(path: Path, *, copy_of: Path | None = None) -> Iterator[Reading]:
     """A read-only connection inside one read transaction, which sees the file as of one moment.
 
     Where SQLite would have to write beside the file, a private copy is read, WAL included. A file with several names is
@@ -49,11 +83,11 @@ def open_source(path: Path, *, copy_of: Path | None = None) -> Iterator[sqlite3.
                 _check_length(connection, path)
                 yield connection
             return
-        with private_folder() as folder, closing(_begin_reading(_raw_copy(path, folder))) as connection:
+        with private_folder() as folder, closing(begin_reading(_raw_copy(path, folder))) as connection:
             yield connection
 
 
-def _read_in_place(path: Path) -> sqlite3.Connection | None:
+def _read_in_place(path: Path) -> Reading | None:
     """A connection to the file itself, None where SQLite would have to write beside it.
 
     A crash or a copy leaves a WAL without its ``-shm``: no program has it open, and reading would create a new one.
@@ -61,28 +95,41 @@ def _read_in_place(path: Path) -> sqlite3.Connection | None:
     if wal_size(path) and not any(file.name.endswith("-shm") for file in side_files(path)):
         return None
     try:
-        return _begin_reading(path)
+        return begin_reading(path)
     except sqlite3.OperationalError as error:
         if getattr(error, "sqlite_errorname", "").startswith(_NEEDS_A_COPY):
             return None
         raise
 
 
+def _data_version(connection: sqlite3.Connection) -> int:
+    (version,) = connection.execute("PRAGMA data_version").fetchone()
+    return int(version)
+
+
 def connect(path: Path, mode: str, timeout: float = BUSY_TIMEOUT) -> sqlite3.Connection:
     """Open a file; ``mode`` is ``ro`` or ``rw``. ``as_uri`` escapes the ``?`` of a path, which would end it."""
+    return _connect(path, mode, timeout, sqlite3.Connection)
+
+
+def _connect(path: Path, mode: str, timeout: float, kind: type[_Connection]) -> _Connection:
     connection = sqlite3.connect(
         f"{path.absolute().as_uri()}?mode={mode}",
         uri=True,
         isolation_level=None,
         timeout=timeout,
+        factory=kind,
     )
     connection.text_factory = decode_text
     return connection
 
 
-def _begin_reading(path: Path) -> sqlite3.Connection:
-    connection = connect(path, "ro")
+def begin_reading(path: Path) -> Reading:
+    """Begin a read transaction, with nothing done for what may stand in its way. Raises ``sqlite3.Error``."""
+    connection = _connect(path, "ro", BUSY_TIMEOUT, Reading)
     try:
+        connection.witness = connect(path, "ro")
+        connection.version = _data_version(connection.witness)
         connection.execute("PRAGMA query_only = 1")
         connection.execute("BEGIN")
         connection.execute("SELECT count(*) FROM sqlite_schema").fetchone()  # the transaction starts reading here

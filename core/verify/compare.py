@@ -16,7 +16,8 @@ from vestige_tui.core.destination.catalog import count_rows
 from vestige_tui.core.destination.inspection import Destination
 from vestige_tui.core.rows.pg_types import PgType
 from vestige_tui.core.rows.tables import BOOTSTRAP_USER_ID, TABLES, USERS, Table
-from vestige_tui.core.verify.expectation import Block, Expectation
+from vestige_tui.core.verify.cuts import Cut, span_of
+from vestige_tui.core.verify.expectation import Block, Expectation, Key
 from vestige_tui.core.verify.judging import Judge, Verdict
 from vestige_tui.core.verify.result import MOST_DIFFERENCES, Comparison, Difference, Expected, TableComparison
 from vestige_tui.core.verify.snapshot import Snapshot
@@ -40,6 +41,8 @@ def compare(
     *,
     since: str | None = None,
     tables: Collection[str] | None = None,
+    start: Cut | None = None,
+    end: Cut | None = None,
     judge_missing: bool = True,
     found: Callable[[Sequence[Difference]], None] = _nothing,
     progress: Callable[[str, TableComparison], None] = _nothing,
@@ -48,9 +51,10 @@ def compare(
     """Compare every value of every row of the source with the destination.
 
     ``since`` is what ``pg_snapshot_xmax`` gave at the start of the copy that is verified: older rows were there before.
-    ``tables`` restricts the comparison. Without ``judge_missing``, every row that the destination lacks counts
-    as missing, and none is listed. ``found`` gets every difference, in the order of tables and keys; ``progress`` the
-    counts of a table so far, about every block; ``stop`` is called as often, and raises ``Cancelled``.
+    ``tables`` restricts the comparison; so do ``start`` and ``end``, which is not part of it. Without
+    ``judge_missing``, every row that the destination lacks counts as missing, and none is listed. ``found`` gets every
+    difference, in the order of tables and keys; ``progress`` the counts of a table so far, about every block; ``stop``
+    is called as often, and raises ``Cancelled``.
 
     Raises ``RefusedError`` where the tables cannot be compared, ``psycopg.Error``, ``sqlite3.Error``, and as
     ``Watchdog.step`` does. ``snapshot`` must not be used by anything else meanwhile.
@@ -61,9 +65,10 @@ def compare(
     expected: tuple[Expected, ...] = ()
     with _fewer_collections():
         for table in TABLES:
-            if tables is not None and table.name not in tables:
+            span = span_of(table, start, end)
+            if span is None or (tables is not None and table.name not in tables):
                 continue
-            run = _TableRun(expectation, snapshot, destination, table, listing)
+            run = _TableRun(expectation, snapshot, destination, table, listing, span)
             for counts in run.compare(since, judge_missing, stop):
                 compared[table.name] = counts
                 progress(table.name, counts)
@@ -104,8 +109,14 @@ class _Listing:
 class _TableRun:
     """The comparison of one table."""
 
-    def __init__(
-        self, expectation: Expectation, snapshot: Snapshot, destination: Destination, table: Table, listing: _Listing
+    def __init__(  # noqa: PLR0917  (only ``compare`` makes one)
+        self,
+        expectation: Expectation,
+        snapshot: Snapshot,
+        destination: Destination,
+        table: Table,
+        listing: _Listing,
+        span: tuple[Key | None, Key | None],
     ) -> None:
         self.expected: tuple[Expected, ...] = ()
         self._expectation = expectation
@@ -113,11 +124,12 @@ class _TableRun:
         self._destination = destination
         self._table = table
         self._listing = listing
+        self._span = span
         self._counts: Counter[str] = Counter()
 
     def compare(self, since: str | None, judge_missing: bool, stop: Callable[[], None]) -> Iterator[TableComparison]:
         """Yields the counts so far after each block, and at the end."""
-        if self._expectation.counts.get(self._table.name):
+        if self._expectation.count(self._table.name):
             yield from self._compare_rows(since, judge_missing, stop)
         elif self._table.name in self._destination.tables:
             with self._snapshot.watchdog.step(cancellable=True):
@@ -134,7 +146,8 @@ class _TableRun:
     ) -> Iterator[TableComparison]:
         """The server finds the rows of one block while those of the last one are judged and more are read."""
         key = common_key(self._destination, self._table)
-        stored = StoredTable(self._snapshot, self._destination, self._table, key, since)
+        first, last = self._span
+        stored = StoredTable(self._snapshot, self._destination, self._table, key, since, first=first, last=last)
 
         def absent(block: Block, place: int) -> bool:
             found = tuple(column[place] for column in block.key_columns)
@@ -143,7 +156,7 @@ class _TableRun:
         judge = Judge(self._table, key, self._expectation.dimension, absent if judge_missing else None, self._made())
         waiting: tuple[Block, Future[StoredRows]] | None = None
         with ThreadPoolExecutor(1, "stored rows") as beside:
-            for block in self._expectation.blocks(self._table.name, _BLOCK, key=key):
+            for block in self._expectation.blocks(self._table.name, _BLOCK, first=first, last=last, key=key):
                 stop()
                 self._counts["left_out"] += len(block.left_out)
                 coming = (block, beside.submit(stored.find, block.key_columns)) if len(block) else None

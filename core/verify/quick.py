@@ -187,7 +187,8 @@ def _same_documents(source: Sequence[str], stored: Sequence[str], *, numbers: bo
         return False
     if any(word in mine for word in _DANGEROUS) or any(map(_is_deep, source)):
         return False
-    load, dump = _load, _dump
+    load: Callable[[bytes], list[Any]] = _load
+    dump: Callable[[list[Any]], str | bytes] = _dump
     if _has_numbers(_MANY_DIGITS, mine) or _has_numbers(_MANY_DIGITS, theirs):
         if _has_numbers(_FAR_TOO_MANY, mine):
             return False

@@ -60,6 +60,10 @@ class TableComparison:
     missing: int = 0
     extra: int = 0
 
+    def plus(self, other: TableComparison) -> TableComparison:
+        """The counts of both: of two parts of a table."""
+        return TableComparison(*(getattr(self, name) + getattr(other, name) for name in self.__slots__))
+
 
 class Expected(StrEnum):
     """A difference that has a reason, so it counts as none."""
@@ -80,6 +84,18 @@ class Comparison:
     differences_omitted: int = 0
     complete: bool = False
     expected: tuple[Expected, ...] = ()
+
+    def followed_by(self, other: Comparison) -> Comparison:
+        """The result of both: ``other`` is of the tables and keys that follow."""
+        found = (*self.differences, *other.differences)
+        return Comparison(
+            self.tables
+            | {name: self.tables.get(name, TableComparison()).plus(more) for name, more in other.tables.items()},
+            found[:MOST_DIFFERENCES],
+            self.differences_omitted + other.differences_omitted + max(0, len(found) - MOST_DIFFERENCES),
+            self.complete and other.complete,
+            self.expected + other.expected,
+        )
 
     @property
     def different(self) -> bool:

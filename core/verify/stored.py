@@ -245,7 +245,7 @@ def _range(column: str, first: Key | None, last: Key | None) -> sql.Composable:
         )
         for sign, bound in bounds
     ]
-    return sql.SQL(" AND ").join(conditions or [sql.SQL("true")])
+    return sql.SQL(" AND ").join(conditions) if conditions else sql.SQL("true")
 
 
 def _query(

@@ -21,6 +21,7 @@ from tests.support.reading import read_source
 from tests.support.runs import TABLES, assert_nothing_new, copy
 from tests.support.servers import Connection, Database, Server
 from tests.support.sources import SMALL_SPEC, Sources, edit
+from tests.support.verifying import assert_same_in_two_parts
 from vestige_tui.core.errors import ModelMismatchError
 from vestige_tui.core.notices import shared_name
 from vestige_tui.core.report import Outcome
@@ -106,3 +107,8 @@ def check_arrives(odd: OddSource, prepared: Prepared, path: Path, batch_size: in
     } <= {*preview.notices} & {*report.notices}
     assert_foretold(preview, report)
     assert_nothing_new(report, again)
+    connection.execute("UPDATE knowledge_nodes SET domains = domains || '{z}'")
+    connection.execute(
+        "UPDATE edges SET weight = -1; DELETE FROM review_events WHERE get_byte(uuid_send(id), 15) < 128"
+    )
+    assert_same_in_two_parts(source, destination, MODEL)

@@ -12,10 +12,12 @@ from tests.support.servers import Database
 from vestige_tui.core.destination.inspection import Destination, inspect
 from vestige_tui.core.destination.sessions import Session, Sessions
 from vestige_tui.core.dsn import Dsn
+from vestige_tui.core.rows.tables import BY_NAME
 from vestige_tui.core.source.opening import open_source
 from vestige_tui.core.verify.compare import compare
+from vestige_tui.core.verify.cuts import middle
 from vestige_tui.core.verify.expectation import Expectation
-from vestige_tui.core.verify.result import Comparison, TableComparison
+from vestige_tui.core.verify.result import Comparison, Difference, TableComparison
 from vestige_tui.core.verify.snapshot import open_snapshot
 
 
@@ -36,6 +38,24 @@ def verify(source: Path, database: Database | Dsn, *, model: str | None = None, 
         for name, counts in comparison.tables.items():
             assert_adds_up(counts, expectation.counts.get(name, 0))
     return comparison
+
+
+def assert_same_in_two_parts(source: Path, database: Database | Dsn, model: str) -> None:
+    """What two processes find, each of one part, is what one finds alone."""
+    parts: list[Difference] = []
+    whole: list[Difference] = []
+    with inspected(database) as (session, destination), open_source(source) as connection:
+        expectation = Expectation(connection, model=model, dimension=destination.dimension)
+        cut = middle(expectation, BY_NAME)
+        with open_snapshot(session) as snapshot:
+            sides = expectation, snapshot, destination
+            alone = compare(*sides, found=whole.extend)
+            first, second = (
+                compare(*sides, start=start, end=end, found=parts.extend) for start, end in [(None, cut), (cut, None)]
+            )
+    if cut is not None:
+        assert first.followed_by(second) == alone
+        assert parts == whole
 
 
 def assert_adds_up(counts: TableComparison, source: int) -> None:

@@ -53,6 +53,21 @@ class Expectation:
         found = {table: self._rows_of(table, None) for table in self._places}
         return {table: rows.rows.survey.count for table, rows in found.items() if rows is not None}
 
+    def count(self, table: str) -> int:
+        """The same of one table; 0 where the file has none."""
+        found = self._rows_of(table, None)
+        return 0 if found is None else found.rows.survey.count
+
+    def key_at(self, table: str, share: float) -> Key | None:
+        """The beginning of a key before which there is about this share of a table's rows.
+
+        None where no such key can be told cheaply: not of a table whose ids have to be brought into another form.
+        """
+        found = self._rows_of(table, None)
+        if found is None or not found.rows.plain or not (sample := found.rows.survey.sample):
+            return None
+        return (sample[min(int(share * len(sample)), len(sample) - 1)],)
+
     @cached_property
     def model(self) -> Model | None:
         """The model whose vectors the file holds by what it says itself; None where it says nothing."""

@@ -33,6 +33,10 @@ what is sorted. Measured: of 200,000 rows of 150 bytes 0.7 s instead of 1.6 s.
 """
 
 _SHAPE = b"00000000-0000-0000-0000-000000000000"
+_WITH_COMMA = len(_SHAPE) + 1
+_EVERY = 100
+"""Of so many keys, one is kept in a sample."""
+
 _ZEROS = bytes.maketrans(b"123456789abcdef", b"0" * 15)
 
 
@@ -62,12 +66,14 @@ def identity(value: Any) -> bytes:
 @dataclass(frozen=True, slots=True)
 class Survey:
     """What one scan of a table finds: how many rows it has, the size of the largest one (bytes of BLOBs, characters of
-    text), and whether each key is the text of its canonical form.
+    text), and whether each key is the text of its canonical form. ``sample`` are some UUIDs of the first column of the
+    key, from all over the table; none where a key is not canonical.
     """
 
     count: int
     largest: int
     canonical: bool
+    sample: tuple[str, ...] = ()
 
 
 class KeyedRows:
@@ -117,6 +123,7 @@ class KeyedRows:
             f" {source} AND n.{self._rowid} > ? ORDER BY n.{self._rowid} LIMIT {_AT_ONCE})"
         )
         counted, largest, canonical = 0, 0, True
+        sample: list[str] = []
         last: float = _BEFORE_ALL
         try:
             while found := _only_row(Query(self._connection, query, (last,))):
@@ -126,10 +133,12 @@ class KeyedRows:
                     _canonical(column, rows, *keyed[3 * place : 3 * place + 3])
                     for place, column in enumerate(self._fields)
                 )
+                if canonical and self._fields[0].rule is uuid:
+                    sample += (keyed[2][at : at + len(_SHAPE)] for at in range(0, len(keyed[2]), _EVERY * _WITH_COMMA))
         except NotUtf8:
             (count, size), *_ = self._file.ask(f"SELECT count(*), max({lengths}) {source}")
             return Survey(count, size, canonical=False)
-        return Survey(counted, largest, canonical)
+        return Survey(counted, largest, canonical, (*sorted(sample),) if canonical else ())
 
     @cached_property
     def plain(self) -> bool:
