@@ -244,6 +244,7 @@ class Work:
             since=since,
             tables=self.tables,
             judge_missing=judge_missing,
+            surveys=self.expectation.surveys,
             waits=replace(self.sessions.waits, clock=time.monotonic),
         )
 

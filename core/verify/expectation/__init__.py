@@ -11,8 +11,8 @@ of a block serve for comparing whole columns; ``Block.row`` says exactly what be
 from vestige_tui.core.verify.expectation.blocks import Block
 from vestige_tui.core.verify.expectation.expectation import Expectation
 from vestige_tui.core.verify.expectation.judging import Complaint, Judged
-from vestige_tui.core.verify.expectation.keyed import Key
+from vestige_tui.core.verify.expectation.keyed import Key, Survey
 from vestige_tui.core.verify.expectation.values import MISSING, Text
 from vestige_tui.core.verify.expectation.vectors import Model
 
-__all__ = ["MISSING", "Block", "Complaint", "Expectation", "Judged", "Key", "Model", "Text"]
+__all__ = ["MISSING", "Block", "Complaint", "Expectation", "Judged", "Key", "Model", "Survey", "Text"]

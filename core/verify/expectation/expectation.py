@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from functools import cached_property
+from types import MappingProxyType
 
 from vestige_tui.core.repairs.document import NO_REPAIRS, Repairs
 from vestige_tui.core.verify.expectation.absence import Absence
 from vestige_tui.core.verify.expectation.blocks import Block, Memories, TableRows
 from vestige_tui.core.verify.expectation.judging import Complaint
-from vestige_tui.core.verify.expectation.keyed import Key, KeyedRows
+from vestige_tui.core.verify.expectation.keyed import Key, KeyedRows, Survey
 from vestige_tui.core.verify.expectation.names import File, Row
 from vestige_tui.core.verify.expectation.origins import codebase_rule, find
 from vestige_tui.core.verify.expectation.overlay import Overlay
@@ -26,8 +27,9 @@ class Expectation:
 
     ``connection`` is inside a read transaction; temporary tables are made over it, on disk, and nothing else. ``model``
     names the model whose vectors are copied (None: that of the file), ``dimension`` is how many elements the
-    destination's vectors have (None: any). ``repairs`` are those that the copy was given, and that fit the file. All
-    methods raise ``sqlite3.Error``.
+    destination's vectors have (None: any). ``repairs`` are those that the copy was given, and that fit the file.
+    ``surveys`` are those of another expectation of the same rows, which need no other scan of a table. All methods
+    raise ``sqlite3.Error``.
     """
 
     def __init__(
@@ -37,7 +39,9 @@ class Expectation:
         model: str | None = None,
         dimension: int | None = None,
         repairs: Repairs = NO_REPAIRS,
+        surveys: Mapping[str, Survey] = MappingProxyType({}),
     ) -> None:
+        self._surveys = surveys
         self._file = File(connection)
         self._shapes = shapes(dimension)
         self._places = find(self._file, self._shapes)
@@ -57,6 +61,12 @@ class Expectation:
         """The same of one table; 0 where the file has none."""
         found = self._rows_of(table, None)
         return 0 if found is None else found.rows.survey.count
+
+    @property
+    def surveys(self) -> dict[str, Survey]:
+        """What has been found by scanning each table."""
+        found = {table: self._rows_of(table, None) for table in self._places}
+        return {table: rows.rows.survey for table, rows in found.items() if rows is not None}
 
     def key_at(self, table: str, share: float) -> Key | None:
         """The beginning of a key before which there is about this share of a table's rows.
@@ -149,4 +159,6 @@ class Expectation:
             self._rows[(table, columns)] = TableRows(
                 self._file, table, shape, place, columns, memories=memories, patches=self._overlay.patches[table]
             )
+            if columns == shape.key and table in self._surveys:
+                self._rows[(table, columns)].rows.survey = self._surveys[table]
         return self._rows[(table, columns)]

@@ -20,7 +20,7 @@ from typing import BinaryIO
 from vestige_tui.core.destination.server_errors import explained
 from vestige_tui.core.destination.sessions import Sessions
 from vestige_tui.core.errors import Cancelled, MigrationError, unexpected
-from vestige_tui.core.source.opening import begin_reading
+from vestige_tui.core.source.opening import Reading, begin_reading
 from vestige_tui.core.source.opening import explained as explained_source
 from vestige_tui.core.verify.compare import compare
 from vestige_tui.core.verify.expectation import Expectation
@@ -68,7 +68,7 @@ def _carry_out(task: Task, lifeline: _Lifeline, send: Callable[[Message], None])
         lifeline.interrupts = reading
         send(Begun())
         comparison = compare(
-            Expectation(reading, model=task.model, dimension=task.dimension, repairs=task.repairs),
+            _expectation(reading, task),
             snapshot,
             task.destination,
             since=task.since,
@@ -80,6 +80,10 @@ def _carry_out(task: Task, lifeline: _Lifeline, send: Callable[[Message], None])
             stop=lifeline.stop,
         )
     send(Done(comparison))
+
+
+def _expectation(reading: Reading, task: Task) -> Expectation:
+    return Expectation(reading, model=task.model, dimension=task.dimension, repairs=task.repairs, surveys=task.surveys)
 
 
 class _Lifeline:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -10,6 +11,7 @@ from vestige_tui.core.destination.waits import Waits
 from vestige_tui.core.dsn import Dsn
 from vestige_tui.core.repairs.document import Repairs
 from vestige_tui.core.verify.cuts import Cut
+from vestige_tui.core.verify.expectation import Survey
 from vestige_tui.core.verify.result import Comparison, Difference, TableComparison
 
 
@@ -18,7 +20,8 @@ class Task:
     """What the second process is to compare: as ``compare``, from ``start`` on.
 
     ``source`` is the file to read, ``shown`` the operator's own, which words of errors name. ``parameters`` are those
-    of the destination's ``Dsn``, password included. ``model`` and ``dimension`` are those of the expectation.
+    of the destination's ``Dsn``, password included. ``model``, ``dimension`` and ``surveys`` are those of the
+    expectation.
     """
 
     source: Path
@@ -33,6 +36,7 @@ class Task:
     since: str | None
     tables: frozenset[str] | None
     judge_missing: bool
+    surveys: Mapping[str, Survey]
     waits: Waits
 
     @property
