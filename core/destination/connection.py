@@ -109,7 +109,8 @@ def _first_answer(connection: Connection) -> str | None:
     info = connection.info
     sample = sql.Literal(_SAMPLE) if info.parameter_status("server_encoding") == "UTF8" else sql.SQL("NULL")
     query = sql.SQL(
-        "SELECT encode(convert_to({}, 'UTF8'), 'hex'), CASE WHEN pg_backend_pid() = {} THEN ROW({}) END"
+        "SELECT pg_catalog.encode(pg_catalog.convert_to({}, 'UTF8'::pg_catalog.name), 'hex'::pg_catalog.text),"
+        " CASE WHEN pg_catalog.pg_backend_pid() OPERATOR(pg_catalog.=) {} THEN ROW({}) END"
     ).format(sample, info.backend_pid, _settings(info.server_version, local=False))
     row = connection.execute(query).fetchone()
     return str(row[0]) if row and row[0] is not None else None
@@ -126,12 +127,14 @@ def _settings(server_version: int, *, local: bool) -> sql.Composed:
         values["default_transaction_isolation"] = IsolationLevel.READ_COMMITTED.name.replace("_", " ").lower()
     expressions = [_set(name, value, local=local) for name, value in values.items()]
     check = _set("client_connection_check_interval", f"{CLIENT_CHECK_MS}ms", local=local)
-    expressions.append(sql.SQL("CASE WHEN version() ~ 'linux|darwin|bsd' THEN {} END").format(check))
+    expressions.append(
+        sql.SQL("CASE WHEN pg_catalog.version() OPERATOR(pg_catalog.~) 'linux|darwin|bsd' THEN {} END").format(check)
+    )
     return sql.SQL(", ").join(expressions)
 
 
 def _set(name: str, value: str, *, local: bool) -> sql.Composed:
-    return sql.SQL("set_config({}, {}, {})").format(name, value, local)
+    return sql.SQL("pg_catalog.set_config({}, {}, {})").format(name, value, local)
 
 
 @contextmanager

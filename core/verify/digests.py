@@ -72,7 +72,9 @@ def take(
     step: Callable[[], AbstractContextManager[object]] = nullcontext,
 ) -> Taken:
     """The digests of every table, for a receipt; arguments and errors are those of ``digests``."""
-    ((at, xid),) = connection.execute("SELECT now(), pg_snapshot_xmax(pg_current_snapshot())::text").fetchall()
+    ((at, xid),) = connection.execute(
+        "SELECT pg_catalog.now(), pg_catalog.pg_snapshot_xmax(pg_catalog.pg_current_snapshot())::pg_catalog.text"
+    ).fetchall()
     return Taken(digests(connection, destination, step=step), at, int(xid))
 
 
@@ -99,10 +101,14 @@ def digests(
 def read_parts(
     connection: Connection, destination: Destination, table: Table, condition: sql.Composable | None = None
 ) -> dict[str, Part]:
-    """The parts of a table by name, of all its rows or of those that a ``condition`` on the alias ``t`` selects."""
+    """The parts of a table by name, of all its rows or of those that a ``condition`` on the alias ``t`` selects.
+
+    Functions are qualified: a database's search path may lead to others of the same name.
+    """
     query = sql.SQL(
-        "SELECT part, count(*), encode(sha256(string_agg(hash, ''::bytea ORDER BY hash)), 'hex')"
-        " FROM (SELECT {part} AS part, sha256(record_send(ROW({values}))) AS hash"
+        "SELECT part, pg_catalog.count(*), pg_catalog.encode(pg_catalog.sha256("
+        "pg_catalog.string_agg(hash, ''::pg_catalog.bytea ORDER BY hash)), 'hex'::pg_catalog.text)"
+        " FROM (SELECT {part} AS part, pg_catalog.sha256(pg_catalog.record_send(ROW({values}))) AS hash"
         " FROM {table} t{where} OFFSET 0) hashed GROUP BY part"  # OFFSET 0 keeps whole rows out of the sort
     ).format(
         part=part_of(table),
@@ -118,8 +124,10 @@ def part_of(table: Table) -> sql.Composed:
     column = table.columns[table.position(table.key[0])]
     name = sql.Identifier("t", column.name)
     if column.type is PgType.UUID:
-        return sql.SQL("get_byte(uuid_send({}), 15)").format(name)
-    return sql.SQL("get_byte(sha256(convert_to({}::text, 'UTF8')), 0)").format(name)
+        return sql.SQL("pg_catalog.get_byte(pg_catalog.uuid_send({}), 15)").format(name)
+    return sql.SQL(
+        "pg_catalog.get_byte(pg_catalog.sha256(pg_catalog.convert_to({}::pg_catalog.text, 'UTF8'::pg_catalog.name)), 0)"
+    ).format(name)
 
 
 def _value(column: Column, vector_schema: str | None) -> sql.Composed:
@@ -127,9 +135,9 @@ def _value(column: Column, vector_schema: str | None) -> sql.Composed:
     name = sql.Identifier("t", column.name)
     match column.type:
         case PgType.TEXT | PgType.TEXT_ARRAY:
-            return sql.SQL("{}::{}").format(name, sql.SQL(column.type.sql))
+            return sql.SQL("{}::pg_catalog.{}").format(name, sql.SQL(column.type.sql))
         case PgType.INT2 | PgType.INT4:
-            return sql.SQL("{}::bigint").format(name)
+            return sql.SQL("{}::pg_catalog.int8").format(name)
         case PgType.VECTOR:  # as bytes, since the number of its type differs between databases
             schema = sql.Identifier(vector_schema or "public")
             return sql.SQL("{0}.vector_send({1}::{0}.vector)").format(schema, name)

@@ -27,6 +27,9 @@ _PAGE = re.compile(rb"(?P<body>.*\n)<!-- SHA-256 of the lines above: (?P<digest>
 _IN_PAGE = re.compile(rb".*\n```json\n(?P<json>.*\n)```\n", re.DOTALL)
 
 
+_PART = re.compile("[0-9a-f]{2}")
+
+
 class ReceiptError(UsageError):
     """A file is not a receipt, or not as it was written."""
 
@@ -56,6 +59,8 @@ class Receipt:
         for name, entry in document["tables"].items():
             if entry["digest"] is not None:
                 split = {part: text.split() for part, text in entry["parts"].items()}
+                if not all(map(_PART.fullmatch, split)):
+                    raise ValueError("a part has another name")
                 parts = {part: Part(int(rows), digest) for part, (rows, digest) in split.items()}
                 tables[name] = TableDigest(entry["at_destination"], entry["digest"], parts)
         destination = document["destination"]

@@ -149,7 +149,9 @@ class _Checker:
         for older in _older_rows(self.receipt, table, self.destination):
             if grown:
                 numbers = sql.Literal([int(part, 16) for part in sorted(grown)])
-                subset = self._parts(table, sql.SQL("{} AND {} = ANY ({})").format(older, part_of(table), numbers))
+                subset = self._parts(
+                    table, sql.SQL("{} AND {} OPERATOR(pg_catalog.=) ANY ({})").format(older, part_of(table), numbers)
+                )
                 proven = {part for part in grown if _same(then.parts[part], (subset or {}).get(part, NOTHING))}
                 differing -= proven
                 grown -= proven
@@ -176,7 +178,9 @@ def _older_rows(receipt: Receipt, table: Table, destination: Destination) -> tup
     anew without a change. Then those with a date from before the receipt; that fails where older rows were added, or
     where a date was wrong. Then both together.
     """
-    untouched = sql.SQL("age(t.xmin) > age({}::xid8::xid)").format(sql.Literal(str(receipt.xid)))
+    untouched = sql.SQL(
+        "pg_catalog.age(t.xmin) OPERATOR(pg_catalog.>) pg_catalog.age({}::pg_catalog.xid8::pg_catalog.xid)"
+    ).format(sql.Literal(str(receipt.xid)))
     dated = _dated(table, sql.SQL("t"), sql.Literal(receipt.taken_at), destination)
     return untouched, dated, sql.SQL("({} OR {})").format(untouched, dated)
 
@@ -185,11 +189,11 @@ def _dated(table: Table, alias: sql.Composable, until: sql.Composable, destinati
     """That a row has a date until then: its own first required one, else that of the row that it belongs to."""
     for column in table.columns:
         if column.type is PgType.TIMESTAMPTZ and not column.nullable:
-            return sql.SQL("{}.{} <= {}").format(alias, sql.Identifier(column.name), until)
+            return sql.SQL("{}.{} OPERATOR(pg_catalog.<=) {}").format(alias, sql.Identifier(column.name), until)
     parent = table.foreign_keys[0]
     inner = alias + sql.SQL("p")
     joined = sql.SQL(" AND ").join(
-        sql.SQL("{}.{} = {}.{}").format(inner, sql.Identifier(theirs), alias, sql.Identifier(ours))
+        sql.SQL("{}.{} OPERATOR(pg_catalog.=) {}.{}").format(inner, sql.Identifier(theirs), alias, sql.Identifier(ours))
         for theirs, ours in zip(BY_NAME[parent.table].key, parent.columns, strict=True)
     )
     return sql.SQL("EXISTS (SELECT FROM {} {} WHERE {} AND {})").format(

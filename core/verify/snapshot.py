@@ -14,6 +14,9 @@ from vestige_tui.core.destination.connection import Connection, unlimited
 from vestige_tui.core.destination.sessions import Session
 from vestige_tui.core.destination.watchdog import Watchdog
 
+_OWN_FUNCTIONS: LiteralString = "SET LOCAL search_path TO pg_catalog, pg_temp"
+"""A database's search path may lead to functions and operators of the same names that do not tell the truth."""
+
 _SETTINGS: LiteralString = """
     SELECT set_config('jit', 'off', true),  -- compiling a query takes longer than the rows of a table
            set_config('cursor_tuple_fraction', '1', true),  -- all rows are read, not the first few
@@ -56,6 +59,7 @@ def open_snapshot(session: Session, name: str | None = None) -> Iterator[Snapsho
 
             stack.push(leave)
             with watchdog.step():
+                connection.execute(_OWN_FUNCTIONS)
                 row = connection.execute(_SETTINGS).fetchone()
             yield Snapshot(connection, watchdog, row[-1] if row else None)
     finally:

@@ -30,7 +30,7 @@ _MOST_BYTES = 8_000_000
 
 _TEXT = "{0}::pg_catalog.text"
 _LIST = (
-    "CASE WHEN pg_catalog.array_lower({0}, 1) <> 1 THEN {0}::pg_catalog.text"
+    "CASE WHEN pg_catalog.array_lower({0}, 1) OPERATOR(pg_catalog.<>) 1 THEN {0}::pg_catalog.text"
     " ELSE pg_catalog.array_to_json({0})::pg_catalog.text END"
 )
 FORMS = {
@@ -256,7 +256,7 @@ def _query(
     old: sql.Composable = sql.SQL("false")
     if since is not None:
         first = sql.Literal(str(int(since) % 2**32))
-        old = sql.SQL("pg_catalog.age(xmin) > pg_catalog.age({}::pg_catalog.xid)").format(first)
+        old = sql.SQL("pg_catalog.age(xmin) OPERATOR(pg_catalog.>) pg_catalog.age({}::pg_catalog.xid)").format(first)
     order = [
         sql.SQL('{}::pg_catalog.text COLLATE "C"' if kind is PgType.TEXT else "{}").format(sql.Identifier(name))
         for name, kind in zip(key, table.types(key), strict=True)

@@ -18,15 +18,20 @@ from tests.support.runs import copy
 from tests.support.servers import Connection, Database, Server
 from tests.support.sources import SMALL_SPEC, Sources, edit
 from vestige_tui.core.destination.inspection import Destination, inspect
+from vestige_tui.core.plan import VerificationPlan
 from vestige_tui.core.report import MigrationReport
 from vestige_tui.core.rows.pg_types import PgType
 from vestige_tui.core.rows.tables import TABLES, Table
 from vestige_tui.core.rows.vectors import Fate, VectorGroup
+from vestige_tui.core.run.receipt_check import run_receipt_check
+from vestige_tui.core.run.verification import run_verification
 from vestige_tui.core.source.file_hash import Hashing, SourceHash
 from vestige_tui.core.verify.digests import take
 from vestige_tui.core.verify.receipt import Receipt, ReceiptError, read_receipt
 from vestige_tui.core.verify.receipt_check import TableCheck, Verdict, check_receipt, selects
 from vestige_tui.core.verify.receipt_making import receipt_of_copy
+from vestige_tui.core.verify.report import VerificationReport
+from vestige_tui.core.verify.result import VerificationOutcome
 
 CANARY = "canary-7f3a"
 
@@ -273,3 +278,38 @@ def test_it_stays_small(sources: Sources, database: Database) -> None:
     assert len(made.receipt.tables["edges"].parts) == 256
     for name in ("receipt.json", "receipt.md"):
         assert len(made.receipt.for_file(Path(name))) < 100_000
+
+
+FORGED = (
+    "CREATE FUNCTION public.sha256(bytea) RETURNS bytea IMMUTABLE LANGUAGE sql AS $$ SELECT '\\x00'::bytea $$",
+    "CREATE FUNCTION public.convert_to(text, text) RETURNS bytea IMMUTABLE LANGUAGE sql AS $$ SELECT '\\x00'::bytea $$",
+    "CREATE FUNCTION public.array_to_json(anyarray) RETURNS json IMMUTABLE LANGUAGE sql AS $$ SELECT '[]'::json $$",
+    "CREATE FUNCTION public.never(xid, xid) RETURNS bool IMMUTABLE LANGUAGE sql AS $$ SELECT false $$",
+    "CREATE FUNCTION public.never(int4, int4) RETURNS bool IMMUTABLE LANGUAGE sql AS $$ SELECT false $$",
+    "CREATE OPERATOR public.> (LEFTARG = int4, RIGHTARG = int4, FUNCTION = public.never)",
+    "CREATE OPERATOR public.<> (LEFTARG = int4, RIGHTARG = int4, FUNCTION = public.never)",
+)
+"""Functions and operators that lie, for whoever finds them first."""
+
+
+def test_functions_that_lie(small_source: Path, copied_database: Database) -> None:
+    """A search path leads to other functions: the receipt is the same, and a change is found all the same."""
+
+    def verified() -> VerificationReport:
+        return run_verification(VerificationPlan(small_source, copied_database.dsn, receipt=True))
+
+    honest = verified()
+    copied_database.execute(
+        *FORGED,
+        sql.SQL("ALTER DATABASE {} SET search_path = public, pg_catalog").format(sql.Identifier(copied_database.name)),
+    )
+    forged = verified()
+    assert honest.receipt is not None
+    assert forged.receipt is not None
+    assert (forged.outcome, forged.receipt.tables) == (VerificationOutcome.EQUAL, honest.receipt.tables)
+    copied_database.execute("UPDATE knowledge_nodes SET tags = tags OPERATOR(pg_catalog.||) 'x'::text")
+    assert verified().outcome is VerificationOutcome.DIFFERENT
+    report = run_receipt_check(small_source, honest.receipt, copied_database.dsn)
+    assert report.check is not None
+    assert report.check.tables["knowledge_nodes"].verdict is Verdict.CHANGED
+    assert report.check.tables["domains"].verdict is Verdict.UNCHANGED
