@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import logging
 import threading
-import time
 from functools import partial
 from pathlib import Path
 
@@ -12,20 +10,17 @@ from vestige_tui.core import events
 from vestige_tui.core.destination.sessions import Sessions
 from vestige_tui.core.destination.waits import DEFAULT_WAITS, Waits
 from vestige_tui.core.dsn import Dsn
-from vestige_tui.core.errors import Cancelled, MigrationError
+from vestige_tui.core.errors import Cancelled
 from vestige_tui.core.events import Phase, Watcher
-from vestige_tui.core.facts import DataState
 from vestige_tui.core.notices import embedded_anew
 from vestige_tui.core.report import DestinationReport
 from vestige_tui.core.run.announcer import Announcer
 from vestige_tui.core.run.destination_steps import connected, look
+from vestige_tui.core.run.verification_record import recorded
 from vestige_tui.core.verify.receipt import Receipt
 from vestige_tui.core.verify.receipt_check import ReceiptCheck, TableCheck, check_receipt
 from vestige_tui.core.verify.receipt_report import ReceiptReport
-from vestige_tui.core.verify.result import VerificationOutcome
 from vestige_tui.core.verify.snapshot import open_snapshot
-
-log = logging.getLogger(__name__)
 
 
 def run_receipt_check(
@@ -44,22 +39,8 @@ def run_receipt_check(
     """
     report = ReceiptReport(path, receipt.taken_at, DestinationReport(dsn.masked))
     sessions = Sessions(dsn, cancel or threading.Event(), waits, read_only=True)
-    started = time.monotonic()
-    log.info("verify: receipt %s, destination %s", path, dsn.masked)
-    try:
+    with recorded(report):
         _carry_out(report, receipt, sessions, Announcer(report.notices, on_event))
-        report.conclude()
-    except Cancelled:
-        report.outcome = VerificationOutcome.CANCELLED
-    except MigrationError as error:
-        error.state = DataState.NOTHING_CHANGED
-        report.failure = error.what
-        error.report = report
-        log.error("verify: %s", error.what)
-        raise
-    finally:
-        report.duration_ms = round((time.monotonic() - started) * 1000)
-        log.info("verify: %s duration_ms=%d", report.outcome, report.duration_ms)
     return report
 
 

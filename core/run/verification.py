@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 import threading
 import time
 from collections.abc import Callable, Collection, Sequence
@@ -14,9 +13,8 @@ from vestige_tui.core.destination.inspection import Destination
 from vestige_tui.core.destination.sessions import Session, Sessions
 from vestige_tui.core.destination.waits import DEFAULT_WAITS, Waits
 from vestige_tui.core.embedder import Embedder
-from vestige_tui.core.errors import Cancelled, MigrationError, ModelMismatchError
+from vestige_tui.core.errors import Cancelled, ModelMismatchError
 from vestige_tui.core.events import Phase, Watcher
-from vestige_tui.core.facts import DataState
 from vestige_tui.core.model import ModelSignature
 from vestige_tui.core.plan import CopyPlan, VerificationPlan
 from vestige_tui.core.report import DestinationReport, SourceReport
@@ -28,6 +26,7 @@ from vestige_tui.core.run.recorder import source_report
 from vestige_tui.core.run.source_hashes import hashing_around
 from vestige_tui.core.run.source_steps import check_stale, note_waiting_writer
 from vestige_tui.core.run.tally import Tally
+from vestige_tui.core.run.verification_record import recorded
 from vestige_tui.core.source.describe import SourceDescription, describe_open, with_repairs
 from vestige_tui.core.source.opening import Reading, open_source
 from vestige_tui.core.source.opening import explained as explained_source
@@ -37,12 +36,10 @@ from vestige_tui.core.verify.digests import Taken, take
 from vestige_tui.core.verify.expectation import Expectation
 from vestige_tui.core.verify.receipt_making import receipt_of_verification
 from vestige_tui.core.verify.report import VerificationReport
-from vestige_tui.core.verify.result import Comparison, Difference, VerificationOutcome
+from vestige_tui.core.verify.result import Comparison, Difference
 from vestige_tui.core.verify.second.comparison import Watchers, compare_in_two, place_to_share
 from vestige_tui.core.verify.second.messages import Task
 from vestige_tui.core.verify.snapshot import Snapshot, open_snapshot
-
-log = logging.getLogger(__name__)
 
 Found = Callable[[Sequence[Difference]], None]
 
@@ -70,24 +67,8 @@ def run_verification(
         Announcer(report.notices, on_event),
         Sessions(plan.postgres_url, cancel, waits, read_only=True),
     )
-    started = time.monotonic()
-    log.info("verify: source: %s?mode=ro", plan.sqlite_path.absolute().as_uri())
-    log.info("verify: destination: %s", plan.postgres_url.masked)
-    try:
-        with hashing_around(plan.sqlite_path, cancel, wanted=plan.receipt) as hashes:
-            verification.carry_out()
-        report.conclude()
-    except Cancelled:
-        report.outcome = VerificationOutcome.CANCELLED
-    except MigrationError as error:
-        error.state = DataState.NOTHING_CHANGED
-        report.failure = error.what
-        error.report = report
-        log.error("verify: %s", error.what)
-        raise
-    finally:
-        report.duration_ms = round((time.monotonic() - started) * 1000)
-        log.info("verify: %s duration_ms=%d", report.outcome, report.duration_ms)
+    with recorded(report), hashing_around(plan.sqlite_path, cancel, wanted=plan.receipt) as hashes:
+        verification.carry_out()
     if verification.taken is not None:
         taken, schema = verification.taken, verification.schema
         report.receipt = receipt_of_verification(report, schema, taken, hashes.before, hashes.after)

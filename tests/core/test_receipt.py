@@ -301,7 +301,7 @@ def test_functions_that_lie(small_source: Path, copied_database: Database) -> No
     honest = verified()
     copied_database.execute(
         *FORGED,
-        sql.SQL("ALTER DATABASE {} SET search_path = public, pg_catalog").format(sql.Identifier(copied_database.name)),
+        f'ALTER DATABASE "{copied_database.name}" SET search_path = public, pg_catalog',
     )
     forged = verified()
     assert honest.receipt is not None

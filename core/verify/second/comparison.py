@@ -84,7 +84,9 @@ def compare_in_two(
         sums = _Sums(second, watchers)
         first = mine(end=task.start, progress=sums.progress, stop=sums.stop)
         if second.is_useful(sums.stop):
-            return first.followed_by(second.result(watchers.found, sums.stop))
+            rest = second.result(watchers.found, sums.stop)
+            sums.show_theirs()
+            return first.followed_by(rest)
     rest = mine(start=task.start, progress=partial(_after, first, watchers.progress), stop=watchers.stop)
     return first.followed_by(rest)
 
@@ -114,10 +116,14 @@ class _Sums:
         """Look after the second process, and whether to stop."""
         self._watchers.stop()
         if self._second.look():
-            for table, counts in {**self._second.counts}.items():
-                if self._theirs.get(table) != counts:
-                    self._theirs[table] = counts
-                    self._show(table)
+            self.show_theirs()
+
+    def show_theirs(self) -> None:
+        """The second process has compared more."""
+        for table, counts in {**self._second.counts}.items():
+            if self._theirs.get(table) != counts:
+                self._theirs[table] = counts
+                self._show(table)
 
     def _show(self, table: str) -> None:
         self._watchers.progress(table, self._mine.get(table, _NOTHING).plus(self._theirs.get(table, _NOTHING)))
