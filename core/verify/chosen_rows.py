@@ -7,7 +7,6 @@ from typing import Any, NamedTuple
 
 import psycopg
 from psycopg import sql
-from psycopg.types.string import ByteaBinaryLoader
 
 from vestige_tui.core.destination.compare_and_set import digest
 from vestige_tui.core.destination.inspection import Destination
@@ -86,7 +85,6 @@ def stored_rows(
     for start in range(0, len(keys), AT_ONCE):
         some = keys[start : start + AT_ONCE]
         with snapshot.watchdog.step(), psycopg.RawCursor(snapshot.connection) as cursor:
-            cursor.adapters.register_loader("timestamptz", ByteaBinaryLoader)
             rows = cursor.execute(query, [[*column] for column in zip(*some, strict=True)], binary=True).fetchall()
         for place, *values in rows:
             found[some[place]] = StoredRow(
