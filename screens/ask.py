@@ -154,6 +154,8 @@ class AskScreen(Screen[None]):
     @on(Inquiry.Equipped)
     def _equipped(self, event: Inquiry.Equipped) -> None:
         if event.embedder is None:
+            if self._answer is not None:
+                self._say(self._answer, last=True)
             return
         self._embedder = event.embedder
         self._inquiry.take(event.embedder)
@@ -169,6 +171,7 @@ class AskScreen(Screen[None]):
 
     def _chosen(self, embedding: Embedding | None) -> None:
         if embedding is not None:
+            self.query_one("#said", Notice).say(Tone.BUSY, "Opening the embedder…")
             self._inquiry.equip(embedding, only_local=False)
 
     @on(Input.Submitted, "#words")

@@ -21,7 +21,7 @@ from vestige_tui.core.search.wording import date_of, no_connections
 from vestige_tui.core.text import count
 from vestige_tui.screens.background import ask
 from vestige_tui.screens.inquiry import Searching
-from vestige_tui.screens.widgets.found_list import marked
+from vestige_tui.screens.widgets.found_list import MemoryList, marked
 from vestige_tui.screens.widgets.key_bar import KeyBar
 from vestige_tui.screens.widgets.key_values import two_columns
 from vestige_tui.screens.widgets.notice import Notice, Tone
@@ -29,18 +29,6 @@ from vestige_tui.screens.widgets.text import lines, plain
 
 SHOWN = 20_000
 """Characters of a content that are shown; all of those that were read are copied."""
-
-
-class ConnectionList(OptionList, inherit_bindings=False):
-    """What a memory is connected to."""
-
-    BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("enter", "select", "Follow"),
-        Binding("down,j", "cursor_down", "Next", key_display="j/k"),
-        Binding("up,k", "cursor_up", "Previous", show=False),
-        Binding("home", "first", "First", show=False),
-        Binding("end", "last", "Last", show=False),
-    ]
 
 
 class MemoryDialog(ModalScreen[None]):
@@ -78,7 +66,7 @@ class MemoryDialog(ModalScreen[None]):
                 yield Static(id="content")
                 yield Static(id="facts")
             yield Static(id="connected")
-            yield ConnectionList(id="connections", compact=True)
+            yield MemoryList(id="connections", compact=True)
             with Horizontal(classes="dialog-buttons"):
                 yield Button("Copy id", id="copy-id", compact=True)
                 yield Button("Copy text", id="copy-text", compact=True)
@@ -96,7 +84,7 @@ class MemoryDialog(ModalScreen[None]):
         self.query_one(".dialog-title", Label).update(plain(f"Memory {id_}"))
         self.query_one("#said", Notice).say(Tone.BUSY, "Reading…")
         self.query_one("#back").focus()
-        self.query_one(ConnectionList).display = False
+        self.query_one(MemoryList).display = False
         for name in ("#place", "#content", "#facts", "#connected"):
             self.query_one(name, Static).update("")
         ask(self, lambda: self._searcher.read(id_), lambda memory: self.Read(depth, memory), name="read-memory")
@@ -127,7 +115,7 @@ class MemoryDialog(ModalScreen[None]):
         self.query_one("#connected", Static).update(
             plain(said if number else no_connections(memory), "bold $accent" if number else "$muted")
         )
-        connections = self.query_one(ConnectionList)
+        connections = self.query_one(MemoryList)
         connections.display = bool(number)
         connections.set_options([Option(_line(each)) for each in memory.connections])
         if number:

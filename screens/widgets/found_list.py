@@ -20,8 +20,8 @@ _ROOM_FOR_IDS = 100
 """Columns from which an id is written in full."""
 
 
-class FoundList(OptionList, inherit_bindings=False):
-    """The list. Enter or a click opens a memory; going up from the first one leaves the list."""
+class MemoryList(OptionList, inherit_bindings=False):
+    """A list of memories, with the keys of all of them. Enter or a click selects one."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("enter", "select", "Open"),
@@ -29,6 +29,13 @@ class FoundList(OptionList, inherit_bindings=False):
         Binding("up,k", "cursor_up", "Previous", show=False),
         Binding("home", "first", "First", show=False),
         Binding("end", "last", "Last", show=False),
+    ]
+
+
+class FoundList(MemoryList):
+    """Memories that were found."""
+
+    BINDINGS: ClassVar[list[BindingType]] = [
         Binding("pageup", "page_up", "Page up", show=False),
         Binding("pagedown", "page_down", "Page down", show=False),
     ]

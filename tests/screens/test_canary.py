@@ -45,6 +45,9 @@ def test_after_a_whole_run(
             await pilot.press("f2")
             await shown(pilot, words)
             seen.append(app.export_screenshot())
+        await pilot.press("f3")
+        await shown(pilot, "These are the newest memories.")
+        seen.extend((app.export_screenshot(), repr(app.screen.__dict__)))
         seen.extend((repr(app.state), str(app.tree), repr(app.work)))
 
     on = walking_machine(home)

@@ -11,6 +11,7 @@ import click
 from click.core import ParameterSource
 
 from vestige_tui.cli.destination import opened, postgres_url
+from vestige_tui.cli.embedder import embedder_choice, embedder_flags
 from vestige_tui.cli.exit_codes import ExitCode, code_of_reembedding
 from vestige_tui.cli.outputs import OutputFailures, outputs_of
 from vestige_tui.cli.reembed_run import Outputs, Request, carry_out
@@ -19,12 +20,10 @@ from vestige_tui.core.dsn import EMBEDDED
 from vestige_tui.core.errors import UsageError
 from vestige_tui.core.outputs import check_outputs
 from vestige_tui.core.reembed.plan import DEFAULT_BATCH_SIZE, DEFAULT_MAX_CONNECTIONS, ReembedPlan
-from vestige_tui.core.reembed.profiles import EmbedderChoice, profile_of
+from vestige_tui.core.reembed.profiles import profile_of
 from vestige_tui.core.reembed.report import Action
 from vestige_tui.terminal.output import standard_error
 from vestige_tui.terminal.signals import stop_requests
-from vestige_tui.user.credentials import Keyring
-from vestige_tui.user.embedder_key import KEY_VARIABLE, embedder_key
 from vestige_tui.user.logs import logging_to
 from vestige_tui.user.masking import Mask
 
@@ -39,16 +38,7 @@ _IN_PLACE = ("no_swap", "drop_hnsw_first", "concurrent_index")
 
 @click.command()
 @postgres_url
-@click.option("--model", help='The embedding model, such as "BAAI/bge-large-en-v1.5".')
-@click.option("--profile", metavar="ID", help="One of Vestige's embedding profiles, such as nomic-v1.5-retrieval-256.")
-@click.option("--dimension", type=_POSITIVE, help="Elements of a vector; checked against what the embedder gives.")
-@click.option(
-    "--embedder-url",
-    metavar="URL",
-    help="A server of the OpenAI form, such as http://localhost:11434/v1. The contents of memories are sent there. "
-    f"Its key comes from {KEY_VARIABLE} or the keyring.",
-)
-@click.option("--model-path", type=_FILE, metavar="FOLDER", help="A folder with the model: ONNX file and tokenizer.")
+@embedder_flags(model='The embedding model, such as "BAAI/bge-large-en-v1.5".', sent="The contents of memories")
 @click.option("--batch-size", type=_POSITIVE, default=DEFAULT_BATCH_SIZE, show_default=True, help="Memories a batch.")
 @click.option(
     "--drop-hnsw-first/--no-drop-hnsw-first",
@@ -87,8 +77,8 @@ def reembed(**flags: Any) -> ExitCode:
     action = next((Action(name) for name in _AFTERWARDS if flags[name]), Action.REEMBED)
     choice = None
     if action is Action.REEMBED:
-        profile_of(_choice(flags))  # contradictions come before the keyring
-        choice = _choice(flags, keyring=True)
+        profile_of(embedder_choice(flags))  # contradictions come before the keyring
+        choice = embedder_choice(flags, keyring=True)
     report_file, log_file = flags["report_file"], flags["log_file"]
     check_outputs(None, outputs_of(report_file=report_file, receipt_file=None, log_file=log_file))
     check_files(files := Files(report_file))
@@ -107,14 +97,6 @@ def reembed(**flags: Any) -> ExitCode:
         request = Request(plan, action, choice, confirmed=flags["no_confirm"], embedded=embedded)
         outcome = carry_out(request, outputs, cancel)
     return failures.code(code_of_reembedding(outcome))
-
-
-def _choice(flags: dict[str, Any], *, keyring: bool = False) -> EmbedderChoice:
-    url: str | None = flags["embedder_url"]
-    key = embedder_key(url, Keyring()) if url is not None and keyring else None
-    return EmbedderChoice(
-        flags["model"], flags["profile"], flags["dimension"], url=url, path=flags["model_path"], key=key
-    )
 
 
 def _check_flags(given: set[str]) -> None:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 from contextlib import closing
 from dataclasses import replace
-from pathlib import Path
 from threading import Event
 from typing import Any
 
@@ -14,6 +13,7 @@ from rich.console import Console
 from rich.text import Text
 
 from vestige_tui.cli.destination import opened, postgres_url
+from vestige_tui.cli.embedder import FLAGS, embedder_choice, embedder_flags
 from vestige_tui.cli.exit_codes import ExitCode
 from vestige_tui.core.errors import RefusedError, UsageError
 from vestige_tui.core.model import ModelSignature
@@ -33,13 +33,10 @@ from vestige_tui.core.search.wording import (
 )
 from vestige_tui.core.text import count
 from vestige_tui.terminal.output import labelled, safe, standard_error, standard_output
-from vestige_tui.user.credentials import Keyring
-from vestige_tui.user.embedder_key import KEY_VARIABLE, embedder_key
 
 MOST = 500
 _MARKED = "bold yellow"
 _EXCERPT = 200
-_OF_THE_EMBEDDER = ("model", "profile", "dimension", "embedder_url", "model_path")
 
 
 @click.command()
@@ -52,21 +49,7 @@ _OF_THE_EMBEDDER = ("model", "profile", "dimension", "embedder_url", "model_path
 )
 @click.option("--limit", type=click.IntRange(1, MOST), default=10, show_default=True, help="Most memories shown.")
 @click.option("--connections", metavar="ID", help="Instead of words: what the memory with this id is connected to.")
-@click.option("--model", help="The embedding model; by default the one that the store has registered.")
-@click.option("--profile", metavar="ID", help="One of Vestige's embedding profiles, such as nomic-v1.5-retrieval-256.")
-@click.option("--dimension", type=click.IntRange(min=1), help="Elements of a vector; checked against the embedder.")
-@click.option(
-    "--embedder-url",
-    metavar="URL",
-    help="A server of the OpenAI form, such as http://localhost:11434/v1. The words are sent there. "
-    f"Its key comes from {KEY_VARIABLE} or the keyring.",
-)
-@click.option(
-    "--model-path",
-    type=click.Path(path_type=Path),
-    metavar="FOLDER",
-    help="A folder with the model: ONNX file and tokenizer.",
-)
+@embedder_flags(model="The embedding model; by default the one that the store has registered.", sent="The words")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON document instead.")
 def search(words: tuple[str, ...], **flags: Any) -> ExitCode:
     """Ask a store: by words, by meaning, or along connections. It only reads.
@@ -105,7 +88,7 @@ def _check_flags(text: str, flags: dict[str, Any]) -> None:
 
 
 def _names_embedder(flags: dict[str, Any]) -> bool:
-    return any(flags[name] is not None for name in _OF_THE_EMBEDDER)
+    return any(flags[name] is not None for name in FLAGS)
 
 
 def _meaning(searcher: Searcher, question: Question, flags: dict[str, Any]) -> Meaning:
@@ -129,15 +112,7 @@ def _meaning(searcher: Searcher, question: Question, flags: dict[str, Any]) -> M
 
 def _choice(flags: dict[str, Any], registered: ModelSignature) -> EmbedderChoice:
     """What the flags name; of a model that none of them names, what the store has registered."""
-    url: str | None = flags["embedder_url"]
-    choice = EmbedderChoice(
-        flags["model"],
-        flags["profile"],
-        flags["dimension"],
-        url=url,
-        path=flags["model_path"],
-        key=embedder_key(url, Keyring()) if url is not None else None,
-    )
+    choice = embedder_choice(flags, keyring=True)
     if choice.model is not None or choice.profile is not None:
         return choice
     return replace(
