@@ -35,6 +35,7 @@ def still_open(
     was given: by them rows have other names.
     """
     renamed = _Names(repairs)
+    left_out = {(repair.table, repair.row) for repair in repairs.entries if repair.leave_out is not None}
     found = _by_row(later.errors)
     differing = _by_row(map(problem_of, later.differences))
     merged: list[RowError] = []
@@ -46,22 +47,14 @@ def still_open(
             merged += now
             told.add(row)
         unseen = not later.verified and all(error.field != each.field for each in now)
-        if unseen if now else not _is_settled(error, row, later, only, repairs):
+        if unseen if now else not (_row(error) in left_out or _is_settled(error, row, later, only)):
             merged.append(error)
     merged += (error for row, errors in found.items() if row not in told for error in errors)
     return merged
 
 
-def _is_settled(
-    error: RowError,
-    row: Row,
-    later: MigrationReport,
-    only: Mapping[str, Collection[str]] | None,
-    repairs: Repairs,
-) -> bool:
-    """Whether a row of which a copy has found nothing is proven right, or left out."""
-    if any(repair.leave_out is not None and (repair.table, repair.row) == _row(error) for repair in repairs.entries):
-        return True
+def _is_settled(error: RowError, row: Row, later: MigrationReport, only: Mapping[str, Collection[str]] | None) -> bool:
+    """Whether a row of which a copy has found nothing is proven right."""
     own = only is None or not {row[1], error.row}.isdisjoint(only.get(row[0], ()))
     listed = not (later.differences_omitted and error.copied)  # differences of older rows are not all listed
     return own and later.verified and listed

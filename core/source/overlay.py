@@ -220,7 +220,8 @@ class _Laying:
         (name, column), values = place, self.values.get(place)
         if not mapping and not values:
             return
-        source, number = self.sources[name], self.numbers[name]
+        source = self.sources[name]
+        number = f"+({self.numbers[name]})"  # with the affinity of a rowid, no index of a list would be used
         sql = self._rows_of(name).expression(column)
         if mapping:
             plain, table = f"(+{sql} COLLATE BINARY)", listed(self.connection, mapping.items(), "old", "new")
