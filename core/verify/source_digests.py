@@ -18,20 +18,26 @@ _HASH = 32
 _REFERRED_TO = frozenset(foreign_key.table for table in TABLES for foreign_key in table.foreign_keys)
 
 
-def source_digests(expectation: Expectation, *, stop: Callable[[], None] = lambda: None) -> dict[str, TableDigest]:
+Progress = Callable[[Table, int], None]
+
+
+def source_digests(
+    expectation: Expectation, *, progress: Progress = lambda table, rows: None
+) -> dict[str, TableDigest]:
     """The digest of every table by name, equal to what ``digests`` gives for a copy of this source.
 
     The default owner of memories is not in it where the source has none: a copy makes one, with a date of its own.
-    ``stop`` is called for each block of rows, and may raise. Raises ``sqlite3.Error``.
+    ``progress`` is called for each block of rows with the table and how many of its rows have been read. Raises
+    ``sqlite3.Error``.
     """
-    arriving = _Arriving(expectation)
-    return {table.name: _digest(arriving, table, stop) for table in TABLES}
+    arriving = _Arriving(expectation, progress)
+    return {table.name: _digest(arriving, table) for table in TABLES}
 
 
-def _digest(arriving: _Arriving, table: Table, stop: Callable[[], None]) -> TableDigest:
+def _digest(arriving: _Arriving, table: Table) -> TableDigest:
     hashes: defaultdict[int, bytearray] = defaultdict(bytearray)
     types = [column.type for column in table.columns]
-    for values in arriving.rows(table, stop):
+    for values in arriving.rows(table):
         row = record(types, [values[name] for name in table.column_names])
         hashes[_part(values[table.key[0]])] += hashlib.sha256(row).digest()
     return TableDigest.of({f"{part:02x}": _of_hashes(joined) for part, joined in hashes.items()})
@@ -50,15 +56,18 @@ def _of_hashes(joined: bytearray) -> Part:
 class _Arriving:
     """The rows of a source that arrive at an empty destination; tables have to be read in their order."""
 
-    def __init__(self, expectation: Expectation) -> None:
+    def __init__(self, expectation: Expectation, progress: Progress) -> None:
         self._expectation = expectation
+        self._progress = progress
         self._keys: dict[str, set[bytes]] = {name: set() for name in _REFERRED_TO}
         self._keys["users"].add(UUID(BOOTSTRAP_USER_ID).bytes)
 
-    def rows(self, table: Table, stop: Callable[[], None]) -> Iterator[Mapping[str, Any]]:
+    def rows(self, table: Table) -> Iterator[Mapping[str, Any]]:
         """The values of each row of a table by column."""
+        read = 0
         for block in self._expectation.blocks(table.name, _BLOCK):
-            stop()
+            read += len(block) + len(block.left_out)
+            self._progress(table, read)
             for place, key in enumerate(block.keys):
                 values = block.row(place).values
                 if values is None or (

@@ -16,9 +16,13 @@ from vestige_tui.core.verify.source_digests import source_digests
 
 
 def of_source(path: Path, model: str | None, dimension: int | None) -> dict[str, TableDigest]:
-    """By table, for a destination of this model."""
+    """By table, for a destination of this model. Every row is announced as it is read."""
+    read: dict[str, int] = {}
     with open_source(path) as connection:
-        return source_digests(Expectation(connection, model=model, dimension=dimension))
+        expectation = Expectation(connection, model=model, dimension=dimension)
+        found = source_digests(expectation, progress=lambda table, rows: read.update({table.name: rows}))
+        assert read == {name: rows for name, rows in expectation.counts.items() if rows}
+    return found
 
 
 def of_destination(connection: Connection, *, without_made_user: bool = False) -> dict[str, TableDigest]:

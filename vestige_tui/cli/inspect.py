@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import sqlite3
 from collections.abc import Iterator, Mapping
+from contextlib import nullcontext
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -20,13 +21,13 @@ from vestige_tui.core.model import UNKNOWN_HASH
 from vestige_tui.core.notices import shared_name
 from vestige_tui.core.outputs import check_outputs
 from vestige_tui.core.report import stale_as_dict
-from vestige_tui.core.rows.tables import TABLES
+from vestige_tui.core.rows.tables import TABLES, Table
 from vestige_tui.core.rows.vectors import Fate
 from vestige_tui.core.source.describe import SourceDescription, describe_open
 from vestige_tui.core.source.opening import open_source
 from vestige_tui.core.text import count, size
 from vestige_tui.core.verify.digests import TableDigest
-from vestige_tui.terminal.output import heading, labelled, safe, standard_output
+from vestige_tui.terminal.output import heading, labelled, safe, standard_error, standard_output
 
 FORMAT = "vestige-tui/source/1"
 _WIDTH = max(len(table.title) for table in TABLES) + 1
@@ -62,11 +63,17 @@ def _digests(connection: sqlite3.Connection, source: SourceDescription) -> dict[
     from vestige_tui.core.verify.source_digests import source_digests
 
     model = source.model
-    return source_digests(
-        Expectation(
-            connection, model=model.name if model else None, dimension=model.dimension if model is not None else None
-        )
+    expectation = Expectation(
+        connection, model=model.name if model else None, dimension=model.dimension if model is not None else None
     )
+    console = standard_error()
+    with console.status("") if console.is_terminal else nullcontext() as status:
+
+        def show(table: Table, read: int) -> None:
+            if status is not None:
+                status.update(safe(f"Digests: {table.title} {read:,} of {expectation.count(table.name):,}"))
+
+        return source_digests(expectation, progress=show)
 
 
 def _print_digests(console: Console, digests: Mapping[str, TableDigest]) -> None:
