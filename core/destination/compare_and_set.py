@@ -254,15 +254,8 @@ def _queries(
     parts: dict[str, sql.Composable] = {
         "table": sql.Identifier(destination.schema, table.name),
         "column": sql.Identifier(column),
-        "changes": _changes(len(key)),
-        "same": sql.SQL(" AND ").join(
-            sql.SQL("{} = {}::{}").format(
-                sql.Identifier("t", name),
-                sql.Identifier("s", f"k{place}"),
-                sql.SQL(table.columns[table.position(name)].type.sql),
-            )
-            for place, name in enumerate(key)
-        ),
+        "changes": listed(len(key), "e", "v"),
+        "same": same_key(table, key),
         "wanted": wanted,
         "expected": _same(digest(kind, stored) if by_digest else _comparable(kind, stored), expected),
         "right": _same(_comparable(kind, stored), _comparable(kind, wanted)),
@@ -282,10 +275,24 @@ _UPDATE: LiteralString = """
     RETURNING s.ord - 1, {right}, {date}"""
 
 
-def _changes(keys: int) -> sql.Composed:
-    names = [sql.Identifier(f"k{place}") for place in range(keys)]
-    arrays = sql.SQL(", ").join(sql.SQL(f"${number}::pg_catalog.text[]") for number in range(1, keys + 3))
-    return sql.SQL("unnest({}) WITH ORDINALITY s({}, e, v, ord)").format(arrays, sql.SQL(", ").join(names))
+def listed(keys: int, *others: str) -> sql.Composed:
+    """SQL for parameters as rows of text ``s``: the columns ``k0`` and so on, the ``others``, and ``ord`` from 1."""
+    names = [*(f"k{place}" for place in range(keys)), *others]
+    arrays = sql.SQL(", ").join(sql.SQL(f"${number}::pg_catalog.text[]") for number in range(1, len(names) + 1))
+    columns = sql.SQL(", ").join(map(sql.Identifier, [*names, "ord"]))
+    return sql.SQL("unnest({}) WITH ORDINALITY s({})").format(arrays, columns)
+
+
+def same_key(table: Table, key: Sequence[str]) -> sql.Composed:
+    """SQL for whether a row of the table ``t`` has the key of a row of ``s``, see ``listed``."""
+    return sql.SQL(" AND ").join(
+        sql.SQL("{} = {}::{}").format(
+            sql.Identifier("t", name),
+            sql.Identifier("s", f"k{place}"),
+            sql.SQL(table.columns[table.position(name)].type.sql),
+        )
+        for place, name in enumerate(key)
+    )
 
 
 def _same(one: sql.Composable, other: sql.Composable) -> sql.Composed:

@@ -39,9 +39,9 @@ class Reference(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Overlay:
-    """Sources with repairs laid over them, and ``altered``, in which rows of which tables other values follow from
-    that. ``repaired`` and ``left_out`` count rows by table; what depends on a row that is left out is left out, too.
-    ``elsewhere`` are references that the source does not resolve.
+    """Sources with repairs laid over them, and ``altered``: in which rows other values follow from that, by table, but
+    for another key. ``repaired`` and ``left_out`` count rows by table; what depends on a row that is left out is left
+    out, too. ``elsewhere`` are references that the source does not resolve.
     """
 
     sources: dict[str, ResolvedSource]
@@ -110,6 +110,7 @@ class _Laying:
         altered = {
             name: Altered(unrepaired[name], self.sources[name], self.numbers[name], " OR ".join(conditions))
             for name, conditions in self.altered.items()
+            if conditions
         }
         repaired = {name: rows for name, rows in repaired.items() if rows}
         return Overlay(self.sources, altered, repaired, left_out, elsewhere)
@@ -223,20 +224,23 @@ class _Laying:
         source = self.sources[name]
         number = f"+({self.numbers[name]})"  # with the affinity of a rowid, no index of a list would be used
         sql = self._rows_of(name).expression(column)
+        conditions: list[str] = []
         if mapping:
             plain, table = f"(+{sql} COLLATE BINARY)", listed(self.connection, mapping.items(), "old", "new")
-            self.altered[name].append(f"{plain} IN (SELECT old FROM {table})")
+            conditions.append(f"{plain} IN (SELECT old FROM {table})")
             sql = (
                 f"CASE WHEN {plain} IN (SELECT old FROM {table})"
                 f" THEN (SELECT new FROM {table} WHERE old = {plain}) ELSE {sql} END"
             )
         if values:
             table = listed(self.connection, values.items(), "r", "v")
-            self.altered[name].append(f"{number} IN (SELECT r FROM {table})")
+            conditions.append(f"{number} IN (SELECT r FROM {table})")
             sql = (
                 f"CASE WHEN {number} IN (SELECT r FROM {table})"
                 f" THEN (SELECT v FROM {table} WHERE r = {number}) ELSE {sql} END"
             )
+        if column not in source.table.key:  # a row with another key is another row
+            self.altered[name] += conditions
         source = with_expression(source, column, sql)
         if name == KNOWLEDGE_NODES.name and column in CODEBASE_COLUMNS:
             codebase = source.expressions[source.table.position("codebase")]

@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 import psycopg
 from psycopg import sql
 
-from vestige_tui.core.destination.compare_and_set import digest
+from vestige_tui.core.destination.compare_and_set import digest, listed, same_key
 from vestige_tui.core.destination.inspection import Destination
 from vestige_tui.core.rows.pg_types import PgType
 from vestige_tui.core.rows.tables import Table
@@ -62,13 +62,7 @@ def stored_rows(
     Raises ``psycopg.Error``, and as ``Watchdog.step`` does.
     """
     columns = [(sql.Identifier("t", name), _type(table, name)) for name in names]
-    arrays = sql.SQL(", ").join(sql.SQL(f"${number}::pg_catalog.text[]") for number in range(1, len(key) + 1))
-    parts = [sql.Identifier(f"k{place}") for place in range(len(key))]
-    same = (
-        sql.SQL("{} = s.{}::{}").format(sql.Identifier("t", name), part, sql.SQL(_type(table, name).sql))
-        for name, part in zip(key, parts, strict=True)
-    )
-    query = sql.SQL("SELECT {} FROM unnest({}) WITH ORDINALITY s({}, ord) JOIN {} t ON {}").format(
+    query = sql.SQL("SELECT {} FROM {} JOIN {} t ON {}").format(
         sql.SQL(", ").join(
             [
                 sql.SQL("s.ord - 1"),
@@ -76,10 +70,9 @@ def stored_rows(
                 *(digest(kind, column) for column, kind in columns),
             ]
         ),
-        arrays,
-        sql.SQL(", ").join(parts),
+        listed(len(key)),
         sql.Identifier(destination.schema, table.name),
-        sql.SQL(" AND ").join(same),
+        same_key(table, key),
     )
     found: dict[Key, StoredRow] = {}
     for start in range(0, len(keys), AT_ONCE):
