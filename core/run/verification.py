@@ -57,7 +57,8 @@ def run_verification(
     ``embedder`` names the model that the destination is for, as for a copy. Setting ``cancel`` ends the comparison,
     with outcome ``cancelled``. A source from before V15 is read as it is, with the values that an upgrade gives it.
 
-    Raises ``RefusedError``, ``SourceError`` or ``DestinationError``; the error's ``report`` tells what was found.
+    Raises ``RefusedError``, ``SourceError`` or ``DestinationError``, and ``MigrationError`` where a second process that
+    shares the work has ended early; the error's ``report`` tells what was found.
     """
     report = VerificationReport(plan, SourceReport(str(plan.sqlite_path)), DestinationReport(plan.postgres_url.masked))
     cancel = cancel or threading.Event()
