@@ -6,7 +6,6 @@ fastembed is loaded at the first use: it takes a second, and need not be install
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from threading import Event
@@ -16,7 +15,6 @@ from blake3 import blake3
 
 from vestige_tui.core.errors import Cancelled, EmbedderError, UsageError
 from vestige_tui.core.facts import EmbedderObstacle, Refusal
-from vestige_tui.core.model import ModelSignature
 from vestige_tui.core.reembed.embedders.fetching import fetch
 from vestige_tui.core.reembed.embedders.model_folders import (
     TOKENIZER_FILES,
@@ -26,8 +24,9 @@ from vestige_tui.core.reembed.embedders.model_folders import (
     other_caches,
     vestige_caches,
 )
-from vestige_tui.core.reembed.embedders.protocol import PROBE, EmbedderWatcher, Place, Vector, usable
-from vestige_tui.core.reembed.embedders.treatment import as_document, as_query, treated
+from vestige_tui.core.reembed.embedders.profiled import ProfiledEmbedder
+from vestige_tui.core.reembed.embedders.protocol import PROBE, EmbedderWatcher, Place, Vector
+from vestige_tui.core.reembed.embedders.treatment import treated
 from vestige_tui.core.reembed.profiles import BATCH, Pooling, Profile
 from vestige_tui.core.text import display_safe
 
@@ -36,11 +35,9 @@ if TYPE_CHECKING:
 
 
 @dataclass(slots=True)
-class LocalEmbedder:
+class LocalEmbedder(ProfiledEmbedder):
     """Runs a model. Made by ``open_local``, which has tried it."""
 
-    profile: Profile
-    hash: str
     folder: Path
     _model: TextEmbedding | None
 
@@ -49,41 +46,17 @@ class LocalEmbedder:
         """The folder of the model."""
         return Place(display_safe(str(self.folder)))
 
-    @property
-    def dimension(self) -> int:
-        """Elements of each vector."""
-        if self.profile.dimension is None:
-            raise ValueError("not opened yet")
-        return self.profile.dimension
-
-    def model_signature(self) -> ModelSignature:
-        """The signature of the vectors that it makes."""
-        return ModelSignature(self.profile.model, self.dimension, self.hash)
-
-    def embed(self, texts: Sequence[str], cancel: Event) -> list[Vector | Refusal]:
-        """One vector for each text, see ``TextEmbedder``."""
-        documents = [as_document(text, self.profile) for text in texts]
-        made: list[Vector | Refusal] = []
-        for start in range(0, len(documents), BATCH):
-            if cancel.is_set():
-                raise Cancelled
-            made += self._treated(documents[start : start + BATCH])
-        if made and not any(isinstance(vector, bytes) for vector in made):
-            usable(self._treated([PROBE])[0], self.place.shown)  # raises where no text has a vector any more
-        return made
-
-    def embed_query(self, text: str, cancel: Event) -> Vector:
-        """The vector of a query, see ``TextEmbedder``."""
-        if cancel.is_set():
-            raise Cancelled
-        return usable(self._treated([as_query(text, self.profile)])[0], self.place.shown)
-
     def close(self) -> None:
         """Let go of the model."""
         self._model = None
 
-    def _treated(self, documents: list[str]) -> list[Vector | Refusal]:
-        return treated(self.raw(documents), self.dimension)
+    def _made(self, documents: list[str], cancel: Event) -> list[Vector | Refusal]:
+        made: list[Vector | Refusal] = []
+        for start in range(0, len(documents), BATCH):
+            if cancel.is_set():
+                raise Cancelled
+            made += treated(self.raw(documents[start : start + BATCH]), self.dimension)
+        return made
 
     def raw(self, documents: list[str]) -> list[bytes]:
         """The model's own vectors of little-endian float32. Raises ``EmbedderError``."""
@@ -126,7 +99,7 @@ def open_local(
             remedy="Leave out --dimension to take what it gives, or name the model or profile that this is.",
         )
     embedder.profile = profile.giving(native)
-    usable(embedder._treated([PROBE])[0], embedder.place.shown)
+    embedder.embed([PROBE], cancel)  # raises where it has no vector
     return embedder
 
 

@@ -11,13 +11,13 @@ import orjson
 
 from vestige_tui.core.errors import Cancelled, EmbedderError, UsageError
 from vestige_tui.core.facts import EmbedderObstacle, Refusal
-from vestige_tui.core.model import ModelSignature
 from vestige_tui.core.reembed.embedders.address import Address
 from vestige_tui.core.reembed.embedders.answers import vectors_in
+from vestige_tui.core.reembed.embedders.profiled import ProfiledEmbedder
 from vestige_tui.core.reembed.embedders.protocol import PROBE, EmbedderWatcher, Place, Vector, usable
 from vestige_tui.core.reembed.embedders.requests import Requests
 from vestige_tui.core.reembed.embedders.together import together
-from vestige_tui.core.reembed.embedders.treatment import SAME, as_document, as_query, cosine, treated
+from vestige_tui.core.reembed.embedders.treatment import SAME, cosine, treated
 from vestige_tui.core.reembed.embedders.waits import EmbedderWaits
 from vestige_tui.core.reembed.profiles import BATCH, Profile
 from vestige_tui.core.secret import Secret
@@ -36,12 +36,10 @@ _PART_ATTEMPTS = 2
 
 
 @dataclass(slots=True)
-class ServedEmbedder:
+class ServedEmbedder(ProfiledEmbedder):
     """Asks a server. Made by ``open_served``, which has tried it."""
 
     requests: Requests
-    profile: Profile
-    hash: str
     _options: dict[str, object] = field(default_factory=dict)
     """What each request says beside model and texts."""
 
@@ -53,34 +51,11 @@ class ServedEmbedder:
         address = self.requests.address
         return Place(address.shown, not address.is_local, address.is_local or address.scheme == "https")
 
-    @property
-    def dimension(self) -> int:
-        """Elements of each vector."""
-        if self.profile.dimension is None:
-            raise ValueError("not opened yet")
-        return self.profile.dimension
-
-    def model_signature(self) -> ModelSignature:
-        """The signature of the vectors that it makes."""
-        return ModelSignature(self.profile.model, self.dimension, self.hash)
-
-    def embed(self, texts: Sequence[str], cancel: Event) -> list[Vector | Refusal]:
-        """One vector for each text, see ``TextEmbedder``."""
-        documents = [as_document(text, self.profile) for text in texts]
-        made = self._in_parts(documents, cancel)
-        if made and not any(isinstance(vector, bytes) for vector in made):
-            usable(self._in_parts([PROBE], cancel)[0], self.place.shown)  # raises where no text has a vector any more
-        return made
-
-    def embed_query(self, text: str, cancel: Event) -> Vector:
-        """The vector of a query, see ``TextEmbedder``."""
-        return usable(self._in_parts([as_query(text, self.profile)], cancel)[0], self.place.shown)
-
     def close(self) -> None:
         """Close the connections."""
         self.requests.close()
 
-    def _in_parts(self, documents: list[str], cancel: Event) -> list[Vector | Refusal]:
+    def _made(self, documents: list[str], cancel: Event) -> list[Vector | Refusal]:
         """Some requests at once. The first failure ends them all, and so does ``cancel``, after a grace."""
         stop, size = Event(), self._size
         parts = [documents[start : start + size] for start in range(0, len(documents), size)]
@@ -211,7 +186,7 @@ def open_served(
 
     Raises ``EmbedderError``, ``Cancelled``, and ``UsageError`` where the model has another dimension.
     """
-    embedder = ServedEmbedder(Requests(address, key, waits, watcher, REQUESTS), profile, hash)
+    embedder = ServedEmbedder(profile, hash, Requests(address, key, waits, watcher, REQUESTS))
     try:
         embedder.try_out(cancel)
     except BaseException:
