@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import threading
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
@@ -21,7 +20,7 @@ from vestige_tui.core.reembed.examples import WordedExample, in_words
 from vestige_tui.core.reembed.report import NeighbourComparison, ReembedReport
 from vestige_tui.screens.embedding import Embedding
 from vestige_tui.screens.watched import PROGRESS_INTERVAL
-from vestige_tui.screens.work import QuitPrompt
+from vestige_tui.screens.work import CancellableWork, QuitPrompt
 
 if TYPE_CHECKING:
     from vestige_tui.core.dsn import Dsn
@@ -54,7 +53,7 @@ class EmbedProgress:
 DOWNLOAD, EMBEDDING, STORING, INDEX = "Download", "Embedding", "Storing", "Vector index"
 
 
-class EmbedRun:
+class EmbedRun(CancellableWork):
     """One embedding, carried out once in a thread of its own. ``post`` takes its messages, from that thread.
 
     When it is over, ``report`` and ``failure`` say how it ended, and ``saved`` is the file that keeps the report.
@@ -91,6 +90,7 @@ class EmbedRun:
         keep: KeepEmbedding | None = None,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
+        super().__init__()
         self.report: ReembedReport | None = None
         self.failure: MigrationError | None = None
         self.saved: Path | None = None
@@ -102,22 +102,6 @@ class EmbedRun:
         self._clock = clock
         self._first: dict[str, tuple[float, float]] = {}
         self._due = clock()
-        self._cancel = threading.Event()
-        self._over = threading.Event()
-
-    @property
-    def running(self) -> bool:
-        """Whether it is not done yet; True also before it starts."""
-        return not self._over.is_set()
-
-    @property
-    def cancelled(self) -> bool:
-        """Whether it has been asked to end."""
-        return self._cancel.is_set()
-
-    def cancel(self) -> None:
-        """Ask it to end after the batch in flight; returns at once."""
-        self._cancel.set()
 
     def carry_out(self) -> None:
         """Run to the end, however it ends, and save the report; never raises."""

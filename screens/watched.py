@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import threading
 import time
 from abc import ABC, abstractmethod
 from collections.abc import Callable
@@ -15,7 +14,7 @@ from vestige_tui.core.events import Event, PhaseStarted, TablesPlanned, Verifica
 from vestige_tui.core.model import ModelSignature
 from vestige_tui.screens.machine import Keep, Kept, Report
 from vestige_tui.screens.progress import Meter, Progress
-from vestige_tui.screens.work import QuitPrompt
+from vestige_tui.screens.work import CancellableWork, QuitPrompt
 
 PROGRESS_INTERVAL = 0.2
 """Seconds between two messages about the counts."""
@@ -23,7 +22,7 @@ PROGRESS_INTERVAL = 0.2
 Post = Callable[[Message], bool]
 
 
-class Watched(ABC):
+class Watched(CancellableWork, ABC):
     """Something that is carried out once, in a thread of its own. ``post`` takes its messages, from that thread.
 
     ``keep`` saves its report. When it is over, ``failure`` says what ended it early. ``kept`` are the files that keep
@@ -57,6 +56,7 @@ class Watched(ABC):
         keep: Keep | None = None,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
+        super().__init__()
         self.failure: MigrationError | None = None
         self.kept: Kept | None = None
         self.unsaved = ""
@@ -65,8 +65,6 @@ class Watched(ABC):
         self._embedder = PresentedEmbedder(presented) if presented is not None else None
         self._clock = clock
         self._meter = Meter(presented.dimension if presented is not None else 0, clock)
-        self._cancel = threading.Event()
-        self._over = threading.Event()
         self._progress_due = clock()
 
     @property
@@ -77,20 +75,6 @@ class Watched(ABC):
     @abstractmethod
     def _work(self) -> Report | None:
         """Do it, and return the report, also of what an error ended; never raises."""
-
-    @property
-    def running(self) -> bool:
-        """Whether it is not done yet; True also before it starts."""
-        return not self._over.is_set()
-
-    @property
-    def cancelled(self) -> bool:
-        """Whether it has been asked to end."""
-        return self._cancel.is_set()
-
-    def cancel(self) -> None:
-        """Ask it to end at the next safe point; returns at once."""
-        self._cancel.set()
 
     def carry_out(self) -> None:
         """Do it to the end, however it ends, and save the report; never raises."""

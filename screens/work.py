@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -49,6 +50,28 @@ class Work(Protocol):
     def carry_out(self) -> None:
         """Do all of it; never raises."""
         ...
+
+
+class CancellableWork:
+    """What all work in a thread does alike: it can be asked to end, and at some time is over."""
+
+    def __init__(self) -> None:
+        self._cancel = threading.Event()
+        self._over = threading.Event()
+
+    @property
+    def running(self) -> bool:
+        """Whether it is not done yet; True also before it starts."""
+        return not self._over.is_set()
+
+    @property
+    def cancelled(self) -> bool:
+        """Whether it has been asked to end."""
+        return self._cancel.is_set()
+
+    def cancel(self) -> None:
+        """Ask it to end at the next safe point; returns at once."""
+        self._cancel.set()
 
 
 class WorkRequested(Message):
