@@ -12,14 +12,14 @@ from vestige_tui.core.run.progress import Progress
 def say_what_it_means(error: MigrationError, progress: Progress) -> None:
     """Give an error its ``DataState`` and the facts beside it."""
     match progress.phase:
-        case Phase.COPY:
+        case Phase.COPY | Phase.MEND:
             if error.state is DataState.NOTHING_CHANGED:
                 error.state = DataState.BATCHES_STAY
             error.memories = progress.read[KNOWLEDGE_NODES.name], progress.planned.get(KNOWLEDGE_NODES.name, 0)
         case Phase.INDEXES:
             recurs = isinstance(error, DestinationError) and error.recurs
             error.state = DataState.ROWS_COMPLETE_AT_LIMIT if recurs else DataState.ROWS_COMPLETE
-        case Phase.MEND | Phase.VERIFY if error.state is DataState.NOTHING_CHANGED:
+        case Phase.VERIFY if error.state is DataState.NOTHING_CHANGED:
             error.state = DataState.ROWS_COMPLETE
         case Phase.PREPARE if not isinstance(error, RefusedError):
             error.state = DataState.TABLES_ONLY

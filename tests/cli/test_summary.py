@@ -10,6 +10,7 @@ from rich.console import Console
 from vestige_tui.cli.summary import print_summary
 from vestige_tui.core.dsn import Dsn
 from vestige_tui.core.facts import NotVerified
+from vestige_tui.core.mending import MendedField, MendState
 from vestige_tui.core.plan import CopyPlan
 from vestige_tui.core.report import DestinationReport, Estimate, MigrationReport, Outcome, SourceReport, TableReport
 from vestige_tui.core.rows.problems import NIL_UUID, Kind, RowError
@@ -127,3 +128,23 @@ def test_a_copy_that_is_not_verified() -> None:
     assert "copied, not verified\n" in text
     assert "did not reach its end (The connection was lost). The copy is finished; vestige-tui verify" in text
     assert "clean" not in text
+
+
+def test_rows_that_were_mended_or_had_changed_meanwhile() -> None:
+    foretold, made = report(dry_run=True), report()
+    for each in (foretold, made):
+        each.mending = [
+            *(
+                MendedField("knowledge_nodes", row, field, MendState.MENDED)
+                for row in "abc"
+                for field in ("tags", "codebase")
+            ),
+            MendedField("users", "u", "handle", MendState.MENDED),
+            MendedField("users", "v", "handle", MendState.CHANGED),
+        ]
+    assert "Mended: 3 memories and 1 user already there will be mended" in " ".join(shown(foretold).split())
+    said = " ".join(shown(made).split())
+    assert "Mended: 3 memories and 1 user already there were mended" in said
+    assert "Not mended: 1 row changed at the destination meanwhile" in said
+    made.mending = [*made.mending[:1]]
+    assert "1 memory already there was mended" in shown(made)

@@ -9,6 +9,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 from uuid import UUID
 
+import pytest
+
 from tests.core.test_repairs import MEMORIES, NEW, NOBODY, NONE, mended, of, rename, verified
 from tests.support.destination import read_tables
 from tests.support.disturbances import wait_until
@@ -17,7 +19,9 @@ from tests.support.runs import copy, counts
 from tests.support.servers import Database
 from tests.support.sources import SMALL_SPEC, Sources, edit, memory_ids, query
 from vestige_tui.core.destination.waits import DEFAULT_WAITS
+from vestige_tui.core.errors import DestinationError
 from vestige_tui.core.events import Phase, PhaseStarted
+from vestige_tui.core.facts import DataState
 from vestige_tui.core.mending import MendRefusal, MendState
 from vestige_tui.core.repairs.document import Repairs
 from vestige_tui.core.report import MigrationReport, Outcome
@@ -54,6 +58,7 @@ def test_the_broken_rows_of_the_demo_are_mended_where_they_arrived(sources: Sour
     assert counts(foretold, "already_equal") == counts(report, "already_equal")
     assert report.receipt is not None
     assert report.receipt.document["mended"] == {MEMORIES: 5}
+    assert "| Memories | 12 | 0 | 5 |" in report.receipt.to_page()
     after = read_tables(database)
     for key, row in before[MEMORIES].items():
         assert after[MEMORIES][key] == row | wanted.get(str(key[0]), {})
@@ -83,7 +88,7 @@ def odd(source: Path) -> tuple[list[str], Repairs]:
     repairs = of(
         *((MEMORIES, row, {"metadata": {"a": 1}}) for row in memories[:6]),
         (MEMORIES, memories[6].upper(), {"metadata": {"a": 1}}),
-        (MEMORIES, memories[7], {"updated_at": "2026-02-13T10:11:12Z", "tags": ["codebase:x"]}),
+        (MEMORIES, memories[7], {"updated_at": "2026-02-13T10:11:12Z", "tags": ["codebase:x"], "embedding": None}),
         ("users", "someone", {"id": NOBODY}),
         ("groups", "team", {"id": NEW}),
         ("users", named, {"handle": "named"}),
@@ -122,6 +127,7 @@ def test_what_changed_meanwhile_or_is_refused_stays_and_is_named(small_source: P
         (MEMORIES, upper.upper(), "metadata"): (MENDED, None),
         (MEMORIES, dated, "tags"): (MENDED, None),
         (MEMORIES, dated, "updated_at"): (MENDED, None),
+        (MEMORIES, dated, "embedding"): (MENDED, None),
         (MEMORIES, owned, "owner_user_id"): (MENDED, None),
         (MEMORIES, shared, "shared_with_groups"): (MENDED, None),
         ("scheduling", good, "reps"): (MENDED, None),
@@ -166,9 +172,7 @@ def emptied(source: Path, database: Database) -> tuple[list[str], Repairs]:
     return memories, of(*((MEMORIES, row, {"metadata": {"a": 1}}) for row in memories))
 
 
-def test_a_run_of_a_few_rows_mends_those_and_is_cancelled_before_a_batch(
-    small_source: Path, copied_database: Database
-) -> None:
+def test_a_run_of_a_few_rows_and_runs_that_break_off(small_source: Path, copied_database: Database) -> None:
     """Without a comparison, too, a value that has changed meanwhile is no clean end."""
     memories, repairs = emptied(small_source, copied_database)
     first, second, *rest = memories
@@ -179,6 +183,16 @@ def test_a_run_of_a_few_rows_mends_those_and_is_cancelled_before_a_batch(
         if event == PhaseStarted(Phase.MEND):
             cancel.set()
 
+    def cut(event: object) -> None:
+        if event == PhaseStarted(Phase.MEND):
+            copied_database.execute(
+                "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
+                " WHERE datname = current_database() AND pid <> pg_backend_pid()"
+            )
+
+    with pytest.raises(DestinationError) as lost:
+        copy(small_source, copied_database, repairs=repairs, on_event=cut)
+    assert lost.value.state is DataState.LAST_BATCH_UNKNOWN
     report = copy(small_source, copied_database, repairs=repairs, on_event=stop, cancel=cancel)
     assert (report.outcome, report.mending) == (Outcome.CANCELLED, [])
     for row, state, outcome in ((first, MENDED, Outcome.CLEAN), (second, CHANGED, Outcome.DIFFERENT)):
