@@ -7,7 +7,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import ClassVar
 
-from textual import on
+from textual import events, on
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import VerticalScroll
@@ -37,6 +37,12 @@ from vestige_tui.screens.widgets.difference_list import DifferenceList
 from vestige_tui.screens.widgets.notice import Notice
 from vestige_tui.screens.widgets.problem_browser import ProblemBrowser
 from vestige_tui.screens.work import WorkRequested
+
+_ROOM_FOR_EXPORT = 130
+"""The width from which all buttons fit. In a narrower terminal Export is left to its key."""
+
+_ROOM_AROUND_BUTTONS = 120
+"""The width from which buttons stand as elsewhere beside the sidebar."""
 
 
 class ReportScreen(StepScreen):
@@ -202,12 +208,22 @@ The report is saved in a file; the last page says where.
         verify.refresh(layout=True)  # by itself a new label keeps the old width
         verify.display = self._comparable
         self.query_one("#retry").display = idle and bool(self._failed)
-        crowded = bool(self._failed) and self._can_ask and self.app.size.width < WIDE
+        width = self.app.size.width
+        crowded = width < _ROOM_FOR_EXPORT and bool(self._failed) and self._can_ask
+        self.query_one("#buttons").set_class(WIDE <= width < _ROOM_AROUND_BUTTONS, "-close")
+        ask = self.query_one("#ask", Button)
+        ask.label = "Ask" if crowded else "Ask (F3)"
+        ask.refresh(layout=True)
         self.query_one("#export").display = idle and bool(self._errors) and not crowded  # it has a key as well
         self.query_one("#ask").display = idle and self._can_ask
         self.query_one("#again").display = idle and not self._unfinished and not self.state.new_vectors
         self.query_one("#quit").display = idle and self._unfinished
         self.refresh_shell()
+
+    def on_resize(self, event: events.Resize) -> None:
+        """Make room for the buttons."""
+        if self.is_mounted:
+            self._show_buttons()
 
     @property
     def _comparable(self) -> bool:

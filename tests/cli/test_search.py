@@ -77,5 +77,6 @@ def test_by_meaning(vestige_tui: VestigeTui, store: Database, monkeypatch: pytes
 
         other = vestige_tui(*ends, "--model", "another", "--dimension", 8, "wombat")
         assert (other.code, "Distances between them mean nothing" in other.err) == (ExitCode.REFUSED, True)
+        assert "neither in the source" not in other.err
         assert vestige_tui(*ends, "--by", "words", "wombat").code == ExitCode.USAGE
     assert "canary" not in shown.said + other.said

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from contextlib import closing
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
 from dataclasses import replace
 from threading import Event
 from typing import Any
@@ -15,7 +16,8 @@ from rich.text import Text
 from vestige_tui.cli.destination import opened, postgres_url
 from vestige_tui.cli.embedder import FLAGS, embedder_choice, embedder_flags
 from vestige_tui.cli.exit_codes import ExitCode
-from vestige_tui.core.errors import RefusedError, UsageError
+from vestige_tui.core.errors import MigrationError, RefusedError, UsageError
+from vestige_tui.core.facts import DataState
 from vestige_tui.core.model import ModelSignature
 from vestige_tui.core.reembed.embedders.opening import open_embedder
 from vestige_tui.core.reembed.embedders.protocol import TextEmbedder
@@ -59,7 +61,7 @@ def search(words: tuple[str, ...], **flags: Any) -> ExitCode:
     """
     text = " ".join(words)
     _check_flags(text, flags)
-    with opened(flags["postgres_url"]) as dsn, Searcher(dsn) as searcher:
+    with _changing_nothing(), opened(flags["postgres_url"]) as dsn, Searcher(dsn) as searcher:
         if flags["connections"] is not None:
             memory = searcher.read(flags["connections"])
             if memory is None:
@@ -75,6 +77,16 @@ def search(words: tuple[str, ...], **flags: Any) -> ExitCode:
         answer = searcher.ask(question, meaning)
     _print_json(answer.as_dict()) if flags["as_json"] else _print_answer(standard_output(), answer)
     return ExitCode.CLEAN
+
+
+@contextmanager
+def _changing_nothing() -> Iterator[None]:
+    """Whatever ends a search has changed nothing."""
+    try:
+        yield
+    except MigrationError as error:
+        error.state = DataState.STORE_UNCHANGED
+        raise
 
 
 def _check_flags(text: str, flags: dict[str, Any]) -> None:
