@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, ClassVar
 
@@ -17,9 +17,10 @@ from textual.widget import Widget
 from textual.widgets import Button, Label, Static
 
 from vestige_tui.screens.dialogs import HelpDialog
+from vestige_tui.screens.keys import named_keys
 from vestige_tui.screens.machine import Machine
 from vestige_tui.screens.state import WizardState
-from vestige_tui.screens.steps import Step, previous_step
+from vestige_tui.screens.steps import Step, previous_step, reachable
 from vestige_tui.screens.widgets.key_bar import KeyBar
 from vestige_tui.screens.widgets.sidebar import Sidebar, StepLine
 from vestige_tui.screens.widgets.text import plain
@@ -60,7 +61,8 @@ class StepScreen(Screen[None]):
         Binding("ctrl+n", "primary", "Continue"),
         Binding("pagedown", "scroll_page(1)", "More", key_display="PgDn"),
         Binding("pageup", "scroll_page(-1)", "More", show=False),
-        Binding("f1", "help", "Help"),
+        Binding("f1,question_mark", "help", "Help"),
+        Binding("ctrl+l", "log", "Log", show=False),
     ]
     HORIZONTAL_BREAKPOINTS = [  # noqa: RUF012  (Textual declares it otherwise)
         (0, "-too-narrow"),
@@ -147,6 +149,11 @@ class StepScreen(Screen[None]):
         step = previous_step(self.step, self.state)
         if step is not None and self.back_ready:
             self.go_to(step)
+
+    @property
+    def reachable_steps(self) -> Sequence[Step]:
+        """The other steps to which the operator may go now."""
+        return [step for step in Step if self.back_ready and step is not self.step and reachable(step, self.state)]
 
     def go_to(self, step: Step) -> None:
         """Go to the given step."""
@@ -242,8 +249,15 @@ class StepScreen(Screen[None]):
     def action_help(self) -> None:
         """Show the help of this step."""
         dialog = self.app.get_screen(HelpDialog.NAME, HelpDialog)
-        dialog.explain(self.step.title, self.HELP.strip())
+        keys = [(each.keys, each.word) for each in named_keys(self)]
+        dialog.explain(self.step.title, self.HELP.strip(), keys)
         self.app.push_screen(dialog)
+
+    def action_log(self) -> None:
+        """Show what a log file would say."""
+        from vestige_tui.screens.log_dialog import LogDialog
+
+        self.app.push_screen(LogDialog(self.machine.log))
 
     @on(Button.Pressed, "#primary")
     def _primary_pressed(self) -> None:

@@ -10,6 +10,7 @@ from typing import ClassVar
 from textual import on
 from textual.app import ComposeResult
 from textual.binding import ActiveBinding, Binding, BindingType
+from textual.containers import VerticalScroll
 from textual.content import Content
 from textual.widget import Widget
 from textual.widgets import Button, Label, Static
@@ -24,11 +25,14 @@ from vestige_tui.screens.row_dialog import RowDialog
 from vestige_tui.screens.run import Run
 from vestige_tui.screens.state import rows_in_source
 from vestige_tui.screens.stopping import Stop, stop_in
+from vestige_tui.screens.widgets.log_lines import LogLines
 from vestige_tui.screens.widgets.problem_list import ProblemList
-from vestige_tui.screens.widgets.progress_bars import ProgressBars, compared_words, phase_words
+from vestige_tui.screens.widgets.progress_bars import ProgressBars, bar_parts, compared_words, phase_words
+from vestige_tui.screens.widgets.sparkline import sparkline
 from vestige_tui.screens.widgets.text import plain
 from vestige_tui.screens.work import WorkRequested
 
+_PERCENT = 7  # columns for `` 100 %  ``
 _TICK = 0.5  # seconds between two looks at the clock
 
 
@@ -43,12 +47,17 @@ Cancel ends the copy after the batch in flight. What has arrived stays; running 
 rest. While indexes are built, all rows have arrived: Cancel leaves the index to the next copy. The same holds when the
 connection breaks or the machine goes down.
 
+The line below the phase is the whole copy, and how many rows a second it has moved.
+
 Rows with problems appear in the list below the bars. They never stop the copy. The report shows all of them at the end.
 
 Verify, the last part, compares every value at the destination with your file. By then the copy is finished. Skip
 verification ends the comparison; the report then says that the values are not verified, and can compare them later.
 """
-    BINDINGS: ClassVar[list[BindingType]] = [Binding("escape", "cancel", "Cancel")]
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("escape", "cancel", "Cancel"),
+        Binding("ctrl+l", "log", "Log"),
+    ]
 
     _run: Run | None = None
     _progress = Progress()
@@ -60,6 +69,8 @@ verification ends the comparison; the report then says that the values are not v
         yield ProgressBars(rows_in_source(self.state) if self.state.only is None else {}, id="bars")
         yield Label(id="problem-count")
         yield ProblemList(empty="None so far.", id="rows")
+        with VerticalScroll(id="log", can_focus=False):
+            yield LogLines(self.machine.log)
 
     def extra_buttons(self) -> Iterable[Widget]:
         """Cancel, and what it means."""
@@ -79,6 +90,7 @@ verification ends the comparison; the report then says that the values are not v
         self.post_message(WorkRequested(self._run))
         self._show(self._progress)
         self._show_problem_count(0)
+        self.query_one("#log").border_title = "Log"
         self.query_one(ProblemList).focus()
         self.set_interval(_TICK, self._show_time)
 
@@ -163,7 +175,10 @@ verification ends the comparison; the report then says that the values are not v
         self.refresh_bindings()
 
     def _show_phase(self) -> None:
-        self.query_one("#phase", Label).update(self._phase_line(), layout=False)
+        line = self._phase_line()
+        if self._progress.waiting is None:  # which may take both lines
+            line = Content("\n").join([line, self._overall_line()])
+        self.query_one("#phase", Label).update(line, layout=False)
 
     def _phase_line(self) -> Content:
         if self._run is not None and self._run.cancelled:
@@ -177,6 +192,15 @@ verification ends the comparison; the report then says that the values are not v
         if self._progress.phase is not Phase.COPY or not total.total:
             return Content(f"{words}…")
         return Content(f"{words}: {total.read:,} of {total.total:,} rows read, {total.inserted:,} written")
+
+    def _overall_line(self) -> Content:
+        """The whole copy as one bar, and how fast it has been."""
+        progress = self._progress
+        width = max(10, self.query_one("#phase").size.width)
+        peak = f"  peak {max(progress.rates, default=0):,.0f} rows/s" if any(progress.rates) else ""
+        curve = sparkline(progress.rates, (width - len(peak)) // 3)
+        bar = bar_parts(progress.overall, max(10, width - len(peak) - len(curve) - _PERCENT), "$accent")
+        return Content.assemble(*bar, f" {progress.overall:>4.0%}  ", (curve, "$accent"), (peak, "$muted"))
 
     def _show_problem_count(self, number: int) -> None:
         mark = ("! ", "bold $warning") if number else ("– ", "$muted")

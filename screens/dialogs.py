@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import ClassVar
 
 from textual import on
@@ -13,6 +14,7 @@ from textual.screen import ModalScreen
 from textual.widgets import Button, Label, Static
 
 from vestige_tui.screens.widgets.key_bar import KeyBar
+from vestige_tui.screens.widgets.key_values import two_columns
 from vestige_tui.screens.widgets.text import lines, paragraphs, plain
 from vestige_tui.screens.work import QuitPrompt
 
@@ -25,6 +27,8 @@ class TextDialog(ModalScreen[None]):
         Binding("up", "scroll_text(-1)", "Scroll", show=False),
         Binding("pagedown,space", "scroll_text(8)", "Scroll", show=False),
         Binding("pageup", "scroll_text(-8)", "Scroll", show=False),
+        Binding("home", "scroll_text(-1000000)", "To the top", show=False),
+        Binding("end", "scroll_text(1000000)", "To the end", show=False),
         Binding("escape,f1", "dismiss", "Close"),
     ]
 
@@ -73,14 +77,16 @@ class HelpDialog(TextDialog):
     def __init__(self) -> None:
         super().__init__()
         self._title = self._text = ""
+        self._keys: Sequence[tuple[str, str]] = ()
 
     def compose_text(self) -> ComposeResult:
-        """The text, one paragraph below the other."""
+        """The text, one paragraph below the other, and the keys."""
         yield Static(id="help")
+        yield Static(id="keys")
 
-    def explain(self, title: str, text: str) -> None:
-        """Show the help of a step, now or once it is built."""
-        self._title, self._text = title, text
+    def explain(self, title: str, text: str, keys: Sequence[tuple[str, str]]) -> None:
+        """Show the help of a step and its keys, now or once it is built."""
+        self._title, self._text, self._keys = title, text, keys
         if self.is_mounted:
             self._show()
 
@@ -91,6 +97,8 @@ class HelpDialog(TextDialog):
     def _show(self) -> None:
         self.query_one(".dialog-title", Label).update(plain(self._title))
         self.query_one("#help", Static).update(paragraphs(self._text))
+        listed = two_columns((keys, word) for keys, word in self._keys)
+        self.query_one("#keys", Static).update(Content.assemble(("\nKeys\n", "bold $accent"), listed))
         self.query_one(VerticalScroll).scroll_home(animate=False)
 
 

@@ -62,6 +62,15 @@ class RecentPlaces(Protocol):
         """The last destination: a connection string without secrets, ``embedded``, or empty."""
         ...
 
+    @property
+    def theme(self) -> str:
+        """The name of the theme that was chosen last, or empty."""
+        ...
+
+    def remember_theme(self, name: str) -> None:
+        """Remember a theme for next time."""
+        ...
+
     def remember_source(self, path: Path) -> None:
         """Remember a database for next time."""
         ...
@@ -120,7 +129,8 @@ class Machine:
 
     ``find_key`` finds the key of a server that embeds, and ``keep_embedding`` writes the report of an embedding.
     ``keep_report`` writes the report and the receipt of a run to where they are kept. ``repairs`` keeps the operator's
-    repairs of each source; without it they last as long as the wizard.
+    repairs of each source; without it they last as long as the wizard. ``log`` gives the last lines of the log, the
+    newest one last.
     """
 
     version: str
@@ -136,3 +146,4 @@ class Machine:
     keep_embedding: Callable[[ReembedReport], Path] | None = None
     keep_report: Keep | None = None
     repairs: KeptRepairs | None = None
+    log: Callable[[], Sequence[str]] = tuple

@@ -67,6 +67,11 @@ def short_row(error: RowError) -> str:
     return SEVERAL if error.row == NIL_UUID and error.kind in OF_MANY else short_label(error.row)
 
 
+def whole_row(error: RowError) -> str:
+    """A row's id as it is, or ``(several)``, or ``(no id)``."""
+    return error.row if error.row != NIL_UUID else short_row(error)
+
+
 def short_label(row: str) -> str:
     """A row's id in at most nine characters: ``3f0c…91a2``, or ``3f0c→77b1`` for a connection."""
     if row == NIL_UUID:

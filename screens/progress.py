@@ -13,6 +13,12 @@ from vestige_tui.core.run.estimate import SECONDS_PER_MEMORY, SECONDS_PER_OTHER_
 _ESTIMATE_AFTER = 2.0
 """Seconds of copying before the time left is estimated."""
 
+RATE_EVERY = 0.5
+RATES_KEPT = 60
+
+_SHARES = (0.6, 0.2, 0.2)
+"""Of the time of a whole copy: rows, indexes, comparison. They decide how evenly a bar moves, and nothing else."""
+
 _RATE_AFTER = 0.3
 """Seconds before the rate of a table is shown: batches arrive in groups, and the first few say little."""
 
@@ -82,8 +88,10 @@ class Compared:
 
 @dataclass(frozen=True, slots=True)
 class Progress:
-    """A run at one moment. ``copying`` is how long it has been reading rows, ``indexing`` how long it has been building
-    the ``index``, in seconds.
+    """A run at one moment. ``rates`` are rows per second of the last while, one value for each ``RATE_EVERY`` seconds.
+
+    ``copying`` is how long it has been reading rows, ``indexing`` how long it has been building the ``index``, in
+    seconds.
     """
 
     phase: Phase | None = None
@@ -95,6 +103,19 @@ class Progress:
     indexing: float = 0.0
     dimension: int = 0
     compared: Compared | None = None
+    rates: tuple[float, ...] = ()
+
+    @property
+    def overall(self) -> float:
+        """How much of the whole run is done, from 0 to 1: rows, indexes and comparison by their share of its time."""
+        index = 0.0
+        if self.phase is Phase.VERIFY:
+            index = 1.0
+        elif self.index is not None:
+            index = (self.index.position - 1 + self.index.fraction) / self.index.total
+        compared = self.compared.fraction if self.compared is not None else 0.0
+        parts = zip(_SHARES, (self.fraction, index, compared), strict=True)
+        return sum(share * done for share, done in parts)
 
     @property
     def step(self) -> tuple[object, ...]:
@@ -150,7 +171,8 @@ class Meter:
         self.progress = Progress(dimension=dimension)
         self._clock = clock
         self._started = clock()
-        self._index_started = self._started
+        self._index_started = self._sampled = self._started
+        self._done = 0
         self._first: dict[str, tuple[float, int]] = {}
         self._to_compare: dict[str, int] = {}
         self._compared: dict[str, events.VerificationProgress] = {}
@@ -158,6 +180,7 @@ class Meter:
     def take(self, event: Event) -> None:
         """Add one event."""
         now = self._clock()
+        self._sample(now)
         match event:
             case events.PhaseStarted(phase):
                 self.progress = replace(self.progress, phase=phase)
@@ -188,6 +211,17 @@ class Meter:
                 self._compare()
             case events.Notice(text):
                 self.progress = replace(self.progress, notices=(*self.progress.notices, text))
+
+    def _sample(self, now: float) -> None:
+        """Note how many rows were read or compared since the last time. After a long silence, that was nothing."""
+        passed = int((now - self._sampled) / RATE_EVERY)
+        if passed < 1:
+            return
+        done = self.progress.total.read + (self.progress.compared.settled if self.progress.compared else 0)
+        rate = max(0, done - self._done) / (now - self._sampled)
+        self._sampled, self._done = now, done
+        rates = (*self.progress.rates, *([rate] * min(passed, RATES_KEPT)))
+        self.progress = replace(self.progress, rates=rates[-RATES_KEPT:])
 
     def _compare(self) -> None:
         found = [*self._compared.values()]

@@ -307,7 +307,9 @@ The report is saved in a file; the last page says where.
         if target is not None:
             source, dsn = self._source, target.dsn
             self.app.push_screen(
-                SidesDialog(self._differences, event.place, lambda each: read_sides(source, dsn, each))
+                SidesDialog(
+                    self.query_one(DifferenceList).items, event.place, lambda each: read_sides(source, dsn, each)
+                )
             )
 
     @property

@@ -17,7 +17,7 @@ from vestige_tui.core.rows.problems import EXPLANATIONS, OF_MANY, RowError
 from vestige_tui.core.source.row_lookup import FoundValue, find_row
 from vestige_tui.screens.background import ask
 from vestige_tui.screens.dialogs import TextDialog
-from vestige_tui.screens.problems import short_row, table_title
+from vestige_tui.screens.problems import table_title, whole_row
 from vestige_tui.screens.widgets.key_values import KeyValues
 from vestige_tui.screens.widgets.text import lines, plain
 
@@ -57,7 +57,7 @@ class RowDialog(TextDialog):
 
     def on_mount(self) -> None:
         """Read the row beside the interface: a file on a network share may take its time."""
-        self.query_one(".dialog-title", Label).update(plain(f"{table_title(self._error)} {short_row(self._error)}"))
+        self.query_one(".dialog-title", Label).update(plain(f"{table_title(self._error)} {whole_row(self._error)}"))
         if self._error.kind in OF_MANY:
             self.query_one("#row").display = False  # it stands for many rows, not for one
             return

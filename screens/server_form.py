@@ -24,7 +24,7 @@ from vestige_tui.screens.dsn_fields import (
 )
 from vestige_tui.screens.widgets.choice import Dropdown, Tick
 from vestige_tui.screens.widgets.dsn_input import DsnInput
-from vestige_tui.screens.widgets.password_input import PasswordInput
+from vestige_tui.screens.widgets.password_field import PasswordField
 from vestige_tui.screens.widgets.text import plain
 
 _INPUTS = tuple(name for name in FIELDS if name != "sslmode")
@@ -64,7 +64,7 @@ class ServerForm(VerticalGroup):
                 yield from self._field(right)
         with Horizontal(classes="field-row"):
             yield Label("Password")
-            yield PasswordInput(placeholder=self._password_hint, id="password")
+            yield PasswordField(placeholder=self._password_hint, id="password")
             yield Label("TLS", classes="second")
             yield Dropdown(
                 [(text, mode) for mode, text in TLS_MODES.items()],

@@ -20,7 +20,6 @@ from vestige_tui.core.verify.result import Difference
 from vestige_tui.core.verify.sides import Excerpt, FieldSides, Sides
 from vestige_tui.screens.background import ask
 from vestige_tui.screens.base import WIDE
-from vestige_tui.screens.problems import short_label
 from vestige_tui.screens.table_groups import title_of
 from vestige_tui.screens.widgets.key_bar import KeyBar
 from vestige_tui.screens.widgets.notice import Notice, Tone
@@ -29,7 +28,6 @@ from vestige_tui.screens.widgets.text import lines, plain
 Read = Callable[[Difference], Sides]
 """Reads both sides of a difference. Raises ``MigrationError``."""
 
-_AROUND = 14  # columns around the title of a dialog
 _NULL = "(NULL)"
 _EMPTY = "(empty)"
 _END = "(ends here)"
@@ -49,6 +47,8 @@ class SidesDialog(ModalScreen[None]):
         Binding("up", "scroll_sides(-1)", "Scroll", show=False),
         Binding("pagedown,space", "scroll_sides(8)", "Scroll", show=False),
         Binding("pageup", "scroll_sides(-8)", "Scroll", show=False),
+        Binding("home", "scroll_sides(-1000000)", "To the top", show=False),
+        Binding("end", "scroll_sides(1000000)", "To the end", show=False),
         Binding("d", "to_the_place", "First difference"),
         Binding("n", "turn(1)", "Next"),
         Binding("N", "turn(-1)", "Previous", key_display="N"),
@@ -107,14 +107,12 @@ class SidesDialog(ModalScreen[None]):
         ask(self, lambda: self._read(difference), partial(self.Answered, place), name="read-sides")
 
     def _title(self) -> str:
-        """Table, row and field; the row's whole id where it fits."""
+        """Table, row and field; a long id takes a second line."""
         difference = self._difference
         of_how_many = f"{self._place + 1:,} of {len(self._differences):,}"
-        for row in (difference.row, short_label(difference.row)):
-            title = f"{title_of(difference.table)}  {row}  {difference.field or ''}".rstrip() + f"   {of_how_many}"
-            if len(title) <= self.size.width - _AROUND:
-                break
-        return title
+        return (
+            f"{title_of(difference.table)}  {difference.row}  {difference.field or ''}".rstrip() + f"   {of_how_many}"
+        )
 
     @on(Answered)
     def _show(self, event: Answered) -> None:

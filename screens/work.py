@@ -21,13 +21,14 @@ class QuitPrompt:
     """Shown until the work reaches a safe point."""
 
 
-IDLE = QuitPrompt(
-    "Quit vestige-tui?",
-    "Nothing is running. Your source and destination are filled in again next time.",
+UNSAVED = QuitPrompt(
+    "Quit without the report?",
+    "The report of this run could not be saved, and is nowhere but here. The last page says why; Export writes the "
+    "rows with problems to a file.",
     leave="Quit",
     stay="Stay",
 )
-"""The question when nothing is running: Ctrl-C may be meant to copy text."""
+"""The question when nothing is running, and a report would be lost."""
 
 
 class Work(Protocol):

@@ -4,28 +4,31 @@ from __future__ import annotations
 
 import asyncio
 import signal
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from contextlib import suppress
+from functools import partial
 from importlib.resources import files
 from pkgutil import resolve_name
 from threading import Thread
-from typing import ClassVar
+from typing import Any, ClassVar
 
 from rich.text import Text
 from textual import on
-from textual.app import App
+from textual.app import App, SystemCommand
 from textual.binding import Binding, BindingType
 from textual.driver import Driver
 from textual.filter import LineFilter
+from textual.screen import Screen
 from textual.worker import Worker
 
 from vestige_tui.core.explain import unexpected_fault
 from vestige_tui.screens.base import StepScreen
 from vestige_tui.screens.dialogs import ConfirmDialog, HelpDialog, QuitDialog, WaitDialog
+from vestige_tui.screens.keys import named_keys
 from vestige_tui.screens.machine import Machine
 from vestige_tui.screens.state import WizardState
 from vestige_tui.screens.steps import Step, next_step
-from vestige_tui.screens.work import IDLE, QuitPrompt, Work, WorkRequested
+from vestige_tui.screens.work import UNSAVED, QuitPrompt, Work, WorkRequested
 from vestige_tui.terminal.control_characters import ControlCharacterFilter
 from vestige_tui.terminal.lost_terminal import surviving_its_terminal
 from vestige_tui.terminal.themes import DARK, LIGHT
@@ -34,15 +37,18 @@ from vestige_tui.user.logs import frames
 WARM_UP_AFTER = 0.5
 """Seconds after the first screen."""
 
+_NOT_IN_MENU = ("command_palette", "app.focus_next", "app.focus_previous", "screen.copy_text", "interrupt")
+"""What has a key and a name, and is of no use in the menu, which it may have opened."""
+
 
 class VestigeApp(App[None], inherit_bindings=False):
     """The wizard. Its caller ends the process with ``return_code``."""
 
     TITLE = "vestige-tui"
-    ENABLE_COMMAND_PALETTE = False
     CSS_PATH = sorted(str(file) for file in files("vestige_tui.assets").iterdir() if file.name.endswith(".tcss"))
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("ctrl+t", "toggle_theme", "Theme"),
+        Binding("ctrl+p", "command_palette", "Menu", priority=True),
+        Binding("ctrl+t", "toggle_theme", "Light or dark", show=False),
         Binding("ctrl+q", "quit", "Quit", priority=True),
         Binding("ctrl+c", "interrupt", show=False, system=True),
     ]
@@ -57,7 +63,8 @@ class VestigeApp(App[None], inherit_bindings=False):
         self._control_characters = ControlCharacterFilter()
         for theme in (DARK, LIGHT):
             self.register_theme(theme)
-        self.theme = DARK.name
+        kept = machine.recent.theme
+        self.theme = kept if kept in self.available_themes else DARK.name
 
     def get_driver_class(self) -> type[Driver]:
         """Textual's driver, made to survive a closed window."""
@@ -66,6 +73,7 @@ class VestigeApp(App[None], inherit_bindings=False):
     def on_mount(self) -> None:
         """Show the first step, and handle signals that end the program."""
         self.listen_to_signals()
+        self.theme_changed_signal.subscribe(self, lambda theme: self.machine.recent.remember_theme(theme.name))
         self.install_screen(HelpDialog(), HelpDialog.NAME)
         self.push_screen(self.make_screen(Step.SOURCE))
         self.set_timer(WARM_UP_AFTER, self._warm_up)
@@ -109,8 +117,22 @@ class VestigeApp(App[None], inherit_bindings=False):
         return shown.step if shown is not None else None
 
     def action_toggle_theme(self) -> None:
-        """Switch between light and dark."""
-        self.theme = LIGHT.name if self.theme == DARK.name else DARK.name
+        """Switch between our light theme and our dark one; all others are in the menu."""
+        self.theme = LIGHT.name if self.current_theme.dark else DARK.name
+
+    def get_theme_variable_defaults(self) -> dict[str, str]:
+        """The colours of ours that other themes do not have."""
+        return {"muted": (DARK if self.current_theme.dark else LIGHT).variables["muted"]}
+
+    def get_system_commands(self, screen: Screen[Any]) -> Iterable[SystemCommand]:
+        """What the menu offers: the steps that can be reached, what can be done on this one, and themes."""
+        if isinstance(screen, StepScreen):
+            for step in screen.reachable_steps:
+                yield SystemCommand(f"Go to {step.title}", "step", partial(screen.go_to, step))
+        for each in named_keys(screen):
+            if each.general and each.action not in _NOT_IN_MENU:
+                yield SystemCommand(each.word, f"key {each.keys}", partial(self.run_action, each.action, each.node))
+        yield SystemCommand("Theme", "choose one of all; it is kept", self.search_themes)
 
     def get_key_display(self, binding: Binding) -> str:
         """Write function keys as the keyboard does: F1."""
@@ -135,15 +157,17 @@ class VestigeApp(App[None], inherit_bindings=False):
         return [*super().get_line_filters(), self._control_characters]
 
     async def action_quit(self) -> None:
-        """Quit. While work is running, ask first."""
-        if self.work is None or not self.work.running:
-            self.leave()
-        else:
+        """Quit. Where something would be lost, ask first."""
+        if self.work is not None and self.work.running:
             self._ask_to_leave(self.work.quit_prompt)
+        elif self.state.unsaved:
+            self._ask_to_leave(UNSAVED)
+        else:
+            self.leave()
 
-    def action_interrupt(self) -> None:
-        """Always ask: Ctrl-C may be meant to copy text."""
-        self._ask_to_leave(self.work.quit_prompt if self.work is not None and self.work.running else IDLE)
+    async def action_interrupt(self) -> None:
+        """The same by Ctrl-C."""
+        await self.action_quit()
 
     def _ask_to_leave(self, words: QuitPrompt) -> None:
         if not self._leaving and not isinstance(self.screen, ConfirmDialog):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+from dataclasses import replace
 from datetime import UTC, datetime
 from functools import cached_property
 from importlib.metadata import version
@@ -15,7 +16,7 @@ from vestige_tui.screens.machine import Kept, Machine, Report
 from vestige_tui.screens.state import Prefill, WizardState
 from vestige_tui.user.credentials import Keyring
 from vestige_tui.user.embedded_host import EmbeddedHost
-from vestige_tui.user.logs import logging_to
+from vestige_tui.user.logs import logging_to, recent_lines
 from vestige_tui.user.masking import mask_by_form
 from vestige_tui.user.recent import Recent
 from vestige_tui.user.settings import embedded_folder, reports_folder
@@ -44,8 +45,12 @@ def open_wizard(
     """
     presented, unknown = _presented()
     memory = server_folder.parent / MEMORY if server_folder is not None else None
-    with logging_to(None, mask_by_form), EmbeddedHost(server_folder or embedded_folder()) as host:
-        machine = this_machine(host, memory)
+    with (
+        logging_to(None, mask_by_form),
+        recent_lines(mask_by_form) as log,
+        EmbeddedHost(server_folder or embedded_folder()) as host,
+    ):
+        machine = replace(this_machine(host, memory), log=log.lines)
         prefill = Prefill(sqlite_path=str(sqlite_path or ""), postgres_url=postgres_url or "")
         app = VestigeApp(machine, WizardState(prefill=prefill, presented=presented, unknown_embedder=unknown))
         app.run()

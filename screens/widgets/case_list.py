@@ -32,6 +32,7 @@ class CaseList(LineList[Line]):
 
     TITLES = ("what is wrong", "")
     WIDTHS = (0, 18)
+    SORTS = False  # its lines are a tree; the workbench orders the rows of a cause
     BINDINGS = [  # noqa: RUF012  (Textual declares it otherwise)
         Binding("left,h", "fold(True)", "Fold", show=False),
         Binding("right", "fold(False)", "Unfold", show=False),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import accumulate
 from typing import ClassVar, Generic, TypeVar
 
 from rich.cells import cell_len, set_cell_size
@@ -26,7 +27,8 @@ Item = TypeVar("Item")
 
 
 class LineList(ScrollView, Generic[Item], can_focus=True):
-    """Items in columns. Enter or two clicks open one; one click chooses it.
+    """Items in columns. Enter or two clicks open one; one click chooses it. ``s`` or a click on its title sorts by a
+    column.
 
     A subclass names its columns in ``TITLES`` and their widths in ``WIDTHS``, where one column is 0 wide and takes the
     room that is left; ``cells`` makes the cells of an item, ``opened`` the message that one was opened.
@@ -34,9 +36,14 @@ class LineList(ScrollView, Generic[Item], can_focus=True):
 
     TITLES: ClassVar[Sequence[str]]
     WIDTHS: ClassVar[Sequence[int]]
+    SORTS: ClassVar[bool] = True
+    """Whether its lines can be put in another order."""
+
     COMPONENT_CLASSES: ClassVar[set[str]] = {"line-list--head", "line-list--cursor", "line-list--blurred"}
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("enter", "open", "Open"),
+        Binding("s", "sort", "Sort"),
+        Binding("S", "turn_around", "Sort the other way", key_display="S", show=False),
         Binding("up,k", "move(-1)", "Up", show=False),
         Binding("down,j", "move(1)", "Down", show=False),
         Binding("pageup", "page(-1)", "Page up", show=False),
@@ -50,6 +57,9 @@ class LineList(ScrollView, Generic[Item], can_focus=True):
     def __init__(self, *, empty: str = "", id: str | None = None) -> None:
         super().__init__(id=id)
         self._items: list[Item] = []
+        self._as_given: list[Item] = []
+        self._sorted_by: int | None = None
+        self._descending = False
         self._empty = empty
 
     def cells(self, item: Item) -> Sequence[str]:
@@ -60,15 +70,22 @@ class LineList(ScrollView, Generic[Item], can_focus=True):
         """The message that says that the operator opened the item at this place."""
         raise NotImplementedError
 
+    def sort_key(self, item: Item, column: int) -> tuple[float, str]:
+        """By what a column sorts: numbers by their value, and before words."""
+        text = self.cells(item)[column]
+        digits = text.replace(",", "")
+        return (float(digits), "") if digits.isdecimal() else (float("inf"), text.casefold())
+
     @property
     def items(self) -> Sequence[Item]:
-        """What the list holds."""
+        """What the list holds, in the order in which it shows them."""
         return self._items
 
     def show(self, items: Sequence[Item], empty: str = "") -> None:
         """Replace the items; ``empty`` is what to say where there are none."""
         had_items = bool(self._items)
-        self._items = list(items)
+        self._as_given = list(items)
+        self._items = self._in_order()
         self._empty = empty or self._empty
         self.cursor = 0
         self.scroll_to(y=0, animate=False)
@@ -77,8 +94,26 @@ class LineList(ScrollView, Generic[Item], can_focus=True):
     def add(self, items: Sequence[Item]) -> None:
         """Add items at the end."""
         had_items = bool(self._items)
-        self._items.extend(items)
+        self._as_given.extend(items)
+        self._rearrange()
         self._changed(had_items)
+
+    def sort_by(self, column: int | None, *, descending: bool = False) -> None:
+        """Sort by a column, or in the order in which the items came; the chosen one stays chosen."""
+        self._sorted_by, self._descending = column, descending
+        self._rearrange()
+        self.refresh()
+
+    def _rearrange(self) -> None:
+        here = self._items[self.cursor] if self._items else None
+        self._items = self._in_order()
+        self.cursor = next((place for place, item in enumerate(self._items) if item is here), 0)
+
+    def _in_order(self) -> list[Item]:
+        column = self._sorted_by
+        if column is None:
+            return list(self._as_given)
+        return sorted(self._as_given, key=lambda item: self.sort_key(item, column), reverse=self._descending)
 
     def _changed(self, had_items: bool) -> None:
         self._fit()
@@ -97,7 +132,7 @@ class LineList(ScrollView, Generic[Item], can_focus=True):
         """The head of the list, or the line of an item."""
         width = self.scrollable_content_region.width
         if y == 0:
-            return self._strip(self._columns(width, "  ", self.TITLES), width, "line-list--head")
+            return self._strip(self._columns(width, "  ", self._titles()), width, "line-list--head")
         at = y - 1 + self.scroll_offset.y
         if at >= len(self._items):
             return self._strip(f"  {self._empty}" if y == 1 and not self._items else "", width)
@@ -107,10 +142,16 @@ class LineList(ScrollView, Generic[Item], can_focus=True):
             return self._strip(line, width)
         return self._strip(line, width, "line-list--cursor" if self.has_focus else "line-list--blurred")
 
-    def _columns(self, width: int, sign: str, cells: Sequence[str]) -> str:
+    def _titles(self) -> Sequence[str]:
+        sign = "▼" if self._descending else "▲"
+        return [f"{title} {sign}" if at == self._sorted_by else title for at, title in enumerate(self.TITLES)]
+
+    def _widths(self, width: int) -> Sequence[int]:
         left = max(_NARROWEST, width - _SIGN - sum(self.WIDTHS) - 1)
-        widths = (room or left + 1 for room in self.WIDTHS)
-        return sign + "".join(_fitted(cell, room) for cell, room in zip(cells, widths, strict=True))
+        return [room or left + 1 for room in self.WIDTHS]
+
+    def _columns(self, width: int, sign: str, cells: Sequence[str]) -> str:
+        return sign + "".join(_fitted(cell, room) for cell, room in zip(cells, self._widths(width), strict=True))
 
     def _strip(self, text: str, width: int, component: str = "") -> Strip:
         style = self.get_component_rich_style(component) if component else self.rich_style
@@ -131,8 +172,12 @@ class LineList(ScrollView, Generic[Item], can_focus=True):
         return max(0, min(cursor, len(self._items) - 1))
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
-        """An empty list has nothing to open."""
-        return bool(self._items) if action == "open" else super().check_action(action, parameters)
+        """An empty list has nothing to open or to sort."""
+        if action in ("sort", "turn_around"):
+            return self.SORTS and bool(self._items)
+        if action == "open":
+            return bool(self._items)
+        return super().check_action(action, parameters)
 
     def action_move(self, lines: int) -> None:
         """Choose another line."""
@@ -141,6 +186,15 @@ class LineList(ScrollView, Generic[Item], can_focus=True):
     def action_page(self, pages: int) -> None:
         """Choose the line a screenful away."""
         self.cursor += pages * max(1, self.size.height - 2)
+
+    def action_sort(self) -> None:
+        """Sort by the next column; after the last one, in the order in which the items came."""
+        after = 0 if self._sorted_by is None else self._sorted_by + 1
+        self.sort_by(after if after < len(self.TITLES) else None)
+
+    def action_turn_around(self) -> None:
+        """Sort by the same column, the other way round."""
+        self.sort_by(self._sorted_by or 0, descending=not self._descending)
 
     def action_open(self) -> None:
         """Open the chosen line."""
@@ -156,15 +210,25 @@ class LineList(ScrollView, Generic[Item], can_focus=True):
         self.refresh()
 
     def on_click(self, event: events.Click) -> None:
-        """Choose a line; the second click opens it."""
+        """Choose a line; the second click opens it. A click on a title sorts by its column."""
         offset = event.get_content_offset(self)
-        if offset is None or offset.y == 0:
+        if offset is None:
+            return
+        if offset.y == 0:
+            self._sort_at(offset.x)
             return
         at = offset.y - 1 + self.scroll_offset.y
         if at < len(self._items):
             self.cursor = at
             if event.chain > 1:
                 self.action_open()
+
+    def _sort_at(self, x: int) -> None:
+        """Sort by the column that stands at ``x``; the second time the other way round."""
+        if self.SORTS:
+            begins = accumulate(self._widths(self.size.width)[:-1], initial=_SIGN)
+            column = max(0, sum(begin <= x for begin in begins) - 1)
+            self.sort_by(column, descending=column == self._sorted_by and not self._descending)
 
 
 def _fitted(cell: str, room: int) -> str:

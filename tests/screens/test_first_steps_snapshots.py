@@ -100,7 +100,7 @@ class _Nothing:
     """Nothing was used before."""
 
     sources: tuple[Path, ...] = ()
-    destination = ""
+    destination = theme = ""
 
     def remember_source(self, path: Path) -> None: ...
 

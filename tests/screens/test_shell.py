@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -30,7 +31,7 @@ def test_the_footer_names_the_keys(home: Path) -> None:
         await on_screen(pilot, "SourceScreen")
         await shown(pilot, "Browse")
         footer = screen_lines(app)[-1]
-        for word in ("^n Use this database", "F1 Help", "F2 Browse", "^t Theme", "^q Quit"):
+        for word in ("^n Use this database", "F1 Help", "F2 Browse", "^p Menu", "^q Quit"):
             assert word in footer
         assert "^b" not in footer, "there is nothing before the first step"
 
@@ -131,15 +132,6 @@ def test_colours_are_not_needed(home: Path, found: Path, monkeypatch: pytest.Mon
     play(scenario, machine(home))
 
 
-def test_quitting_ends_with_nothing_done(home: Path) -> None:
-    async def scenario(app: VestigeApp, pilot: Pilot[None]) -> None:
-        await on_screen(pilot, "SourceScreen")
-        await pilot.press("ctrl+q")
-
-    app = play(scenario, machine(home))
-    assert not app.return_code
-
-
 class _Copy:
     """Work that goes on until it is cancelled."""
 
@@ -186,10 +178,12 @@ def test_control_c_asks_and_a_second_one_answers(home: Path) -> None:
     async def scenario(app: VestigeApp, pilot: Pilot[None]) -> None:
         await on_screen(pilot, "SourceScreen")
         app.set_focus(None)
-        await pilot.press("ctrl+c")
-        await shown(pilot, "Quit vestige-tui?")
-        await pilot.press("escape")
-        await on_screen(pilot, "SourceScreen")
+        app.state = replace(app.state, unsaved="No space left on device")
+        for key in ("ctrl+c", "ctrl+q"):
+            await pilot.press(key)
+            await shown(pilot, "Quit without the report?")
+            await pilot.press("escape")
+            await on_screen(pilot, "SourceScreen")
         app.work = work
         await pilot.press("ctrl+c")
         await shown(pilot, "Stop the copy?")
@@ -197,6 +191,17 @@ def test_control_c_asks_and_a_second_one_answers(home: Path) -> None:
         await shown(pilot, "Finishing")
         assert work.cancelled
         work.running = False
+
+    play(scenario, machine(home))
+
+
+@pytest.mark.parametrize("key", ["ctrl+c", "ctrl+q"])
+def test_nothing_is_asked_where_nothing_would_be_lost(home: Path, key: str) -> None:
+    async def scenario(app: VestigeApp, pilot: Pilot[None]) -> None:
+        await on_screen(pilot, "SourceScreen")
+        app.set_focus(None)
+        await pilot.press(key)
+        assert app._exit
 
     play(scenario, machine(home))
 

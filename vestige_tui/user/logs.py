@@ -5,10 +5,12 @@ from __future__ import annotations
 import logging
 import os
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections import deque
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, nullcontext, suppress
 from pathlib import Path
 from traceback import extract_tb
+from typing import ClassVar
 
 from vestige_tui.core.errors import MigrationError, UsageError
 from vestige_tui.core.text import display_safe
@@ -48,6 +50,38 @@ def logging_to(
         ours.setLevel(previous)
         root.removeHandler(handler)
         handler.close()
+
+
+class RecentLines(logging.Handler):
+    """Keeps the last lines in memory, as a log file would have them."""
+
+    KEPT: ClassVar[int] = 2_000
+
+    def __init__(self, mask: Callable[[str], str]) -> None:
+        super().__init__(logging.INFO)
+        self.setFormatter(_LineFormatter(mask))
+        self._lines: deque[str] = deque(maxlen=self.KEPT)
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Keep a line."""
+        with suppress(Exception):  # a log line that cannot be made ends nothing
+            self._lines.append(self.format(record))
+
+    def lines(self) -> Sequence[str]:
+        """All lines that are kept, the newest one last."""
+        with self.lock or nullcontext():
+            return tuple(self._lines)
+
+
+@contextmanager
+def recent_lines(mask: Callable[[str], str]) -> Iterator[RecentLines]:
+    """Keep the last lines of the log while the block runs, which stands in one of ``logging_to``."""
+    kept = RecentLines(mask)
+    logging.getLogger().addHandler(kept)
+    try:
+        yield kept
+    finally:
+        logging.getLogger().removeHandler(kept)
 
 
 def frames(error: BaseException) -> str:

@@ -1,4 +1,4 @@
-"""Recent answers, to fill in the fields the next time: paths and a connection string, never a password."""
+"""Recent answers, to fill in the fields the next time: paths, a connection string, a theme, never a password."""
 
 from __future__ import annotations
 
@@ -34,6 +34,16 @@ class Recent:
         """The last destination: a connection string without secrets, ``embedded``, or empty."""
         kept = self._read().get("destination")
         return kept if isinstance(kept, str) else ""
+
+    @property
+    def theme(self) -> str:
+        """The name of the theme that was chosen last, or empty."""
+        kept = self._read().get("theme")
+        return kept if isinstance(kept, str) else ""
+
+    def remember_theme(self, name: str) -> None:
+        """Keep the name of a theme."""
+        self._write({"theme": name})
 
     def remember_source(self, path: Path) -> None:
         """Put a database first in the list."""
