@@ -16,8 +16,7 @@ from textual.screen import Screen
 from textual.widget import Widget
 from textual.widgets import Button, Label, Static
 
-from vestige_tui.screens.dialogs import HelpDialog
-from vestige_tui.screens.keys import named_keys
+from vestige_tui.screens.keys import show_help
 from vestige_tui.screens.machine import Machine
 from vestige_tui.screens.state import WizardState
 from vestige_tui.screens.steps import Step, previous_step, reachable
@@ -62,7 +61,6 @@ class StepScreen(Screen[None]):
         Binding("pagedown", "scroll_page(1)", "More", key_display="PgDn"),
         Binding("pageup", "scroll_page(-1)", "More", show=False),
         Binding("f1,question_mark", "help", "Help"),
-        Binding("ctrl+l", "log", "Log", show=False),
     ]
     HORIZONTAL_BREAKPOINTS = [  # noqa: RUF012  (Textual declares it otherwise)
         (0, "-too-narrow"),
@@ -248,16 +246,7 @@ class StepScreen(Screen[None]):
 
     def action_help(self) -> None:
         """Show the help of this step."""
-        dialog = self.app.get_screen(HelpDialog.NAME, HelpDialog)
-        keys = [(each.keys, each.word) for each in named_keys(self)]
-        dialog.explain(self.step.title, self.HELP.strip(), keys)
-        self.app.push_screen(dialog)
-
-    def action_log(self) -> None:
-        """Show what a log file would say."""
-        from vestige_tui.screens.log_dialog import LogDialog
-
-        self.app.push_screen(LogDialog(self.machine.log))
+        show_help(self, self.step.title, self.HELP)
 
     @on(Button.Pressed, "#primary")
     def _primary_pressed(self) -> None:

@@ -56,7 +56,7 @@ verification ends the comparison; the report then says that the values are not v
 """
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("escape", "cancel", "Cancel"),
-        Binding("ctrl+l", "log", "Log"),
+        Binding("ctrl+l", "app.log", "Log"),
     ]
 
     _run: Run | None = None

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from textual.dom import DOMNode
 from textual.screen import Screen
 from textual.widget import Widget
+
+from vestige_tui.screens.dialogs import HelpDialog
 
 if TYPE_CHECKING:
     from textual.binding import Binding
@@ -28,7 +30,7 @@ class NamedKeys:
     """It belongs to the screen or the program, and not to one of its fields and lists."""
 
 
-def named_keys(screen: Screen[object]) -> Iterator[NamedKeys]:
+def named_keys(screen: Screen[Any]) -> Iterator[NamedKeys]:
     """What can be done now: by the screen and the program first, then in each list and field of our own."""
     found: dict[tuple[bool, DOMNode, str], list[Binding]] = {}
     for active in screen.active_bindings.values():
@@ -54,3 +56,10 @@ def _own_actions(node: DOMNode) -> frozenset[str]:
     ours = [kind for kind in type(node).__mro__ if kind.__module__.startswith(_OURS)]
     declared = (binding for kind in ours for binding in vars(kind).get("BINDINGS", ()))
     return frozenset(binding.action for binding in declared)
+
+
+def show_help(screen: Screen[Any], title: str, text: str) -> None:
+    """Show the help of a screen, and the keys that it has now, in the dialog that the application keeps."""
+    dialog = screen.app.get_screen(HelpDialog.NAME, HelpDialog)
+    dialog.explain(title, text.strip(), [(each.keys, each.word) for each in named_keys(screen)])
+    screen.app.push_screen(dialog)

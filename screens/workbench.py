@@ -41,8 +41,9 @@ from vestige_tui.screens.cases import (
     unexplained,
     waiting_words,
 )
-from vestige_tui.screens.dialogs import HelpDialog, UndoableDialog
+from vestige_tui.screens.dialogs import UndoableDialog
 from vestige_tui.screens.editor_dialog import EditorDialog
+from vestige_tui.screens.keys import show_help
 from vestige_tui.screens.leave_out_dialog import LeaveOutDialog
 from vestige_tui.screens.offers import Offer, column_of, offers
 from vestige_tui.screens.picker_dialog import PickerDialog
@@ -698,9 +699,7 @@ class Workbench(Screen[None]):
 
     def action_help(self) -> None:
         """Show the keys."""
-        dialog = self.app.get_screen(HelpDialog.NAME, HelpDialog)
-        dialog.explain("Problems", HELP.strip())
-        self.app.push_screen(dialog)
+        show_help(self, "Problems", HELP)
 
     def action_bring(self) -> None:
         """Take the answered rows to the destination."""

@@ -25,6 +25,7 @@ from vestige_tui.core.explain import unexpected_fault
 from vestige_tui.screens.base import StepScreen
 from vestige_tui.screens.dialogs import ConfirmDialog, HelpDialog, QuitDialog, WaitDialog
 from vestige_tui.screens.keys import named_keys
+from vestige_tui.screens.log_dialog import LogDialog
 from vestige_tui.screens.machine import Machine
 from vestige_tui.screens.state import WizardState
 from vestige_tui.screens.steps import Step, next_step
@@ -48,6 +49,7 @@ class VestigeApp(App[None], inherit_bindings=False):
     CSS_PATH = sorted(str(file) for file in files("vestige_tui.assets").iterdir() if file.name.endswith(".tcss"))
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("ctrl+p", "command_palette", "Menu", priority=True),
+        Binding("ctrl+l", "log", "Log", show=False),
         Binding("ctrl+t", "toggle_theme", "Light or dark", show=False),
         Binding("ctrl+q", "quit", "Quit", priority=True),
         Binding("ctrl+c", "interrupt", show=False, system=True),
@@ -119,6 +121,11 @@ class VestigeApp(App[None], inherit_bindings=False):
     def action_toggle_theme(self) -> None:
         """Switch between our light theme and our dark one; all others are in the menu."""
         self.theme = LIGHT.name if self.current_theme.dark else DARK.name
+
+    def action_log(self) -> None:
+        """Show what a log file would say."""
+        if not isinstance(self.screen, LogDialog):
+            self.push_screen(LogDialog(self.machine.log))
 
     def get_theme_variable_defaults(self) -> dict[str, str]:
         """The colours of ours that other themes do not have."""
