@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from textual import events
@@ -11,6 +12,7 @@ from textual.widget import Widget
 
 _LOOSE = 3  # columns around a key and its word
 _CLOSE = 2  # the same where not all would fit otherwise
+_ALWAYS = 2  # keys at the end that are always shown: the menu, which has the others too, and Quit
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,6 +28,14 @@ class Key:
     def width(self) -> int:
         """Columns of both, without what is around them."""
         return len(self.display) + len(self.word)
+
+
+def fitting(keys: Sequence[Key], width: int) -> Sequence[Key]:
+    """The keys that fit, close together; what does not is left out before the last ones."""
+    shown, last = list(keys[:-_ALWAYS]), keys[-_ALWAYS:]
+    while shown and sum(key.width + _CLOSE for key in (*shown, *last)) > width:
+        shown.pop()
+    return (*shown, *last)
 
 
 class KeyBar(Widget):
@@ -60,18 +70,19 @@ class KeyBar(Widget):
     def render(self) -> Content:
         """All keys, closer together if they would not fit otherwise."""
         before = " " * (self._around - _CLOSE)
+        keys = fitting(self.keys, self.size.width)
         return Content("").join(
             Content.assemble(
                 (f"{before}{key.display}", "bold $footer-key-foreground"),
                 f" {key.word} ",
             ).stylize("" if key.enabled else "dim")
-            for key in self.keys
+            for key in keys
         )
 
     def on_click(self, event: events.Click) -> None:
         """Press the key that was clicked."""
         around, end = self._around, 0
-        for key in self.keys:
+        for key in fitting(self.keys, self.size.width):
             end += key.width + around
             if event.x < end:
                 self.app.simulate_key(key.name)

@@ -24,6 +24,7 @@ from vestige_tui.screens.log_dialog import LogDialog
 from vestige_tui.screens.progress import Meter
 from vestige_tui.screens.steps import Step
 from vestige_tui.screens.widgets.difference_list import DifferenceList
+from vestige_tui.screens.widgets.key_bar import Key, fitting
 from vestige_tui.screens.widgets.sparkline import sparkline
 from vestige_tui.user.logs import logging_to, recent_lines
 
@@ -122,6 +123,14 @@ def test_a_password_can_be_seen(home: Path, small_source: Path) -> None:
     keyring = MemoryKeyring({"other": Secret("x")})
     play(scenario, machine(home, passwords=keyring), state=replace(settled_state(small_source), target=None),
          first=Step.DESTINATION)  # fmt: skip
+
+
+def test_the_footer_always_has_the_menu_and_the_way_out() -> None:
+    words = ("Open", "Sort", "Find", "Back", "Menu", "Quit")
+    keys = [Key(word[0], f"^{word[0]}", word, enabled=True) for word in words]
+    assert [key.word for key in fitting(keys, 80)] == [*words]
+    assert [key.word for key in fitting(keys, 47)] == ["Open", "Sort", "Find", "Menu", "Quit"]
+    assert [key.word for key in fitting(keys, 10)] == ["Menu", "Quit"]
 
 
 def test_the_log_keeps_its_last_lines_masked() -> None:
