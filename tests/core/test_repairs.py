@@ -308,10 +308,12 @@ def test_rows_without_a_number_are_repaired(kind: str, sources: Sources, databas
         edit(source, f"INSERT INTO knowledge_nodes (id, {columns}) SELECT id, {columns} FROM stored")
         edit(source, "DROP TABLE stored")
     repairs = of(
-        (MEMORIES, moved, {"id": NEW}), (MEMORIES, changed, {"tags": ["a", "ü"]}), (MEMORIES, gone, "not wanted")
+        (MEMORIES, moved, {"id": NEW}), (MEMORIES, gone, "not wanted"), (MEMORIES, changed, {"tags": ["a", "ü"]})
     )
+    copy(source, database, repairs=Repairs(repairs.entries[:2]), verify=False)
     report = copy(source, database, repairs=repairs)
     assert (report.outcome, report.errors, report.verified) == (Outcome.CLEAN, [], True)
+    assert report.mended == {MEMORIES: 1}
     memories = read_tables(database)[MEMORIES]
     assert (UUID(NEW),) in memories
     assert not {(UUID(moved),), (UUID(gone),)} & memories.keys()
