@@ -193,11 +193,11 @@ class StepScreen(Screen[None]):
         """Show state, label and readiness as they are now."""
         if not self.is_mounted:
             return
-        self.query_one("#move", Label).update(moved(self.state))
+        show(self.query_one("#move", Label), moved(self.state))
         self.query_one(Sidebar).show(
             self.state, self.step, brief=self.app.size.width < WIDE, locked=not self.back_ready
         )
-        self.query_one("#lead", Label).update(plain(self.lead))
+        show(self.query_one("#lead", Label), plain(self.lead))
         button = self.query_one("#primary", Button)
         if str(button.label) != self.primary_label:
             button.label = Content(self.primary_label)
@@ -290,3 +290,9 @@ def place_of(dsn: Dsn) -> str:
     from vestige_tui.screens.dsn_fields import without_secrets  # the first step needs none of libpq, which loads slowly
 
     return without_secrets(dsn).masked.removeprefix("postgresql://")
+
+
+def show(label: Label, content: Content) -> None:
+    """Put a text into a label, and lay the screen out again only where it is another one."""
+    if label.content != content:
+        label.update(content)

@@ -31,9 +31,13 @@ class StepLine(Static):
     def __init__(self, step: Step) -> None:
         super().__init__(id=f"step-{step.number}", classes="step-line")
         self.step = step
+        self._shown: tuple[StepStatus, bool, bool] | None = None
 
     def show(self, status: StepStatus, *, can_go: bool, brief: bool) -> None:
-        """Show the status of the step."""
+        """Show the status of the step; what is shown already is not styled and laid out again."""
+        if (shown := (status, can_go, brief)) == self._shown:
+            return
+        self._shown = shown
         self.remove_class(*(mark.style_class for mark in Mark)).add_class(status.mark.style_class)
         self.set_class(can_go, "-can-go")
         if brief:
