@@ -22,8 +22,7 @@ BEFORE = {
 
 
 @pytest.mark.parametrize("before", BEFORE)
-@pytest.mark.parametrize("batch_size", [4, 500])
-@pytest.mark.parametrize("way", ["session", "pooler"])
+@pytest.mark.parametrize(("batch_size", "way"), [(4, "session"), (500, "pooler")])
 def test_rows_at_fault_alone_are_missing(
     sources: Sources,
     copied_database: Database,

@@ -218,8 +218,8 @@ def test_damaged_pages(sources: Sources, server: Server, tmp_path: Path) -> None
     Without checksums in the file, valid noise cannot be distinguished from data: only values within a
     row may be wrong without a word, and only where the noise is.
     """
-    source = sources.seed(replace(SMALL_SPEC, memories=60, dimension=64))
-    edit(source, "UPDATE knowledge_nodes SET content = content || printf('%.20000c', 'x') WHERE rowid % 20 = 0")
+    source = sources.seed(replace(SMALL_SPEC, memories=40, dimension=64))
+    edit(source, "UPDATE knowledge_nodes SET content = content || printf('%.20000c', 'x') WHERE rowid = 20")
     in_wal_mode(source, "delete")
     wanted = expected_tables(source)
     outcomes = {"refused": 0, "complete": 0}

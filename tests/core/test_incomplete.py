@@ -6,6 +6,7 @@ import json
 import random
 import string
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import psycopg
@@ -140,7 +141,8 @@ def refusing(server: Server, database: Database) -> Callable[[str, str], None]:
 
     def refuse(command: str, state: str) -> None:
         database.execute(
-            "CREATE FUNCTION refuse() RETURNS event_trigger LANGUAGE plpgsql AS"
+            "DROP EVENT TRIGGER IF EXISTS refuse",
+            "CREATE OR REPLACE FUNCTION refuse() RETURNS event_trigger LANGUAGE plpgsql AS"
             f" $$ BEGIN RAISE 'secret words' USING ERRCODE = '{state}'; END $$",
             f"CREATE EVENT TRIGGER refuse ON ddl_command_start WHEN TAG IN ('{command}') EXECUTE FUNCTION refuse()",
         )
@@ -148,20 +150,25 @@ def refusing(server: Server, database: Database) -> Callable[[str, str], None]:
     return refuse
 
 
-@pytest.mark.parametrize("state", REFUSALS)
 def test_an_event_trigger_that_refuses_every_index(
-    small_source: Path, database: Database, refusing: Callable[[str, str], None], state: str
+    small_source: Path, database: Database, refusing: Callable[[str, str], None]
 ) -> None:
-    """All rows are there, and so the copy has not failed, whatever the server says; it is quoted by its code alone."""
-    report = copy(small_source, database, on_event=at(Phase.INDEXES, lambda: refusing("CREATE INDEX", state)))
-    assert report.outcome is Outcome.INCOMPLETE
-    assert {part.kind for part in report.incomplete} == {PartKind.INDEX}
+    """All rows are there, and so the copy has not failed, whatever the server says; it is quoted by its code alone.
+    The first of these runs copies, each next one finds every row there and no index.
+    """
     known = {"42501": Reason.NOT_OWNER, "22023": Reason.VALUE_TOO_LARGE}
-    wanted = (known[state], None) if state in known else (Reason.REFUSED_BY_SERVER, state)
-    assert {(part.reason, part.sqlstate) for part in report.incomplete} == {wanted}
-    (said,) = shortfalls(report.incomplete, Tense.DONE)
-    assert (f"(SQLSTATE {state})" in said.headline) == (state not in known)
-    assert "secret words" not in report.to_json() + said.headline + said.remedy
+    for state in REFUSALS:
+        refuse = partial(refusing, "CREATE INDEX", state)
+        if state != REFUSALS[0]:  # by now the tables are there
+            refuse()
+        report = copy(small_source, database, on_event=at(Phase.INDEXES, refuse))
+        assert report.outcome is Outcome.INCOMPLETE
+        assert {part.kind for part in report.incomplete} == {PartKind.INDEX}
+        wanted = (known[state], None) if state in known else (Reason.REFUSED_BY_SERVER, state)
+        assert {(part.reason, part.sqlstate) for part in report.incomplete} == {wanted}
+        (said,) = shortfalls(report.incomplete, Tense.DONE)
+        assert (f"(SQLSTATE {state})" in said.headline) == (state not in known)
+        assert "secret words" not in report.to_json() + said.headline + said.remedy
     again = copy(small_source, database)
     assert (again.outcome, again.incomplete) == (Outcome.INCOMPLETE, report.incomplete)
     database.execute("DROP EVENT TRIGGER refuse")

@@ -42,7 +42,7 @@ from vestige_tui.core.report import MigrationReport, Outcome
 
 pytestmark = pytest.mark.filterwarnings("ignore")  # noise of connections that are cut
 
-MEMORIES, DIMENSION, BATCH = 20_000, 32, 200
+MEMORIES, DIMENSION, BATCH = 5_000, 32, 50
 """A hundred batches of memories, and as many of schedules."""
 
 ENDED = "The server ended the session: it is shutting down, or its administrator ended it."
@@ -58,19 +58,8 @@ class Undisturbed:
 
 @pytest.fixture(scope="module")
 def undisturbed(tmp_path_factory: pytest.TempPathFactory, cluster: Cluster) -> Undisturbed:
-    """20,000 memories, copied once without a disturbance, in other batches than the disturbed ones."""
-    return left_alone(tmp_path_factory.mktemp("bulk"), cluster, MEMORIES)
-
-
-@pytest.fixture(scope="module")
-def smaller(tmp_path_factory: pytest.TempPathFactory, cluster: Cluster) -> Undisturbed:
-    """The same with 5,000 memories."""
-    return left_alone(tmp_path_factory.mktemp("smaller"), cluster, MEMORIES // 4)
-
-
-def left_alone(folder: Path, cluster: Cluster, memories: int) -> Undisturbed:
-    """A large source and what a copy of it holds."""
-    source = bulk_source(folder / "vestige.db", memories, DIMENSION, edges=400, reviews=400)
+    """5,000 memories, copied once without a disturbance, in other batches than the disturbed ones."""
+    source = bulk_source(tmp_path_factory.mktemp("bulk") / "vestige.db", MEMORIES, DIMENSION, edges=400, reviews=400)
     with cluster.database() as database:
         assert copy(source, database, batch_size=1_000).outcome is Outcome.CLEAN
         tables = dump(database, TABLES)
@@ -80,7 +69,7 @@ def left_alone(folder: Path, cluster: Cluster, memories: int) -> Undisturbed:
 # Kill -9
 
 
-def test_ten_kills_on_20000_memories(undisturbed: Undisturbed, tcp_database: Database, seed: int) -> None:
+def test_ten_kills_on_5000_memories(undisturbed: Undisturbed, tcp_database: Database, seed: int) -> None:
     """At random moments, with one connection and with many; then a run that completes, with the same result as an
     undisturbed one.
     """
@@ -331,7 +320,7 @@ def small_disk(cluster: Cluster) -> Iterator[SmallDisk]:
 
 @pytest.mark.parametrize("when", [events.Phase.COPY, events.Phase.INDEXES])
 def test_the_servers_disk_is_full(
-    smaller: Undisturbed, cluster: Cluster, small_disk: SmallDisk, when: events.Phase
+    undisturbed: Undisturbed, cluster: Cluster, small_disk: SmallDisk, when: events.Phase
 ) -> None:
     """In the middle of the rows, or while indexes are built; when there is room again, the next run completes."""
 
@@ -340,14 +329,16 @@ def test_the_servers_disk_is_full(
             small_disk.fill()
 
     with cluster.database("TABLESPACE small") as database:
-        error = interrupted(DestinationError, partial(copy, smaller.source, database, batch_size=100, on_event=fill))
+        error = interrupted(
+            DestinationError, partial(copy, undisturbed.source, database, batch_size=100, on_event=fill)
+        )
         assert error.what == "The server's disk is full."
         assert "Make room" in error.remedy
         assert isinstance(error.report, MigrationReport)
         assert arrived(database) >= error.report.tables["knowledge_nodes"].copied
         small_disk.resize(300)
-        completed(smaller.source, database)
-        assert dump(database, TABLES) == smaller.tables
+        completed(undisturbed.source, database)
+        assert dump(database, TABLES) == undisturbed.tables
 
 
 # Cancelled

@@ -17,7 +17,8 @@ from tests.support.sources import Sources
 from vestige_tui.sample import SampleSpec
 
 DIMENSION = 64
-FEW, MANY = 8_000, 30_000  # with fewer, the groups of batches under way at once are not full yet
+FEW, MANY = 2_000, 8_000
+BATCH = 100  # with larger ones, the groups of batches under way at once are not full yet
 ALLOWANCE_MB = 25
 
 RUN = """
@@ -27,7 +28,7 @@ from vestige_tui.core.run.copier import run_sqlite_to_postgres
 from vestige_tui.core.dsn import Dsn
 from vestige_tui.core.plan import CopyPlan
 
-plan = CopyPlan(Path(sys.argv[1]), Dsn.parse(sys.argv[2]), dry_run=sys.argv[3] == "dry")
+plan = CopyPlan(Path(sys.argv[1]), Dsn.parse(sys.argv[2]), dry_run=sys.argv[3] == "dry", batch_size=int(sys.argv[4]))
 report = run_sqlite_to_postgres(plan)
 assert report.outcome == "clean", report.errors[:3]
 if sys.platform == "linux":  # ru_maxrss would count what the parent had at the moment of the fork
@@ -41,7 +42,7 @@ print(report.memories_copied, report.edges_copied, peak)
 
 
 def filled(sources: Sources, count: int) -> Path:
-    """A source of ``count`` memories of about 1 kB in all with a vector, a quarter with a schedule and an edge."""
+    """A source of ``count`` memories of about 5 kB in all with a vector, a quarter with a schedule and an edge."""
     source = sources.seed(
         SampleSpec(memories=0, edges=0, review_events=0, users=0, groups=0, memberships=0, domains=0,
                    dimension=DIMENSION, register_model=False),  # without a model the server builds no HNSW index
@@ -52,7 +53,7 @@ def filled(sources: Sources, count: int) -> Path:
     def identity(number: int) -> str:
         return f"00000000-0000-4000-8000-{number:012d}"
 
-    content = "lorem" * 120  # one word, so that the server has little to index
+    content = "lorem" * 900  # one word, so that the server has little to index
     with closing(sqlite3.connect(source)) as connection, connection:
         connection.executemany(
             "INSERT INTO knowledge_nodes (id, content, tags, embedding, created_at, updated_at, metadata)"
@@ -83,7 +84,10 @@ def vector(rng: random.Random) -> bytes:
 def peak(source: Path, database: Database, mode: str, count: int) -> float:
     """MB of memory that a copy in a process of its own took at most."""
     done = subprocess.run(
-        [sys.executable, "-c", RUN, str(source), database.url, mode], capture_output=True, text=True, check=False
+        [sys.executable, "-c", RUN, str(source), database.url, mode, str(BATCH)],
+        capture_output=True,
+        text=True,
+        check=False,
     )
     assert done.returncode == 0, done.stderr
     memories, edges, size = map(int, done.stdout.split())

@@ -179,7 +179,7 @@ def generated(share: int) -> Callable[[Callable[..., None]], Callable[..., None]
 
 def test_any_way_and_any_settings(destination: Destination, odd_source: Path) -> None:
     @given(st.data(), st.sampled_from(ROLES), rules())
-    @generated(share=5)
+    @generated(share=10)
     def check(data: st.DataObject, role: Role, rules: Rules) -> None:
         check_same_rows(destination, odd_source, role, data.draw(ways(destination.place, role)), rules)
 
@@ -190,7 +190,7 @@ def test_a_first_copy_under_any_limits(cluster: Cluster, odd_roles: None, odd_so
     """Tables and indexes are made although the role's settings would end every step."""
 
     @given(st.data(), st.sampled_from(ROLES), limits())
-    @generated(share=40)
+    @generated(share=80)
     def check(data: st.DataObject, role: Role, rules: Rules) -> None:
         with odd_database(cluster, "odd first", odd_source, tmp_path) as fresh:
             check_same_rows(fresh, odd_source, role, data.draw(ways(fresh.place, role)), rules)

@@ -57,7 +57,7 @@ def prepared(
 def test_any_source(layout: str, prepared: Prepared, tmp_path: Path) -> None:
     @given(odd_sources(layout, prepared.dimension), st.sampled_from([1, 3, 500]))
     @settings(
-        max_examples=settings().max_examples // 8,
+        max_examples=settings().max_examples // 16,
         phases=[Phase.explicit, Phase.generate],
         suppress_health_check=list(HealthCheck),
         deadline=None,

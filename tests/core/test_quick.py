@@ -155,7 +155,7 @@ def test_what_is_accepted_is_equal(table: str, column: str) -> None:
     ways = st.sampled_from(["own", "other", "as it is", "as another is"])
 
     @given(st.lists(st.tuples(source, source, ways), min_size=1, max_size=3))
-    @settings(max_examples=settings().max_examples // 2)
+    @settings(max_examples=settings().max_examples // 4)
     def check(rows: list[tuple[Any, Any, str]]) -> None:
         mine = block_of(table, column, [row[0] for row in rows])
         others = block_of(table, column, [row[1] for row in rows])

@@ -59,7 +59,10 @@ def test_whatever_is_in_a_source(
 
     @given(rows_of(layout), st.sampled_from([1, 2, 500]))
     @settings(
-        max_examples=30, phases=[Phase.explicit, Phase.generate], suppress_health_check=list(HealthCheck), deadline=None
+        max_examples=settings().max_examples // 8,
+        phases=[Phase.explicit, Phase.generate],
+        suppress_health_check=list(HealthCheck),
+        deadline=None,
     )
     def check(rows: dict[str, list[Row]], batch_size: int) -> None:
         source = write_source(tmp_path / "vestige.db", layout, rows)

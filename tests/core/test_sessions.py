@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import re
 import threading
 from collections.abc import Callable
@@ -106,8 +107,7 @@ def _by_role(database: Database, folder: Path, patch: pytest.MonkeyPatch) -> Dsn
     return database.dsn
 
 
-@pytest.mark.parametrize("by", GARBLING)
-@pytest.mark.parametrize("max_connections", [1, 4])
+@pytest.mark.parametrize(("by", "max_connections"), zip(GARBLING, itertools.cycle([4, 1]), strict=False))
 def test_text_arrives_as_it_is_whatever_encoding_is_asked_for(
     sources: Sources,
     database: Database,

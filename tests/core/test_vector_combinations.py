@@ -126,8 +126,9 @@ def made(sources: Sources, version: int, number: int) -> Path:
 
 def reading(source: Path) -> Reading:
     """What the file holds for a copy of its own model."""
-    model = read_source(source, 256, MODEL_NAME).model or Model(MODEL_NAME, 256)
-    return read_source(source, model.dimension, model.name)
+    read = read_source(source, 256, MODEL_NAME)
+    model = read.model or Model(MODEL_NAME, 256)
+    return read if model == Model(MODEL_NAME, 256) else read_source(source, model.dimension, model.name)
 
 
 def vectors_of(read: Reading) -> dict[UUID, bytes]:
@@ -156,10 +157,14 @@ def vector(record: Record) -> bytes:
 
 
 @pytest.mark.parametrize("version", VERSIONS)
-@pytest.mark.parametrize("number", range(4))
-def test_every_version_and_combination(sources: Sources, version: int, number: int) -> None:
+def test_every_version_and_combination(sources: Sources, version: int) -> None:
     """The reader gives every vector that counts, bit for bit, and the description says what all others are."""
-    source = made(sources, version, number)
+    for number in range(2):
+        check_combination(made(sources, version, number))
+
+
+def check_combination(source: Path) -> None:
+    """One file of a version."""
     wanted = reading(source)
     with open_source(source) as connection:
         found = describe_open(connection, source)

@@ -146,12 +146,18 @@ def play(
 
 
 async def until(pilot: Pilot[None], condition: Callable[[], bool], *, every: float = 0.02) -> None:
-    """Let the wizard go on until something holds, looked at after so many seconds each. Raises ``TimeoutError``."""
+    """Let the wizard go on until something holds, looked at after so many seconds each. Raises ``TimeoutError``.
+
+    A look that takes long comes less often: the wizard shall have most of the processor.
+    """
     deadline = time.monotonic() + PATIENCE
-    while not condition():
+    while True:
+        before = time.thread_time()
+        if condition():
+            break
         if time.monotonic() > deadline:
             raise TimeoutError("\n".join(screen_lines(pilot.app)))
-        await asyncio.sleep(every)  # ``pilot.pause`` would send a message to every widget
+        await asyncio.sleep(max(every, 4 * (time.thread_time() - before)))  # ``pilot.pause`` would message every widget
     await pilot.pause()
 
 
