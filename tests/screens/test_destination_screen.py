@@ -13,7 +13,19 @@ from textual.widgets import Button, Input, Select
 
 from tests.support.servers import Database, Server
 from tests.support.states import probed
-from tests.support.wizard import LARGE, FakeHost, MemoryKeyring, machine, on_screen, play, screen_lines, shown, until
+from tests.support.wizard import (
+    LARGE,
+    SMALL,
+    FakeHost,
+    MemoryKeyring,
+    Scenario,
+    machine,
+    on_screen,
+    play,
+    screen_lines,
+    shown,
+    until,
+)
 from vestige_tui.app import VestigeApp
 from vestige_tui.core.dsn import Dsn
 from vestige_tui.core.errors import DestinationError, RefusedError
@@ -27,6 +39,7 @@ from vestige_tui.screens.dsn_fields import url_of
 from vestige_tui.screens.machine import Machine
 from vestige_tui.screens.server_form import ServerForm
 from vestige_tui.screens.state import PasswordOrigin, Prefill, WizardState
+from vestige_tui.screens.steps import Step
 from vestige_tui.screens.widgets.choice import Tick
 from vestige_tui.user.logs import logging_to
 from vestige_tui.user.masking import Mask
@@ -37,17 +50,17 @@ URL = "postgresql://memory@db.example:5432/vestige"
 ACCOUNT = "memory@db.example:5432/vestige"
 
 
-def opened(small_source: Path, url: str = "") -> WizardState:
-    """A state in which the source is chosen."""
-    return WizardState(prefill=Prefill(postgres_url=url), source=describe(small_source))
-
-
-async def arrive(app: VestigeApp, pilot: Pilot[None]) -> StepScreen:
-    """Go to the destination's step, which is shown next when the source is settled."""
-    source = await on_screen(pilot, "SourceScreen")
-    await until(pilot, lambda: source.primary_ready)
-    await pilot.press("ctrl+n")
-    return await on_screen(pilot, "DestinationScreen")
+def play_there(
+    scenario: Scenario,
+    source: Path,
+    on: Machine,
+    *,
+    state: WizardState | None = None,
+    size: tuple[int, int] = SMALL,
+) -> VestigeApp:
+    """Open a wizard at the destination's step, where the source has been chosen, and do what ``scenario`` says."""
+    settled = replace(state or WizardState(), source=describe(source))
+    return play(scenario, on, state=settled, first=Step.DESTINATION, size=size)
 
 
 def value(screen: StepScreen, name: str) -> str:
@@ -81,7 +94,7 @@ def refuse(monkeypatch: pytest.MonkeyPatch, obstacle: Obstacle) -> None:
 
 def test_url_and_fields_follow_each_other(home: Path, found: Path) -> None:
     async def scenario(app: VestigeApp, pilot: Pilot[None]) -> None:
-        screen = await arrive(app, pilot)
+        screen = await on_screen(pilot, "DestinationScreen")
         screen.query_one("#url", Input).value = f"postgresql://me:{CANARY}@h:6543/db?sslmode=require&application_name=x"
         await pilot.pause()
         assert [value(screen, name) for name in ("host", "port", "dbname", "user")] == ["h", "6543", "db", "me"]
@@ -98,12 +111,12 @@ def test_url_and_fields_follow_each_other(home: Path, found: Path) -> None:
         await pilot.pause()
         assert value(screen, "url") == "postgresql:///?application_name=x&sslmode=verify-full"
 
-    play(scenario, machine(home))
+    play_there(scenario, found, machine(home))
 
 
 def test_a_password_leaves_the_url_with_the_focus(home: Path, found: Path) -> None:
     async def scenario(app: VestigeApp, pilot: Pilot[None]) -> None:
-        screen = await arrive(app, pilot)
+        screen = await on_screen(pilot, "DestinationScreen")
         await until(pilot, lambda: screen.focused is screen.query_one("#url"))
         screen.query_one("#url", Input).value = f"postgresql://me:{CANARY}@h/db"
         await pilot.press("tab")
@@ -115,23 +128,23 @@ def test_a_password_leaves_the_url_with_the_focus(home: Path, found: Path) -> No
         assert app.clipboard == ""
         assert value(screen, "password") == CANARY
 
-    play(scenario, machine(home))
+    play_there(scenario, found, machine(home))
 
 
 def test_an_unreadable_url_says_how_to_write_it(home: Path, found: Path) -> None:
     async def scenario(app: VestigeApp, pilot: Pilot[None]) -> None:
-        screen = await arrive(app, pilot)
+        screen = await on_screen(pilot, "DestinationScreen")
         screen.query_one("#url", Input).value = f"postgresql://me:{CANARY}@ss@h/db"
         await pilot.press("enter")
         await shown(pilot, "probably the password does")
         assert app.state.target is None
 
-    play(scenario, machine(home))
+    play_there(scenario, found, machine(home))
 
 
 def test_a_test_is_followed_by_using_it(home: Path, found: Path, answers: list[Dsn]) -> None:
     async def scenario(app: VestigeApp, pilot: Pilot[None]) -> None:
-        screen = await arrive(app, pilot)
+        screen = await on_screen(pilot, "DestinationScreen")
         screen.query_one("#url", Input).value = URL
         await shown(pilot, "^n Test connection")
         await pilot.press("enter")
@@ -149,7 +162,7 @@ def test_a_test_is_followed_by_using_it(home: Path, found: Path, answers: list[D
         await until(pilot, lambda: app.screen is not screen)
 
     used = machine(home)
-    app = play(scenario, used)
+    app = play_there(scenario, found, used)
     assert [dsn.parameters["host"] for dsn in answers[:2]] == ["db.example", "elsewhere"]
     assert app.state.target is not None
     assert "elsewhere" in str(used.recent.destination)
@@ -183,7 +196,7 @@ FOCUSED = {
 
 def test_each_failure_has_a_plain_answer(home: Path, found: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     async def scenario(app: VestigeApp, pilot: Pilot[None]) -> None:
-        screen = await arrive(app, pilot)
+        screen = await on_screen(pilot, "DestinationScreen")
         screen.query_one("#url", Input).value = f"postgresql://memory:{CANARY}@db.example/vestige"
         for obstacle, advice in ADVICE.items():
             refuse(monkeypatch, obstacle)
@@ -195,7 +208,7 @@ def test_each_failure_has_a_plain_answer(home: Path, found: Path, monkeypatch: p
             assert screen.primary_label == "Test connection"
             assert screen.focused is screen.query_one(FOCUSED.get(obstacle, "#url")), obstacle
 
-    play(scenario, machine(home))
+    play_there(scenario, found, machine(home))
 
 
 def test_every_obstacle_has_advice() -> None:
@@ -209,14 +222,14 @@ def test_what_stands_against_a_copy_is_said_and_not_passed(
     monkeypatch.setattr(connecting, "probe", lambda dsn, **_: probed(pgvector="", refusals=(missing,)))
 
     async def scenario(app: VestigeApp, pilot: Pilot[None]) -> None:
-        screen = await arrive(app, pilot)
+        screen = await on_screen(pilot, "DestinationScreen")
         screen.query_one("#url", Input).value = URL
         await pilot.press("enter")
         await shown(pilot, "apt install postgresql-18-pgvector")
         assert app.state.target is None
         assert screen.primary_label == "Test connection"
 
-    play(scenario, machine(home))
+    play_there(scenario, found, machine(home))
 
 
 def test_waiting_can_be_stopped_and_a_late_answer_is_ignored(
@@ -231,7 +244,7 @@ def test_waiting_can_be_stopped_and_a_late_answer_is_ignored(
     monkeypatch.setattr(connecting, "probe", slow)
 
     async def scenario(app: VestigeApp, pilot: Pilot[None]) -> None:
-        screen = await arrive(app, pilot)
+        screen = await on_screen(pilot, "DestinationScreen")
         screen.query_one("#url", Input).value = URL
         await pilot.press("enter")
         await shown(pilot, "Connecting")
@@ -243,7 +256,7 @@ def test_waiting_can_be_stopped_and_a_late_answer_is_ignored(
         await until(pilot, lambda: all(thread.name != "connect" for thread in threading.enumerate()))
         assert app.state.target is None
 
-    play(scenario, machine(home))
+    play_there(scenario, found, machine(home))
 
 
 class TestRealServer:
@@ -254,7 +267,7 @@ class TestRealServer:
         url = url_of(server.dsn.with_parameters(dbname=name))
 
         async def scenario(app: VestigeApp, pilot: Pilot[None]) -> None:
-            screen = await arrive(app, pilot)
+            screen = await on_screen(pilot, "DestinationScreen")
             await pilot.press("ctrl+n")
             await shown(pilot, "does not exist on the server")
             await until(pilot, lambda: screen.focused is screen.query_one("#create"))
@@ -262,14 +275,14 @@ class TestRealServer:
             await shown(pilot, "Connected to PostgreSQL")
 
         try:
-            play(scenario, machine(home), state=WizardState(prefill=Prefill(postgres_url=url)))
+            play_there(scenario, found, machine(home), state=WizardState(prefill=Prefill(postgres_url=url)))
         finally:
             with server.administer() as connection:
                 connection.execute(f'DROP DATABASE IF EXISTS "{name}"')
 
     def test_the_embedded_one_is_an_equal_choice(self, home: Path, found: Path, database: Database) -> None:
         async def scenario(app: VestigeApp, pilot: Pilot[None]) -> None:
-            screen = await arrive(app, pilot)
+            screen = await on_screen(pilot, "DestinationScreen")
             screen.query_one("#kind").focus()
             await pilot.press("down")
             await shown(pilot, "~/postgres")
@@ -281,7 +294,7 @@ class TestRealServer:
             await until(pilot, lambda: app.screen is not screen)
 
         used = machine(home, embedded=FakeHost(home / "postgres", database.dsn))
-        app = play(scenario, used)
+        app = play_there(scenario, found, used)
         assert app.state.target is not None
         assert app.state.target.embedded
         assert used.recent.destination == "embedded"
@@ -289,23 +302,25 @@ class TestRealServer:
 
 def test_an_embedded_one_that_is_prefilled_is_what_shows(home: Path, found: Path) -> None:
     async def scenario(app: VestigeApp, pilot: Pilot[None]) -> None:
-        screen = await arrive(app, pilot)
+        screen = await on_screen(pilot, "DestinationScreen")
         await shown(pilot, "~/postgres")
         assert not screen.query_one(ServerForm).display
         assert str(screen.query_one("#primary", Button).label) == "Start and test it"
 
     embedded = FakeHost(home / "postgres", Dsn({}))
-    play(scenario, machine(home, embedded=embedded), state=WizardState(prefill=Prefill(postgres_url="embedded")))
+    play_there(
+        scenario, found, machine(home, embedded=embedded), state=WizardState(prefill=Prefill(postgres_url="embedded"))
+    )
 
 
 def test_an_embedded_one_that_is_not_installed_says_how(home: Path, found: Path) -> None:
     async def scenario(app: VestigeApp, pilot: Pilot[None]) -> None:
-        screen = await arrive(app, pilot)
+        screen = await on_screen(pilot, "DestinationScreen")
         await pilot.click("#embedded")
         await shown(pilot, "pip install")
         assert not screen.primary_ready
 
-    play(scenario, machine(home))
+    play_there(scenario, found, machine(home))
 
 
 @pytest.mark.parametrize(
@@ -326,12 +341,12 @@ def test_fields_are_prefilled_from_flag_environment_or_last_run(
         kept.remember_destination(Dsn.parse(recent))
 
     async def scenario(app: VestigeApp, pilot: Pilot[None]) -> None:
-        screen = await arrive(app, pilot)
+        screen = await on_screen(pilot, "DestinationScreen")
         assert value(screen, "url") == url
         await until(pilot, lambda: screen.focused is screen.query_one("#primary" if url else "#url"))
 
     used = machine(home, environment=environment, recent=kept)
-    play(scenario, used, state=WizardState(prefill=Prefill(postgres_url=flag)))
+    play_there(scenario, found, used, state=WizardState(prefill=Prefill(postgres_url=flag)))
 
 
 class TestPasswords:
@@ -341,7 +356,7 @@ class TestPasswords:
         keyring = MemoryKeyring()
 
         async def scenario(app: VestigeApp, pilot: Pilot[None]) -> None:
-            screen = await arrive(app, pilot)
+            screen = await on_screen(pilot, "DestinationScreen")
             screen.query_one("#url", Input).value = URL
             screen.query_one("#password", Input).value = CANARY
             screen.query_one("#password", Input).focus()
@@ -353,7 +368,7 @@ class TestPasswords:
             await shown(pilot, "remembered in the keyring")
             assert CANARY not in "\n".join(screen_lines(app))
 
-        play(scenario, self._with(home, keyring), size=LARGE)
+        play_there(scenario, found, self._with(home, keyring), size=LARGE)
         assert keyring.passwords[ACCOUNT].reveal() == CANARY
         assert CANARY not in (home / "recent.json").read_text()
 
@@ -361,13 +376,13 @@ class TestPasswords:
         keyring = MemoryKeyring()
 
         async def scenario(app: VestigeApp, pilot: Pilot[None]) -> None:
-            screen = await arrive(app, pilot)
+            screen = await on_screen(pilot, "DestinationScreen")
             screen.query_one("#url", Input).value = URL
             screen.query_one("#password", Input).value = CANARY
             await pilot.press("enter")
             await shown(pilot, "Connected to PostgreSQL")
 
-        app = play(scenario, self._with(home, keyring))
+        app = play_there(scenario, found, self._with(home, keyring))
         assert keyring.passwords == {}
         assert app.state.target is not None
         assert app.state.target.password is PasswordOrigin.TYPED
@@ -387,7 +402,7 @@ class TestPasswords:
         monkeypatch.setattr(connecting, "probe", answer)
 
         async def scenario(app: VestigeApp, pilot: Pilot[None]) -> None:
-            screen = await arrive(app, pilot)
+            screen = await on_screen(pilot, "DestinationScreen")
             await shown(pilot, "Its password is in the keyring")
             assert value(screen, "password") == ""
             await pilot.press("ctrl+n")
@@ -400,7 +415,7 @@ class TestPasswords:
             assert app.state.target is None, "it was tested with what is gone"
 
         state = WizardState(prefill=Prefill(postgres_url=URL))
-        play(scenario, self._with(home, keyring), state=state)
+        play_there(scenario, found, self._with(home, keyring), state=state)
         assert keyring.passwords == {}
 
     def test_a_stored_one_that_is_wrong_says_where_it_came_from(
@@ -414,27 +429,27 @@ class TestPasswords:
         monkeypatch.setattr(connecting, "probe", answer)
 
         async def scenario(app: VestigeApp, pilot: Pilot[None]) -> None:
-            await arrive(app, pilot)
+            await on_screen(pilot, "DestinationScreen")
             await pilot.press("ctrl+n")
             await shown(pilot, "came from the keyring")
 
         keyring = MemoryKeyring({ACCOUNT: Secret(CANARY)})
-        play(scenario, self._with(home, keyring), state=WizardState(prefill=Prefill(postgres_url=URL)))
+        play_there(scenario, found, self._with(home, keyring), state=WizardState(prefill=Prefill(postgres_url=URL)))
 
     def test_a_machine_without_a_keyring_says_so_and_goes_on(self, home: Path, found: Path, answers: list[Dsn]) -> None:
         async def scenario(app: VestigeApp, pilot: Pilot[None]) -> None:
-            screen = await arrive(app, pilot)
+            screen = await on_screen(pilot, "DestinationScreen")
             await shown(pilot, "This machine has no keyring")
             assert screen.query_one(Tick).disabled
             screen.query_one("#url", Input).value = URL
             await pilot.press("enter")
             await shown(pilot, "Connected to PostgreSQL")
 
-        play(scenario, self._with(home, MemoryKeyring(missing="This machine has no keyring.")))
+        play_there(scenario, found, self._with(home, MemoryKeyring(missing="This machine has no keyring.")))
 
     def test_coming_back_shows_the_same_answers(self, home: Path, found: Path, answers: list[Dsn]) -> None:
         async def scenario(app: VestigeApp, pilot: Pilot[None]) -> None:
-            screen = await arrive(app, pilot)
+            screen = await on_screen(pilot, "DestinationScreen")
             screen.query_one("#url", Input).value = URL
             screen.query_one("#password", Input).value = CANARY
             await pilot.press("enter")
@@ -448,7 +463,7 @@ class TestPasswords:
             assert (value(screen, "url"), value(screen, "password")) == (URL, CANARY)
             assert screen.primary_label == "Use this destination"
 
-        play(scenario, self._with(home, MemoryKeyring()))
+        play_there(scenario, found, self._with(home, MemoryKeyring()))
 
     @staticmethod
     def _with(home: Path, keyring: MemoryKeyring) -> Machine:
@@ -462,7 +477,7 @@ def test_a_password_is_in_no_file_picture_or_log(
     seen: list[str] = []
 
     async def scenario(app: VestigeApp, pilot: Pilot[None]) -> None:
-        screen = await arrive(app, pilot)
+        screen = await on_screen(pilot, "DestinationScreen")
         await pilot.press("ctrl+n")
         await shown(pilot, "Nothing answers")
         seen.append(app.export_screenshot())
@@ -475,7 +490,7 @@ def test_a_password_is_in_no_file_picture_or_log(
 
     state = WizardState(prefill=Prefill(postgres_url=f"postgresql://me:{CANARY}@127.0.0.1:1/db"))
     with logging_to(log, Mask()):
-        app = play(scenario, machine(home), state=state)
+        app = play_there(scenario, found, machine(home), state=state)
     assert app.state.target is not None
     assert app.state.target.dsn.parameters["password"] == CANARY, "it was really used"
     seen.extend(capfd.readouterr())
