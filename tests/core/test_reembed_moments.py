@@ -8,6 +8,7 @@ from collections.abc import Callable
 from typing import Any
 
 import psycopg
+import pytest
 
 from tests.support.disturbances import wait_until
 from tests.support.embedders import HashEmbedder
@@ -136,6 +137,7 @@ def _as_text(store: Database, model: HashEmbedder) -> dict[str, str]:
         return dict(connection.execute(query).fetchall())
 
 
+@pytest.mark.long
 def test_killed_at_random_moments(copied_database: Database, seed: int) -> None:
     """SIGKILL at twenty moments: the store is the old one whole or the new one whole, and nothing is embedded twice."""
     store = copied_database

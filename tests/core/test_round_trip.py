@@ -51,6 +51,7 @@ def prepared(server: Server, tmp_path_factory: pytest.TempPathFactory) -> Iterat
         yield database
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(("name", "layout"), [("seed", SEED), ("published", PUBLISHED)], ids=["seed", "published"])
 def test_whatever_is_in_a_source(
     name: str, layout: dict[str, dict[str, Any]], prepared: Database, tmp_path: Path

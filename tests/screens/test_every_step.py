@@ -87,6 +87,7 @@ MOUSE = Hands(
 )
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("hands", [KEYBOARD, MOUSE], ids=["keyboard", "mouse"])
 def test_from_the_first_step_to_the_last(home: Path, old: Path, database: Database, hands: Hands) -> None:
     async def look_at_a_row(app: VestigeApp, pilot: Pilot[None]) -> None:

@@ -20,7 +20,7 @@ from tests.support.stale import upgraded
 from tests.support.tmux import Terminal, needs_tmux, terminal
 from tests.support.walking import BROKEN_SPEC
 
-pytestmark = needs_tmux
+pytestmark = [needs_tmux, pytest.mark.long]
 
 PROGRAM = (sys.executable, "-m", "vestige_tui")
 
