@@ -175,6 +175,8 @@ ADVICE = {
     Obstacle.REFUSED: "listen_addresses",
     Obstacle.TLS_REQUIRED: "Set TLS to “always”",
     Obstacle.NO_ANSWER: "firewall",
+    Obstacle.NOT_POSTGRESQL: "usually listens at 5432",
+    Obstacle.SILENT: "If it is PostgreSQL",
     Obstacle.DATABASE_MISSING: "F4 Create database",
     Obstacle.NOT_ALLOWED: "pg_hba.conf",
     Obstacle.NO_SLOT: "max_connections",
@@ -367,6 +369,8 @@ class TestPasswords:
             await pilot.press("ctrl+n")
             await shown(pilot, "remembered in the keyring")
             assert CANARY not in "\n".join(screen_lines(app))
+            await pilot.press("ctrl+n")
+            await until(pilot, lambda: app.screen is not screen)
 
         play_there(scenario, found, self._with(home, keyring), size=LARGE)
         assert keyring.passwords[ACCOUNT].reveal() == CANARY
