@@ -155,7 +155,7 @@ class EmbeddedServer:
             make_reachable(self.data_dir, self._programs.folder)
         self._create_cluster()
         if not self._is_running():
-            postmaster.remove_stale_file(self.data_dir)
+            postmaster.remove_stale_files(self.data_dir)
             self._launch()
         try:
             connection = self._connect()

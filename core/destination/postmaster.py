@@ -55,15 +55,17 @@ def running_postmaster(data_dir: Path) -> Postmaster | None:
     return found if found is not None and (_works_in(found.pid, data_dir) or _answers(found.socket)) else None
 
 
-def remove_stale_file(data_dir: Path) -> None:
-    """Remove a file whose number belongs to another program now: PostgreSQL itself would not start. Raises ``OSError``.
+def remove_stale_files(data_dir: Path) -> None:
+    """Remove the lock files of a server that ended without doing so. PostgreSQL does that itself, unless its number
+    belongs to another program now. Raises ``OSError``.
 
-    Call it where no server runs. The file stays where a process of a crashed server is left: PostgreSQL refuses then.
+    Call it where no server runs. The files stay where a process of a crashed server is left: PostgreSQL refuses then.
     """
     found = read_postmaster(data_dir)
-    if found is None or not psutil.pid_exists(found.pid):  # PostgreSQL removes it itself
+    if found is None or not psutil.pid_exists(found.pid):
         return
     if not any(_works_in(pid, data_dir) for pid in psutil.pids()):
+        found.socket.with_name(f"{found.socket.name}.lock").unlink(missing_ok=True)
         (data_dir / PID_FILE).unlink(missing_ok=True)
 
 

@@ -222,7 +222,8 @@ def test_what_an_earlier_run_logged_is_not_the_reason(folder: Path, program: Cal
 def test_an_old_pid_file_names_another_program(folder: Path) -> None:
     """As after a power cut, where the number of the server has become that of something else."""
     lines = [str(os.getpid()), str(folder), "1700000000", "5432", str(folder), "", "  5432 1", "ready   "]
-    (folder / "postmaster.pid").write_text("\n".join(lines) + "\n")
+    for name in ("postmaster.pid", ".s.PGSQL.5432.lock"):
+        (folder / name).write_text("\n".join(lines) + "\n")
     server = EmbeddedServer(folder)
     assert server.running is None
     with server:
