@@ -9,7 +9,7 @@ import re
 from collections.abc import Iterator, Mapping
 from urllib.parse import quote, urlencode
 
-from vestige_tui.core.dsn import SECRET_PARAMETERS, Dsn
+from vestige_tui.core.dsn import EMBEDDED, SECRET_PARAMETERS, Dsn
 from vestige_tui.screens.machine import Machine
 from vestige_tui.screens.state import WizardState
 
@@ -102,7 +102,10 @@ def prefilled(state: WizardState, machine: Machine) -> str:
     if named := state.prefill.postgres_url.strip():
         return named
     found = from_environment(machine.environment)
-    return found.conninfo() if found is not None else machine.recent.destination
+    if found is not None:
+        return found.conninfo()
+    last = machine.recent.destination
+    return "" if state.prefill.server and last == EMBEDDED else last
 
 
 def from_environment(environment: Mapping[str, str]) -> Dsn | None:

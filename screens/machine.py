@@ -81,7 +81,7 @@ class RecentPlaces(Protocol):
 
 
 class EmbeddedHost(Protocol):
-    """The PostgreSQL that vestige-tui runs itself; once started it runs until the program ends."""
+    """The PostgreSQL that vestige-tui runs itself; once started it runs until the program ends, or longer: ``keep``."""
 
     @property
     def folder(self) -> Path:
@@ -95,6 +95,20 @@ class EmbeddedHost(Protocol):
 
     def start(self) -> Dsn:
         """Start it if it does not run yet; may take seconds. Raises ``MigrationError``."""
+        ...
+
+    @property
+    def commands(self) -> bool:
+        """Whether ``vestige-tui embedded start`` and the others are about this one; not about that of the demo."""
+        ...
+
+    @property
+    def kept(self) -> bool:
+        """Whether it goes on when the program ends."""
+        ...
+
+    def keep(self) -> None:
+        """Let it go on when the program ends. Raises ``MigrationError``."""
         ...
 
 

@@ -2,21 +2,17 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from textual.content import Content
 
-from vestige_tui.core.dsn import MASK, Dsn
 from vestige_tui.core.explain import Tense, shortfalls
 from vestige_tui.core.report import MigrationReport, Outcome
 from vestige_tui.screens.embedding import after_swap
 from vestige_tui.screens.not_copied import not_copied_counted
-from vestige_tui.screens.state import Target, WizardState
-from vestige_tui.screens.widgets.text import lines, plain, short_path
-
-_IN_THE_URL = frozenset({"host", "hostaddr", "port", "user", "password", "dbname", "service"})
+from vestige_tui.screens.state import WizardState
+from vestige_tui.screens.widgets.text import plain, short_path
 
 
 def next_steps(state: WizardState, home: Path) -> Content:
@@ -44,7 +40,10 @@ def _paragraphs(state: WizardState, home: Path) -> Iterator[Content]:
                 ]
                 if swapped:
                     yield Content("\n").join(plain(line) for line in swapped)
-            yield _vestige_lines(state.target)
+            yield Content(
+                "Hand over shows the lines with which Vestige uses the new store, writes them into its file, and tests "
+                "them."
+            )
     yield _files(state, home)
     if report is not None:
         yield from _remarks(report)
@@ -60,40 +59,6 @@ def _missing(report: MigrationReport) -> Iterator[Content]:
                 plain(shortfall.remedy),
                 *(plain(f"  {statement}", "$accent") for statement in shortfall.sql),
             ]
-        )
-
-
-def _vestige_lines(target: Target) -> Content:
-    """``vestige.toml`` for the new store, and where the password goes."""
-    toml = [
-        "[storage]",
-        'backend = "postgres"',
-        "",
-        "[storage.postgres]",
-        f"url = {json.dumps(target.dsn.masked, ensure_ascii=False)}",
-    ]
-    return Content("\n").join(
-        [
-            Content.styled("In vestige.toml, on every machine that shares this memory:", "bold"),
-            *(plain(f"  {line}", "$accent") for line in toml),
-            *(lines(text) for text in _hints(target)),
-        ]
-    )
-
-
-def _hints(target: Target) -> Iterable[str]:
-    dsn: Dsn = target.dsn
-    if MASK in dsn.masked:
-        yield (
-            f"{MASK} stands for the password. Write it there, or leave it and its colon out and keep it in a passfile "
-            "(~/.pgpass) or in PGPASSWORD."
-        )
-    if dsn.parameters.keys() - _IN_THE_URL:
-        yield "Other settings of your connection string, such as sslmode, belong into that URL too."
-    if target.embedded:
-        yield (
-            "This PostgreSQL is vestige-tui's own: it runs while vestige-tui does. For every day, and for other "
-            "machines, copy to a server that always runs."
         )
 
 

@@ -23,8 +23,10 @@ from vestige_tui.core.verify.result import Difference
 from vestige_tui.screens.base import WIDE, StepScreen, moved
 from vestige_tui.screens.embed_offer import EmbedOffer
 from vestige_tui.screens.export_dialog import ExportDialog, free_name
+from vestige_tui.screens.hand_over import HandOverDialog
 from vestige_tui.screens.next_steps import next_steps
 from vestige_tui.screens.not_copied import not_copied_table
+from vestige_tui.screens.onward import Onward, begun_again
 from vestige_tui.screens.outcome import verdict, verdict_after_verification
 from vestige_tui.screens.problems import failed_rows
 from vestige_tui.screens.report_counts import counts
@@ -62,6 +64,8 @@ overwrites what is there: decide which side is right, and correct the other one.
 Verify again compares every value of every row once more. It only reads, and the new receipt and report are kept.
 
 Ask looks for memories in the new store: by words, and by meaning where there is an embedder. It only reads.
+
+Hand over shows the lines with which Vestige uses the new store, writes them into its file, and tests them.
 
 Export writes the rows of the list to a file, one JSON object per line.
 
@@ -244,15 +248,24 @@ The report is saved in a file; the last page says where.
 
     @property
     def primary_label(self) -> str:
-        """Complete the copy, or quit."""
-        return "Run again" if self._unfinished else "Quit"
+        """Complete the copy, or hand over what has arrived."""
+        return "Run again" if self._unfinished else "Hand over"
 
     def primary(self) -> None:
         """Take the main action."""
         if self._unfinished:
             self.run_again()
         else:
-            self.leave()
+            self._hand_over()
+
+    def _hand_over(self) -> None:
+        if self.state.target is not None:
+            self.app.push_screen(HandOverDialog(self.state, self.state.target, self.machine), self._go_onward)
+
+    def _go_onward(self, onward: Onward | None) -> None:
+        if onward is not None and not self._verifying:
+            self.state = begun_again(self.state, onward)
+            self.go_to(onward.value)
 
     @on(Button.Pressed, "#again")
     def run_again(self) -> None:
@@ -376,8 +389,6 @@ The report is saved in a file; the last page says where.
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         """Hide keys that have nothing to act on."""
-        if action == "primary" and not self._unfinished:
-            return False  # Quit has a key of its own
         available: dict[str, Callable[[], bool]] = {
             "retry": lambda: bool(self._failed) and not self._verifying,
             "export": lambda: bool(self._errors),

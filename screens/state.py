@@ -72,11 +72,13 @@ class Target:
 class Prefill:
     """What the command line names: the initial content of the fields.
 
-    ``postgres_url`` is a connection string, which may hold a password, or the word ``embedded``.
+    ``postgres_url`` is a connection string, which may hold a password, or the word ``embedded``. ``server``: a server
+    is wanted, even if the last run went to the embedded one.
     """
 
     sqlite_path: str = ""
     postgres_url: str = field(default="", repr=False)
+    server: bool = False
 
 
 @dataclass(frozen=True, slots=True)

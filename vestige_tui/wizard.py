@@ -45,10 +45,11 @@ def open_wizard(
     """
     presented, unknown = _presented()
     memory = server_folder.parent / MEMORY if server_folder is not None else None
+    folder, commands = server_folder or embedded_folder(), server_folder is None
     with (
         logging_to(None, mask_by_form),
         recent_lines(mask_by_form) as log,
-        EmbeddedHost(server_folder or embedded_folder()) as host,
+        EmbeddedHost(folder, commands=commands) as host,
     ):
         machine = replace(this_machine(host, memory), log=log.lines)
         prefill = Prefill(sqlite_path=str(sqlite_path or ""), postgres_url=postgres_url or "")

@@ -89,6 +89,15 @@ def look(folder: Path) -> Standing:
         return Standing(folder, server.dsn, kept, version.split()[0], size, started, _clients(connection))
 
 
+def is_kept(folder: Path) -> bool:
+    """Whether a server runs on a folder that goes on when nobody uses it."""
+    try:
+        running = postmaster.running_postmaster(folder)
+        return running is not None and postmaster.is_kept(folder, running)
+    except OSError:
+        return False
+
+
 def _clients(connection: Connection) -> tuple[Client, ...]:
     return tuple(Client(*row) for row in connection.execute(_CLIENTS))
 

@@ -11,7 +11,11 @@ from textual.widgets import Input
 
 from tests.support.states import target
 from tests.support.wizard import NOW, WizardAt
+from vestige_tui.core.dsn import Dsn
 from vestige_tui.core.events import IndexProgress, Phase, Waiting
+from vestige_tui.core.handover.address import url_of
+from vestige_tui.core.handover.making import Handover, Note, Remark
+from vestige_tui.core.handover.settings import VestigeSettings
 from vestige_tui.core.left_behind import MEANINGS
 from vestige_tui.core.missing import MissingPart, PartKind, Reason
 from vestige_tui.core.model import ModelSignature
@@ -112,6 +116,24 @@ def state(
 ) -> WizardState:  # fmt: skip
     """Source and destination chosen."""
     return WizardState(source=source(old=old, named=named), target=target(registered=registered), presented=presented)
+
+
+def embedded_dsn(home: Path = HOME) -> Dsn:
+    """The embedded server of a user."""
+    folder = str(home / ".local/share/vestige-tui/postgres")
+    return Dsn({"host": folder, "port": "5432", "user": "postgres", "dbname": "vestige"})
+
+
+def handover(dsn: Dsn, model: str | None, home: Path) -> Handover:
+    """What is handed over where nothing is asked: two notes of a server whose URL is longer than a line."""
+    if "/" in dsn.parameters["host"]:
+        return Handover(VestigeSettings(url_of(dsn.parameters), model))
+    files = {"sslmode": "verify-full", "sslrootcert": "/etc/ssl/certs/company-root.crt"}
+    notes = (
+        Note(Remark.PASSWORD, ("db.example:5432:vestige:memory",)),
+        Note(Remark.FILES, ("/etc/ssl/certs/company-root.crt",)),
+    )
+    return Handover(VestigeSettings(url_of({**dsn.parameters, **files}), model), None, notes)
 
 
 SERVED = Place("https://api.example.com/v1", leaves_machine=True)

@@ -87,10 +87,15 @@ class FakeHost:
 
     folder: Path
     dsn: Dsn | None = None
+    commands: bool = True
+    kept: bool = False
 
     @property
     def installed(self) -> bool:
         return self.dsn is not None
+
+    def keep(self) -> None:
+        self.kept = True
 
     def start(self) -> Dsn:
         assert self.dsn is not None

@@ -14,10 +14,14 @@ if TYPE_CHECKING:
 
 
 class EmbeddedHost:
-    """Starts the server at most once. Leaving the ``with`` block stops it, even while it starts."""
+    """Starts the server at most once. Leaving the ``with`` block stops it, even while it starts, unless it is kept.
 
-    def __init__(self, folder: Path) -> None:
+    ``commands``: the commands ``vestige-tui embedded …`` are about this server.
+    """
+
+    def __init__(self, folder: Path, *, commands: bool = True) -> None:
         self.folder = folder
+        self.commands = commands
         self._lock = threading.Lock()
         self._running = ExitStack()
         self._dsn: Dsn | None = None
@@ -35,6 +39,19 @@ class EmbeddedHost:
             if self._dsn is None:
                 self._dsn = self._running.enter_context(EmbeddedServer(self.folder)).dsn
             return self._dsn
+
+    @property
+    def kept(self) -> bool:
+        """Whether it goes on when the program ends."""
+        from vestige_tui.core.destination.standing import is_kept
+
+        return is_kept(self.folder)
+
+    def keep(self) -> None:
+        """Let it go on when the program ends. Raises ``MigrationError``."""
+        from vestige_tui.core.destination.embedded import EmbeddedServer
+
+        EmbeddedServer(self.folder).keep()
 
     def __enter__(self) -> Self:
         return self
