@@ -20,7 +20,7 @@ from vestige_tui.core.reembed.examples import WordedExample, in_words
 from vestige_tui.core.reembed.report import NeighbourComparison, ReembedReport
 from vestige_tui.screens.embedding import Embedding
 from vestige_tui.screens.watched import PROGRESS_INTERVAL
-from vestige_tui.screens.work import CancellableWork, QuitPrompt
+from vestige_tui.screens.work import CancellableWork, QuitPrompt, percent
 
 if TYPE_CHECKING:
     from vestige_tui.core.dsn import Dsn
@@ -102,6 +102,14 @@ class EmbedRun(CancellableWork):
         self._clock = clock
         self._first: dict[str, tuple[float, float]] = {}
         self._due = clock()
+
+    @property
+    def how_far(self) -> str:
+        """How far the part has come that is worked on."""
+        *_, part = (None, *self.progress.parts.values())
+        if part is None or not part.total:
+            return ""
+        return percent(part.done / part.total, (part.total - part.done) / part.rate if part.rate else None)
 
     def carry_out(self) -> None:
         """Run to the end, however it ends, and save the report; never raises."""

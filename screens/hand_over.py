@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import ClassVar
 
@@ -34,7 +34,9 @@ from vestige_tui.screens.widgets.text import plain, short_path
 
 
 class HandOverDialog(ModalScreen[Onward | None]):
-    """Hands over how the wizard goes on, or None where it stays at the report."""
+    """Hands over how the wizard goes on, or None where it stays at the report. ``wrote`` takes the file that names the
+    destination now.
+    """
 
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("y", "copy_lines", "Copy"),
@@ -75,8 +77,11 @@ class HandOverDialog(ModalScreen[Onward | None]):
             super().__init__()
             self.failure = outcome
 
-    def __init__(self, state: WizardState, target: Target, machine: Machine) -> None:
+    def __init__(
+        self, state: WizardState, target: Target, machine: Machine, wrote: Callable[[Path], None] = lambda _: None
+    ) -> None:
         super().__init__()
+        self._on_written = wrote
         self._state = state
         self._target = target
         self._machine = machine
@@ -233,6 +238,7 @@ class HandOverDialog(ModalScreen[Onward | None]):
         if written is None:
             return
         self._written = written
+        self._on_written(written.path)
         home = self._machine.home
         path = short_path(written.path, home)
         told = f"Written into {path}." if written.changed else f"{path} has these settings already."

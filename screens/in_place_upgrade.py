@@ -48,6 +48,8 @@ class InPlaceUpgrade:
         """Whether it is not done yet; True also before it starts."""
         return not self._over.is_set()
 
+    how_far = ""
+
     def cancel(self) -> None:
         """Do nothing: the upgrade is one short transaction."""
 

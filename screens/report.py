@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
 from typing import ClassVar
@@ -260,7 +261,11 @@ The report is saved in a file; the last page says where.
 
     def _hand_over(self) -> None:
         if self.state.target is not None:
-            self.app.push_screen(HandOverDialog(self.state, self.state.target, self.machine), self._go_onward)
+            dialog = HandOverDialog(self.state, self.state.target, self.machine, self._handed_over)
+            self.app.push_screen(dialog, self._go_onward)
+
+    def _handed_over(self, file: Path) -> None:
+        self.keep(replace(self.state, handed_over=file))
 
     def _go_onward(self, onward: Onward | None) -> None:
         if onward is not None and not self._verifying:

@@ -110,6 +110,7 @@ class WizardState:
 
     ``embedding`` is what embeds memories after the copy, ``embedded`` its report, ``embedding_failure`` what ended it
     and ``embedding_saved`` the file that keeps its report. ``swapped`` is the model that it put in place.
+    ``handed_over`` is the file of Vestige that names the destination now.
     """
 
     prefill: Prefill = Prefill()
@@ -139,6 +140,7 @@ class WizardState:
     verification: VerificationReport | None = None
     verification_failure: MigrationError | None = None
     verification_kept: Kept | None = None
+    handed_over: Path | None = None
 
     def with_source(self, source: SourceDescription | None, repairs: Repairs = NO_REPAIRS) -> WizardState:
         """Another source, or the same one inspected again: everything later is dropped; also a destination in which
@@ -168,7 +170,7 @@ class WizardState:
 
     def with_target(self, target: Target | None) -> WizardState:
         """Another destination, or the same one tested again: the model and everything later is asked again."""
-        return replace(self.without_model(), target=target)
+        return replace(self.without_model(), target=target, handed_over=None)
 
     def with_upgrade(self, choice: UpgradeChoice) -> WizardState:
         """How a source from before V15 is upgraded; the preview is dropped."""

@@ -14,7 +14,7 @@ from vestige_tui.core.events import Event, PhaseStarted, TablesPlanned, Verifica
 from vestige_tui.core.model import ModelSignature
 from vestige_tui.screens.machine import Keep, Kept, Report
 from vestige_tui.screens.progress import Meter, Progress
-from vestige_tui.screens.work import CancellableWork, QuitPrompt
+from vestige_tui.screens.work import CancellableWork, QuitPrompt, percent
 
 PROGRESS_INTERVAL = 0.2
 """Seconds between two messages about the counts."""
@@ -75,6 +75,14 @@ class Watched(CancellableWork, ABC):
     @abstractmethod
     def _work(self) -> Report | None:
         """Do it, and return the report, also of what an error ended; never raises."""
+
+    @property
+    def how_far(self) -> str:
+        """How far the rows have come, or their comparison."""
+        progress = self._meter.progress
+        if (compared := progress.compared) is not None:
+            return percent(compared.fraction, compared.seconds_left)
+        return percent(progress.fraction, progress.seconds_left) if progress.tables else ""
 
     def carry_out(self) -> None:
         """Do it to the end, however it ends, and save the report; never raises."""

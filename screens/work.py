@@ -8,6 +8,8 @@ from typing import Protocol
 
 from textual.message import Message
 
+from vestige_tui.core.text import clock
+
 
 @dataclass(frozen=True, slots=True)
 class QuitPrompt:
@@ -44,6 +46,11 @@ class Work(Protocol):
         """Whether it is not done yet; True also before it starts."""
         ...
 
+    @property
+    def how_far(self) -> str:
+        """How far it has come, in a few characters, such as ``63 % · 0:12``; empty where that is not known."""
+        ...
+
     def cancel(self) -> None:
         """Ask it to end at the next safe point; returns at once."""
         ...
@@ -73,6 +80,11 @@ class CancellableWork:
     def cancel(self) -> None:
         """Ask it to end at the next safe point; returns at once."""
         self._cancel.set()
+
+
+def percent(fraction: float, left: float | None) -> str:
+    """How far something has come, and how many seconds are left, where that is known."""
+    return f"{100 * fraction:.0f} %" + (f" · {clock(max(1.0, left))}" if left is not None else "")
 
 
 class WorkRequested(Message):

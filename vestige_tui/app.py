@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import signal
+import time
 from collections.abc import Iterable, Sequence
 from contextlib import suppress
 from functools import partial
@@ -33,10 +34,17 @@ from vestige_tui.screens.work import UNSAVED, QuitPrompt, Work, WorkRequested
 from vestige_tui.terminal.control_characters import ControlCharacterFilter
 from vestige_tui.terminal.lost_terminal import surviving_its_terminal
 from vestige_tui.terminal.themes import DARK, LIGHT
+from vestige_tui.terminal.title import titled
 from vestige_tui.user.logs import frames
 
 WARM_UP_AFTER = 0.5
 """Seconds after the first screen."""
+
+TITLE_EVERY = 1.0
+"""Seconds."""
+
+LONG_WORK = 10.0
+"""Seconds after which the end of work rings the bell: the operator may be looking elsewhere."""
 
 _NOT_IN_MENU = ("command_palette", "app.focus_next", "app.focus_previous", "screen.copy_text", "interrupt")
 """What has a key and a name, and is of no use in the menu, which it may have opened."""
@@ -60,6 +68,8 @@ class VestigeApp(App[None], inherit_bindings=False):
         self.machine = machine
         self.state = state if state is not None else WizardState()
         self.work: Work | None = None
+        self.done: list[Work] = []
+        self._began = 0.0
         self.terminated = False
         self._leaving = False
         self._control_characters = ControlCharacterFilter()
@@ -69,8 +79,8 @@ class VestigeApp(App[None], inherit_bindings=False):
         self.theme = kept if kept in self.available_themes else DARK.name
 
     def get_driver_class(self) -> type[Driver]:
-        """Textual's driver, made to survive a closed window."""
-        return surviving_its_terminal(super().get_driver_class())
+        """Textual's driver, made to survive a closed window, and to show the state in its title."""
+        return titled(surviving_its_terminal(super().get_driver_class()))
 
     def on_mount(self) -> None:
         """Show the first step, and handle signals that end the program."""
@@ -79,6 +89,7 @@ class VestigeApp(App[None], inherit_bindings=False):
         self.install_screen(HelpDialog(), HelpDialog.NAME)
         self.push_screen(self.make_screen(Step.SOURCE))
         self.set_timer(WARM_UP_AFTER, self._warm_up)
+        self.set_interval(TITLE_EVERY, self._show_title)
 
     def _warm_up(self) -> None:
         """While the operator reads the first step, build the help and load what the second one needs."""
@@ -86,6 +97,20 @@ class VestigeApp(App[None], inherit_bindings=False):
             return
         self._get_screen(HelpDialog.NAME)
         Thread(target=_screen_class, args=(Step.DESTINATION,), name="warm-up", daemon=True).start()
+
+    def _show_title(self) -> None:
+        """Show in the window's title where the wizard is, and how far its work has come."""
+        show = getattr(self._driver, "show_title", None)
+        if show is not None:
+            show(self.window_title)
+
+    @property
+    def window_title(self) -> str:
+        """``vestige-tui · Preview``, or while something runs ``vestige-tui 63 % · 0:12``."""
+        if self.work is not None and self.work.running and (how_far := self.work.how_far):
+            return f"{self.TITLE} {how_far}"
+        step = self.current_step
+        return f"{self.TITLE} · {step.title}" if step is not None else str(self.TITLE)
 
     def make_screen(self, step: Step) -> StepScreen:
         """The screen of a step, with the answers as they are now."""
@@ -200,12 +225,18 @@ class VestigeApp(App[None], inherit_bindings=False):
     def _begin(self, event: WorkRequested) -> None:
         """Run work in a worker of the application, so that leaving a screen does not end it."""
         self.work = event.work
+        self.done.append(event.work)
+        self._began = time.monotonic()
         self.run_worker(event.work.carry_out, thread=True, exit_on_error=False, group="work")
 
     @on(Worker.StateChanged)
     def _work_ended(self, event: Worker.StateChanged) -> None:
-        if event.worker.is_finished and self._leaving and (self.work is None or not self.work.running):
+        if not event.worker.is_finished or (self.work is not None and self.work.running):
+            return
+        if self._leaving:
             self.exit(return_code=self.return_code or 0)
+        elif event.worker.group == "work" and time.monotonic() - self._began > LONG_WORK:
+            self.bell()
 
     def listen_to_signals(self) -> None:
         """Let SIGTERM, SIGINT and a closed window quit without a question."""

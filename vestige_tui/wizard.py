@@ -55,6 +55,7 @@ def open_wizard(
         prefill = Prefill(sqlite_path=str(sqlite_path or ""), postgres_url=postgres_url or "")
         app = VestigeApp(machine, WizardState(prefill=prefill, presented=presented, unknown_embedder=unknown))
         app.run()
+    _say_goodbye(app, host)
     return _code_of(app)
 
 
@@ -68,6 +69,16 @@ def _presented() -> tuple[ModelSignature | None, str]:
     except UsageError as error:
         return None, error.what
     return (embedder.model_signature() if embedder is not None else None), ""
+
+
+def _say_goodbye(app: VestigeApp, host: EmbeddedHost) -> None:
+    """Tell the shell what was done: nothing of the screen is left there."""
+    from vestige_tui.screens.parting import EmbeddedNow, parting
+    from vestige_tui.terminal.output import labelled, safe, standard_output
+
+    console = standard_output()
+    for label, text in parting(app.state, app.done, EmbeddedNow(host.running, host.commands)):
+        labelled(console, label, safe(text), width=9)
 
 
 def _code_of(app: VestigeApp) -> int:

@@ -89,6 +89,14 @@ def look(folder: Path) -> Standing:
         return Standing(folder, server.dsn, kept, version.split()[0], size, started, _clients(connection))
 
 
+def runs(folder: Path) -> bool:
+    """Whether a server runs on a folder."""
+    try:
+        return postmaster.running_postmaster(folder) is not None
+    except OSError:
+        return False
+
+
 def is_kept(folder: Path) -> bool:
     """Whether a server runs on a folder that goes on when nobody uses it."""
     try:

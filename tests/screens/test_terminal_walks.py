@@ -58,7 +58,7 @@ def _to_the_preview(term: Terminal, tests: str) -> None:
 
 
 def test_the_demo_with_the_keyboard_alone(term: Terminal, home: Path) -> None:
-    before = _settings(term)
+    before, title = _settings(term), term.title
     term.run(*PROGRAM, "demo")
     _to_the_preview(term, "Start and test it")
     term.wait("17 rows have problems")
@@ -76,13 +76,19 @@ def test_the_demo_with_the_keyboard_alone(term: Terminal, home: Path) -> None:
     term.wait("Too small: 20 × 5", "everything goes on.")
     term.resize(80, 24)
     term.wait("Retry 9 rows")
-    for words in ("in source", "In vestige.toml"):
+    for words in ("in source", "Hand over shows the lines"):
         term.press("F2")
         term.wait(words)
-    term.press("PageDown")
+    wait_until(lambda: term.title == "vestige-tui · Report")
+    term.press("C-n")
     term.wait("[storage.postgres]")
+    term.press("PageDown")
+    term.wait("So nothing of it is written")
     term.press("C-q")
     code, after = term.ended()
+    assert term.title == title
+    assert "Done:     1,996 of 2,000 memories are at the destination" in term.text
+    assert "That was the demo. Your own memories: vestige-tui." in term.text
     assert code == 0, "broken rows are what the demo is for"
     assert (after, term.modes) == (before, "0 0 1")
     (report,) = _reports(home)
@@ -200,6 +206,9 @@ def _is_cancelled(term: Terminal, home: Path, held: Held) -> None:
     assert (after, term.modes) == (held.settings, "0 0 1")
     (report,) = _reports(home)
     assert report["outcome"] == "cancelled"
+    assert "Done:     Cancelled: 5" in term.text
+    assert f"Report:   {home}/state/vestige-tui/reports/" in term.text.replace("\n", "")
+    assert "vestige-tui again: what has arrived is skipped" in term.text
 
 
 @pytest.mark.skipif(not Path("/proc").is_dir(), reason="finds the program in /proc")
@@ -236,3 +245,9 @@ def test_no_colour_leaves_all_that_can_be_read(term: Terminal, home: Path, sourc
     term.wait("● Source", "○ Destination", "– Upgrade", "^n Use this database")
     term.press("C-q")
     assert term.ended()[0] == 0
+    assert "Done:     Nothing was copied." in term.text
+    assert "Memories: " in term.text
+    term.run("env", "TERM=dumb", *PROGRAM)
+    assert term.ended()[0] == 2
+    assert "cannot draw on this terminal (TERM=dumb)" in term.text
+    assert "vestige-tui migrate copy --help" in term.text

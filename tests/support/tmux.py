@@ -68,6 +68,11 @@ class Terminal:
         code, settings = whole.partition("code=")[2].split()[:2]
         return int(code), settings
 
+    @property
+    def title(self) -> str:
+        """The title that a program has given the window."""
+        return self._tmux("display-message", "-p", "#{pane_title}").strip()
+
     def close(self) -> None:
         """Close the window; what runs in it gets SIGHUP."""
         self._tmux("kill-session", "-t", "walk")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from importlib.metadata import version
 from pathlib import Path
 
@@ -9,7 +10,7 @@ import click
 
 from vestige_tui.cli.lazy import LazyGroup
 from vestige_tui.core.errors import UsageError
-from vestige_tui.terminal.streams import has_terminal
+from vestige_tui.terminal.streams import has_terminal, is_interactive
 
 
 @click.group(
@@ -40,9 +41,11 @@ def cli(context: click.Context, sqlite_path: Path | None, postgres_url: str | No
             )
         return 0
     if not has_terminal():
+        named = f"TERM={os.environ['TERM']}" if os.environ.get("TERM") else "TERM is not set"
+        dumb = f"The wizard cannot draw on this terminal ({named})."
         raise UsageError(
-            "The wizard needs a terminal.",
-            remedy="Open one, or copy without the wizard: vestige-tui migrate copy --help",
+            dumb if is_interactive() else "The wizard needs a terminal.",
+            remedy="Open another one, or copy without the wizard: vestige-tui migrate copy --help",
         )
     from vestige_tui.wizard import open_wizard
 

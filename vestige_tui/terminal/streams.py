@@ -51,9 +51,15 @@ class FailingStream:
         return getattr(self._file, name)
 
 
-def has_terminal() -> bool:
-    """Whether there is a terminal to read keys from and to draw on."""
+def is_interactive() -> bool:
+    """Whether keys can be read and text be shown."""
     return sys.stdin.isatty() and sys.stdout.isatty()
+
+
+def has_terminal() -> bool:
+    """Whether there is a terminal to read keys from and to draw on. Only on Windows does one not say its name."""
+    dumb = os.environ.get("TERM", "") in ("", "dumb", "unknown") and sys.platform != "win32"
+    return is_interactive() and not dumb
 
 
 def occupy_standard_descriptors() -> None:

@@ -41,6 +41,13 @@ class EmbeddedHost:
             return self._dsn
 
     @property
+    def running(self) -> bool:
+        """Whether a server runs on the folder now."""
+        from vestige_tui.core.destination.standing import runs
+
+        return runs(self.folder)
+
+    @property
     def kept(self) -> bool:
         """Whether it goes on when the program ends."""
         from vestige_tui.core.destination.standing import is_kept
