@@ -11,7 +11,7 @@ from typing import ClassVar
 from textual import events, on
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
-from textual.containers import VerticalScroll
+from textual.containers import Horizontal, VerticalScroll
 from textual.content import Content
 from textual.widget import Widget
 from textual.widgets import Button, Static, TabbedContent, TabPane, Tabs
@@ -27,6 +27,7 @@ from vestige_tui.screens.export_dialog import ExportDialog, free_name
 from vestige_tui.screens.hand_over import HandOverDialog
 from vestige_tui.screens.next_steps import next_steps
 from vestige_tui.screens.not_copied import not_copied_table
+from vestige_tui.screens.not_copied_box import NotCopied
 from vestige_tui.screens.onward import Onward, begun_again
 from vestige_tui.screens.outcome import verdict, verdict_after_verification
 from vestige_tui.screens.problems import failed_rows
@@ -140,7 +141,10 @@ The report is saved in a file; the last page says where.
 
     def compose_body(self) -> ComposeResult:
         """The outcome, and its pages: rows, differences, counts, tables not copied, next steps."""
-        yield Notice(id="outcome")
+        with Horizontal(id="verdict"):
+            yield Notice(id="outcome")
+            if left := self._not_copied:
+                yield NotCopied(left)
         yield EmbedOffer(self.state, self.machine, id="embed-offer")
         yield VerifyBar(id="verifying")
         with TabbedContent(initial=self._first_page, id="pages"):
@@ -179,6 +183,12 @@ The report is saved in a file; the last page says where.
             self.query_one(DifferenceList).focus()
         else:
             self.query_one("#primary").focus()
+
+    @on(NotCopied.Shown)
+    def _beside_the_verdict(self, event: NotCopied.Shown) -> None:
+        """Where it stands beside the verdict, it needs no page."""
+        pages = self.query_one("#pages", TabbedContent)
+        (pages.hide_tab if event.shown else pages.show_tab)("not-copied")
 
     @property
     def _first_page(self) -> str:

@@ -11,6 +11,7 @@ from textual.widgets import Button
 
 from tests.support import scenes
 from tests.support.servers import Database
+from tests.support.states import target
 from tests.support.wizard import LARGE, FakeHost, machine, on_screen, play, screen_lines, shown, until
 from vestige_tui.app import VestigeApp
 from vestige_tui.core.destination.probe import probe
@@ -90,10 +91,10 @@ def test_the_same_by_mouse_alone(copied_database: Database, home: Path) -> None:
 
 
 def test_the_embedded_server_is_kept_and_left_for_another(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    host = FakeHost(home / "postgres", scenes.target().dsn)
+    host = FakeHost(home / "postgres", target().dsn)
     monkeypatch.setattr("vestige_tui.screens.hand_over.make_handover", scenes.handover)
     state = scenes.reported(scenes.verified())
-    state = replace(state, target=replace(scenes.target(embedded=True), dsn=scenes.embedded_dsn(home)))
+    state = replace(state, target=replace(target(embedded=True), dsn=scenes.embedded_dsn(home)))
     on = machine(home, embedded=host)
     on.recent.remember_destination(None)
 
@@ -118,7 +119,7 @@ def test_the_embedded_server_is_kept_and_left_for_another(home: Path, monkeypatc
 
 def test_the_demo_hands_nothing_over(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("vestige_tui.screens.hand_over.make_handover", scenes.handover)
-    state = replace(scenes.reported(scenes.verified()), target=scenes.target(embedded=True))
+    state = replace(scenes.reported(scenes.verified()), target=target(embedded=True))
 
     async def scenario(app: VestigeApp, pilot: Pilot[None]) -> None:
         await on_screen(pilot, "ReportScreen")
@@ -134,7 +135,7 @@ def test_the_demo_hands_nothing_over(home: Path, monkeypatch: pytest.MonkeyPatch
 
 def test_what_is_kept_for_the_next_run() -> None:
     state = scenes.reported(scenes.verified())
-    with_password = replace(state, target=scenes.target(password="hunter2"))
+    with_password = replace(state, target=target(password="hunter2"))
     again = begun_again(with_password, Onward.SOURCE)
     assert (again.source, again.target, again.report) == (None, None, None)
     assert "password=hunter2" in again.prefill.postgres_url
@@ -142,5 +143,5 @@ def test_what_is_kept_for_the_next_run() -> None:
     assert with_password.target is not None
     kept = replace(with_password, target=replace(with_password.target, password=PasswordOrigin.KEYRING))
     assert "hunter2" not in begun_again(kept, Onward.SOURCE).prefill.postgres_url
-    embedded = replace(state, target=scenes.target(embedded=True))
+    embedded = replace(state, target=target(embedded=True))
     assert begun_again(embedded, Onward.SOURCE).prefill.postgres_url == EMBEDDED

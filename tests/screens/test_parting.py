@@ -8,6 +8,7 @@ from pathlib import Path
 from textual.pilot import Pilot
 
 from tests.support import scenes
+from tests.support.states import target
 from tests.support.wizard import machine, on_screen, play, until
 from vestige_tui import app as application
 from vestige_tui.app import VestigeApp
@@ -38,7 +39,7 @@ def copied(
     report: MigrationReport | None, failure: MigrationError | None = None, *, dry_run: bool = False
 ) -> tuple[WizardState, Run]:
     """A session with one copy; the step that showed it may not know its end."""
-    state = replace(scenes.state(), target=scenes.target(password="hunter2"))
+    state = replace(scenes.state(), target=target(password="hunter2"))
     run = Run(state.plan(dry_run=dry_run), None, lambda _: True)
     run.report, run.failure = report, failure
     run.kept = KEPT if report is not None and report.verified else Kept(KEPT.report)
@@ -69,7 +70,7 @@ def test_where_all_was_copied() -> None:
     assert clean["Next"].startswith("Let Vestige use the new store")
     handed = said(replace(state, handed_over=Path("/h/vestige.toml")), run)
     assert handed["Next"] == "Vestige reads the new store's URL from /h/vestige.toml: restart it."
-    on = replace(state, target=scenes.target(embedded=True))
+    on = replace(state, target=target(embedded=True))
     assert "has stopped; to run it: vestige-tui embedded start." in said(on, run)["Next"]
     assert "to stop it: vestige-tui embedded stop." in said(on, run, embedded=EmbeddedNow(True, True))["Next"]
     assert said(on, run, embedded=EmbeddedNow(False, False))["Next"].startswith("That was the demo.")
