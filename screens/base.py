@@ -33,6 +33,9 @@ SMALLEST = (80, 24)
 WIDE = 96
 """The width from which the sidebar stands beside the page; in a narrower terminal it is a line above."""
 
+SIDEBAR = 26
+"""The width of that sidebar."""
+
 ROOMY = 32
 """The height from which lists may be taller."""
 

@@ -91,6 +91,6 @@ def _saved(what: str, files: Iterable[Path | None], home: Path) -> list[str]:
 
 def _remarks(report: MigrationReport) -> Iterator[Content]:
     if report.left_behind:
-        yield plain(f"PostgreSQL has no place for: {not_copied_counted(report.left_behind)}. Another page names each.")
+        yield plain(f"PostgreSQL has no place for: {not_copied_counted(report.left_behind)}. Your file keeps them.")
     for notice in report.notices:
         yield plain(notice)

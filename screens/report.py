@@ -21,7 +21,7 @@ from vestige_tui.core.rows.problems import RowError
 from vestige_tui.core.run.both_sides import read_sides
 from vestige_tui.core.text import count, duration
 from vestige_tui.core.verify.result import Difference
-from vestige_tui.screens.base import WIDE, StepScreen, moved
+from vestige_tui.screens.base import SIDEBAR, WIDE, StepScreen, moved
 from vestige_tui.screens.embed_offer import EmbedOffer
 from vestige_tui.screens.export_dialog import ExportDialog, free_name
 from vestige_tui.screens.hand_over import HandOverDialog
@@ -42,11 +42,8 @@ from vestige_tui.screens.widgets.notice import Notice
 from vestige_tui.screens.widgets.problem_browser import ProblemBrowser
 from vestige_tui.screens.work import WorkRequested
 
-_ROOM_FOR_EXPORT = 130
-"""The width from which all buttons fit. In a narrower terminal Export is left to its key."""
-
-_ROOM_AROUND_BUTTONS = 120
-"""The width from which buttons stand as elsewhere beside the sidebar."""
+_AROUND, _BESIDE_LABEL, _SHORTEST = 4, 5, 4
+"""Columns around a page, and of a button beside its label, of which at least so many columns are taken."""
 
 
 class ReportScreen(StepScreen):
@@ -223,20 +220,25 @@ The report is saved in a file; the last page says where.
         verify.refresh(layout=True)  # by itself a new label keeps the old width
         verify.display = self._comparable
         self.query_one("#retry").display = idle and bool(self._failed)
-        width = self.app.size.width
-        crowded = width < _ROOM_FOR_EXPORT and bool(self._failed) and self._can_ask
-        self.query_one("#buttons").set_class(WIDE <= width < _ROOM_AROUND_BUTTONS, "-close")
-        ask = self.query_one("#ask", Button)
-        ask.label = "Ask" if crowded else "Ask (F3)"
-        ask.refresh(layout=True)
-        self.query_one("#export").display = idle and bool(self._errors) and not crowded  # it has a key as well
+        self.query_one("#export").display = idle and bool(self._errors)
         self.query_one("#ask").display = idle and self._can_ask
         self.query_one("#again").display = idle and not self._unfinished and not self.state.new_vectors
         self.query_one("#quit").display = idle and self._unfinished
         self.refresh_shell()
+        self._make_room()
 
-    def on_resize(self, event: events.Resize) -> None:
-        """Make room for the buttons."""
+    def _make_room(self) -> None:
+        """Hide buttons that have a key as well, until the others fit."""
+        room = self.app.size.width - _AROUND - (SIDEBAR if self.app.size.width >= WIDE else 0)
+        for name in ("", "export", "ask", "verify"):
+            if name:
+                self.query_one(f"#{name}").display = False
+            shown = [button for button in self.query("#buttons Button").results(Button) if button.display]
+            if sum(max(len(str(button.label)), _SHORTEST) + _BESIDE_LABEL for button in shown) <= room:
+                return
+
+    def on_resize(self) -> None:
+        """There may be room for more buttons now, or for fewer."""
         if self.is_mounted:
             self._show_buttons()
 
