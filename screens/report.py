@@ -10,7 +10,7 @@ from typing import ClassVar
 
 from textual import events, on
 from textual.app import ComposeResult
-from textual.binding import Binding, BindingType
+from textual.binding import ActiveBinding, Binding, BindingType
 from textual.containers import Horizontal, VerticalScroll
 from textual.content import Content
 from textual.widget import Widget
@@ -230,17 +230,28 @@ The report is saved in a file; the last page says where.
     def _make_room(self) -> None:
         """Hide buttons that have a key as well, until the others fit."""
         room = self.app.size.width - _AROUND - (SIDEBAR if self.app.size.width >= WIDE else 0)
-        for name in ("", "export", "ask", "verify"):
+        for name in ("", "export", "verify", "ask"):
             if name:
                 self.query_one(f"#{name}").display = False
             shown = [button for button in self.query("#buttons Button").results(Button) if button.display]
             if sum(max(len(str(button.label)), _SHORTEST) + _BESIDE_LABEL for button in shown) <= room:
                 return
 
-    def on_resize(self) -> None:
+    def on_resize(self, event: events.Resize) -> None:
         """There may be room for more buttons now, or for fewer."""
+        super().on_resize(event)
         if self.is_mounted:
             self._show_buttons()
+
+    @property
+    def active_bindings(self) -> dict[str, ActiveBinding]:
+        """Where not all keys fit into the footer, those are left out of it that have a button in sight."""
+        bindings = super().active_bindings
+        if self._failed and self.app.size.width < WIDE:
+            for key in ("ctrl+n", "r"):
+                if (found := bindings.get(key)) is not None:
+                    bindings[key] = found._replace(binding=replace(found.binding, show=False))
+        return bindings
 
     @property
     def _comparable(self) -> bool:
