@@ -63,7 +63,7 @@ def test_the_demo_with_the_keyboard_alone(term: Terminal, home: Path) -> None:
     _to_the_preview(term, "Start and test it")
     term.wait("17 rows have problems")
     term.press("F2")
-    term.wait("Rows with problems", "note-7")
+    term.wait("Problems", "note-7")
     term.press("Escape")
     term.wait("^n Start copy")
     term.press("C-n")

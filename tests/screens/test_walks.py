@@ -31,6 +31,7 @@ from vestige_tui.screens.model import ModelScreen
 from vestige_tui.screens.row_dialog import RowDialog
 from vestige_tui.screens.state import UpgradeChoice
 from vestige_tui.screens.steps import Mark, Step, statuses
+from vestige_tui.screens.widgets.key_bar import KeyBar
 from vestige_tui.screens.widgets.notice import Notice
 from vestige_tui.screens.widgets.problem_list import ProblemList
 
@@ -48,11 +49,11 @@ def test_by_keyboard(home: Path, small_source: Path, database: Database) -> None
         await shown(pilot, "No row has a problem")
         screen = await forward(pilot, "ReportScreen")
         await shown(pilot, "30 of 30 memories are at the destination")
-        await shown(pilot, "[storage.postgres]")
+        await shown(pilot, "Hand over shows the lines")
         marks = [status.mark for status in statuses(app.state, Step.REPORT)]
         assert marks == [*[Mark.DONE] * 2, Mark.NOT_NEEDED, *[Mark.DONE] * 3, Mark.HERE]
         pages = screen.query_one(TabbedContent)
-        for page, words in (("rows", "No rows with problems."), ("counts", "in source"), ("next", "[storage]")):
+        for page, words in (("rows", "No rows with problems."), ("counts", "in source"), ("next", "Hand over shows")):
             await pilot.press("f2")
             await until(pilot, lambda page=page: pages.active == page)  # type: ignore[misc]
             await shown(pilot, words)
@@ -88,7 +89,9 @@ def test_by_mouse_and_back_from_the_report_and_once_more(home: Path, small_sourc
         await pilot.click("#again")
         await shown(pilot, "They were there before")
         await ready(pilot)
-        await pilot.click("#primary")
+        keys = app.screen.query_one(KeyBar)
+        before = next(place for place, key in enumerate(keys.keys) if key.word == "Quit")
+        await pilot.click(keys, offset=(sum(key.width + keys._around for key in keys.keys[:before]) + 1, 0))
 
     app = play(scenario, walking_machine(home), state=from_the_start(small_source, database), size=LARGE)
     assert app.return_code == 0
