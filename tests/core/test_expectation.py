@@ -92,7 +92,7 @@ def test_any_blocks_and_ranges_give_the_same_rows(layout: str, tmp_path: Path, m
         st.sampled_from([(1, keyed._NARROW), (300, 0), (blocks.BLOCK_BYTES, 0)]),
     )
     @settings(
-        max_examples=settings().max_examples // 2,
+        max_examples=settings().max_examples // 8,
         phases=[Phase.explicit, Phase.generate],
         suppress_health_check=list(HealthCheck),
         deadline=None,
