@@ -10,7 +10,6 @@ from enum import Enum
 from vestige_tui.core.explain import fate
 from vestige_tui.core.repairs.document import NO_REPAIRS, Repair, Repairs
 from vestige_tui.core.repairs.errors import RepairProblem
-from vestige_tui.core.repairs.labels import Labels
 from vestige_tui.core.repairs.references import canonical
 from vestige_tui.core.rows.problems import EXPLANATIONS, NIL_UUID, OF_MANY, Kind, RowError
 from vestige_tui.core.rows.records import ARROW
@@ -123,17 +122,6 @@ class Verdicts:
         for error in errors:
             found[error.table, error.row].append(error)
         return cls(repairs, found)
-
-
-def by_source_labels(errors: Iterable[RowError], repairs: Repairs) -> list[RowError]:
-    """The problems that a run with repairs found, their rows named as in the source."""
-    labels = Labels(repairs)
-    return [
-        RowError(each.table, row, each.field, each.kind, each.message, each.copied)
-        if (row := labels.before(each.table, each.row)) != each.row
-        else each
-        for each in errors
-    ]
 
 
 def merged(known: Sequence[RowError], found: Sequence[RowError]) -> tuple[RowError, ...]:

@@ -10,9 +10,10 @@ from textual.message import Message
 
 from vestige_tui.core.repairs.document import NO_REPAIRS, Repairs
 from vestige_tui.core.repairs.errors import RepairProblem, RepairsError
+from vestige_tui.core.repairs.labels import by_source_labels
 from vestige_tui.core.report import MigrationReport
 from vestige_tui.screens.base import StepScreen
-from vestige_tui.screens.cases import Place, Verdicts, by_source_labels, merged
+from vestige_tui.screens.cases import Place, Verdicts, merged
 from vestige_tui.screens.machine import KeptRepairs
 from vestige_tui.screens.state import WizardState
 from vestige_tui.screens.workbench import Workbench

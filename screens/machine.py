@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from vestige_tui.core.reembed.report import ReembedReport
     from vestige_tui.core.repairs.document import Repairs
     from vestige_tui.core.report import MigrationReport
+    from vestige_tui.core.run.mending_report import MendingReport
     from vestige_tui.core.verify.report import VerificationReport
     from vestige_tui.screens.embedding import FindKey
 
@@ -132,7 +133,7 @@ class Kept:
     receipt: Path | None = None
 
 
-Report: TypeAlias = "MigrationReport | VerificationReport"
+Report: TypeAlias = "MigrationReport | VerificationReport | MendingReport"
 Keep: TypeAlias = "Callable[[Report], Kept]"
 """Writes the report and the receipt of a run to where they are kept. Raises ``OSError`` and ``MigrationError``."""
 

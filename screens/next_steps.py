@@ -30,7 +30,8 @@ def _paragraphs(state: WizardState, home: Path) -> Iterator[Content]:
     else:
         if any(table.failed for table in report.tables.values()):
             yield Content(
-                "Correct in the source what was not copied, then try it again: Retry (r) here, or a later copy."
+                "Some rows were not copied. Mend the rows (m) brings them from here; or correct them in the source and "
+                "try them again: Retry (r), or a later copy."
             )
         yield from _missing(report)
         if state.target is not None:

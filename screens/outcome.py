@@ -11,6 +11,7 @@ from vestige_tui.core.explain import (
     already_different,
     arrived_different,
     memories_there,
+    mended_words,
     need_you,
     shortfalls,
     what_is_missing,
@@ -56,6 +57,8 @@ def verdict(
         details = [*_all_before(report), *details]
     elif report.not_verified is not None:
         headline = f"{headline} Copied, not verified."
+    if mended := mended_words(report.mended, Tense.DONE):
+        details.insert(0, f"{mended}.")
     warned = found or said.tone is Tone.WARNING
     return Verdict(Tone.WARNING if warned else said.tone, headline, (*found, *details))
 

@@ -13,8 +13,9 @@ from textual.content import Content
 from textual.widgets import Button, Static
 
 from vestige_tui.core.repairs.errors import RepairProblem
+from vestige_tui.core.repairs.labels import by_source_labels
 from vestige_tui.screens import preview_report
-from vestige_tui.screens.cases import Verdicts, by_source_labels
+from vestige_tui.screens.cases import Verdicts
 from vestige_tui.screens.desk import DeskScreen, refusals, with_problems_of
 from vestige_tui.screens.progress import Progress
 from vestige_tui.screens.run import Run
@@ -25,6 +26,7 @@ from vestige_tui.screens.widgets.progress_bars import bar_parts, phase_words
 
 _FINDINGS = ("#different", "#estimate", "#problems", "#repairs", "#incomplete", "#vectors", "#not-copied")
 _COMPARING = "Comparing what is already there"
+_REFUSED = "Mend the rows (F2) shows it: answer the row anew, or take the answer back."
 _MARGIN = 2  # columns for the scroll bar
 
 
@@ -57,8 +59,8 @@ and your file is never written to.
         yield Static(id="counts")
         yield Static(id="different")
         yield Static(id="estimate")
-        yield Static(id="problems")
         yield Static(id="repairs")
+        yield Static(id="problems")
         yield Static(id="incomplete")
         yield Static(id="vectors")
         yield Static(id="not-copied")
@@ -181,7 +183,11 @@ and your file is never written to.
         self._fill("#progress", Content(""))
         report, failure = self.state.preview, self.state.preview_failure
         if failure is not None:
-            self.query_one("#notice", Notice).explain(failure)
+            notice = self.query_one("#notice", Notice)
+            if self.refused:
+                notice.say(Tone.BAD, failure.what, failure.means, _REFUSED)
+            else:
+                notice.explain(failure)
             for selector in ("#counts", *_FINDINGS):
                 self._fill(selector, Content(""))
         elif report is not None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import Path
 from typing import ClassVar
 
@@ -16,15 +16,23 @@ from textual.content import Content
 from textual.widget import Widget
 from textual.widgets import Button, Static, TabbedContent, TabPane, Tabs
 
+from vestige_tui.core.explain import why_not_mended
+from vestige_tui.core.repairs.errors import RepairProblem
+from vestige_tui.core.repairs.labels import Labels
 from vestige_tui.core.report import Outcome
 from vestige_tui.core.rows.problems import RowError
 from vestige_tui.core.run.both_sides import read_sides
+from vestige_tui.core.run.mending import Shown
 from vestige_tui.core.text import count, duration
 from vestige_tui.core.verify.result import Difference
-from vestige_tui.screens.base import SIDEBAR, WIDE, StepScreen, moved
+from vestige_tui.screens.base import SIDEBAR, WIDE, moved
+from vestige_tui.screens.bringing import changed_answers, rows_to_bring
+from vestige_tui.screens.cases import Verdicts
+from vestige_tui.screens.desk import DeskScreen, refusals, with_problems_of
 from vestige_tui.screens.embed_offer import EmbedOffer
 from vestige_tui.screens.export_dialog import ExportDialog, free_name
 from vestige_tui.screens.hand_over import HandOverDialog
+from vestige_tui.screens.mending_run import Mending
 from vestige_tui.screens.next_steps import next_steps
 from vestige_tui.screens.not_copied import not_copied_table
 from vestige_tui.screens.not_copied_box import NotCopied
@@ -32,13 +40,13 @@ from vestige_tui.screens.onward import Onward, begun_again
 from vestige_tui.screens.outcome import verdict, verdict_after_verification
 from vestige_tui.screens.problems import failed_rows
 from vestige_tui.screens.report_counts import counts
-from vestige_tui.screens.sides_dialog import SidesDialog
+from vestige_tui.screens.sides_dialog import SidesDialog, Wanted
 from vestige_tui.screens.steps import Step
 from vestige_tui.screens.vector_groups import vectors
 from vestige_tui.screens.verification import Verification
 from vestige_tui.screens.verify_bar import VerifyBar
 from vestige_tui.screens.widgets.difference_list import DifferenceList
-from vestige_tui.screens.widgets.notice import Notice
+from vestige_tui.screens.widgets.notice import Notice, Tone
 from vestige_tui.screens.widgets.problem_browser import ProblemBrowser
 from vestige_tui.screens.work import WorkRequested
 
@@ -46,19 +54,23 @@ _AROUND, _BESIDE_LABEL, _SHORTEST = 4, 5, 4
 """Columns around a page, and of a button beside its label, of which at least so many columns are taken."""
 
 
-class ReportScreen(StepScreen):
+class ReportScreen(DeskScreen):
     """What a copy did, and what can be done next."""
 
     HELP = """
 The counts add up for every table: rows in the source = arrived now + there before + not copied. Repaired rows
 arrived without a broken field. Rows that differ were there before, with other values than your file says.
 
-Open a row to see what is wrong with it, how to correct it, and its values in the source. Correct it there. Retry then
-reads only the rows that were not copied and tries them again. A row that arrived repaired is not overwritten: delete
-it at the destination first, then run the copy again.
+The list keeps a row until it is proven right. Open one to see what is wrong with it and its values in the source.
 
-Differences are values at the destination that are not what your file says. Open one to see both sides. A copy never
-overwrites what is there: decide which side is right, and correct the other one.
+Mend the rows (m) shows each with ways to deal with it. Your answers are laid over the file, which stays as it is.
+Bring them to PostgreSQL then copies those rows once more: rows that were not copied arrive, and of those that arrived
+without a field that field alone is set, while it still holds what the copy had put there.
+
+Retry reads the rows that were not copied from the file once more, after you have corrected them there.
+
+Differences are values at the destination that are not what your file says. Open one to see both sides; you can set it
+to what your file says, or all of its kind. A value that has changed there meanwhile is not overwritten.
 
 Verify again compares every value of every row once more. It only reads, and the new receipt and report are kept.
 
@@ -79,6 +91,7 @@ The report is saved in a file; the last page says where.
 """
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("f2", "next_page", "Page"),
+        Binding("m", "mend", "Mend"),
         Binding("r", "retry", "Retry"),
         Binding("e", "export", "Export"),
         Binding("v", "verify", "Verify"),
@@ -86,9 +99,58 @@ The report is saved in a file; the last page says where.
         Binding("escape", "stop", "Stop verifying"),
     ]
 
+    dry = False
+    _mending: Mending | None = None
+
     @property
     def _errors(self) -> Sequence[RowError]:
-        return self.state.report.errors if self.state.report is not None else ()
+        """The problems that are open, also of runs before the last one."""
+        return self.state.unsettled
+
+    @property
+    def verdicts(self) -> Verdicts | None:
+        """What the copies say of the rows so far."""
+        report = self.state.report
+        if report is None or not report.outcome.finished:
+            return None
+        return Verdicts.of(self.state.unsettled, report.plan.repairs)
+
+    @property
+    def refused(self) -> Sequence[RepairProblem]:
+        """The answers that the last copy has refused."""
+        return refusals(self.state.failure)
+
+    @property
+    def bring_label(self) -> str:
+        """That rows with new answers can be copied now."""
+        number = len(changed_answers(self.state))
+        return f"Bring {count(number, 'row')} to PostgreSQL" if number and not self._verifying else ""
+
+    def bring(self) -> None:
+        """Copy the rows with new answers."""
+        self.state = self.state.with_only(rows_to_bring(self.state))
+        self.go_to(Step.COPY)
+
+    def answered(self) -> None:
+        """Show how many answers wait."""
+        if self.is_mounted:
+            self._show_buttons()
+
+    @property
+    def _mendable(self) -> bool:
+        """Whether there are rows to work on. Where other vectors are in place, nothing more can be copied."""
+        return bool(self.state.known or self.state.repairs or self.refused) and not self.state.new_vectors
+
+    @on(Button.Pressed, "#mend")
+    def action_mend(self) -> None:
+        """Open the workbench, at the row that is chosen."""
+        rows = self.query_one(ProblemBrowser).rows
+        at = rows.errors[rows.cursor] if rows.errors else None
+        self.open_workbench((at.table, at.row) if at is not None else None)
+
+    @on(Button.Pressed, "#bring-rows")
+    def _bring_pressed(self) -> None:
+        self.bring()
 
     @property
     def _not_copied(self) -> Mapping[str, int]:
@@ -96,10 +158,13 @@ The report is saved in a file; the last page says where.
 
     @property
     def _differences(self) -> Sequence[Difference]:
-        """Those of the last comparison."""
+        """Those of the last comparison that were not set right since."""
         if self.state.verification is not None:
-            return self.state.verification.comparison.differences
-        return self.state.report.differences if self.state.report is not None else ()
+            found = self.state.verification.comparison.differences
+        else:
+            found = self.state.report.differences if self.state.report is not None else ()
+        mended = self.state.mended
+        return [each for each in found if (each.table, each.row, each.field) not in mended] if mended else found
 
     @property
     def _omitted(self) -> int:
@@ -119,7 +184,11 @@ The report is saved in a file; the last page says where.
     @cached_property
     def _failed(self) -> Mapping[str, frozenset[str]]:
         """The rows that can be tried again. An unfinished copy has to be completed first."""
-        return {} if self._unfinished or self.state.new_vectors else failed_rows(self._errors)
+        if self._unfinished or self.state.new_vectors:
+            return {}
+        labels = Labels(self.state.repairs)
+        failed = failed_rows(self._errors)
+        return {name: frozenset(labels.after(name, row) for row in rows) for name, rows in failed.items()}
 
     @property
     def _unfinished(self) -> bool:
@@ -147,6 +216,13 @@ The report is saved in a file; the last page says where.
         with TabbedContent(initial=self._first_page, id="pages"):
             with TabPane(f"Problems {len(self._errors):,}", id="rows"):
                 yield ProblemBrowser(self._errors, self._source, dry=False)
+                with Horizontal(id="row-actions"):
+                    yield Button("Mend the rows", id="mend", compact=True)
+                    failed = sum(map(len, self._failed.values()))
+                    yield Button(f"Retry {count(failed, 'row')}", id="retry", compact=True)
+                    yield Button("Export", id="export", compact=True)
+                    yield Static(classes="spacer")
+                    yield Button("Bring", id="bring-rows", compact=True, classes="-primary")
             with TabPane("Differences", id="differences"):
                 yield DifferenceList(id="difference-list")
             with TabPane("Counts", id="counts"):
@@ -164,8 +240,6 @@ The report is saved in a file; the last page says where.
 
     def extra_buttons(self) -> Iterable[Button]:
         """What else can be done."""
-        yield Button(f"Retry {count(sum(map(len, self._failed.values())), 'row')}", id="retry", compact=True)
-        yield Button("Export", id="export", compact=True)
         yield Button("Verify again", id="verify", compact=True)
         yield Button("Ask (F3)", id="ask", compact=True)
         yield Button("Run again", id="again", compact=True)
@@ -173,6 +247,7 @@ The report is saved in a file; the last page says where.
 
     def on_mount(self) -> None:
         """Show how the copy ended. The list of rows has the focus, if there is one."""
+        self.keep(with_problems_of(self.state, self.state.report))
         self._show()
         if self._first_page == "rows":
             self.query_one(ProblemBrowser).rows.focus()
@@ -219,6 +294,11 @@ The report is saved in a file; the last page says where.
         verify.label = Content(self._verify_label)
         verify.refresh(layout=True)  # by itself a new label keeps the old width
         verify.display = self._comparable
+        self.query_one("#mend").display = idle and self._mendable
+        bring = self.query_one("#bring-rows", Button)
+        bring.label = Content(self.bring_label)
+        bring.refresh(layout=True)
+        bring.display = idle and bool(self.bring_label)
         self.query_one("#retry").display = idle and bool(self._failed)
         self.query_one("#export").display = idle and bool(self._errors)
         self.query_one("#ask").display = idle and self._can_ask
@@ -230,7 +310,7 @@ The report is saved in a file; the last page says where.
     def _make_room(self) -> None:
         """Hide buttons that have a key as well, until the others fit."""
         room = self.app.size.width - _AROUND - (SIDEBAR if self.app.size.width >= WIDE else 0)
-        for name in ("", "export", "verify", "ask"):
+        for name in ("", "verify", "ask"):
             if name:
                 self.query_one(f"#{name}").display = False
             shown = [button for button in self.query("#buttons Button").results(Button) if button.display]
@@ -329,6 +409,8 @@ The report is saved in a file; the last page says where.
     def _verified(self, event: Verification.Ended) -> None:
         event.stop()
         run = event.run
+        if isinstance(run, Mending):
+            self._mended(run)
         if not isinstance(run, Verification):
             return
         report = run.report if run.failure is None else None
@@ -346,12 +428,47 @@ The report is saved in a file; the last page says where.
         event.stop()
         target = self.state.target
         if target is not None:
-            source, dsn = self._source, target.dsn
-            self.app.push_screen(
-                SidesDialog(
-                    self.query_one(DifferenceList).items, event.place, lambda each: read_sides(source, dsn, each)
-                )
-            )
+            source, dsn, repairs = self._source, target.dsn, self.state.repairs_of_copy
+            read = partial(read_sides, source, dsn, repairs=repairs)
+            self.app.push_screen(SidesDialog(self.query_one(DifferenceList).items, event.place, read), self._set)
+
+    def _set(self, wanted: Wanted | None) -> None:
+        """Set a value at the destination to what the file says, or all of its kind."""
+        target = self.state.target
+        if wanted is None or target is None or self._verifying or self._mending is not None:
+            return
+        mine = wanted.difference
+        alike = [each for each in self._differences if (each.table, each.field) == (mine.table, mine.field)]
+        run = self._mending = Mending(
+            self._source,
+            target.dsn,
+            self.post_message,
+            shown=() if wanted.all_alike else [Shown(mine, wanted.digest)],
+            alike=alike if wanted.all_alike else (),
+            repairs=self.state.repairs_of_copy,
+            keep=self.machine.keep_report,
+        )
+        number = count(len(alike) if wanted.all_alike else 1, "value")
+        self.query_one("#outcome", Notice).say(Tone.BUSY, f"Setting {number} at the destination…")
+        self.post_message(WorkRequested(run))
+
+    def _mended(self, run: Mending) -> None:
+        self._mending = None
+        report = run.report
+        fields = report.fields if report is not None else []
+        self.keep(self.state.with_mended(fields))
+        self._show()
+        not_set = [field for field in fields if not field.is_right]
+        right = count(len(fields) - len(not_set), "value")
+        said = f"{right} at the destination set to what your file says, and compared."
+        if not_set:
+            said += f" {len(not_set):,} not: {why_not_mended(not_set[0])}."
+        if run.failure is not None:
+            self.query_one("#outcome", Notice).explain(run.failure)
+        else:
+            self.query_one("#outcome", Notice).say(Tone.WARNING if not_set else Tone.GOOD, said)
+        if self._differences:
+            self.query_one(DifferenceList).focus()
 
     @property
     def _can_ask(self) -> bool:
@@ -418,10 +535,13 @@ The report is saved in a file; the last page says where.
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         """Hide keys that have nothing to act on."""
         available: dict[str, Callable[[], bool]] = {
+            "mend": lambda: self._mendable and not self._verifying,
             "retry": lambda: bool(self._failed) and not self._verifying,
             "export": lambda: bool(self._errors),
             "verify": lambda: self._comparable and not self._verifying,
             "ask": lambda: self._can_ask,
             "stop": lambda: self._verifying and not self._bar.stopping,
         }
+        if action == "primary" and not self._unfinished:
+            return False  # Quit has a key of its own
         return available[action]() if action in available else super().check_action(action, parameters)

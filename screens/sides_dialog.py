@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from functools import partial
-from typing import ClassVar
+from typing import ClassVar, NamedTuple
 
 from textual import events, on
 from textual.app import ComposeResult
@@ -16,10 +16,12 @@ from textual.screen import ModalScreen
 from textual.widgets import Button, Label, Static
 
 from vestige_tui.core.errors import MigrationError
+from vestige_tui.core.rows.tables import BY_NAME
 from vestige_tui.core.verify.result import Difference
 from vestige_tui.core.verify.sides import Excerpt, FieldSides, Sides
 from vestige_tui.screens.background import ask
 from vestige_tui.screens.base import WIDE
+from vestige_tui.screens.dialogs import ConfirmDialog
 from vestige_tui.screens.table_groups import title_of
 from vestige_tui.screens.widgets.key_bar import KeyBar
 from vestige_tui.screens.widgets.notice import Notice, Tone
@@ -36,10 +38,20 @@ _NOT_STORED = "The row is not at the destination."
 _NO_ROW = "(no row)"
 
 
-class SidesDialog(ModalScreen[None]):
+class Wanted(NamedTuple):
+    """What is to be set at the destination: the ``difference`` that was shown, with the digest of its stored value; or
+    ``all_alike``: that of every row with a difference in the same field.
+    """
+
+    difference: Difference
+    digest: str | None
+    all_alike: bool = False
+
+
+class SidesDialog(ModalScreen[Wanted | None]):
     """Shows the differences of a list, one at a time, beginning with the one at ``place``.
 
-    Values are read when they are shown, and forgotten when the dialog closes.
+    Values are read when they are shown, and forgotten when the dialog closes. Hands over what is to be set, or None.
     """
 
     BINDINGS: ClassVar[list[BindingType]] = [
@@ -52,6 +64,8 @@ class SidesDialog(ModalScreen[None]):
         Binding("d", "to_the_place", "First difference"),
         Binding("n", "turn(1)", "Next"),
         Binding("N", "turn(-1)", "Previous", key_display="N"),
+        Binding("s", "set_it", "Set it"),
+        Binding("a", "set_all", "All alike"),
         Binding("escape", "dismiss", "Close"),
     ]
     HORIZONTAL_BREAKPOINTS = [(0, "-narrow"), (WIDE, "-wide")]  # noqa: RUF012  (Textual declares it otherwise)
@@ -66,6 +80,7 @@ class SidesDialog(ModalScreen[None]):
 
     def __init__(self, differences: Sequence[Difference], place: int, read: Read) -> None:
         super().__init__()
+        self._sides: Sides | None = None
         self._differences = differences
         self._place = place
         self._read = read
@@ -81,6 +96,7 @@ class SidesDialog(ModalScreen[None]):
             with Horizontal(classes="dialog-buttons"):
                 yield Button("Previous", id="previous", compact=True)
                 yield Button("Next", id="next", compact=True)
+                yield Button("Set it to your file's value", id="set", compact=True)
                 yield Static(classes="spacer")
                 yield Button("Close", id="close", compact=True, classes="-primary")
         yield KeyBar()
@@ -97,6 +113,8 @@ class SidesDialog(ModalScreen[None]):
     def _ask(self) -> None:
         """Read beside the interface: a server may take its time."""
         difference, place = self._difference, self._place
+        self._sides = None
+        self.query_one("#set", Button).display = False
         self.query_one(".dialog-title", Label).update(plain(self._title()))
         self.query_one("#said", Notice).say(Tone.BUSY, "Reading both sides…")
         self.query_one("#previous", Button).disabled = place == 0
@@ -122,6 +140,8 @@ class SidesDialog(ModalScreen[None]):
         if isinstance(sides, MigrationError):
             self.query_one("#said", Notice).explain(sides)
             return
+        self._sides = sides
+        self.query_one("#set", Button).display = self._settable
         tone, said = _said(sides)
         self.query_one("#said", Notice).say(tone, said)
         there = (("#source", sides.in_source), ("#stored", sides.at_destination))
@@ -134,6 +154,43 @@ class SidesDialog(ModalScreen[None]):
                 side.show(*sides.fields, stored=name == "#stored")
             else:
                 side.list(sides.fields, stored=name == "#stored")
+
+    @property
+    def _settable(self) -> bool:
+        """Whether one field was shown that differs; what is part of a key is never set, nor a row that is missing."""
+        sides, field = self._sides, self._difference.field
+        if sides is None or field is None or not (sides.in_source and sides.at_destination):
+            return False
+        return field not in BY_NAME[self._difference.table].key and not all(each.equal for each in sides.fields)
+
+    @property
+    def _alike(self) -> int:
+        mine = self._difference
+        return sum((each.table, each.field) == (mine.table, mine.field) for each in self._differences)
+
+    @on(Button.Pressed, "#set")
+    def action_set_it(self) -> None:
+        """Set the value that is shown to what the file says."""
+        if self._settable and self._sides is not None:
+            self.dismiss(Wanted(self._difference, self._sides.fields[0].digest))
+
+    def action_set_all(self) -> None:
+        """Set that field of all rows in which it differs, after a question."""
+        if not self._settable:
+            return
+        field, rows = self._difference.field, f"{self._alike:,} rows"
+        question = ConfirmDialog(
+            f"Set {field} of {rows} to your file's values?",
+            "Each is read once more, and set only while it holds what is found then. What PostgreSQL holds now is gone "
+            "after that: it cannot be taken back.",
+            yes=f"Set {rows}",
+            no="Back",
+        )
+        self.app.push_screen(question, self._set_all)
+
+    def _set_all(self, really: bool | None) -> None:
+        if really:
+            self.dismiss(Wanted(self._difference, None, all_alike=True))
 
     def action_scroll_sides(self, lines_down: int) -> None:
         """Scroll both sides."""
@@ -156,6 +213,10 @@ class SidesDialog(ModalScreen[None]):
         """Hide keys that lead nowhere."""
         if action == "to_the_place":
             return any(side.has_place for side in self.query(Side))
+        if action == "set_it":
+            return self._settable
+        if action == "set_all":
+            return self._settable and self._alike > 1
         if action == "turn":
             return 0 <= self._place + int(str(parameters[0])) < len(self._differences)
         return super().check_action(action, parameters)

@@ -5,7 +5,7 @@ A ``with_…`` method changes an answer and drops everything that was derived fr
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from pathlib import Path
@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from vestige_tui.core.destination.inspection import Destination
     from vestige_tui.core.destination.probe import Probe
     from vestige_tui.core.dsn import Dsn
+    from vestige_tui.core.mending import MendedField
     from vestige_tui.core.model import ModelSignature
     from vestige_tui.core.plan import CopyPlan, VerificationPlan
     from vestige_tui.core.reembed.report import ReembedReport
@@ -106,7 +107,9 @@ class WizardState:
     ``verification_kept`` the files that keep its report and receipt.
 
     ``repairs`` are the operator's, of this source; ``known`` are its problems that runs have found, by the labels of
-    the source, also those that are repaired by now.
+    the source, also those that are repaired by now. ``unsettled`` are the problems that are open after the copies so
+    far, by the same labels: one goes when its row is proven right. ``mended`` are the table, row and field of each
+    difference of the last comparison that is right by now.
 
     ``embedding`` is what embeds memories after the copy, ``embedded`` its report, ``embedding_failure`` what ended it
     and ``embedding_saved`` the file that keeps its report. ``swapped`` is the model that it put in place.
@@ -123,6 +126,8 @@ class WizardState:
     stale_allowed: bool = False
     repairs: Repairs = field(default=NO_REPAIRS, repr=False)  # it holds what was typed
     known: tuple[RowError, ...] = ()
+    unsettled: tuple[RowError, ...] = ()
+    mended: frozenset[tuple[str, str, str]] = frozenset()
     model_answer: ModelAgreement | None = None
     embedding: Embedding | None = None
     embedded: ReembedReport | None = None
@@ -226,8 +231,33 @@ class WizardState:
     ) -> WizardState:
         """What a copy did, even if it did not finish, and where its report and its receipt are saved."""
         return replace(
-            self.without_report(), report=report, failure=failure, saved=saved, receipt=receipt, unsaved=unsaved
+            self.without_report(),
+            report=report,
+            failure=failure,
+            saved=saved,
+            receipt=receipt,
+            unsaved=unsaved,
+            unsettled=self._unsettled_after(report),
         )
+
+    def _unsettled_after(self, report: MigrationReport | None) -> tuple[RowError, ...]:
+        """The problems that are open after a copy, by the labels of the source."""
+        from vestige_tui.core.open_problems import still_open
+        from vestige_tui.core.repairs.labels import by_source_labels
+
+        if report is None:
+            return self.unsettled
+        repairs = report.plan.repairs
+        return (*by_source_labels(still_open(self.unsettled, report, only=self.only, repairs=repairs), repairs),)
+
+    def with_mended(self, fields: Iterable[MendedField]) -> WizardState:
+        """The differences that were set right at the destination; what could not be set stays, with the reason."""
+        from vestige_tui.core.open_problems import without_mended
+
+        became = (*fields,)
+        right = {(each.table, each.row, each.field) for each in became if each.is_right}
+        unsettled = (*without_mended(self.unsettled, became),)
+        return replace(self, mended=self.mended | right, unsettled=unsettled)
 
     def with_verification(
         self,
@@ -240,6 +270,7 @@ class WizardState:
         """What a comparison after the copy found, and where its report and its receipt are saved."""
         return replace(
             self,
+            mended=frozenset() if report is not None else self.mended,
             verification=report,
             verification_failure=failure,
             verification_kept=kept or self.verification_kept,
@@ -264,6 +295,8 @@ class WizardState:
         return replace(
             self._without_embedded(),
             swapped=None,
+            unsettled=(),
+            mended=frozenset(),
             report=None,
             failure=None,
             saved=None,

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+from dataclasses import replace
+
 from vestige_tui.core.repairs.document import Repairs
+from vestige_tui.core.rows.problems import RowError
 from vestige_tui.core.rows.records import ARROW
 from vestige_tui.core.rows.tables import BY_NAME, Table
 
@@ -35,6 +39,14 @@ class Labels:
     def before(self, table: str, row: str) -> str:
         """The label that a row of such a run has in the source."""
         return self._old.get((table, row)) or _translated(table, row, self._original)
+
+
+def by_source_labels(errors: Iterable[RowError], repairs: Repairs) -> list[RowError]:
+    """The problems that a run with repairs found, their rows named as in the source."""
+    labels = Labels(repairs)
+    return [
+        replace(each, row=row) if (row := labels.before(each.table, each.row)) != each.row else each for each in errors
+    ]
 
 
 def _translated(name: str, row: str, ids: dict[str, dict[str, str]]) -> str:

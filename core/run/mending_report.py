@@ -57,6 +57,10 @@ class MendingReport:
         return "mend"
 
     @property
+    def receipt(self) -> None:
+        """It has none."""
+
+    @property
     def counts(self) -> dict[MendState, int]:
         """How many fields ended in each state."""
         found = Counter(each.state for each in self.fields)

@@ -16,6 +16,7 @@ from textual.pilot import Pilot
 
 from vestige_tui.app import VestigeApp
 from vestige_tui.core.dsn import Dsn
+from vestige_tui.core.repairs.document import NO_REPAIRS, Repairs
 from vestige_tui.core.secret import Secret
 from vestige_tui.screens.base import StepScreen
 from vestige_tui.screens.machine import Machine
@@ -82,6 +83,19 @@ class MemoryKeyring:
 
 
 @dataclass
+class MemoryRepairs:
+    """Keeps repairs for as long as the test lasts."""
+
+    kept: dict[Path, Repairs] = field(default_factory=dict)
+
+    def load(self, source: Path) -> Repairs:
+        return self.kept.get(source, NO_REPAIRS)
+
+    def keep(self, source: Path, repairs: Repairs) -> None:
+        self.kept[source] = repairs
+
+
+@dataclass
 class FakeHost:
     """An embedded server that is some other one, or is not installed."""
 
@@ -114,6 +128,7 @@ def machine(home: Path, **changes: object) -> Machine:
         "recent": Recent(home / "recent.json"),
         "embedded": FakeHost(home / "postgres"),
         "now": lambda: NOW,
+        "repairs": MemoryRepairs(),
     }
     return Machine(**(parts | changes))  # type: ignore[arg-type]
 
