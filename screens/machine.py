@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from vestige_tui.core.run.mending_report import MendingReport
     from vestige_tui.core.verify.report import VerificationReport
     from vestige_tui.screens.embedding import FindKey
+    from vestige_tui.screens.kept_reports import KeptReport
 
 
 class PasswordStore(Protocol):
@@ -144,8 +145,8 @@ class Machine:
 
     ``find_key`` finds the key of a server that embeds, and ``keep_embedding`` writes the report of an embedding.
     ``keep_report`` writes the report and the receipt of a run to where they are kept. ``repairs`` keeps the operator's
-    repairs of each source; without it they last as long as the wizard. ``log`` gives the last lines of the log, the
-    newest one last.
+    repairs of each source; without it they last as long as the wizard. ``kept_reports`` lists the reports of earlier
+    runs. ``log`` gives the last lines of the log, the newest one last.
     """
 
     version: str
@@ -161,4 +162,5 @@ class Machine:
     keep_embedding: Callable[[ReembedReport], Path] | None = None
     keep_report: Keep | None = None
     repairs: KeptRepairs | None = None
+    kept_reports: Callable[[], Sequence[KeptReport]] | None = None
     log: Callable[[], Sequence[str]] = tuple

@@ -32,6 +32,7 @@ from vestige_tui.screens.desk import DeskScreen, refusals, with_problems_of
 from vestige_tui.screens.embed_offer import EmbedOffer
 from vestige_tui.screens.export_dialog import ExportDialog, free_name
 from vestige_tui.screens.hand_over import HandOverDialog
+from vestige_tui.screens.kept_reports import KeptReportsDialog
 from vestige_tui.screens.mending_run import Mending
 from vestige_tui.screens.next_steps import next_steps
 from vestige_tui.screens.not_copied import not_copied_table
@@ -67,7 +68,7 @@ Mend the rows (m) shows each with ways to deal with it. Your answers are laid ov
 Bring them to PostgreSQL then copies those rows once more: rows that were not copied arrive, and of those that arrived
 without a field that field alone is set, while it still holds what the copy had put there.
 
-Retry reads the rows that were not copied from the file once more, after you have corrected them there.
+Retry (r) reads the rows that were not copied from the file once more, after you have corrected them there.
 
 Differences are values at the destination that are not what your file says. Open one to see both sides; you can set it
 to what your file says, or all of its kind. A value that has changed there meanwhile is not overwritten.
@@ -78,7 +79,7 @@ Ask looks for memories in the new store: by words, and by meaning where there is
 
 Hand over shows the lines with which Vestige uses the new store, writes them into its file, and tests them.
 
-Export writes the rows of the list to a file, one JSON object per line.
+Export (e) writes the rows of the list to a file, one JSON object per line.
 
 Run again repeats the copy and skips the rows that are already at the destination. It is always safe.
 
@@ -87,13 +88,14 @@ Tables not copied are those that PostgreSQL has no place for. Your file keeps th
 Memories without a vector are not found by meaning. If there are some, a button embeds them, with the model that the
 destination has registered.
 
-The report is saved in a file; the last page says where.
+The report is saved in a file; the last page says where. F4 lists the reports of all runs.
 """
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("f2", "next_page", "Page"),
         Binding("m", "mend", "Mend"),
-        Binding("r", "retry", "Retry"),
-        Binding("e", "export", "Export"),
+        Binding("f4", "reports", "Reports"),
+        Binding("r", "retry", "Retry", show=False),
+        Binding("e", "export", "Export", show=False),
         Binding("v", "verify", "Verify"),
         Binding("f3", "ask", "Ask", show=False),  # its button names it
         Binding("escape", "stop", "Stop verifying"),
@@ -400,6 +402,11 @@ The report is saved in a file; the last page says where.
             self.post_message(WorkRequested(run))  # not by the bar: it would not bubble beyond this screen
             self._show_buttons()
 
+    def action_reports(self) -> None:
+        """Show the reports of earlier runs."""
+        if self.machine.kept_reports is not None:
+            self.app.push_screen(KeptReportsDialog(self.machine.kept_reports))
+
     def action_stop(self) -> None:
         """Stop the comparison."""
         self._bar.stop()
@@ -535,6 +542,7 @@ The report is saved in a file; the last page says where.
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         """Hide keys that have nothing to act on."""
         available: dict[str, Callable[[], bool]] = {
+            "reports": lambda: self.machine.kept_reports is not None,
             "mend": lambda: self._mendable and not self._verifying,
             "retry": lambda: bool(self._failed) and not self._verifying,
             "export": lambda: bool(self._errors),

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import ClassVar
+from typing import TYPE_CHECKING, ClassVar
 
 from textual import on
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Horizontal, VerticalScroll
 from textual.message import Message
+from textual.screen import Screen
 from textual.timer import Timer
 from textual.widgets import Button, Input, Label, OptionList, Static
 
@@ -24,6 +25,7 @@ from vestige_tui.core.source.overview import FileUsage, file_overview, file_usag
 from vestige_tui.screens.background import ask
 from vestige_tui.screens.base import StepScreen
 from vestige_tui.screens.browse import BrowseDialog
+from vestige_tui.screens.dialogs import ConfirmDialog
 from vestige_tui.screens.machine import Machine
 from vestige_tui.screens.source_facts import facts_of, kept_repairs, rows_of, warnings_of
 from vestige_tui.screens.stale_dialog import StaleDialog
@@ -34,6 +36,9 @@ from vestige_tui.screens.widgets.key_values import KeyValues
 from vestige_tui.screens.widgets.notice import Notice, Tone
 from vestige_tui.screens.widgets.path_input import PathInput
 from vestige_tui.screens.widgets.text import short_path
+
+if TYPE_CHECKING:
+    from vestige_tui.screens.kept_reports import KeptReport
 
 TYPING_PAUSE = 0.4
 """Seconds without a key press after which a typed path is inspected."""
@@ -72,7 +77,10 @@ Before V15: the file lacks four columns and three tables that PostgreSQL needs; 
 copy if you like.
 """
     SCROLLS = "#found"
-    BINDINGS: ClassVar[list[BindingType]] = [Binding("f2", "browse", "Browse")]
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("f2", "browse", "Browse"),
+        Binding("f4", "reports", "Reports"),
+    ]
 
     class Found(Message):
         """The search for databases has ended."""
@@ -261,7 +269,13 @@ copy if you like.
             field.value = short_path(path, self.machine.home)
 
     def _inspect(self, path: Path, *, typed: bool = False) -> None:
-        """Inspect a file in a thread. A path that is still being typed raises no complaint."""
+        """Inspect a file in a thread. A path that is still being typed raises no complaint. What was done with the
+        present one is dropped only after a question.
+        """
+        if self._has_more_than_source and path != self.state.source_path:
+            if not typed or path.is_file():
+                self._ask_to_drop(path)
+            return
         self._path = path
         self._looking = True
         if self.state.source is not None and self.state.source.path != path:
@@ -274,6 +288,51 @@ copy if you like.
             lambda outcome: self.Inspected(path, outcome, typed=typed),
             name="inspect",
         )
+
+    @property
+    def _has_more_than_source(self) -> bool:
+        """Whether a preview or a copy was made of the present file."""
+        state = self.state
+        return state.preview is not None or state.report is not None or state.failure is not None
+
+    def _ask_to_drop(self, path: Path) -> None:
+        present = self.state.source_path
+        if present is None:
+            return
+        question = ConfirmDialog(
+            f"Use {path.name} instead?",
+            f"What was found and done with {present.name} in this session, such as its preview and its report, is "
+            "dropped here. What has been copied stays at the destination; reports and your answers are kept in files.",
+            yes=f"Use {path.name}",
+            no=f"Stay with {present.name}",
+        )
+        self.app.push_screen(question, lambda really: self._dropped(path, really=bool(really)))
+
+    def _dropped(self, path: Path, *, really: bool) -> None:
+        if really:
+            self.keep(self.state.with_source(None))
+            self._show_path(path)
+            self._inspect(path)
+            return
+        present = self.state.source_path
+        if present is not None:
+            self._path = present
+            self._show_path(present)
+            cards = self.query_one(Cards)
+            if present in cards.paths:
+                with cards.prevent(OptionList.OptionHighlighted):
+                    cards.highlighted = cards.paths.index(present)
+
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        """Reports can be listed only where they are kept."""
+        if action == "reports":
+            return self.machine.kept_reports is not None
+        return super().check_action(action, parameters)
+
+    def action_reports(self) -> None:
+        """Show the reports of earlier runs."""
+        if self.machine.kept_reports is not None:
+            self.app.push_screen(kept_reports_dialog(self.machine.kept_reports))
 
     def _kept_repairs(self, path: Path) -> Repairs | RepairsError:
         """The repairs that are kept of a file. Runs in a thread."""
@@ -328,6 +387,13 @@ copy if you like.
         self.query_one("#rows", Static).update("")
         if self.state.source is not None:
             self.keep(self.state.with_source(None))
+
+
+def kept_reports_dialog(find: Callable[[], Sequence[KeptReport]]) -> Screen[None]:
+    """The dialog with kept reports; what it needs is loaded when it is wanted."""
+    from vestige_tui.screens.kept_reports import KeptReportsDialog
+
+    return KeptReportsDialog(find)
 
 
 def _cards(origins: Iterable[tuple[Path, str]]) -> Iterable[Card]:

@@ -308,6 +308,11 @@ class WizardState:
         )
 
     @property
+    def source_path(self) -> Path | None:
+        """The file that is chosen."""
+        return self.source.path if self.source is not None else None
+
+    @property
     def source_settled(self) -> bool:
         """Whether a source is chosen and, if it is stale, confirmed."""
         return self.source is not None and (self.source.stale is None or self.stale_allowed)

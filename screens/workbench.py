@@ -25,7 +25,7 @@ from vestige_tui.core.repairs.proposals import Step as Way
 from vestige_tui.core.repairs.proposals import new_id
 from vestige_tui.core.repairs.typed import to_type
 from vestige_tui.core.rows.pg_types import PgType
-from vestige_tui.core.rows.problems import Kind
+from vestige_tui.core.rows.problems import Kind, RowError
 from vestige_tui.core.rows.tables import BY_NAME, GROUPS, USERS
 from vestige_tui.core.source.broken_rows import BrokenRow, Wanted, broken_rows
 from vestige_tui.core.text import count
@@ -287,6 +287,7 @@ class Workbench(Screen[None]):
 
     def _take_cases(self) -> None:
         state = self._desk.state
+        self._made_of = state.known, len(of_kept_repairs(state.repairs, state.known))
         self._cases = Cases(state.known, self._references, of_kept_repairs(state.repairs, state.known))
         self._judge()
         self._list.take(self._cases)
@@ -305,11 +306,11 @@ class Workbench(Screen[None]):
         self._show_row()
 
     def _outdated(self, state: WizardState) -> bool:
-        made_of = {id(error) for error in self._known_before}
-        self._known_before, before = (*state.known, *state.repairs.entries), self._known_before
-        return len(before) != len(self._known_before) or any(id(each) not in made_of for each in state.known)
+        """Whether other problems are known than those that are shown."""
+        known, earlier = self._made_of
+        return known is not state.known or earlier != len(of_kept_repairs(state.repairs, state.known))
 
-    _known_before: tuple[object, ...] = ()
+    _made_of: tuple[tuple[RowError, ...], int] = ((), 0)
 
     def _show_tally(self) -> None:
         counts = self._cases.counts()

@@ -22,10 +22,13 @@ from vestige_tui.user.recent import Recent
 from vestige_tui.user.settings import embedded_folder, reports_folder
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from vestige_tui.core.model import ModelSignature
     from vestige_tui.core.reembed.report import ReembedReport
     from vestige_tui.core.repairs.document import Repairs
     from vestige_tui.core.secret import Secret
+    from vestige_tui.screens.kept_reports import KeptReport
     from vestige_tui.user.kept_repairs import KeptRepairs
 
 MEMORY = "recent.json"
@@ -134,7 +137,14 @@ def this_machine(host: EmbeddedHost, memory: Path | None = None) -> Machine:
         keep_embedding=_keep_embedding,
         keep_report=_keep,
         repairs=_Repairs(),
+        kept_reports=_kept_reports,
     )
+
+
+def _kept_reports() -> Sequence[KeptReport]:
+    from vestige_tui.user.kept_reports import kept_reports
+
+    return kept_reports()
 
 
 class _Repairs:

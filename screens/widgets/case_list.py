@@ -124,13 +124,18 @@ class CaseList(LineList[Line]):
         if self._cases is None:
             return
         for cause in self._cases.causes:
-            wanted = {id(error) for error in self._filter.apply([case.error for case in cause.cases])}
-            rows = [case for case in cause.cases if id(case.error) in wanted]
+            rows = self._matching(cause)
             if not rows:
                 continue
             yield cause
             if not (folded and _name(cause) in self._folded and not self._filter.text):
                 yield from self._ordered(rows)
+
+    def _matching(self, cause: Cause) -> list[Case]:
+        if not self._filter.text:
+            return cause.cases
+        wanted = {id(error) for error in self._filter.apply([case.error for case in cause.cases])}
+        return [case for case in cause.cases if id(case.error) in wanted]
 
     def _ordered(self, rows: list[Case]) -> list[Case]:
         if self._order is Order.ROW:

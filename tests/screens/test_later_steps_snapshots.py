@@ -441,7 +441,7 @@ SIDES: dict[str, tuple[int, Sides | MigrationError]] = {
 def test_both_sides(snap_compare: Compare, monkeypatch: pytest.MonkeyPatch, size: tuple[int, int], case: str) -> None:
     place, sides = SIDES[case]
 
-    def read(*_: object) -> Sides:
+    def read(*_: object, **__: object) -> Sides:
         if isinstance(sides, MigrationError):
             raise sides
         return sides

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 from dataclasses import replace
 from pathlib import Path
 
@@ -11,7 +12,7 @@ from textual.widgets import DirectoryTree, Input
 
 from tests.support.sources import Sources
 from tests.support.stale import upgraded
-from tests.support.states import target
+from tests.support.states import settled_state, target
 from tests.support.wizard import LARGE, machine, on_screen, play, screen_lines, shown, until
 from vestige_tui.app import VestigeApp
 from vestige_tui.screens.browse import BrowseDialog
@@ -19,6 +20,7 @@ from vestige_tui.screens.stale_dialog import StaleDialog
 from vestige_tui.screens.state import Prefill, WizardState
 from vestige_tui.screens.steps import Step, settled
 from vestige_tui.screens.widgets.cards import Cards
+from vestige_tui.screens.widgets.path_input import PathInput
 from vestige_tui.user.recent import Recent
 
 
@@ -238,6 +240,29 @@ def test_hostile_names_and_contents_do_not_reach_the_terminal(home: Path, source
             assert "\u202e" not in line
 
     play(scenario, machine(home), state=state)
+
+
+def test_another_file_drops_what_was_done_only_after_a_question(home: Path, found: Path) -> None:
+    """Enter stays with the file; looking at the same one again drops nothing."""
+    other = shutil.copy(found, home / ".vestige" / "other.db")
+
+    async def scenario(app: VestigeApp, pilot: Pilot[None]) -> None:
+        screen = await on_screen(pilot, "SourceScreen")
+        await until(pilot, lambda: screen.primary_ready and not screen._looking)  # type: ignore[attr-defined]
+        done = screen.state.report
+        assert done is not None
+        for answer, stays in ((("enter",), True), (("tab", "enter"), False)):
+            screen.query_one(PathInput).focus()
+            screen.query_one(PathInput).value = str(other)
+            await pilot.press("enter")
+            await shown(pilot, "Use other.db instead?")
+            await pilot.press(*answer)
+            await until(pilot, lambda: app.screen is screen)
+            await until(pilot, lambda: screen.state.source is not None)
+            assert (screen.state.report is done) is stays
+            assert screen.state.source_path == (found if stays else other)
+
+    play(scenario, machine(home), state=settled_state(found))
 
 
 def test_a_stale_database_asks_for_a_yes(home: Path, found: Path) -> None:

@@ -23,6 +23,8 @@ from vestige_tui.screens.cases import Status
 from vestige_tui.screens.steps import Step
 from vestige_tui.screens.workbench import Workbench
 from vestige_tui.user.kept_repairs import keep_repairs, kept_repairs, repairs_file
+from vestige_tui.user.kept_reports import kept_reports
+from vestige_tui.wizard import _keep
 
 CANARY = "a memory that nobody else may read 7f3a"
 
@@ -78,9 +80,15 @@ def test_every_broken_row_is_brought_by_keys_alone(
         await _in_the_report(pilot)
         await pilot.press("ctrl+n")
         await shown(pilot, "all of them have arrived")
+        await pilot.press("f4")
+        await shown(pilot, "vestige.db →")
+        await _press(pilot, "down", "enter")  # the first copy
+        await shown(pilot, "3 memories repaired")
+        await pilot.press(*["pagedown"] * 6)
+        await shown(pilot, "Receipt")
 
     app = play(
-        scenario, replace(walking_machine(home), repairs=Kept()), state=chosen(source, database), first=Step.PREVIEW,
+        scenario, replace(walking_machine(home), repairs=Kept(), keep_report=_keep, kept_reports=kept_reports), state=chosen(source, database), first=Step.PREVIEW,
         size=SMALL,
     )  # fmt: skip
     assert (app.state.unsettled, app.state.report and app.state.report.verified) == ((), True)
