@@ -125,7 +125,10 @@ copy if you like.
         source = self.state.source
         if source is None:
             return
-        if self.state.source_settled:
+        typed = self.query_one(PathInput).path
+        if self._has_more_than_source and typed not in (None, source.path):
+            self._inspect(typed)
+        elif self.state.source_settled:
             self.machine.recent.remember_source(source.path)
             self.advance(self.state)
         else:
@@ -230,12 +233,14 @@ copy if you like.
     def _typed(self) -> None:
         if self._waiting is not None:
             self._waiting.stop()
-        if self.query_one(PathInput).path != self._path:
+        if self.query_one(PathInput).path == self._path:
+            return
+        if not self._has_more_than_source:
             self._path = None
             self._show_nothing()
             self.query_one(Notice).clear()
             self.refresh_shell()
-            self._waiting = self.set_timer(TYPING_PAUSE, self._look_at_typed)
+        self._waiting = self.set_timer(TYPING_PAUSE, self._look_at_typed)
 
     def _look_at_typed(self) -> None:
         path = self.query_one(PathInput).path
@@ -273,8 +278,10 @@ copy if you like.
         present one is dropped only after a question.
         """
         if self._has_more_than_source and path != self.state.source_path:
-            if not typed or path.is_file():
+            if path.is_file():
                 self._ask_to_drop(path)
+            elif not typed:
+                self.query_one(Notice).say(Tone.BAD, f"There is no file {path}.", "Nothing has been dropped.")
             return
         self._path = path
         self._looking = True
@@ -297,8 +304,10 @@ copy if you like.
 
     def _ask_to_drop(self, path: Path) -> None:
         present = self.state.source_path
-        if present is None:
+        if present is None or isinstance(self.app.screen, ConfirmDialog):
             return
+        if self._waiting is not None:
+            self._waiting.stop()  # what was typed is asked about now
         question = ConfirmDialog(
             f"Use {path.name} instead?",
             f"What was found and done with {present.name} in this session, such as its preview and its report, is "

@@ -22,21 +22,11 @@ from vestige_tui.core.verify.result import VerificationOutcome
 from vestige_tui.screens.cases import Status
 from vestige_tui.screens.steps import Step
 from vestige_tui.screens.workbench import Workbench
-from vestige_tui.user.kept_repairs import keep_repairs, kept_repairs, repairs_file
+from vestige_tui.user.kept_repairs import KeptRepairs, kept_repairs, repairs_file
 from vestige_tui.user.kept_reports import kept_reports
 from vestige_tui.wizard import _keep
 
 CANARY = "a memory that nobody else may read 7f3a"
-
-
-class Kept:
-    """The files of repairs, as the application keeps them."""
-
-    def load(self, source: Path) -> Repairs:
-        return kept_repairs(source)
-
-    def keep(self, source: Path, repairs: Repairs) -> None:
-        keep_repairs(source, repairs)
 
 
 async def _bench(pilot: Pilot[None]) -> Workbench:
@@ -88,7 +78,7 @@ def test_every_broken_row_is_brought_by_keys_alone(
         await shown(pilot, "Receipt")
 
     app = play(
-        scenario, replace(walking_machine(home), repairs=Kept(), keep_report=_keep, kept_reports=kept_reports), state=chosen(source, database), first=Step.PREVIEW,
+        scenario, replace(walking_machine(home), repairs=KeptRepairs(), keep_report=_keep, kept_reports=kept_reports), state=chosen(source, database), first=Step.PREVIEW,
         size=SMALL,
     )  # fmt: skip
     assert (app.state.unsettled, app.state.report and app.state.report.verified) == ((), True)
