@@ -8,9 +8,8 @@ from typing import TYPE_CHECKING
 from vestige_tui.core.explain import why_not_mended
 from vestige_tui.core.mending import MendedField
 from vestige_tui.core.repairs.document import NO_REPAIRS, Repairs
+from vestige_tui.core.repairs.labels import Labels
 from vestige_tui.core.rows.problems import Kind, RowError
-from vestige_tui.core.rows.records import ARROW
-from vestige_tui.core.rows.tables import BY_NAME
 
 if TYPE_CHECKING:
     from vestige_tui.core.report import MigrationReport
@@ -34,14 +33,14 @@ def still_open(
     found something, that is the row's problem now. All others stay as they were. ``repairs`` are those that the copy
     was given: by them rows have other names.
     """
-    renamed = _Names(repairs)
+    labels = Labels(repairs)
     left_out = {(repair.table, repair.row) for repair in repairs.entries if repair.leave_out is not None}
     found = _by_row(later.errors)
     differing = _by_row(map(problem_of, later.differences))
     merged: list[RowError] = []
     told: set[Row] = set()
     for error in earlier:
-        row = renamed(_row(error))
+        row = error.table, labels.after(error.table, error.row)
         now = found.get(row) or differing.get(row) or ()
         if row not in told:
             merged += now
@@ -96,24 +95,3 @@ def problem_of(difference: Difference) -> RowError:
         kind, message = Kind.DIFFERS_AT_DESTINATION, f"{difference.field} has another value at the destination"
     copied = difference.field is not None
     return RowError(difference.table, difference.row, difference.field, kind, message, copied=copied)
-
-
-class _Names:
-    """The names that rows have after repairs: a new id is also in the names of rows whose key refers to it."""
-
-    def __init__(self, repairs: Repairs) -> None:
-        self._ids: dict[Row, str] = {}
-        for repair in repairs.entries:
-            table = BY_NAME.get(repair.table)
-            if table is not None and len(table.key) == 1 and table.key[0] in repair.values:
-                self._ids[(repair.table, repair.row)] = str(repair.values[table.key[0]])
-
-    def __call__(self, row: Row) -> Row:
-        name, label = row
-        table = BY_NAME.get(name)
-        parts = label.split(ARROW)
-        if not self._ids or table is None or len(parts) != len(table.key):
-            return row
-        parents = {key.columns[0]: key.table for key in table.foreign_keys}
-        owners = [parents.get(column, name) for column in table.key]
-        return name, ARROW.join(self._ids.get(pair, pair[1]) for pair in zip(owners, parts, strict=True))
