@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from textual.pilot import Pilot
-from textual.widgets import Input
+from textual.widgets import Input, TextArea
 
 from tests.support.states import target
 from tests.support.wizard import NOW, WizardAt
@@ -73,6 +73,9 @@ async def settle(pilot: Pilot[None]) -> None:
     for field in pilot.app.screen.query(Input):
         field.cursor_blink = False
         field._cursor_visible = True
+    for area in pilot.app.screen.query(TextArea):
+        area.cursor_blink = False
+        area._cursor_visible = True
     await pilot.wait_for_scheduled_animations()
     await pilot.pause()
 
