@@ -160,6 +160,7 @@ class Cases:
         self._refused: dict[Place, RepairProblem] = {}
         self._cause_of: dict[int, Case] = {}
         self._counts: Counter[Status] | None = None
+        self._open: dict[int, int] = {}
         self.causes = self._build(references or {})
 
     @property
@@ -173,7 +174,7 @@ class Cases:
         for repair in repairs.entries:
             self._repairs.setdefault((repair.table, repair.row), []).append(repair)
         self._verdicts = verdicts
-        self._counts = None
+        self._counts, self._open = None, {}
         self._refused = {(each.table, each.row): each for each in refused if each.table and each.row}
 
     def status(self, case: Case) -> Status:
@@ -235,7 +236,9 @@ class Cases:
 
     def open_in(self, cause: Cause) -> int:
         """How many problems of a cause need the operator."""
-        return sum(self.status(case).needs_you for case in cause.cases)
+        if (number := self._open.get(id(cause))) is None:
+            number = self._open[id(cause)] = sum(self.status(case).needs_you for case in cause.cases)
+        return number
 
     def counts(self) -> Counter[Status]:
         """How many problems are how far, with those that wait for another one."""
@@ -322,5 +325,7 @@ def waiting_words(case: Case) -> str:
 
 def of_kept_repairs(repairs: Repairs, known: Iterable[RowError]) -> list[Repair]:
     """The repairs of rows of which no problem is known: answered in an earlier run of the wizard."""
+    if not repairs.entries:
+        return []
     rows = {(error.table, error.row) for error in known}
     return [repair for repair in repairs.entries if (repair.table, repair.row) not in rows]

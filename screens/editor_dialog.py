@@ -37,7 +37,7 @@ class EditorDialog(ModalScreen[list[Any] | None]):
     """Hands over a list with the value that was typed, or None."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("ctrl+n", "use", "Use this value", priority=True),
+        Binding("ctrl+n", "use", "Use this value"),
         Binding("f4", "to_error", "To the error"),
         Binding("escape", "leave", "Back", priority=True),
     ]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -41,16 +42,24 @@ class Offer:
     ready: bool = True
 
 
-def offers(case: Case, row: BrokenRow, owners: Sequence[Person] = (), *, there: bool = False) -> list[Offer]:
+def offers(
+    case: Case, row: BrokenRow, owners: Sequence[Person] = (), groups: Sequence[Person] = (), *, there: bool = False
+) -> list[Offer]:
     """What can be done about a row, the best first. ``there``: it is at the destination, so leaving it out is late."""
     names = {person.id: person.handle for person in owners}
     found: list[Offer] = []
-    for proposal in proposals(case.error, row.text, [*names]):
+    for proposal in proposals(case.error, row.text, [*names], _by_name(groups)):
         if proposal.step is Step.CHOOSE and len(proposal.choices) <= _MOST_CHOICES:
             found += [_chosen(each, names) for each in proposal.choices]
         elif proposal.step is not Step.LEAVE_OUT or not there:
             found.append(_offer(proposal, row))
     return found
+
+
+def _by_name(groups: Sequence[Person]) -> dict[str, str]:
+    """The ids of groups by their names; a name that several have says nothing."""
+    times = Counter(group.handle for group in groups)
+    return {group.handle: group.id for group in groups if times[group.handle] == 1}
 
 
 def json_place(case: Case, row: BrokenRow) -> JsonError | None:

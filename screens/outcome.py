@@ -41,9 +41,15 @@ class Verdict:
 
 
 def verdict(
-    report: MigrationReport | None, failure: MigrationError | None, only: Mapping[str, frozenset[str]] | None = None
+    report: MigrationReport | None,
+    failure: MigrationError | None,
+    only: Mapping[str, frozenset[str]] | None = None,
+    whole: MigrationReport | None = None,
 ) -> Verdict:
-    """What to say of a run; ``only`` are the rows that it was restricted to."""
+    """What to say of a run; ``only`` are the rows that it was restricted to.
+
+    ``whole`` is the last run over all rows, where both together have proven every value equal.
+    """
     if failure is not None or report is None:
         error = failure or MigrationError("There is no report.", remedy="Run the copy.")
         return Verdict(Tone.BAD, error.what, (error.means, error.remedy))
@@ -55,6 +61,9 @@ def verdict(
     if report.verified and only is None:
         headline = _verified(report, equal=not found) + _but_incomplete(report)
         details = [*_all_before(report), *details]
+    elif whole is not None and not found:
+        details.insert(0, headline)
+        headline = _proven_by_both(whole) + _but_incomplete(report)
     elif report.not_verified is not None:
         headline = f"{headline} Copied, not verified."
     if mended := mended_words(report.mended, Tense.DONE):
@@ -110,6 +119,12 @@ def _verified(report: MigrationReport, *, equal: bool) -> str:
     memories = report.tables.get(MEMORIES, TableReport())
     said = memories_there(memories.copied, memories.source, equal=equal)
     return f"{said} {need_you(memories.failed)}" if memories.failed else said
+
+
+def _proven_by_both(whole: MigrationReport) -> str:
+    """What a run over all rows and later ones over the rest have proven: what had failed has arrived since."""
+    memories = whole.tables.get(MEMORIES, TableReport())
+    return memories_there(memories.copied + memories.failed, memories.source, equal=True)
 
 
 def _all_before(report: MigrationReport) -> Iterator[str]:

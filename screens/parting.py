@@ -91,7 +91,7 @@ class _Session:
             yield said.headline
             yield verdict_after_verification(copy.report, copy.only, None, None).details[0]
             return
-        said = verdict(copy.report, copy.failure, copy.only)
+        said = verdict(copy.report, copy.failure, copy.only, self.state.proven_whole)
         yield said.headline
         if copy.failure is not None:
             yield copy.failure.means

@@ -23,7 +23,7 @@ class PickerDialog(ModalScreen[list[str] | None]):
 
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("space", "tick", "Tick"),
-        Binding("ctrl+n", "use", "Use these", priority=True),
+        Binding("ctrl+n", "use", "Use these"),
         Binding("escape", "dismiss(None)", "Back"),
     ]
 

@@ -274,7 +274,7 @@ The report is saved in a file; the last page says where. F4 lists the reports of
         """Show what is known now: of the copy, and of the comparison after it."""
         state = self.state
         if state.verification is None and state.verification_failure is None:
-            said = verdict(state.report, state.failure, state.only)
+            said = verdict(state.report, state.failure, state.only, state.proven_whole)
         else:
             said = verdict_after_verification(state.report, state.only, state.verification, state.verification_failure)
         self.query_one("#outcome", Notice).say(said.tone, said.headline, *said.details)
@@ -550,6 +550,4 @@ The report is saved in a file; the last page says where. F4 lists the reports of
             "ask": lambda: self._can_ask,
             "stop": lambda: self._verifying and not self._bar.stopping,
         }
-        if action == "primary" and not self._unfinished:
-            return False  # Quit has a key of its own
         return available[action]() if action in available else super().check_action(action, parameters)

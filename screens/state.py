@@ -102,6 +102,7 @@ class WizardState:
     its backup. ``stale_allowed``: the operator wants a source copied that Vestige 4 has moved on from. ``preview`` is
     the report of the dry run, ``report`` that of the copy; ``preview_failure`` and ``failure`` say what ended them,
     where something did. ``only`` are the rows that the copy is restricted to, where failed ones are tried again.
+    ``whole`` is the report of the last copy that was not restricted.
     ``saved`` and ``receipt`` are the files that keep report and receipt, ``unsaved`` is why there is none.
     ``verification`` is the report of the last comparison after the copy, ``verification_failure`` what ended it,
     ``verification_kept`` the files that keep its report and receipt.
@@ -139,6 +140,7 @@ class WizardState:
     report: MigrationReport | None = None
     failure: MigrationError | None = None
     only: Mapping[str, frozenset[str]] | None = None
+    whole: MigrationReport | None = None
     saved: Path | None = None
     receipt: Path | None = None
     unsaved: str = ""
@@ -233,6 +235,7 @@ class WizardState:
         return replace(
             self.without_report(),
             report=report,
+            whole=report if self.only is None else self.whole,
             failure=failure,
             saved=saved,
             receipt=receipt,
@@ -298,6 +301,7 @@ class WizardState:
             unsettled=(),
             mended=frozenset(),
             report=None,
+            whole=None,
             failure=None,
             saved=None,
             receipt=None,
@@ -306,6 +310,17 @@ class WizardState:
             verification_failure=None,
             verification_kept=None,
         )
+
+    @property
+    def proven_whole(self) -> MigrationReport | None:
+        """The last copy of all rows, where it and the later ones of some rows have compared every value and found
+        nothing that is still wrong.
+        """
+        runs = (self.whole, self.report)
+        compared = all(
+            run is not None and run.verified and not run.differences and not run.differences_omitted for run in runs
+        )
+        return self.whole if compared and not self.unsettled else None
 
     @property
     def source_path(self) -> Path | None:

@@ -220,6 +220,7 @@ class Workbench(Screen[None]):
         self._cases = Cases(())
         self._changes: list[Change] = []
         self._row: BrokenRow | None = None
+        self._looking = False  # the row is being read: until then, what is shown stays as it is
         self._offers: Sequence[Offer] = ()
         self._shown: Case | None = None
         self._waiting: Timer | None = None
@@ -236,6 +237,7 @@ class Workbench(Screen[None]):
                 yield Static(id="tally")
                 yield Input(placeholder="find an id, a table, a word…", id="find", compact=True)
                 yield CaseList(id="cases")
+                yield Static(_legend(_LIST_KEYS), classes="legend")
             with Vertical(id="row"):
                 yield Static(id="row-title")
                 with VerticalScroll(id="row-body", can_focus=False):
@@ -247,6 +249,7 @@ class Workbench(Screen[None]):
                     yield Button("Edit", id="edit", compact=True)
                     yield Button("Leave out", id="leave-out", compact=True)
                     yield Button("All of this kind", id="all", compact=True)
+                yield Static(_legend(_ROW_KEYS), classes="legend")
         with Horizontal(id="buttons"):
             yield Button("Back", id="back", compact=True)
             yield Button("Undo", id="undo", compact=True)
@@ -264,7 +267,7 @@ class Workbench(Screen[None]):
             found = next((case for case in self._cases.all if case.row == at or _waits_as(case, at)), None)
             if found is not None:
                 self._list.go_to(found)
-        self.refresh_desk()
+        self._show()
         known, path = self._desk.state.known, self._path
         if waiting := unexplained(known):
             ask(self, lambda: _references(path, waiting), self.Surveyed, name="survey")
@@ -301,6 +304,10 @@ class Workbench(Screen[None]):
             return
         state = self._desk.state
         self._take_cases() if self._outdated(state) else self._judge()
+        self._show()
+
+    def _show(self) -> None:
+        """Show how far the problems are, and the row at the cursor."""
         self._show_tally()
         self._list.refresh()
         self._show_row()
@@ -335,7 +342,7 @@ class Workbench(Screen[None]):
         if event.references:
             self._references = event.references
             self._take_cases()
-            self.refresh_desk()
+            self._show()
 
     @on(Met)
     def _met(self, event: Met) -> None:
@@ -355,10 +362,11 @@ class Workbench(Screen[None]):
         case = self._list.case
         if not _same(case, self._shown):
             self._row, self._offers = None, ()
-            self.query_one(OfferList).show(())
+            self._looking = case is not None and case.of_one_row
+            self.query_one(OfferList).clear(keep_height=self._looking)
             if self._waiting is not None:
                 self._waiting.stop()
-            if case is not None and case.of_one_row:
+            if self._looking:
                 self._waiting = self.set_timer(_REST, self._look)
             self.query_one("#row-body", VerticalScroll).scroll_home(animate=False)
         self._shown = case
@@ -398,15 +406,21 @@ class Workbench(Screen[None]):
     def _looked(self, event: Looked) -> None:
         if not _same(event.case, self._shown):
             return  # the operator has gone on
+        self._looking = False
         if isinstance(event.row, MigrationError):
-            self.query_one("#row-text", Static).update(plain(f"{event.row.what} {event.row.remedy}"))
+            self._show_no_row(f"{event.row.what} {event.row.remedy}")
             return
         self._row = event.row
         if event.row is None:
-            self.query_one("#row-text", Static).update(plain("The source does not have this row any more."))
+            self._show_no_row("The source does not have this row any more.")
             return
         self._show_offers()
         self._show_text()
+
+    def _show_no_row(self, why: str) -> None:
+        self.query_one(OfferList).clear()
+        self._show_buttons()
+        self.query_one("#row-text", Static).update(plain(why))
 
     def _show_offers(self) -> None:
         if self._shown is not None and self._row is not None:
@@ -416,15 +430,13 @@ class Workbench(Screen[None]):
 
     def _offers_for(self, case: Case, row: BrokenRow) -> list[Offer]:
         there = not self._desk.dry and case.error.copied
-        return offers(case, row, self._people.get(USERS.name, ()), there=there)
+        owners, groups = (self._people.get(table.name, ()) for table in (USERS, GROUPS))
+        return offers(case, row, owners, groups, there=there)
 
     def _show_buttons(self) -> None:
-        able = bool(self._offers)
+        self._enable_buttons()
         selected = len(self._list.selected)
         offer = self.query_one(OfferList).chosen
-        self.query_one("#ways-title").display = able
-        for name, enabled in (("accept", able), ("edit", able), ("leave-out", self._can_leave_out), ("all", able)):
-            self.query_one(f"#{name}", Button).disabled = not enabled
         accept = self.query_one("#accept", Button)
         label = (
             f"Accept for {selected:,}" if selected else "Type it" if offer is not None and not offer.ready else "Accept"
@@ -434,12 +446,21 @@ class Workbench(Screen[None]):
             accept.refresh(layout=True)
         cause = self._list.cause
         everyone = self.query_one("#all", Button)
-        label = f"All {len(cause.cases):,} of this kind" if cause is not None else "All of this kind"
+        still_open = self._cases.open_in(cause) if cause is not None else 0
+        label = f"All {still_open:,} of this kind"
         if str(everyone.label) != label:
             everyone.label = Content(label)
             everyone.refresh(layout=True)
-        everyone.display = cause is not None and len(cause.cases) > 1
+        everyone.display = still_open > 1
         self.refresh_bindings()
+
+    def _enable_buttons(self) -> None:
+        if self._looking:
+            return  # they act on nothing before the row is read, and each change would lay the screen out again
+        able = bool(self._offers)
+        self.query_one("#ways-title").display = able
+        for name, enabled in (("accept", able), ("edit", able), ("leave-out", self._can_leave_out), ("all", able)):
+            self.query_one(f"#{name}", Button).disabled = not enabled
 
     @property
     def _can_leave_out(self) -> bool:
@@ -738,6 +759,19 @@ class Workbench(Screen[None]):
         }
         if (act := actions.get(event.button.id)) is not None:
             act()
+
+
+_LIST_KEYS = (
+    ("space", "select"), ("s", "sort"), ("y", "copy id"), ("o", "whole row"), ("d", "take back"), ("N", "previous"),
+)  # fmt: skip
+_ROW_KEYS = (
+    ("1–9", "choose"), ("y", "copy value"), ("o", "whole row"), ("d", "take back"), ("N", "previous"),
+)  # fmt: skip
+"""Keys for which the footer has no room."""
+
+
+def _legend(keys: Iterable[tuple[str, str]]) -> Content:
+    return Content("  ").join(Content.assemble((key, "bold"), f" {word}") for key, word in keys)
 
 
 _SAVED = "Your answers are kept. u takes the last one back."

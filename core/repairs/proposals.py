@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
@@ -69,11 +69,13 @@ def new_id() -> str:
     return str(uuid4())
 
 
-def proposals(error: RowError, text: str | None = None, users: Sequence[str] = ()) -> list[Proposal]:
+def proposals(
+    error: RowError, text: str | None = None, users: Sequence[str] = (), groups: Mapping[str, str] | None = None
+) -> list[Proposal]:
     """What could be done about a problem, the best first.
 
-    ``text`` is the field's value in the source, where it is text, and ``users`` are ids of possible owners. Each value
-    is one that the destination takes.
+    ``text`` is the field's value in the source, where it is text, ``users`` are ids of possible owners, and ``groups``
+    the ids of groups by their names. Each value is one that the destination takes.
     """
     if error.kind in _ABOUT_THE_DESTINATION:
         return []
@@ -82,16 +84,18 @@ def proposals(error: RowError, text: str | None = None, users: Sequence[str] = (
     if error.field is None:
         return [leave_out]
     column = table.columns[table.position(error.field)]
-    found = [*_of_field(error.kind, table, column, text, users)]
+    found = [*_of_field(error.kind, table, column, text, users, groups=groups or {})]
     return [*(one for one in found if _fits(column, one)), leave_out]
 
 
-def _of_field(kind: Kind, table: Table, column: Column, text: str | None, users: Sequence[str]) -> Iterator[Proposal]:
+def _of_field(
+    kind: Kind, table: Table, column: Column, text: str | None, users: Sequence[str], *, groups: Mapping[str, str]
+) -> Iterator[Proposal]:
     name = column.name
     if kind in EMBEDDING_KINDS or column.type is PgType.VECTOR:
         yield Proposal(Step.EMPTY, name)
     elif kind in _JSON_KINDS or column.type in _LISTS:
-        yield from _of_json(column, text)
+        yield from _of_json(column, text, groups)
     elif table.key == (name,) and column.type is PgType.UUID and not _refers(table, name):
         yield Proposal(Step.NEW_ID, name, new_id())
     elif _refers(table, name) == USERS.name:
@@ -102,12 +106,14 @@ def _of_field(kind: Kind, table: Table, column: Column, text: str | None, users:
         yield Proposal(Step.TYPE, name)
 
 
-def _of_json(column: Column, text: str | None) -> Iterator[Proposal]:
+def _of_json(column: Column, text: str | None, groups: Mapping[str, str]) -> Iterator[Proposal]:
     error = json_error(text) if text is not None else None
     if text is not None:
         for step, read in ((Step.CLOSE, completed), (Step.READ_AS, reread)):
             if (value := read(text)) is not NOTHING:
-                yield Proposal(step, column.name, _cleaned(column, value), error=error)
+                cleaned = _cleaned(column, value, groups)
+                if cleaned or not value:  # a list of which nothing is left is not what was meant
+                    yield Proposal(step, column.name, cleaned, error=error)
         if error is not None and column.type in (PgType.JSONB, PgType.TEXT_ARRAY) and text.strip():
             kept: Any = {KEPT_AS: text} if column.type is PgType.JSONB else [text]
             yield Proposal(Step.KEEP_AS_TEXT, column.name, kept, error=error)
@@ -115,10 +121,11 @@ def _of_json(column: Column, text: str | None) -> Iterator[Proposal]:
     yield Proposal(Step.EMPTY, column.name, [] if column.type in _LISTS else {})
 
 
-def _cleaned(column: Column, value: Any) -> Any:
-    """A list of ids without what is none."""
+def _cleaned(column: Column, value: Any, groups: Mapping[str, str]) -> Any:
+    """A list of ids, with those of groups that it calls by their names, and without what is no id."""
     if column.type is PgType.UUID_ARRAY and isinstance(value, list):
-        return [item for item in value if _is_id(item)]
+        ids = [groups.get(item, item) if isinstance(item, str) else item for item in value]
+        return [*dict.fromkeys(item for item in ids if _is_id(item))]
     return value
 
 

@@ -31,11 +31,21 @@ class OfferList(Widget, can_focus=True):
         super().__init__(id=id)
         self._offers: Sequence[Offer] = ()
         self._chosen = 0
+        self._height = 1
 
     def show(self, offers: Sequence[Offer]) -> None:
         """Replace the offers; the first one is chosen."""
         self._offers, self._chosen = offers, 0
-        self.refresh(layout=True)
+        before, self._height = self._height, max(1, len(offers))
+        self.refresh(layout=self._height != before)
+
+    def clear(self, *, keep_height: bool = False) -> None:
+        """Show no offers; ``keep_height``: others follow soon."""
+        if not keep_height:
+            self.show(())
+            return
+        self._offers, self._chosen = (), 0
+        self.refresh()
 
     @property
     def chosen(self) -> Offer | None:
@@ -58,7 +68,7 @@ class OfferList(Widget, can_focus=True):
 
     def get_content_height(self, *_: object) -> int:
         """One line for each."""
-        return max(1, len(self._offers))
+        return self._height
 
     def choose(self, place: int) -> None:
         """Choose the offer at a place, from 0."""

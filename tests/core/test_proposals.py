@@ -30,7 +30,9 @@ OWNER = "11111111-2222-4333-8444-55555555555a"
 
 
 def of(table: str, field: str | None, kind: Kind, text: str | None = None) -> list[Proposal]:
-    found = proposals(RowError(table, "row", field, kind, "message", copied=False), text, [OWNER])
+    found = proposals(
+        RowError(table, "row", field, kind, "message", copied=False), text, [OWNER], {"platform-team": OWNER}
+    )
     for each in found:
         assert (each.field, each.step is Step.LEAVE_OUT) in ((field, False), (None, True))
         if each.step not in (Step.CHOOSE, Step.TYPE, Step.LEAVE_OUT):
@@ -67,7 +69,8 @@ def test_metadata_of_the_demo(text: str) -> None:
 @pytest.mark.parametrize(
     ("table", "field", "kind", "text", "expected"),
     [
-        ("knowledge_nodes", "shared_with_groups", Kind.BAD_UUID, '["platform-team"]', [(Step.READ_AS, []), *NO_LIST]),
+        ("knowledge_nodes", "shared_with_groups", Kind.BAD_UUID, '["platform-team"]', [(Step.READ_AS, [OWNER]), *NO_LIST]),
+        ("knowledge_nodes", "shared_with_groups", Kind.BAD_UUID, '["no team"]', NO_LIST),
         ("knowledge_nodes", "shared_with_groups", Kind.MISSHAPEN_JSON, '{"groups": "all"}', NO_LIST),
         ("knowledge_nodes", "tags", Kind.MALFORMED_JSON, "a, b", [(Step.KEEP_AS_TEXT, ["a, b"]), *NO_LIST]),
         ("knowledge_nodes", "domain_scores", Kind.MISSHAPEN_JSON, '{"a": "b"}', EMPTY),
@@ -81,7 +84,7 @@ def test_metadata_of_the_demo(text: str) -> None:
         ("knowledge_nodes", "embedding", Kind.OTHER_MODEL, None, []),
         ("knowledge_nodes", "content", Kind.DIFFERS_AT_DESTINATION, None, []),
     ],
-    ids=["groups", "no list", "tags", "scores", "content", "visibility", "owner", "vector", "date", "edge", "row", "many", "differs"],
+    ids=["groups", "no group", "no list", "tags", "scores", "content", "visibility", "owner", "vector", "date", "edge", "row", "many", "differs"],
 )  # fmt: skip
 def test_every_kind(
     table: str, field: str | None, kind: Kind, text: str | None, expected: list[tuple[Step, Any]]

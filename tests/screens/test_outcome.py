@@ -103,6 +103,22 @@ def test_a_retry_that_brought_all() -> None:
     assert (said.tone, said.headline) == (Tone.GOOD, "Tried 3 rows again: all of them have arrived.")
 
 
+def test_a_retry_that_completes_a_compared_copy_says_the_whole() -> None:
+    """Only together with a copy of all rows that was compared, and while nothing is open."""
+    broken = RowError("knowledge_nodes", "a", "content", Kind.EMPTY_CONTENT, "content is empty", copied=False)
+    first = _verified(knowledge_nodes=TableReport(5, 5, 4, failed=1))
+    first.errors, first.outcome = [broken], Outcome.ERRORS
+    again = _verified(knowledge_nodes=TableReport(1, 1, 1))
+    only = {"knowledge_nodes": frozenset({"a"})}
+    state = WizardState().with_report(first).with_only(only).with_report(again)
+    said = verdict(again, None, only, state.proven_whole)
+    assert said.headline == "5 of 5 memories are at the destination, every value compared and equal."
+    assert said.details == ("Tried 1 row again: it has arrived.",)
+    unproven = replace(first, verified=False)
+    assert WizardState().with_report(unproven).with_only(only).with_report(again).proven_whole is None
+    assert WizardState().with_report(first).proven_whole is None, "one row is open"
+
+
 def test_a_retry_reports_rows_that_are_gone() -> None:
     report = _report(Outcome.ERRORS, knowledge_nodes=TableReport(1, 1, 0, failed=1), edges=TableReport(1, 1, 1))
     said = verdict(report, None, ONLY)

@@ -69,7 +69,7 @@ def test_every_broken_row_is_brought_by_keys_alone(
         await pilot.press("m")
         await _in_the_report(pilot)
         await pilot.press("ctrl+n")
-        await shown(pilot, "all of them have arrived")
+        await shown(pilot, "60 of 60 memories are at the destination, every value compared")
         await pilot.press("f4")
         await shown(pilot, "vestige.db →")
         await _press(pilot, "down", "enter")  # the first copy
