@@ -329,7 +329,7 @@ The report is saved in a file; the last page says where. F4 lists the reports of
     def active_bindings(self) -> dict[str, ActiveBinding]:
         """Where not all keys fit into the footer, those are left out of it that have a button in sight."""
         bindings = super().active_bindings
-        if self._failed and self.app.size.width < WIDE:
+        if self.app.size.width < WIDE and (self._failed or self._verifying):
             for key in ("ctrl+n", "r"):
                 if (found := bindings.get(key)) is not None:
                     bindings[key] = found._replace(binding=replace(found.binding, show=False))
