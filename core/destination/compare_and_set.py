@@ -214,17 +214,19 @@ class FieldSetter:
             self._halve(changes, [ord_ for ord_ in chosen if ord_ not in wrong], dates, answers)
 
     def _update(self, changes: Sequence[Change], chosen: Sequence[int], dates: dict[int, Any]) -> dict[int, Answer]:
-        """Set the chosen changes; those that did not come out right."""
-        rows = self._execute(self._queries.update, [changes[ord_] for ord_ in chosen])
-        wrong = {ord_: Answer(MendState.REFUSED, MendRefusal.IGNORED) for ord_ in chosen}
-        for place, kept, date in rows:
-            ord_ = chosen[place]
-            if not kept:
+        """Set the chosen changes; those that did not come out right, also by what triggers did afterwards."""
+        some = [changes[ord_] for ord_ in chosen]
+        updated = {place for (place,) in self._execute(self._queries.update, some)}
+        there = {place: (state, date) for place, state, _, date in self._execute(self._queries.look, some)}
+        wrong: dict[int, Answer] = {}
+        for place, ord_ in enumerate(chosen):
+            state, date = there.get(place, (None, None))
+            if place not in updated:
+                wrong[ord_] = Answer(MendState.REFUSED, MendRefusal.IGNORED)
+            elif state != MendState.RIGHT:
                 wrong[ord_] = Answer(MendState.REFUSED, self._rewritten)
             elif date != dates[ord_]:
                 wrong[ord_] = Answer(MendState.REFUSED, MendRefusal.DATE)
-            else:
-                del wrong[ord_]
         return wrong
 
     def _execute(self, query: sql.Composed, changes: Sequence[Change]) -> list[tuple[Any, ...]]:
@@ -272,7 +274,7 @@ _LOOK: LiteralString = """
     FROM {changes} JOIN {table} t ON {same}"""
 _UPDATE: LiteralString = """
     UPDATE {table} t SET {column} = {wanted} FROM {changes} WHERE {same} AND {expected}
-    RETURNING s.ord - 1, {right}, {date}"""
+    RETURNING s.ord - 1"""
 
 
 def listed(keys: int, *others: str) -> sql.Composed:

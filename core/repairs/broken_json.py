@@ -6,8 +6,9 @@ import ast
 import json
 import re
 from collections.abc import Iterator
-from decimal import Decimal
 from typing import Any, NamedTuple, NoReturn
+
+from vestige_tui.core.repairs.document import exact_json
 
 _CLOSED_BY = {"{": "}", "[": "]"}
 _TOKEN = re.compile(r'"(?:[^"\\]|\\.)*"|[{}\[\],:]|[^\s{}\[\],:"]+', re.DOTALL)
@@ -107,8 +108,8 @@ def _closings(text: str) -> Iterator[str]:
 
 def _parsed(text: str) -> Any:
     try:
-        return json.loads(text, parse_float=Decimal, parse_constant=_refuse)
-    except (ValueError, RecursionError):
+        return exact_json(text, parse_constant=_refuse)
+    except ValueError:
         return NOTHING
 
 

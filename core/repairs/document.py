@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from decimal import Decimal
+from decimal import Decimal, InvalidOperation
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -74,10 +74,8 @@ def write_repairs(path: Path, repairs: Repairs) -> None:
 def parse(content: bytes) -> Repairs:
     """The repairs in a file's content. Raises ``RepairsError``, or an error of its own where it is no such file."""
     try:
-        document = json.loads(
-            content.decode(), parse_float=Decimal, parse_constant=_refuse, object_pairs_hook=_without_repeats
-        )
-    except (ValueError, RecursionError) as error:
+        document = exact_json(content.decode(), parse_constant=_refuse, object_pairs_hook=_without_repeats)
+    except ValueError as error:
         position = f", line {error.lineno}, column {error.colno}" if isinstance(error, json.JSONDecodeError) else ""
         raise _NoRepairs(f"it is not JSON{position}") from None
     if not isinstance(document, dict) or document.get("format") != FORMAT:
@@ -94,13 +92,40 @@ def as_file(repairs: Repairs) -> bytes:
     return f'{{"format": "{FORMAT}", "repairs": [\n{lines}\n]}}\n'.encode()
 
 
+def exact_json(text: str, **options: Any) -> Any:
+    """The value of a JSON document, numbers with a point or an exponent as ``Decimal``; ``options`` of ``json.loads``.
+
+    Raises ``ValueError``, also where it is nested too deep or has an exponent that no ``Decimal`` can have.
+    """
+    try:
+        return json.loads(text, parse_float=Decimal, **options)
+    except (RecursionError, InvalidOperation):
+        raise ValueError from None
+
+
 def as_json(value: Any) -> str:
-    """A value as JSON in ASCII; a ``Decimal`` keeps its digits."""
-    if isinstance(value, dict):
-        return f"{{{', '.join(f'{json.dumps(key)}: {as_json(item)}' for key, item in value.items())}}}"
-    if isinstance(value, list | tuple):
-        return f"[{', '.join(map(as_json, value))}]"
-    return str(value) if isinstance(value, Decimal) else json.dumps(value, allow_nan=False)
+    """A value as JSON in ASCII, however deep it is nested; a ``Decimal`` keeps its digits."""
+    written: list[str] = []
+    waiting: list[tuple[Any, bool]] = [(value, False)]
+    while waiting:
+        item, is_written = waiting.pop()
+        if is_written:
+            written.append(item)
+        elif isinstance(item, dict | list | tuple):
+            waiting.extend(reversed(_parts(item)))
+        else:
+            written.append(str(item) if isinstance(item, Decimal) else json.dumps(item, allow_nan=False))
+    return "".join(written)
+
+
+def _parts(value: dict[str, Any] | Sequence[Any]) -> list[tuple[Any, bool]]:
+    """An object or a list in pieces, each with whether it is JSON already."""
+    is_object = isinstance(value, dict)
+    parts: list[tuple[Any, bool]] = [("{" if is_object else "[", True)]
+    for place, name in enumerate(value):
+        item, named = (value[name], f"{json.dumps(name)}: ") if isinstance(value, dict) else (name, "")
+        parts += [((", " if place else "") + named, True), (item, False)]
+    return [*parts, ("}" if is_object else "]", True)]
 
 
 def fingerprint(values: Iterable[tuple[str, Any]]) -> str:

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
-from decimal import Decimal
 from typing import Any
 
-from vestige_tui.core.repairs.document import as_json
+from vestige_tui.core.repairs.document import as_json, exact_json
 from vestige_tui.core.rows.converters import joined_uuids, uuid
 from vestige_tui.core.rows.values import SqliteValue, ValueProblem
 
@@ -36,8 +34,8 @@ def replaced(value: SqliteValue, renamed: Mapping[str, str]) -> str | None:
     if not isinstance(value, str):
         return None
     try:
-        found = json.loads(value, parse_float=Decimal)
-    except (ValueError, RecursionError):
+        found = exact_json(value)
+    except ValueError:
         return None
 
     def new(item: Any) -> Any:

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import json
-from decimal import Decimal
 from typing import Any
 
 from vestige_tui.core.repairs.broken_json import json_error
-from vestige_tui.core.repairs.document import as_json
+from vestige_tui.core.repairs.document import as_json, exact_json
 from vestige_tui.core.repairs.values import Unfit, source_value
 from vestige_tui.core.rows.pg_types import PgType
 from vestige_tui.core.rows.tables import Column
@@ -24,7 +23,10 @@ def typed(column: Column, text: str) -> Any:
         error = json_error(text)
         if error is not None:
             raise Unfit(f"is not valid JSON in line {error.line:,}, column {error.column:,}: {error.expected}")
-        value = json.loads(text, parse_float=Decimal)
+        try:
+            value = exact_json(text)
+        except ValueError:
+            raise Unfit("holds a number out of range, or is nested too deep") from None
     source_value(column, value)
     return value
 

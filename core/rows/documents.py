@@ -254,7 +254,7 @@ def _check_strings(document: str) -> None:
 
 def _number_in_range(literal: str) -> float:
     mantissa, _, exponent = literal.lower().partition("e")
-    if len(mantissa) + abs(int(exponent[:9] or 0)) > MAX_NUMBER_DIGITS:
+    if len(mantissa) + int(exponent.lstrip("+-0")[:9] or 0) > MAX_NUMBER_DIGITS:
         raise ValueProblem(Kind.UNSTORABLE_JSON, "holds a number out of range")
     return float(literal)
 

@@ -37,17 +37,22 @@ _Connection = TypeVar("_Connection", bound=sqlite3.Connection)
 class Reading(sqlite3.Connection):
     """A connection inside one read transaction. ``witness`` is another one, in no transaction: it notices commits.
 
-    ``version`` is what the witness saw before the transaction began.
+    ``version`` is what the witness saw before the transaction began, and ``opened`` the file's ``identity`` before both
+    were opened.
     """
 
     witness: sqlite3.Connection | None = None
     version = 0
+    opened: tuple[int, int] | None = None
 
     def is_newest(self) -> bool:
-        """Whether no other program has committed anything since the transaction began, so that all transactions that
-        began in between see the same rows. False also where that cannot be found out.
+        """Whether no other program has committed anything since the transaction began, nor put another file in its
+        place, so that all transactions that began in between see the same rows. False also where that cannot be found
+        out.
         """
         try:
+            if self.opened is None or identity(self.path) != self.opened:
+                return False
             return self.witness is not None and _data_version(self.witness) == self.version
         except sqlite3.Error:
             return False
@@ -126,8 +131,10 @@ def _connect(path: Path, mode: str, timeout: float, kind: type[_Connection]) -> 
 
 def begin_reading(path: Path) -> Reading:
     """Begin a read transaction, with nothing done for what may stand in its way. Raises ``sqlite3.Error``."""
+    opened = identity(path)
     connection = _connect(path, "ro", BUSY_TIMEOUT, Reading)
     try:
+        connection.opened = opened
         connection.witness = connect(path, "ro")
         connection.version = _data_version(connection.witness)
         connection.execute("PRAGMA query_only = 1")

@@ -12,11 +12,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from vestige_tui.core.repairs.broken_json import NOTHING, completed, json_error, reread
-from vestige_tui.core.repairs.document import Repair, Repairs, as_file, parse
+from vestige_tui.core.repairs.document import Repair, Repairs, as_file, as_json, parse
 from vestige_tui.core.repairs.proposals import Proposal, Step, proposals
-from vestige_tui.core.repairs.values import source_value
+from vestige_tui.core.repairs.references import replaced
+from vestige_tui.core.repairs.typed import typed
+from vestige_tui.core.repairs.values import Unfit, source_value
 from vestige_tui.core.rows.problems import NIL_UUID, Kind, RowError
-from vestige_tui.core.rows.tables import BY_NAME
+from vestige_tui.core.rows.tables import BY_NAME, KNOWLEDGE_NODES
 from vestige_tui.sample.broken import FLAWS
 
 TEXTS = st.text(st.characters(exclude_categories=["Cs"]))
@@ -162,3 +164,27 @@ def test_a_file_of_repairs_is_read_as_it_was_written(entries: list[Repair]) -> N
 def test_numbers_keep_their_digits() -> None:
     written = as_file(Repairs((Repair("t", NIL_UUID, {"a": [Decimal("1.10"), Decimal("1E+400"), 10**30]}),)))
     assert b'"a": [1.10, 1E+400, 1000000000000000000000000000000]' in written
+
+
+@pytest.mark.parametrize("number", ["1e99999999999999999999", "-1E-99999999999999999999"])
+def test_a_number_with_an_absurd_exponent_is_refused(number: str) -> None:
+    """Also where it is typed, and where a list that a new id goes into has it."""
+    text = as_file(Repairs((Repair("t", "r", {"a": "here"}),))).replace(b'"here"', number.encode())
+    with pytest.raises(Exception, match="it is not JSON"):
+        parse(text)
+    metadata = KNOWLEDGE_NODES.columns[KNOWLEDGE_NODES.position("metadata")]
+    with pytest.raises(Unfit, match="number out of range"):
+        typed(metadata, f'{{"a": {number}}}')
+    assert replaced(f'{{"note-7": {number}}}', {"note-7": NIL_UUID}) is None
+
+
+def test_deep_json_is_written_as_it_was_read() -> None:
+    """As deep as metadata may be, deeper than Python calls."""
+    deep: Any = []
+    for level in range(5_000):
+        deep = [deep, "x"] if level % 2 else {"a": 1, "b": deep}
+    written = as_json(deep)
+    assert written.count('{"a": 1, "b": [') == 2_500
+    assert written.endswith('"x"]')
+    read = json.loads('{"a":' * 500 + "1.50" + "}" * 500, parse_float=Decimal)
+    assert as_json(read) == '{"a": ' * 500 + "1.50" + "}" * 500

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -236,6 +237,8 @@ def test_of_two_rows_with_one_id_the_marked_one_is_meant(sources: Sources, datab
     assert [problem.flaw for problem in caught.value.problems] == [Flaw.ROW_CHANGED]
 
 
+TOO_DEEP = json.loads("[" * 501 + "]" * 501)
+
 REFUSALS: dict[str, tuple[str, str, dict[str, Any] | str, Flaw, str | None]] = {
     "table": ("memories", "MEMORY", {"content": WORDS}, Flaw.UNKNOWN_TABLE, None),
     "field": (MEMORIES, "MEMORY", {"contents": WORDS}, Flaw.UNKNOWN_FIELD, "contents"),
@@ -258,6 +261,7 @@ REFUSALS: dict[str, tuple[str, str, dict[str, Any] | str, Flaw, str | None]] = {
     "too large": ("scheduling", "MEMORY", {"reps": 1 << 40}, Flaw.VALUE, "reps"),
     "infinite": ("scheduling", "MEMORY", {"stability": float("inf")}, Flaw.VALUE, "stability"),
     "not a UUID": (MEMORIES, "MEMORY", {"id": "note-8"}, Flaw.VALUE, "id"),
+    "too deep": (MEMORIES, "MEMORY", {"metadata": TOO_DEEP}, Flaw.VALUE, "metadata"),
     "taken id": (MEMORIES, "MEMORY", {"id": "OTHER"}, Flaw.KEY_TAKEN, "id"),
     "taken handle": ("users", "USER", {"handle": "local"}, Flaw.KEY_TAKEN, "handle"),
     "owner": (MEMORIES, "MEMORY", {"owner_user_id": NOBODY}, Flaw.NO_SUCH_REFERENCE, "owner_user_id"),

@@ -172,6 +172,32 @@ def emptied(source: Path, database: Database) -> tuple[list[str], Repairs]:
     return memories, of(*((MEMORIES, row, {"metadata": {"a": 1}}) for row in memories))
 
 
+def test_what_a_trigger_does_afterwards_undoes_the_change(small_source: Path, copied_database: Database) -> None:
+    """Of the row itself: another value, another date, or none at all."""
+    (rewritten, dated, deleted, good, *_), repairs = emptied(small_source, copied_database)
+    copied_database.execute(
+        f"""CREATE FUNCTION after() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
+            CASE NEW.id
+            WHEN '{rewritten}' THEN UPDATE knowledge_nodes SET metadata = '{{"b": 2}}' WHERE id = NEW.id;
+            WHEN '{dated}' THEN UPDATE knowledge_nodes SET updated_at = '2001-01-01' WHERE id = NEW.id;
+            WHEN '{deleted}' THEN DELETE FROM knowledge_nodes WHERE id = NEW.id;
+            ELSE END CASE; RETURN NULL; END $$""",
+        "CREATE TRIGGER after AFTER UPDATE ON knowledge_nodes FOR EACH ROW WHEN (pg_trigger_depth() = 0)"
+        " EXECUTE FUNCTION after()",
+    )
+    before = read_tables(copied_database)[MEMORIES]
+    chosen = {MEMORIES: {rewritten, dated, deleted, good}}
+    report = copy(small_source, copied_database, repairs=repairs, only=chosen, verify=False)
+    assert states(report) == {
+        (MEMORIES, rewritten, "metadata"): (REFUSED, MendRefusal.REWRITTEN),
+        (MEMORIES, dated, "metadata"): (REFUSED, MendRefusal.DATE),
+        (MEMORIES, deleted, "metadata"): (REFUSED, MendRefusal.REWRITTEN),
+        (MEMORIES, good, "metadata"): (MENDED, None),
+    }
+    key = (UUID(good),)
+    assert read_tables(copied_database)[MEMORIES] == {**before, key: {**before[key], "metadata": {"a": 1}}}
+
+
 def test_a_run_of_a_few_rows_and_runs_that_break_off(small_source: Path, copied_database: Database) -> None:
     """Without a comparison, too, a value that has changed meanwhile is no clean end."""
     memories, repairs = emptied(small_source, copied_database)

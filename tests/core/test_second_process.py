@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import signal
 import sqlite3
 import subprocess
@@ -37,6 +38,13 @@ CHANGES = (
     "UPDATE review_events SET rating = 1, metadata = '{\"changed\": true}' WHERE get_byte(uuid_send(id), 15) < 128",
     "UPDATE domains SET label = label || '!'",
 )
+
+NEVER_DONE = """
+import time, vestige_tui.core.verify.second.__main__ as second
+second.compare = lambda *_, **__: time.sleep(600)
+second.main()
+"""
+"""A second process that begins, and has compared nothing when it is disturbed."""
 
 
 @pytest.fixture
@@ -105,7 +113,7 @@ def test_what_happens_to_a_second_process(
         return look(self)
 
     monkeypatch.setattr(SecondProcess, "look", disturb)
-    monkeypatch.setattr(SecondProcess, "_take", slowly(SecondProcess._take, found))
+    monkeypatch.setattr(process, "COMMAND", (process.COMMAND[0], "-P", "-c", NEVER_DONE))
     monkeypatch.setattr(process, "_LEAVING", 0.2)
     waits = replace(DEFAULT_WAITS, answer=0.5 if how == "silent" else 120.0)
     if how == "cancelled":
@@ -122,16 +130,6 @@ def test_what_happens_to_a_second_process(
     )
     wait_until(lambda: copied_database.value(sessions) == 0)
     assert fingerprint(copied_database) == before
-
-
-def slowly(take: Callable[..., None], found: list[Any]) -> Callable[..., None]:
-    """Takes no message after the first until the process is disturbed, so that it is not done before."""
-
-    def taking(self: SecondProcess, message: Any) -> None:
-        take(self, message)
-        wait_until(lambda: bool(found) or self._leaving.is_set())
-
-    return taking
 
 
 def test_one_that_cannot_begin(
@@ -163,3 +161,22 @@ def test_whether_a_source_is_still_the_same(mode: str, small_source: Path) -> No
                 (memory_ids(small_source)[0],),
             )
             assert not reading.is_newest()
+
+
+def test_another_file_in_the_place_of_the_source_is_not_the_same(
+    small_source: Path, copied_database: Database, in_two: list[bool], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A second process would read that one, in which nobody has committed anything since."""
+    other = small_source.with_name("other.db")
+    shutil.copyfile(small_source, other)
+    edit(other, "UPDATE knowledge_nodes SET content = 'other'")
+    edit(other, "UPDATE review_events SET rating = 9")
+    begin = SecondProcess.__init__
+
+    def after_the_change(self: SecondProcess, *arguments: Any) -> None:
+        other.replace(small_source)
+        begin(self, *arguments)
+
+    monkeypatch.setattr(SecondProcess, "__init__", after_the_change)
+    report, _ = verified(small_source, copied_database)
+    assert (in_two, report.outcome) == ([False], VerificationOutcome.EQUAL)

@@ -9,7 +9,7 @@ import json
 from collections.abc import Collection, Iterator, Mapping
 from contextlib import closing
 from dataclasses import dataclass, field
-from decimal import Decimal
+from decimal import Decimal, InvalidOperation
 from itertools import chain
 from typing import Any
 
@@ -183,7 +183,7 @@ def _with_new_ids(value: Any, ids: Mapping[Any, str]) -> str | None:
     """JSON with new ids in it; None where nothing changes."""
     try:
         found = json.loads(value, parse_float=Decimal) if isinstance(value, str) else None
-    except (ValueError, RecursionError):
+    except (ValueError, RecursionError, InvalidOperation):
         return None
     names = {name: ids.get(_id(name), name) for name in found or () if isinstance(name, str)}
     if not any(name != fresh for name, fresh in names.items()):

@@ -252,7 +252,7 @@ def number(literal: str) -> Any:
     ``Decimal``.
     """
     mantissa, _, exponent = literal.lower().partition("e")
-    if len(mantissa) + abs(int(exponent[:9] or 0)) > MOST_DIGITS:
+    if len(mantissa) + int(exponent.lstrip("+-0")[:9] or 0) > MOST_DIGITS:
         raise Broken("unstorable_json")
     exact = Decimal(literal)
     return exact if exponent or "." in mantissa else int(exact)
