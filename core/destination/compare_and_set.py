@@ -18,7 +18,7 @@ from vestige_tui.core.destination.connection import unlimited
 from vestige_tui.core.destination.inspection import Destination
 from vestige_tui.core.destination.server_errors import ends_run, is_row_error
 from vestige_tui.core.destination.sessions import Session, Sessions
-from vestige_tui.core.destination.touching import without_touching
+from vestige_tui.core.destination.touching import cannot_be_avoided, without_touching
 from vestige_tui.core.destination.writer import CHECK_NOW
 from vestige_tui.core.errors import Cancelled
 from vestige_tui.core.mending import MendRefusal, MendState
@@ -61,6 +61,8 @@ class Answer(NamedTuple):
     refusal: MendRefusal | None = None
     sqlstate: str | None = None
 
+
+_MAY_UPDATE: LiteralString = "SELECT has_column_privilege(%s, %s, 'UPDATE')"
 
 _REFUSALS = {
     "23503": MendRefusal.MISSING_REFERENCE,
@@ -129,7 +131,7 @@ class FieldSetter:
         self._in_key = column in (*found.key, *table.key)
         self._has_date = _DATE in found.columns
         self._rewritten = MendRefusal.DATE if column == _DATE else MendRefusal.REWRITTEN
-        self._table = sql.Identifier(destination.schema, table.name)
+        self._table, self._column = sql.Identifier(destination.schema, table.name), column
         self._queries = _queries(
             destination, table, key, column, by_digest=by_digest, dated=self._has_date and column != _DATE
         )
@@ -142,6 +144,17 @@ class FieldSetter:
             rows = self._execute(self._queries.look, changes)
         found = {ord_: Answer(MendState(state)) for ord_, state, *_ in rows}
         return [found.get(ord_, Answer(MendState.MISSING)) for ord_ in range(len(changes))]
+
+    def refusal(self) -> Answer | None:
+        """Why the server will refuse every change, as far as the role's privileges show that beforehand."""
+        with self._watchdog.step():
+            table = self._table.as_string(None)
+            row = self._connection.execute(_MAY_UPDATE, (table, self._column)).fetchone()
+            if row != (True,):
+                return Answer(MendState.REFUSED, MendRefusal.PRIVILEGE, errors.InsufficientPrivilege.sqlstate)
+            if self._has_date and cannot_be_avoided(self._connection, self._table):
+                return Answer(MendState.REFUSED, MendRefusal.DATE)
+        return None
 
     def set(self, changes: Sequence[Change]) -> list[Answer]:
         """Set a batch in one transaction; a change that the server refuses is refused alone."""

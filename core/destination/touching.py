@@ -25,18 +25,27 @@ _FIND: LiteralString = r"""
 """Triggers that set ``updated_at`` and do nothing else: Vestige's, whatever its name, and that of ``moddatetime``."""
 
 
+def cannot_be_avoided(connection: Connection, table: sql.Identifier) -> bool:
+    """Whether a trigger that dates rows anew cannot be switched off by this role. Raises ``psycopg.Error``."""
+    return not all(owned for _, _, owned in _found(connection, table))
+
+
 @contextmanager
 def without_touching(connection: Connection, table: sql.Identifier) -> Iterator[None]:
     """Inside a transaction: switch off what sets ``updated_at`` of a table and does nothing else.
 
     Only the owner of the table can; for another role nothing is switched off. Raises ``psycopg.Error``.
     """
-    with psycopg.RawCursor(connection) as cursor:
-        found = cursor.execute(_FIND, [table.as_string(None)]).fetchall()
-    ours = [(name, always) for name, always, owned in found if owned]
+    ours = [(name, always) for name, always, owned in _found(connection, table) if owned]
     for name, _ in ours:
         connection.execute(sql.SQL("ALTER TABLE {} DISABLE TRIGGER {}").format(table, sql.Identifier(name)))
     yield
     for name, always in ours:
         state = sql.SQL("ENABLE ALWAYS" if always else "ENABLE")
         connection.execute(sql.SQL("ALTER TABLE {} {} TRIGGER {}").format(table, state, sql.Identifier(name)))
+
+
+def _found(connection: Connection, table: sql.Identifier) -> list[tuple[str, bool, bool]]:
+    """Such triggers: the name, whether it fires always, and whether this role is the owner."""
+    with psycopg.RawCursor(connection) as cursor:
+        return cursor.execute(_FIND, [table.as_string(None)]).fetchall()

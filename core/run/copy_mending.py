@@ -6,14 +6,14 @@ computed from the source by the same rules; whatever else it holds stays.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from vestige_tui.core.destination.compare_and_set import Answer, Change, FieldSetter, batches
 from vestige_tui.core.destination.inspection import Destination
 from vestige_tui.core.destination.sessions import Session
 from vestige_tui.core.events import Phase
-from vestige_tui.core.mending import MendedField, MendState
+from vestige_tui.core.mending import MendedField, MendRefusal, MendState
 from vestige_tui.core.rows.literals import literal
 from vestige_tui.core.rows.records import Record, row_label
 from vestige_tui.core.rows.tables import TABLES, Table
@@ -48,18 +48,8 @@ def foretell_mending(
         for rows in _groups(run, transfer, table):
             run.progress.stop_if_cancelled()
             for name, labelled in work.changes(rows):
-                answers = work.setter(name).look([change for _, change in labelled])
                 refused = preview.refused(table, name, [record for record, _ in labelled])
-                work.record(
-                    name,
-                    labelled,
-                    [
-                        Answer(MendState.REFUSED, refused[place])
-                        if answer.state is MendState.MENDED and place in refused
-                        else answer
-                        for place, answer in enumerate(answers)
-                    ],
-                )
+                work.record(name, labelled, work.foreseen(name, labelled, refused))
 
 
 def _altered(transfer: Transfer, populated: Collection[str]) -> list[Table]:
@@ -103,6 +93,26 @@ class _Work:
             name,
             key=self.destination.key_of(self.table),
         )
+
+    def foreseen(
+        self, name: str, changes: Sequence[tuple[Record, Change]], refused: Mapping[int, MendRefusal]
+    ) -> list[Answer]:
+        """What setting the changes of a column would do; ``refused`` are those whose values the server would refuse.
+
+        It looks at privileges first, and at dates last.
+        """
+        setter = self.setter(name)
+        answers, every = setter.look([change for _, change in changes]), setter.refusal()
+        if every is not None and every.refusal is MendRefusal.PRIVILEGE:
+            refused = {}
+        foreseen = [
+            Answer(MendState.REFUSED, refused[place]) if place in refused else every or answer
+            for place, answer in enumerate(answers)
+        ]
+        return [
+            later if answer.state is MendState.MENDED else answer
+            for answer, later in zip(answers, foreseen, strict=True)
+        ]
 
     def changes(self, rows: Sequence[BeforeAndAfter]) -> Iterator[tuple[str, list[tuple[Record, Change]]]]:
         """The changes of each column, with the rows that they are of."""

@@ -229,7 +229,9 @@ def test_a_run_of_a_few_rows_and_runs_that_break_off(small_source: Path, copied_
 
 
 def test_a_role_without_the_right_to_change_rows(small_source: Path, copied_database: Database) -> None:
-    """It copies as ever, and each field that could not be set has its reason; the owner's run mends all of them."""
+    """It copies as ever, and each field that could not be set has its reason, as a dry run foretells; the owner's run
+    mends all of them.
+    """
     memories, repairs = emptied(small_source, copied_database)
     before = read_tables(copied_database)
     for grant, refusal in (
@@ -237,7 +239,9 @@ def test_a_role_without_the_right_to_change_rows(small_source: Path, copied_data
         (("GRANT UPDATE ON knowledge_nodes TO {role}",), MendRefusal.DATE),
     ):
         with role(copied_database, DML, *grant) as dsn:
+            foretold = copy(small_source, dsn, repairs=repairs, dry_run=True)
             report = copy(small_source, dsn, repairs=repairs)
+        assert (foretold.mending, foretold.outcome) == (report.mending, report.outcome)
         assert {*states(report).values()} == {(REFUSED, refusal)}
         assert len(report.mending) == len(report.errors) == len(memories)
         assert report.outcome is Outcome.ERRORS
