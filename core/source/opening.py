@@ -60,8 +60,7 @@ class Reading(sqlite3.Connection):
     @property
     def path(self) -> Path:
         """The file that is read: it may be a private copy."""
-        _, _, read, *_ = self.execute("PRAGMA database_list").fetchone()
-        return Path(str(read))
+        return _path_of(self)
 
     def close(self) -> None:
         """Close both connections."""
@@ -149,8 +148,13 @@ def begin_reading(path: Path) -> Reading:
 def keeps_from_writing(connection: sqlite3.Connection, path: Path) -> bool:
     """Whether reading blocks other writers of a file: not in WAL mode, and not where a copy is read."""
     (mode,) = connection.execute("PRAGMA journal_mode").fetchone()
+    return str(mode) != "wal" and identity(_path_of(connection)) == identity(path)
+
+
+def _path_of(connection: sqlite3.Connection) -> Path:
+    """The file that a connection reads. Its name need not be UTF-8."""
     _, _, read, *_ = connection.execute("PRAGMA database_list").fetchone()
-    return str(mode) != "wal" and identity(Path(str(read))) == identity(path)
+    return Path(os.fsdecode(read))
 
 
 @contextmanager

@@ -7,6 +7,7 @@ import shutil
 import signal
 import sqlite3
 import subprocess
+import sys
 import threading
 from collections.abc import Callable
 from contextlib import closing
@@ -161,6 +162,13 @@ def test_whether_a_source_is_still_the_same(mode: str, small_source: Path) -> No
                 (memory_ids(small_source)[0],),
             )
             assert not reading.is_newest()
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="only there may any bytes be a name")
+def test_a_name_that_is_not_utf_8(small_source: Path, copied_database: Database, in_two: list[bool]) -> None:
+    odd = small_source.rename(small_source.with_name(os.fsdecode(b"odd\xff?.db")))
+    report, _ = verified(odd, copied_database)
+    assert (in_two, report.outcome) == ([True], VerificationOutcome.EQUAL)
 
 
 def test_another_file_in_the_place_of_the_source_is_not_the_same(

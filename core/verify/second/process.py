@@ -19,8 +19,10 @@ from vestige_tui.core.verify.second.messages import Begun, Counted, Done, Failed
 
 log = logging.getLogger(__name__)
 
-COMMAND = (sys.executable, "-P", "-m", "vestige_tui.core.verify.second")
-"""``-P``: no file of the current folder is taken for a module."""
+COMMAND = (sys.executable, "-I" if sys.flags.isolated else "-P", "-m", "vestige_tui.core.verify.second")
+"""``-P``: no file of the current folder is taken for a module; ``-I``, as this process has it: nor one that the
+environment names.
+"""
 
 _MOST_WAITING = 100
 """Messages with differences that wait for the first process; then the second one waits, too."""
