@@ -177,7 +177,7 @@ class EmbeddedServer:
         """Run initdb for the folder, completely or not at all."""
         version = self.data_dir / "PG_VERSION"
         if version.exists():
-            if (found := version.read_text().strip()) != str(self._major):
+            if (found := version.read_text(errors="replace").strip()) != str(self._major):
                 raise _unusable(f"The folder belongs to PostgreSQL {found}, not {self._major}.", self.data_dir)
             return
         if self.data_dir.exists() and any(self.data_dir.iterdir()):
@@ -209,8 +209,10 @@ class EmbeddedServer:
             raise
 
     def _socket_folder(self) -> Path:
-        """The data folder, or a temporary one where libpq cannot use that path."""
-        if len(os.fsencode(self.data_dir)) <= _LONGEST_SOCKET_FOLDER and not set(',"') & set(str(self.data_dir)):
+        """The data folder, or a temporary one where libpq cannot use that path, or psycopg: it need not be UTF-8."""
+        path = os.fsencode(self.data_dir)
+        is_text = path.decode(errors="ignore").encode() == path
+        if is_text and len(path) <= _LONGEST_SOCKET_FOLDER and not set(b',"') & set(path):
             return self.data_dir
         folder = Path(tempfile.mkdtemp(prefix=_SOCKETS))
         self._give_away(folder)

@@ -19,6 +19,7 @@ from vestige_tui.core.files import replacing
 
 PID_FILE = "postmaster.pid"
 _KEPT = "kept"
+_LARGEST_PID = 2**31 - 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,11 +41,14 @@ class Postmaster:
 
 
 def read_postmaster(data_dir: Path) -> Postmaster | None:
-    """What the file says; None where it does not exist, or is not written to its end yet. Raises ``OSError``."""
+    """What the file says; None where it does not exist, is not written to its end yet, or names no server: PostgreSQL
+    in single-user mode writes a negative number. Raises ``OSError``.
+    """
     try:
         lines = (data_dir / PID_FILE).read_text(errors="surrogateescape").splitlines()
         pid, _, started, port, sockets = lines[:5]
-        return Postmaster(int(pid), int(started), port.strip(), Path(sockets.strip()), lines[7].strip() == "ready")
+        found = Postmaster(int(pid), int(started), port.strip(), Path(sockets.strip()), lines[7].strip() == "ready")
+        return found if 0 < found.pid <= _LARGEST_PID else None
     except (FileNotFoundError, IndexError, ValueError):
         return None
 
@@ -57,16 +61,18 @@ def running_postmaster(data_dir: Path) -> Postmaster | None:
 
 def remove_stale_files(data_dir: Path) -> None:
     """Remove the lock files of a server that ended without doing so. PostgreSQL does that itself, unless its number
-    belongs to another program now. Raises ``OSError``.
+    belongs to another program now, or the file names no process. Raises ``OSError``.
 
     Call it where no server runs. The files stay where a process of a crashed server is left: PostgreSQL refuses then.
     """
-    found = read_postmaster(data_dir)
-    if found is None or not psutil.pid_exists(found.pid):
+    file, found = data_dir / PID_FILE, read_postmaster(data_dir)
+    if not file.exists() or (found is not None and not psutil.pid_exists(found.pid)):
         return
-    if not any(_works_in(pid, data_dir) for pid in psutil.pids()):
+    if any(_works_in(pid, data_dir) for pid in psutil.pids()):
+        return
+    if found is not None:
         found.socket.with_name(f"{found.socket.name}.lock").unlink(missing_ok=True)
-        (data_dir / PID_FILE).unlink(missing_ok=True)
+    file.unlink(missing_ok=True)
 
 
 def keep(data_dir: Path, server: Postmaster) -> None:

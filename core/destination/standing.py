@@ -81,7 +81,7 @@ def look(folder: Path) -> Standing:
         size = sum(_sizes(folder))
         running = server.running
         if connection is None or running is None:
-            version = (folder / VERSION_FILE).read_text().strip()
+            version = (folder / VERSION_FILE).read_text(errors="replace").strip()
             return Standing(folder, None, kept=False, version=version, size=size)
         version = connection.info.parameter_status("server_version") or ""
         (started,) = connection.execute("SELECT pg_postmaster_start_time()").fetchone() or (None,)

@@ -12,7 +12,7 @@ import psycopg
 import pytest
 
 from tests.support.disturbances import wait_until
-from vestige_tui.core.destination import programs
+from vestige_tui.core.destination import postmaster, programs
 from vestige_tui.core.destination.embedded import EmbeddedServer
 from vestige_tui.core.destination.programs import Programs
 from vestige_tui.core.dsn import Dsn
@@ -52,7 +52,7 @@ def answers(dsn: Dsn) -> bool:
         return False
 
 
-@pytest.mark.parametrize("folder", ["plain", "with a space/and, comma/it's $(x)", "x" * 110])
+@pytest.mark.parametrize("folder", ["plain", "with a space/and, comma/it's $(x)", "x" * 110, os.fsdecode(b"\xff")])
 def test_it_runs_from_any_folder_and_stops_at_the_end(tmp_path: Path, folder: str) -> None:
     with EmbeddedServer(tmp_path / folder / "postgres") as server:
         dsn = server.dsn
@@ -118,9 +118,9 @@ def test_the_last_one_to_leave_stops_it(folder: Path, how: str) -> None:
 
 def test_one_that_was_killed_starts_again(folder: Path) -> None:
     with EmbeddedServer(folder) as server:
-        pid = int((folder / "postmaster.pid").read_text().splitlines()[0])
+        dsn, pid = server.dsn, int((folder / "postmaster.pid").read_text().splitlines()[0])
         os.kill(pid, signal.SIGKILL)
-        wait_until(lambda: not answers(server.dsn))
+        wait_until(lambda: not answers(dsn))
     with EmbeddedServer(folder) as server:
         assert answers(server.dsn)
 
@@ -230,6 +230,23 @@ def test_an_old_pid_file_names_another_program(folder: Path) -> None:
         assert answers(server.dsn)
         assert server.running is not None
         assert server.running.pid != os.getpid()
+
+
+@pytest.mark.parametrize(
+    "content",
+    [b"", b"4711\n", b"\xff\n", b"-7\n/\n1\n5432\n/\n\n\nready\n", b"9" * 30 + b"\n/\n1\n5432\n/\n\n\nready\n"],
+)
+def test_an_old_pid_file_names_no_program(content: bytes, tmp_path: Path) -> None:
+    """As after a power cut or with a full disk: nothing starts while it is there. It stays for what works in there."""
+    file = tmp_path / "postmaster.pid"
+    file.write_bytes(content)
+    assert postmaster.running_postmaster(tmp_path) is None
+    with subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE, cwd=tmp_path) as working:
+        postmaster.remove_stale_files(tmp_path)
+        assert file.read_bytes() == content
+        working.communicate(b"\n")
+    postmaster.remove_stale_files(tmp_path)
+    assert not file.exists()
 
 
 def test_what_was_kept_goes_on_and_its_successor_does_not(folder: Path) -> None:

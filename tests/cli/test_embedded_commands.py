@@ -91,3 +91,11 @@ def test_the_server_of_another_user_is_left_alone(vestige_tui: VestigeTui, data:
         assert result.code == 4
         assert f"The embedded PostgreSQL in {data} belongs to the user 12345." in result.err
     assert [path.name for path in data.iterdir()] == ["PG_VERSION"]
+
+
+def test_a_home_in_which_nothing_can_be_made(vestige_tui: VestigeTui, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As a service has it."""
+    monkeypatch.setenv("XDG_DATA_HOME", "/dev/null")
+    assert "not running; nothing has been copied" in vestige_tui("embedded", "status").out
+    started = vestige_tui("embedded", "start")
+    assert (started.code, "Its folder cannot be used" in started.err) == (4, True)

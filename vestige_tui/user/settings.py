@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from pathlib import Path
 
 from platformdirs import user_data_path, user_state_path
@@ -10,8 +11,10 @@ APPLICATION = "vestige-tui"
 
 
 def embedded_folder() -> Path:
-    """Where the embedded PostgreSQL keeps its data. The server creates this folder."""
-    return private_folder(_data()) / "postgres"
+    """Where the embedded PostgreSQL keeps its data. The server creates this folder, and says why where it cannot."""
+    with suppress(OSError):
+        private_folder(_data())
+    return _data() / "postgres"
 
 
 def demo_folder() -> Path:
