@@ -21,11 +21,11 @@ from vestige_tui.core.text import clock, excerpt, per_second, size
 from vestige_tui.screens.base import StepScreen
 from vestige_tui.screens.dialogs import ConfirmDialog
 from vestige_tui.screens.embed_run import DOWNLOAD, EMBEDDING, INDEX, STORING, EmbedProgress, EmbedRun, Part
+from vestige_tui.screens.stopping import EMBED_STOP
 from vestige_tui.screens.widgets.progress_bars import bar_parts
 from vestige_tui.screens.widgets.text import plain
 from vestige_tui.screens.work import WorkRequested
 
-_CANCEL_MEANS = "ends after this batch; what is embedded is kept"
 _TICK = 0.5
 _TITLE, _COUNTS = 14, 30
 _NEAREST = 2
@@ -107,8 +107,8 @@ Cancel ends it after the batch in flight. It can go on from there, now or later,
 
     def extra_buttons(self) -> Iterable[Widget]:
         """Cancel, and what it means."""
-        yield Button("Cancel", id="cancel", compact=True)
-        yield Static(_CANCEL_MEANS, id="cancel-means")
+        yield Button(EMBED_STOP.button, id="cancel", compact=True)
+        yield Static(EMBED_STOP.means, id="cancel-means")
 
     def on_mount(self) -> None:
         """Start it."""
@@ -168,7 +168,7 @@ Cancel ends it after the batch in flight. It can go on from there, now or later,
 
     def _phase_line(self) -> Content:
         if self._run is not None and self._run.cancelled:
-            return Content.assemble(("… ", "bold $warning"), ("Finishing this batch, then stopping…", "bold"))
+            return Content.assemble(("… ", "bold $warning"), (EMBED_STOP.doing, "bold"))
         progress = self._progress
         if progress.waiting is not None:
             return Content.assemble(("… ", "bold $warning"), f"{waiting_for(progress.waiting)}…")
@@ -185,14 +185,10 @@ Cancel ends it after the batch in flight. It can go on from there, now or later,
     @on(Button.Pressed, "#cancel")
     def action_cancel(self) -> None:
         """Ask whether to cancel."""
-        question = ConfirmDialog(
-            "Cancel the embedding?",
-            "It ends after the batch in flight. What has been embedded is kept at the destination;\n"
-            "the memories have the vectors they had. It can go on from there.",
-            yes="Cancel the embedding",
-            no="Go on embedding",
-        )
-        self.app.push_screen(question, self._cancel)
+        asked = EMBED_STOP.question
+        if asked is not None:
+            dialog = ConfirmDialog(asked.question, asked.text, yes=asked.leave, no=asked.stay)
+            self.app.push_screen(dialog, self._cancel)
 
     def _cancel(self, really: bool | None) -> None:
         if not really or self._run is None:

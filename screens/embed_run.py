@@ -19,8 +19,9 @@ from vestige_tui.core.reembed.events import Embedding as Embedded
 from vestige_tui.core.reembed.examples import WordedExample, in_words
 from vestige_tui.core.reembed.report import NeighbourComparison, ReembedReport
 from vestige_tui.screens.embedding import Embedding
+from vestige_tui.screens.stopping import EMBED_STOP
 from vestige_tui.screens.watched import PROGRESS_INTERVAL
-from vestige_tui.screens.work import CancellableWork, QuitPrompt, percent
+from vestige_tui.screens.work import CancellableWork, percent
 
 if TYPE_CHECKING:
     from vestige_tui.core.dsn import Dsn
@@ -59,13 +60,7 @@ class EmbedRun(CancellableWork):
     When it is over, ``report`` and ``failure`` say how it ended, and ``saved`` is the file that keeps the report.
     """
 
-    quit_prompt = QuitPrompt(
-        "Stop embedding and quit?",
-        "The batch in flight is finished. What has been embedded is kept at the destination, and goes on from there.",
-        leave="Stop and quit",
-        stay="Go on embedding",
-        waiting="Finishing this batch, one moment…",
-    )
+    quit_prompt = EMBED_STOP.quit
 
     class Progressed(Message, bubble=False):
         """The progress; a newer message replaces a waiting one."""

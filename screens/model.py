@@ -191,6 +191,12 @@ vestige-tui migrate reembed --model NAME --postgres-url URL
         """Another model needs its name."""
         return self._question is Question.NONE or self._taken == self.GO_BACK or self._answer is not None
 
+    def explain_unready(self) -> None:
+        """Ask for the model's name."""
+        if self._taken == self.NAME:
+            self.query_one("#name").focus()
+            self.notify("Type the name of the model first, as publisher/model.")
+
     def primary(self) -> None:
         """Take the answer and go on, or go back."""
         if self._taken == self.GO_BACK:

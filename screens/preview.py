@@ -103,6 +103,10 @@ and your file is never written to.
         """A copy is started from a preview that has finished."""
         return not self._reading and (self.state.preview_up_to_date or self.state.preview_failure is not None)
 
+    def explain_unready(self) -> None:
+        """Say that the preview comes first."""
+        self.notify("The preview is still being made. The copy can start when it is ready.")
+
     def primary(self) -> None:
         """Start the copy, or make the preview again."""
         if not self.primary_ready:

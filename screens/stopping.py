@@ -1,4 +1,4 @@
-"""What stopping a copy means, and what it is called: by what the copy is doing."""
+"""What stopping a copy or an embedding means, and what it is called: by what it is doing."""
 
 from __future__ import annotations
 
@@ -72,6 +72,25 @@ _VERIFYING = Stop(
         leave="Skip and quit",
         stay="Go on verifying",
         waiting="Stopping the comparison, one moment…",
+    ),
+)
+EMBED_STOP = Stop(
+    "Cancel",
+    "ends after this batch; what is embedded is kept",
+    _COPYING.doing,
+    QuitPrompt(
+        "Cancel the embedding?",
+        "It ends after the batch in flight. What has been embedded is kept at the destination;\n"
+        "the memories have the vectors they had. It can go on from there.",
+        leave="Cancel the embedding",
+        stay="Go on embedding",
+    ),
+    QuitPrompt(
+        "Stop embedding and quit?",
+        "The batch in flight is finished. What has been embedded is kept at the destination, and goes on from there.",
+        leave="Stop and quit",
+        stay="Go on embedding",
+        waiting=_COPYING.quit.waiting,
     ),
 )
 

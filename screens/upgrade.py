@@ -131,6 +131,12 @@ Either way, nothing that is in the file is changed or removed.
         self.refresh_shell()
         self._to_the_top()
 
+    def explain_unready(self) -> None:
+        """Ask for the word that confirms an upgrade in place."""
+        if not self._busy:
+            self.query_one("#word").focus()
+            self.notify(f"Type {CONFIRMATION} to confirm that your file is upgraded in place.")
+
     def _to_the_top(self) -> None:
         """Scroll to the notice."""
         body = self.query_one("#body")

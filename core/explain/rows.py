@@ -5,10 +5,16 @@ from __future__ import annotations
 from vestige_tui.core.explain.tense import Tense
 from vestige_tui.core.rows.problems import EMBEDDING_KINDS, EXPLANATIONS, OF_MANY, Kind, RowError
 
+_MENDED = (
+    "A row that has arrived is not overwritten. A repair (Mend the rows in the wizard, or --repairs) sets the field "
+    "that arrived empty, and nothing else."
+)
 NOT_OVERWRITTEN = {
-    Tense.ANY: "A row that has arrived is not overwritten: delete it at the destination before the next copy.",
-    Tense.FORETOLD: "Do it before the copy: a row that has arrived is not overwritten.",
-    Tense.DONE: "A row that has arrived is not overwritten: delete it at the destination before the next copy.",
+    Tense.ANY: _MENDED,
+    Tense.FORETOLD: (
+        "Do it before the copy: a row that has arrived is not overwritten, and then only a repair sets its empty field."
+    ),
+    Tense.DONE: _MENDED,
 }
 
 _ARRIVES = {Tense.ANY: ("arrives", "arrive"), Tense.FORETOLD: ("will arrive",) * 2, Tense.DONE: ("arrived",) * 2}
