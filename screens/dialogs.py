@@ -92,7 +92,8 @@ class HelpDialog(TextDialog):
 
     def on_mount(self) -> None:
         """Show the text that was set before."""
-        self._show()
+        if self.children:  # an application that is closing composes nothing more
+            self._show()
 
     def _show(self) -> None:
         self.query_one(".dialog-title", Label).update(plain(self._title))

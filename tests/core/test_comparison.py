@@ -352,9 +352,9 @@ def test_one_snapshot(copied_there: Copied) -> None:
         database.execute("DELETE FROM domains")
         with open_snapshot(second, first.name) as joined:
             for snapshot in (first, joined):
-                assert snapshot.connection.execute("SELECT count(*) FROM domains").fetchone() == (12,)
+                assert snapshot.connection.execute("SELECT count(*) FROM public.domains").fetchone() == (12,)
                 with pytest.raises(psycopg.errors.ReadOnlySqlTransaction), snapshot.connection.transaction():
-                    snapshot.connection.execute("CREATE TABLE traces ()")
+                    snapshot.connection.execute("CREATE TABLE public.traces ()")
     assert database.value("SELECT count(*) FROM domains") == 0
 
 

@@ -41,7 +41,7 @@ def test_after_a_whole_run(
         await ready(pilot)
         seen.append(app.export_screenshot())
         await forward(pilot, "ReportScreen")
-        for words in ("No rows with problems.", "in source", "[storage.postgres]"):
+        for words in ("No rows with problems.", "in source", "Hand over shows the lines"):
             await pilot.press("f2")
             await shown(pilot, words)
             seen.append(app.export_screenshot())

@@ -14,7 +14,7 @@ from tests.support.wizard import LARGE, NOW, on_screen, shown
 from vestige_tui.app import VestigeApp
 from vestige_tui.core.source.describe import describe
 from vestige_tui.core.source.overview import FileUsage
-from vestige_tui.screens.source_facts import facts_of
+from vestige_tui.screens.source_facts import facts_of, warnings_of
 from vestige_tui.screens.steps import Step
 
 
@@ -50,7 +50,7 @@ def test_the_source_card(sources: Sources) -> None:
     usage = FileUsage(process=None, side_files=False, certain=True)
     facts = [str(value) for _, value in facts_of(found, usage, NOW)]
     assert any("of the profile nomic-v1.5-legacy-raw-256" in fact for fact in facts)
-    assert [fact for fact in facts if "not copied" in fact] == [
-        "! 1 vector by nomic-ai/nomic-embed-text-v1.5: not copied, stale: the content was edited after they were made",
-        "! 20 vectors by all-MiniLM-L6-v2: not copied, of another vector space than that of the active profile",
+    assert [warning for warning in warnings_of(found, usage) if "not copied" in warning] == [
+        "1 vector by nomic-ai/nomic-embed-text-v1.5: not copied, stale: the content was edited after they were made",
+        "20 vectors by all-MiniLM-L6-v2: not copied, of another vector space than that of the active profile",
     ]

@@ -159,7 +159,7 @@ def test_both_sides_by_mouse(home: Path, small_source: Path, database: Database)
     async def scenario(app: VestigeApp, pilot: Pilot[None]) -> None:
         await on_screen(pilot, "ReportScreen")
         await shown(pilot, "Already there, different:")
-        await pilot.click(DifferenceList, offset=(4, 2))
+        await pilot.click(DifferenceList, offset=(4, 2), times=2)
         await until(pilot, lambda: isinstance(app.screen, SidesDialog))
         await shown(pilot, "as marked")
         await pilot.click("#previous")
