@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -13,7 +14,7 @@ from textual.widget import Widget
 from tests.support.servers import Database
 from tests.support.sources import Sources, edit, memory_ids
 from tests.support.walking import from_the_start, ready, walking_machine
-from tests.support.wizard import LARGE, SMALL, on_screen, play, shown, until
+from tests.support.wizard import LARGE, SMALL, click_key, on_screen, play, shown, until
 from vestige_tui.app import VestigeApp
 from vestige_tui.core.model import ModelSignature
 from vestige_tui.screens.row_dialog import RowDialog
@@ -77,7 +78,7 @@ MOUSE = Hands(
     _click("#close"),
     _click("#back"),
     _click("#retry"),
-    _click("#primary"),
+    partial(click_key, word="Quit"),
     {
         "SourceScreen": _click("#cards"),
         "DestinationScreen": _click("#server-choice"),
@@ -118,7 +119,7 @@ def test_from_the_first_step_to_the_last(home: Path, old: Path, database: Databa
         await look_at_a_row(app, pilot)
         edit(old, "UPDATE knowledge_nodes SET content = 'mended' WHERE content = ''")
         await hands.retry(pilot)
-        await shown(pilot, "all of them have arrived")
+        await shown(pilot, "Tried 4 rows again: all of them")
         await hands.leave(pilot)
         await until(pilot, lambda: app.return_code is not None)
 

@@ -24,14 +24,13 @@ from tests.support.walking import (
     walk,
     walking_machine,
 )
-from tests.support.wizard import LARGE, on_screen, play, shown, until
+from tests.support.wizard import LARGE, click_key, on_screen, play, shown, until
 from vestige_tui.app import VestigeApp
 from vestige_tui.core.model import ModelSignature
 from vestige_tui.screens.model import ModelScreen
 from vestige_tui.screens.row_dialog import RowDialog
 from vestige_tui.screens.state import UpgradeChoice
 from vestige_tui.screens.steps import Mark, Step, statuses
-from vestige_tui.screens.widgets.key_bar import KeyBar
 from vestige_tui.screens.widgets.notice import Notice
 from vestige_tui.screens.widgets.problem_list import ProblemList
 
@@ -89,9 +88,7 @@ def test_by_mouse_and_back_from_the_report_and_once_more(home: Path, small_sourc
         await pilot.click("#again")
         await shown(pilot, "They were there before")
         await ready(pilot)
-        keys = app.screen.query_one(KeyBar)
-        before = next(place for place, key in enumerate(keys.keys) if key.word == "Quit")
-        await pilot.click(keys, offset=(sum(key.width + keys._around for key in keys.keys[:before]) + 1, 0))
+        await click_key(pilot, "Quit")
 
     app = play(scenario, walking_machine(home), state=from_the_start(small_source, database), size=LARGE)
     assert app.return_code == 0

@@ -22,7 +22,7 @@ from vestige_tui.screens.base import StepScreen
 from vestige_tui.screens.machine import Machine
 from vestige_tui.screens.state import WizardState
 from vestige_tui.screens.steps import Step
-from vestige_tui.screens.widgets.key_bar import KeyBar
+from vestige_tui.screens.widgets.key_bar import KeyBar, fitting
 from vestige_tui.user.credentials import Keyring
 from vestige_tui.user.recent import Recent
 
@@ -200,3 +200,11 @@ def screen_lines(app: object) -> list[str]:
     assert isinstance(app, VestigeApp)
     strips = app.screen._compositor.render_strips()
     return ["".join(segment.text for segment in strip).rstrip() for strip in strips]
+
+
+async def click_key(pilot: Pilot[None], word: str) -> None:
+    """Click a key in the bar at the bottom."""
+    bar = pilot.app.screen.query_one(KeyBar)
+    keys = fitting(bar.keys, bar.size.width)
+    before = next(place for place, key in enumerate(keys) if key.word == word)
+    await pilot.click(bar, offset=(sum(key.width + bar._around for key in keys[:before]) + 1, 0))
