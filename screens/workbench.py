@@ -30,7 +30,7 @@ from vestige_tui.core.rows.tables import BY_NAME, GROUPS, USERS
 from vestige_tui.core.source.broken_rows import BrokenRow, Wanted, broken_rows
 from vestige_tui.core.text import count
 from vestige_tui.screens.background import ask
-from vestige_tui.screens.base import ROOMY, WIDE
+from vestige_tui.screens.base import ROOMY
 from vestige_tui.screens.cases import (
     Case,
     Cases,
@@ -61,6 +61,9 @@ if TYPE_CHECKING:
 
 _REST = 0.05
 """Seconds for which the cursor stays before a row is read: whoever holds a key down reads none of them."""
+
+_BESIDE = 112
+"""Columns from which the list and a row stand side by side: with fewer, ids and titles would be cut."""
 
 HELP = """
 On the left are the problems by cause; what waits for a row is counted with it. On the right is one row: what is wrong,
@@ -178,7 +181,7 @@ class Workbench(Screen[None]):
         Binding("ctrl+b", "back", "Back", show=False),
         *(Binding(str(number), f"choose({number})", "Choose", show=False) for number in range(1, 10)),
     ]
-    HORIZONTAL_BREAKPOINTS = [(0, "-narrow"), (WIDE, "-wide")]  # noqa: RUF012  (Textual declares it otherwise)
+    HORIZONTAL_BREAKPOINTS = [(0, "-narrow"), (_BESIDE, "-wide")]  # noqa: RUF012  (Textual declares it otherwise)
     VERTICAL_BREAKPOINTS = [(0, "-low"), (ROOMY, "-roomy")]  # noqa: RUF012
     AUTO_FOCUS: ClassVar[str | None] = "CaseList"
 

@@ -45,6 +45,10 @@ def test_after_a_whole_run(
             await pilot.press("f2")
             await shown(pilot, words)
             seen.append(app.export_screenshot())
+        app.screen.open_workbench()  # type: ignore[attr-defined]
+        await shown(pilot, "0 rows: none")
+        seen.extend((app.export_screenshot(), repr(app.screen.__dict__), repr(app.screen._desk.__dict__)))  # type: ignore[attr-defined]
+        await pilot.press("escape")
         await pilot.press("f3")
         await shown(pilot, "These are the newest memories.")
         seen.extend((app.export_screenshot(), repr(app.screen.__dict__)))
