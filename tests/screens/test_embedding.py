@@ -66,8 +66,7 @@ def test_copy_then_embed_anew(home: Path, small_source: Path, database: Database
         await shown(pilot, "30 memories take about")
         assert not {*_contents(small_source)} & {text for asked in endpoint.asked for text in asked.texts}
         await forward(pilot, "PreviewScreen")
-        await forward(pilot, "CopyScreen")
-        await on_screen(pilot, "ReportScreen")
+        await forward(pilot, "ReportScreen")
         await shown(pilot, "30 memories have a new vector of test/served")
         assert not app.screen.query_one("#again").display, "a copy would be refused: the models differ now"
         assert app.state.embedded is not None
@@ -92,8 +91,7 @@ def test_memories_without_a_vector(home: Path, sources: Sources, database: Datab
 
     async def scenario(app: VestigeApp, pilot: Pilot[None]) -> None:
         await on_screen(pilot, "PreviewScreen")
-        await forward(pilot, "CopyScreen")
-        await on_screen(pilot, "ReportScreen")
+        await forward(pilot, "ReportScreen")
         await shown(pilot, "Embed the 4 memories without a vector")
         app.screen.query_one("#embed", Button).press()
         await until(pilot, lambda: isinstance(app.screen, EmbedderDialog))
@@ -135,8 +133,7 @@ def test_cancelled_and_gone_on_with(home: Path, small_source: Path, database: Da
         await pilot.press("down", "ctrl+n")
         await name_embedder(pilot, endpoint)
         await forward(pilot, "PreviewScreen")
-        await forward(pilot, "CopyScreen")
-        await on_screen(pilot, "EmbedScreen")
+        await forward(pilot, "EmbedScreen")
         await until(pilot, reached.is_set)
         await pilot.press("ctrl+b", "escape")
         await until(pilot, lambda: isinstance(app.screen, ConfirmDialog))
