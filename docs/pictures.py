@@ -38,6 +38,10 @@ SIZE = (100, 32)
 PATIENCE = 120.0
 """Seconds for a step to be ready."""
 
+OVER = {Step.PREVIEW: ("f2", "workbench"), Step.REPORT: ("f3", "search")}
+"""The screens that lie over a step: the key that opens each, and the name of its picture."""
+TYPED = {"search": tuple("schema")}
+
 OTHER = ModelSignature("BAAI/bge-large-en-v1.5", 1_024)
 BEFORE_V15 = 14
 
@@ -56,8 +60,23 @@ async def walk(app: VestigeApp) -> None:
             await until(pilot, (lambda: half_way(app)) if step is Step.COPY else lambda: ready(app))
             await pilot.pause(0.5 if step is not Step.COPY else 0.0)
             draw(app, step.name.lower())
+            if (over := OVER.get(step)) is not None:
+                await look_over(app, pilot, *over)
             if step is not Step.REPORT:
                 await pilot.press("ctrl+n")
+
+
+async def look_over(app: VestigeApp, pilot: Pilot[None], key: str, name: str) -> None:
+    """Open the screen that lies over a step by its key, draw it, and close it."""
+    under = app.screen
+    await pilot.press(key)
+    await until(pilot, lambda: app.screen is not under)
+    await pilot.pause(1.0)
+    await pilot.press(*TYPED.get(name, ()))
+    await pilot.pause(1.5)
+    draw(app, name)
+    await pilot.press("escape")
+    await until(pilot, lambda: app.screen is under)
 
 
 def shows(app: VestigeApp, step: Step) -> bool:

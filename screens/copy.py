@@ -34,6 +34,7 @@ from vestige_tui.screens.work import WorkRequested
 
 _PERCENT = 7  # columns for `` 100 %  ``
 _TICK = 0.5  # seconds between two looks at the clock
+_FIRST_RATES = 3  # values before a curve and a peak say something
 
 
 class CopyScreen(StepScreen):
@@ -197,8 +198,9 @@ verification ends the comparison; the report then says that the values are not v
         """The whole copy as one bar, and how fast it has been."""
         progress = self._progress
         width = max(10, self.query_one("#phase").size.width)
-        peak = f"  peak {max(progress.rates, default=0):,.0f} rows/s" if any(progress.rates) else ""
-        curve = sparkline(progress.rates, (width - len(peak)) // 3)
+        begun = len(progress.rates) >= _FIRST_RATES and any(progress.rates)
+        peak = f"  peak {max(progress.rates):,.0f} rows/s" if begun else ""
+        curve = sparkline(progress.rates, (width - len(peak)) // 3) if begun else ""
         bar = bar_parts(progress.overall, max(10, width - len(peak) - len(curve) - _PERCENT), "$accent")
         return Content.assemble(*bar, f" {progress.overall:>4.0%}  ", (curve, "$accent"), (peak, "$muted"))
 
