@@ -143,7 +143,7 @@ class Watchdog:
             step = self._step
             if step is None:
                 continue
-            if step.long and stopping_since <= now and now > asked + _ASK_AGAIN:
+            if step.cancellable and stopping_since <= now and now > asked + _ASK_AGAIN:
                 asked = now
                 with suppress(psycopg.Error):
                     self._connection.cancel_safe(timeout=self._waits.cancel_grace / 2)

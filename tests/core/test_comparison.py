@@ -337,12 +337,13 @@ def test_cancelled(copied_there: Copied) -> None:
     cancel = threading.Event()
     with (
         inspected(copied_there.database, cancel) as (session, _),
-        pytest.raises(Cancelled),
+        pytest.raises(Cancelled) as stopped,
         open_snapshot(session) as one,
     ):
         threading.Timer(0.2, cancel.set).start()
         with one.watchdog.step(cancellable=True):
             one.connection.execute("SELECT pg_sleep(60)")
+    assert not stopped.value.unknown, "the server was asked to stop; the connection was not cut"
 
 
 def test_one_snapshot(copied_there: Copied) -> None:
