@@ -104,7 +104,7 @@ class EmbeddedServer:
         self._user = server_user(self.data_dir)
 
     def keep(self) -> None:
-        """Start it if it does not run, and let it go on when nobody uses it, until ``stop`` or the machine ends."""
+        """Start it if it does not run, and let it go on without clients, until ``stop`` or the machine ends."""
         with self._in_plain_words(), self._exclusive():
             entered = self._holder is not None
             if not entered:
@@ -128,7 +128,7 @@ class EmbeddedServer:
 
     @contextmanager
     def visit(self) -> Iterator[Connection | None]:
-        """A connection, or None where it does not run. Nobody starts or stops it before the block ends."""
+        """A connection, or None where it does not run. No other process starts or stops it before the block ends."""
         with self._in_plain_words(), self._exclusive():
             if not self._is_running():
                 yield None

@@ -1,7 +1,7 @@
 """The server that runs on a data folder, as its file ``postmaster.pid`` says, and whether that file is still true.
 
 A crash or a power cut leaves the file behind, and after a reboot its number may belong to any other process. The file
-``kept`` beside it says that the server is to go on when nobody uses it; it names one process, so that it does not
+``kept`` beside it says that the server is to go on without clients; it names one process, so that it does not
 outlive the server.
 """
 
@@ -76,7 +76,7 @@ def remove_stale_files(data_dir: Path) -> None:
 
 
 def keep(data_dir: Path, server: Postmaster) -> None:
-    """Note that this server goes on when nobody uses it. Raises ``OSError``."""
+    """Note that this server goes on without clients. Raises ``OSError``."""
     with replacing(data_dir / _KEPT) as partial:
         partial.write_text(_name(server))
         status = data_dir.stat()
@@ -104,7 +104,7 @@ def _works_in(pid: int, data_dir: Path) -> bool:
 
 
 def _answers(path: Path) -> bool:
-    """Whether somebody listens at a socket: a server whose process cannot be seen, as from within a container."""
+    """Whether a process listens at a socket: a server whose process cannot be seen, as from within a container."""
     if not hasattr(socket, "AF_UNIX"):
         return False
     with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as client, suppress(OSError):

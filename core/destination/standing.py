@@ -40,7 +40,7 @@ class Client:
 class Standing:
     """An embedded server as it is now. ``size`` is that of its files in bytes, None where there is no data yet.
 
-    ``dsn`` is None where it does not run. ``kept``: it goes on when nobody uses it. ``version`` is empty without data.
+    ``dsn`` is None where it does not run. ``kept``: it goes on without clients. ``version`` is empty without data.
     """
 
     folder: Path
@@ -98,7 +98,7 @@ def runs(folder: Path) -> bool:
 
 
 def is_kept(folder: Path) -> bool:
-    """Whether a server runs on a folder that goes on when nobody uses it."""
+    """Whether a server runs on a folder that goes on without clients."""
     try:
         running = postmaster.running_postmaster(folder)
         return running is not None and postmaster.is_kept(folder, running)

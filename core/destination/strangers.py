@@ -26,7 +26,7 @@ _MYSQL = (b"\x00\x0a", b"\x00\xff")  # after the length of a packet: number 0, a
 
 
 def who_answers(dsn: Dsn) -> Stranger | None:
-    """Who listens where ``dsn`` leads; None where nobody does, where it says nothing of itself and hangs up, as
+    """Who listens where ``dsn`` leads; None where nothing does, where it says nothing of itself and hangs up, as
     PostgreSQL would, and where the address is none of TCP.
     """
     place = _place(dsn)
