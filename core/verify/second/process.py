@@ -73,7 +73,7 @@ class SecondProcess:
     ) -> None:
         self._leaving.set()
         with suppress(OSError):
-            _pipe(self._process.stdin).close()  # that is how it is told to stop
+            _pipe(self._process.stdin).close()  # the end of its input stops it
         try:
             self._process.wait(_LEAVING)
         except subprocess.TimeoutExpired:
