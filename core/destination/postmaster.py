@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import os
 import socket
+import time
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,6 +21,7 @@ from vestige_tui.core.files import replacing
 PID_FILE = "postmaster.pid"
 _KEPT = "kept"
 _LARGEST_PID = 2**31 - 1
+_CRASHED_SERVER_ENDS = 10.0  # seconds; the processes of a killed server end as soon as they notice, mostly at once
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,16 +61,18 @@ def running_postmaster(data_dir: Path) -> Postmaster | None:
     return found if found is not None and (_works_in(found.pid, data_dir) or _answers(found.socket)) else None
 
 
-def remove_stale_files(data_dir: Path) -> None:
+def remove_stale_files(data_dir: Path, *, wait: float = _CRASHED_SERVER_ENDS) -> None:
     """Remove the lock files of a server that ended without doing so. PostgreSQL does that itself, unless its number
     belongs to another program now, or the file names no process. Raises ``OSError``.
 
-    Call it where no server runs. The files stay where a process of a crashed server is left: PostgreSQL refuses then.
+    Call it where no server runs. The processes of a crashed one get ``wait`` seconds to end; while one is left, the
+    files stay, and PostgreSQL refuses to start.
     """
-    file, found = data_dir / PID_FILE, read_postmaster(data_dir)
-    if not file.exists() or (found is not None and not psutil.pid_exists(found.pid)):
+    file = data_dir / PID_FILE
+    if not file.exists() or not _all_gone(data_dir, wait):
         return
-    if any(_works_in(pid, data_dir) for pid in psutil.pids()):
+    found = read_postmaster(data_dir)
+    if found is not None and not psutil.pid_exists(found.pid):
         return
     if found is not None:
         found.socket.with_name(f"{found.socket.name}.lock").unlink(missing_ok=True)
@@ -101,6 +105,16 @@ def _works_in(pid: int, data_dir: Path) -> bool:
         return Path(psutil.Process(pid).cwd()).samefile(data_dir)
     except (psutil.Error, OSError):
         return False
+
+
+def _all_gone(data_dir: Path, seconds: float) -> bool:
+    """Whether no process works in the folder any more, after waiting for that at most so long."""
+    latest = time.monotonic() + seconds
+    while any(_works_in(pid, data_dir) for pid in psutil.pids()):
+        if time.monotonic() > latest:
+            return False
+        time.sleep(0.05)
+    return True
 
 
 def _answers(path: Path) -> bool:

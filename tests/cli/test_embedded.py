@@ -242,10 +242,20 @@ def test_an_old_pid_file_names_no_program(content: bytes, tmp_path: Path) -> Non
     file.write_bytes(content)
     assert postmaster.running_postmaster(tmp_path) is None
     with subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE, cwd=tmp_path) as working:
-        postmaster.remove_stale_files(tmp_path)
+        postmaster.remove_stale_files(tmp_path, wait=0)
         assert file.read_bytes() == content
         working.communicate(b"\n")
     postmaster.remove_stale_files(tmp_path)
+    assert not file.exists()
+
+
+def test_the_processes_of_a_crashed_server_are_waited_for(tmp_path: Path) -> None:
+    """They outlive a killed postmaster by a moment, and its number by itself may go on as that of a zombie."""
+    file = tmp_path / "postmaster.pid"
+    file.write_text(f"{os.getpid()}\n{tmp_path}\n1\n5432\n{tmp_path}\n\n\nready\n")
+    with subprocess.Popen([sys.executable, "-c", "import time; time.sleep(0.3)"], cwd=tmp_path) as left:
+        postmaster.remove_stale_files(tmp_path)
+        assert left.poll() == 0
     assert not file.exists()
 
 
