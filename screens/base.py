@@ -39,6 +39,9 @@ SIDEBAR = 26
 ROOMY = 32
 """The height from which lists may be taller."""
 
+SPACIOUS = 112
+"""The width from which a step may show more in a second column."""
+
 
 class _Body(VerticalScroll, inherit_bindings=False):
     """Scrolls when the step says so. It has no keys of its own: they would hide those of the step."""
@@ -69,6 +72,7 @@ class StepScreen(Screen[None]):
         (0, "-too-narrow"),
         (SMALLEST[0], "-narrow"),
         (WIDE, "-wide"),
+        (SPACIOUS, "-spacious"),
     ]
     VERTICAL_BREAKPOINTS = [  # noqa: RUF012
         (0, "-too-short"),
@@ -293,6 +297,12 @@ def place_of(dsn: Dsn) -> str:
     from vestige_tui.screens.dsn_fields import without_secrets  # the first step needs none of libpq, which loads slowly
 
     return without_secrets(dsn).masked.removeprefix("postgresql://")
+
+
+def is_spacious(size: tuple[int, int]) -> bool:
+    """Whether a terminal has room for more than a step needs, both beside it and below."""
+    width, height = size
+    return width >= SPACIOUS and height >= ROOMY
 
 
 def show(label: Label, content: Content) -> None:

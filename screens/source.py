@@ -14,7 +14,7 @@ from textual.containers import Horizontal, VerticalScroll
 from textual.message import Message
 from textual.screen import Screen
 from textual.timer import Timer
-from textual.widgets import Button, Input, Label, OptionList, Static
+from textual.widgets import Button, Input, Label, OptionList
 
 from vestige_tui.core.errors import MigrationError, SourceError
 from vestige_tui.core.repairs.document import NO_REPAIRS, Repairs
@@ -27,12 +27,12 @@ from vestige_tui.screens.base import StepScreen
 from vestige_tui.screens.browse import BrowseDialog
 from vestige_tui.screens.dialogs import ConfirmDialog
 from vestige_tui.screens.machine import Machine
-from vestige_tui.screens.source_facts import facts_of, kept_repairs, rows_of, warnings_of
+from vestige_tui.screens.source_details import SourceDetails
+from vestige_tui.screens.source_facts import warnings_of
 from vestige_tui.screens.stale_dialog import StaleDialog
 from vestige_tui.screens.state import WizardState
 from vestige_tui.screens.steps import Step
 from vestige_tui.screens.widgets.cards import Card, Cards
-from vestige_tui.screens.widgets.key_values import KeyValues
 from vestige_tui.screens.widgets.notice import Notice, Tone
 from vestige_tui.screens.widgets.path_input import PathInput
 from vestige_tui.screens.widgets.text import short_path
@@ -165,8 +165,7 @@ copy if you like.
             yield Button("Browse…", id="browse", compact=True)
         with VerticalScroll(id="found", can_focus=False):
             yield Notice(id="notice")
-            yield Static(id="rows")
-            yield KeyValues(id="facts")
+            yield SourceDetails()
 
     def on_mount(self) -> None:
         """Search for databases, and show the one chosen before."""
@@ -385,15 +384,12 @@ copy if you like.
             repairs = NO_REPAIRS
         if said:
             self.query_one(Notice).say(Tone.WARNING, *said)
-        facts = facts_of(found.description, found.usage, self.machine.now())
-        self.query_one("#facts", KeyValues).show([*facts, *kept_repairs(repairs)])
-        self.query_one("#rows", Static).update(rows_of(found.description))
+        self.query_one(SourceDetails).show(found.description, found.usage, repairs, self.machine.now())
         if found.description != self.state.source:
             self.keep(self.state.with_source(found.description, repairs))
 
     def _show_nothing(self) -> None:
-        self.query_one("#facts", KeyValues).show(())
-        self.query_one("#rows", Static).update("")
+        self.query_one(SourceDetails).clear()
         if self.state.source is not None:
             self.keep(self.state.with_source(None))
 

@@ -40,6 +40,10 @@ def facts_of(source: SourceDescription, used: FileUsage, now: datetime) -> Itera
     if not source.has_v15:
         yield "", "from before V15: a later step adds what is missing"
     yield "Model", _model(source)
+
+
+def not_copied(source: SourceDescription) -> Iterator[tuple[str, Content | str]]:
+    """What PostgreSQL has no place for, as one more fact."""
     if source.left_behind:
         listed = ", ".join(f"{name} {rows:,}" for name, rows in source.left_behind.items())
         yield "Not copied", plain(f"PostgreSQL has no place for: {listed}")
@@ -51,10 +55,10 @@ def kept_repairs(repairs: Repairs) -> Iterator[tuple[str, Content | str]]:
         yield "Repairs", f"{count(number, 'row')} answered by you before; the preview uses them"
 
 
-def rows_of(source: SourceDescription) -> Content:
-    """How many rows each table has, in two columns."""
+def rows_of(source: SourceDescription, *, columns: int = 2) -> Content:
+    """How many rows each table has, in one or two columns."""
     cells = [f"{table.title:<15}{source.rows.get(table.name, 0):>13,}" for table in shown()]
-    half = (len(cells) + 1) // 2
+    half = (len(cells) + columns - 1) // columns
     pairs = zip_longest(cells[:half], cells[half:], fillvalue="")
     return Content("\n".join(_GAP.join(pair).rstrip() for pair in pairs))
 

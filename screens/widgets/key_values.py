@@ -17,8 +17,8 @@ Facts = Iterable[tuple[str, Content | str]]
 class KeyValues(VerticalGroup):
     """Facts in two columns; a long value wraps within its column."""
 
-    def __init__(self, *, id: str | None = None) -> None:
-        super().__init__(id=id)
+    def __init__(self, *, id: str | None = None, classes: str | None = None) -> None:
+        super().__init__(id=id, classes=classes)
         self._facts: tuple[tuple[str, Content | str], ...] = ()
 
     def compose(self) -> ComposeResult:

@@ -24,11 +24,14 @@ from vestige_tui.core.facts import Obstacle, Sign, Staleness
 from vestige_tui.core.model import ModelSignature
 from vestige_tui.core.rows.vectors import Fate, VectorGroup
 from vestige_tui.core.secret import Secret
+from vestige_tui.core.source.contents import Contents
 from vestige_tui.core.source.describe import Layout, SourceDescription
 from vestige_tui.core.source.overview import FileOverview, FileUsage
-from vestige_tui.screens import connecting, source
+from vestige_tui.screens import connecting, source, source_details
+from vestige_tui.screens.base import is_spacious
 from vestige_tui.screens.destination import DestinationScreen
 from vestige_tui.screens.source import SourceScreen
+from vestige_tui.screens.source_details import SourceDetails
 from vestige_tui.screens.stale_dialog import StaleDialog
 from vestige_tui.screens.state import Prefill, Target, WizardState
 from vestige_tui.screens.steps import Step
@@ -88,6 +91,9 @@ def _fixed_world(monkeypatch: pytest.MonkeyPatch) -> None:
         changed = NOW - timedelta(hours=3)
         return FileOverview(path, 18_400_000, changed, None if problem else 2_000, problem, stale=path == STALE)
 
+    made = {f"2025-{month:02}": number for month, number in enumerate(range(20, 240, 20), start=1)} | {"2026-03": 780}
+    kinds = {"fact": 702, "decision": 398, "event": 350, "note": 240, "pattern": 180, "concept": 90, "person": 40}
+    monkeypatch.setattr(source_details, "contents", lambda *_: Contents(made, kinds))
     monkeypatch.setattr(source, "locate", lambda *_args, **_more: (NEW, OLD, BROKEN))
     monkeypatch.setattr(source, "describe", described)
     monkeypatch.setattr(source, "file_overview", overview)
@@ -139,6 +145,8 @@ async def source_screen(pilot: Pilot[None], *, ready: bool = True) -> SourceScre
     screen = await on_screen(pilot, "SourceScreen")
     assert isinstance(screen, SourceScreen)
     await until(pilot, lambda: screen.primary_ready is ready and not screen._looking)
+    if ready and is_spacious(pilot.app.size):
+        await until(pilot, lambda: screen.query_one(SourceDetails).has_class("-counted"))
     return screen
 
 

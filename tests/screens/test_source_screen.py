@@ -13,7 +13,7 @@ from textual.widgets import DirectoryTree, Input
 from tests.support.sources import Sources
 from tests.support.stale import upgraded
 from tests.support.states import settled_state, target
-from tests.support.wizard import LARGE, machine, on_screen, play, screen_lines, shown, until
+from tests.support.wizard import LARGE, SMALL, machine, on_screen, play, screen_lines, shown, until
 from vestige_tui.app import VestigeApp
 from vestige_tui.screens.browse import BrowseDialog
 from vestige_tui.screens.stale_dialog import StaleDialog
@@ -33,6 +33,10 @@ def test_a_database_in_its_place_is_found_and_shown(home: Path, found: Path) -> 
             assert words in text
         assert "version 15" in text
         assert screen.focused is screen.query_one(Cards)
+        await shown(pilot, "Memories by month")
+        await shown(pilot, "Kinds of memories")
+        await pilot.resize_terminal(*SMALL)
+        await until(pilot, lambda: "Memories by month" not in "\n".join(screen_lines(app)))
 
     app = play(scenario, machine(home), size=LARGE)
     assert app.state.source is not None
