@@ -5,9 +5,10 @@ from __future__ import annotations
 from psycopg import sql
 
 _STATEMENTS = """\
--- In psql, as a superuser of the server, which needs the packages of PostgreSQL and of pgvector.
+-- In psql, as a superuser, on a server that has the package of pgvector.
 CREATE ROLE {role} LOGIN;
-CREATE DATABASE {database} OWNER {role} ENCODING 'UTF8' TEMPLATE template0;
+CREATE DATABASE {database}
+    OWNER {role} ENCODING 'UTF8' TEMPLATE template0;
 \\connect {target}
 CREATE EXTENSION IF NOT EXISTS vector;  -- pgvector: only a superuser may add it
 -- Asks for the new password twice, and sends only its digest.
@@ -17,7 +18,7 @@ CREATE EXTENSION IF NOT EXISTS vector;  -- pgvector: only a superuser may add it
 
 
 def creation_sql(role: str, database: str) -> str:
-    """The statements that make ``role``, and ``database`` for it to own, each on a line of its own.
+    """The statements that make ``role``, and ``database`` for it to own, in short lines.
 
     They hold no password: ``\\password`` asks for it. Raises ``ValueError`` for a name with a control character, which
     nothing can paste.
