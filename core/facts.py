@@ -76,6 +76,14 @@ class Obstacle(StrEnum):
     UNKNOWN_USER = "unknown user"
     NO_SLOT = "no slot"
     POOL_FULL = "pool full"
+    """A pooler has no free connection to the server."""
+
+    CLIENTS_FULL = "clients full"
+    """A pooler accepts no more clients."""
+
+    NO_FIRST_ANSWER = "no first answer"
+    """The login went through, and the first query was not answered."""
+
     NOT_READY = "not ready"
 
 

@@ -117,6 +117,9 @@ _REMEDIES = {
     Obstacle.UNKNOWN_USER: "Check the user's name.",
     Obstacle.NO_SLOT: "Wait a moment and test again, or let its administrator raise max_connections.",
     Obstacle.POOL_FULL: "Wait a moment and test again, or let its administrator enlarge the pool.",
+    Obstacle.CLIENTS_FULL: "Wait a moment and test again, or let its administrator raise max_client_conn.",
+    Obstacle.NO_FIRST_ANSWER: "If a pooler such as PgBouncer is in between, its pool is full: wait, or let its "
+    "administrator enlarge it.",
     Obstacle.NOT_READY: "Wait a moment and test again.",
 }
 """What to do about each obstacle, in terms of the form's fields."""

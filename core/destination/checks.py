@@ -54,6 +54,13 @@ def all_refusals(connection: Connection, destination: Destination) -> tuple[Refu
 def server_refusals(destination: Destination, *, to_read: bool = False) -> Iterator[RefusedError]:
     """What stands against any use of the server and the database; ``to_read``: against reading it alone."""
     server = destination.server
+    if server.pglite:
+        yield RefusedError(
+            "What answers there is PGlite: PostgreSQL in one process, whose connections share a single session.",
+            remedy="A copy needs several sessions, with a lock between them. Choose a PostgreSQL server, or the "
+            "embedded one (--postgres-url embedded).",
+        )
+        return
     if server.standby and not to_read:
         yield RefusedError(
             "The server is a standby: it follows another server and accepts no writes.",

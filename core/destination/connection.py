@@ -43,6 +43,10 @@ _SAMPLE = "é語🧠"
 """Letters of two, three and four bytes in UTF-8."""
 
 
+class NoFirstAnswer(psycopg.errors.ConnectionTimeout):
+    """The login went through, and the first query was not answered in time: a server that hangs, or a full pool."""
+
+
 def conninfo(dsn: Dsn) -> str:
     """The connection string for libpq: the operator's settings, and ours where the operator gives none.
 
@@ -63,7 +67,7 @@ def connect(dsn: Dsn, *, read_only: bool = False, waits: Waits = DEFAULT_WAITS) 
     """Open one session, in autocommit mode. ``read_only`` makes the server itself refuse every write.
 
     Raises ``psycopg.Error`` where there is none, ``psycopg.errors.ConnectionTimeout`` where nothing answers in
-    time, and ``RefusedError`` where text would be garbled.
+    time (``NoFirstAnswer`` after the login), and ``RefusedError`` where text would be garbled.
     """
     connection = psycopg.connect(conninfo(dsn), autocommit=True, prepare_threshold=None)
     try:
@@ -86,7 +90,7 @@ def _begin(connection: Connection, first_answer: float) -> None:
         with Watchdog(connection, threading.Event(), Waits(answer=first_answer)) as watchdog, watchdog.step():
             received = _first_answer(connection)
     except DestinationError:
-        raise psycopg.errors.ConnectionTimeout("connection timeout expired") from None
+        raise NoFirstAnswer from None
     if received not in (None, _SAMPLE.encode().hex()):
         raise _garbling("another encoding")
 

@@ -5,6 +5,7 @@ It refuses nothing: ``checks`` says what of all this a copy refuses.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import LiteralString
@@ -22,7 +23,8 @@ class Server:
     """The server and this connection to it. ``number`` is the version as libpq gives it, 18_00_04 for 18.4.
 
     ``tls`` is the protocol, None where the connection is not encrypted; ``local``: it ends on this machine.
-    ``read_only``: transactions of this role begin so. ``unchecked``: no foreign key is checked for it.
+    ``read_only``: transactions of this role begin so. ``unchecked``: no foreign key is checked for it. ``pglite``: it
+    is PGlite, PostgreSQL in one process.
     """
 
     version: str
@@ -35,6 +37,7 @@ class Server:
     standby: bool = False
     read_only: bool = False
     unchecked: bool = False
+    pglite: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,6 +119,7 @@ _FACTS: LiteralString = """
            (SELECT reset_val = 'on' FROM pg_settings WHERE name = 'default_transaction_read_only'),
            current_setting('session_replication_role') = 'replica',
            (SELECT version FROM pg_stat_ssl WHERE pid = pg_backend_pid()),
+           version(),
            coalesce(place.schema, ''),
            coalesce(vector.version, (SELECT default_version FROM pg_available_extensions WHERE name = 'vector'), ''),
            vector.schema,
@@ -139,13 +143,13 @@ _FACTS: LiteralString = """
 def inspect(connection: Connection) -> Destination:
     """Inspect a destination without changing it. Raises ``psycopg.Error``."""
     facts = connection.execute(_FACTS).fetchone() or ()
-    *server, schema, pgvector_version, vector_schema, create, temporary, extension, use = facts
+    *server, build, schema, pgvector_version, vector_schema, create, temporary, extension, use = facts
     tables = read_tables(connection, schema, (*BY_NAME, REGISTRY.name))
     registry = tables.pop(REGISTRY.name, None)
     readable = registry is not None and registry.may_read and not any(fit.column_by_column(REGISTRY, registry))
     pooled = behind_pooler(connection)
     return Destination(
-        server=_server(connection, *server),
+        server=replace(_server(connection, *server), pglite=is_pglite(build)),
         privileges=Privileges(create, temporary, extension, use),
         schema=schema,
         pgvector_version=pgvector_version,
@@ -174,6 +178,11 @@ def _server(connection: Connection, standby: bool, read_only: bool, unchecked: b
         read_only=read_only,
         unchecked=unchecked,
     )
+
+
+def is_pglite(build: str) -> bool:
+    """Whether ``version()`` is that of PGlite; older ones name their compiler alone."""
+    return re.search("PGlite|Emscripten", build) is not None
 
 
 def _dimension(tables: Mapping[str, FoundTable]) -> int | None:

@@ -7,11 +7,15 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import replace
 from typing import LiteralString
 
+import psycopg
+
 from vestige_tui.core.destination.connection import Connection, unlimited
 from vestige_tui.core.destination.inspection import Destination
 from vestige_tui.core.destination.lock_holder import LOCK_CLASS, find_holder
+from vestige_tui.core.destination.server_errors import explain_connecting, full_pool
 from vestige_tui.core.destination.sessions import Session, Sessions
-from vestige_tui.core.errors import Cancelled, DestinationBusyError
+from vestige_tui.core.destination.watchdog import Watchdog
+from vestige_tui.core.errors import Cancelled, DestinationBusyError, DestinationError, RefusedError
 from vestige_tui.core.facts import LockHolder
 
 _SESSION_LOCK: LiteralString = "SELECT pg_try_advisory_lock(%s, hashtext(%s))"
@@ -30,11 +34,52 @@ def locked(sessions: Sessions, control: Session, destination: Destination) -> It
             _take(control.connection, _SESSION_LOCK, destination.schema, sessions)
         yield
         return
-    with sessions.open() as (holder, watchdog), ExitStack() as held:
-        with watchdog.step():
-            held.enter_context(unlimited(holder))
-            _take(holder, _TRANSACTION_LOCK, destination.schema, sessions)
+    with _lent(sessions) as holder:
+        with holder.watchdog.step():
+            _take(holder.connection, _TRANSACTION_LOCK, destination.schema, sessions)
+        _require_another(control, sessions)
         yield
+
+
+def check_lockable(sessions: Sessions, control: Session, destination: Destination) -> None:
+    """Refuse what ``locked`` would refuse of a pooler, without taking the lock. Raises ``RefusedError``."""
+    if destination.pooled:
+        with _lent(sessions):
+            _require_another(control, sessions)
+
+
+@contextmanager
+def _lent(sessions: Sessions) -> Iterator[Session]:
+    """A session in a transaction, for which a pooler lends it a connection while the block runs."""
+    with ExitStack() as stack:
+        try:
+            session = stack.enter_context(sessions.open())
+        except psycopg.Error as error:
+            raise explain_connecting(error, sessions.dsn) from None
+        with session.watchdog.step():
+            stack.enter_context(unlimited(session.connection))
+        yield session
+
+
+def _require_another(control: Session, sessions: Sessions) -> None:
+    """Refuse a pooler that has no connection for ``control`` while the holder of the lock has one."""
+    waits = replace(sessions.waits, answer=sessions.waits.extra_connection)
+    try:
+        with Watchdog(control.connection, sessions.cancel, waits) as watchdog, watchdog.step():
+            control.connection.execute("SELECT 1")
+    except DestinationError:
+        pass  # no answer in time
+    except psycopg.Error as error:
+        if full_pool(error) is None:
+            raise
+    else:
+        return
+    raise RefusedError(
+        "The pooler lends one connection to the server, and no second one beside it.",
+        remedy="A copy through a pooler needs two at once, whatever --max-connections says: one holds the lock that "
+        "keeps other copies out, the other writes. Enlarge the pool of this database and user to two or more "
+        "(PgBouncer: pool_size), wait until other clients are done, or connect to the server itself.",
+    )
 
 
 def _take(connection: Connection, query: LiteralString, schema: str, sessions: Sessions) -> None:

@@ -17,7 +17,7 @@ from vestige_tui.core.destination.checks import all_refusals, without_unneeded
 from vestige_tui.core.destination.connection import Connection, connect
 from vestige_tui.core.destination.inspection import Destination, inspect
 from vestige_tui.core.destination.server_errors import explain_connecting, explained, first_line
-from vestige_tui.core.destination.waits import DEFAULT_WAITS, Waits
+from vestige_tui.core.destination.waits import Waits
 from vestige_tui.core.dsn import Dsn
 from vestige_tui.core.errors import DestinationError, RefusedError
 from vestige_tui.core.facts import DataState
@@ -26,6 +26,9 @@ STATEMENT_TIMEOUT = 5
 """Seconds that one query may take; the rows of a table that takes longer are not counted."""
 
 _MAINTENANCE = ("postgres", "template1")
+
+_WAITS = Waits(first_answer=10.0)
+"""Somebody waits for the answer to a test, so it does not wait as long as a run for a pooler that is full."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +49,7 @@ class Probe:
         return not self.refusals
 
 
-def probe(dsn: Dsn, waits: Waits = DEFAULT_WAITS, *, rows: Mapping[str, int] | None = None) -> Probe:
+def probe(dsn: Dsn, waits: Waits = _WAITS, *, rows: Mapping[str, int] | None = None) -> Probe:
     """Test a connection; ``rows`` is how many a source has for each table (None: it is not known).
 
     Raises ``DestinationError`` where there is no connection; what prevents a copy is a refusal.

@@ -11,6 +11,7 @@ from contextlib import contextmanager
 
 import psycopg
 
+from vestige_tui.core.destination.connection import NoFirstAnswer
 from vestige_tui.core.destination.strangers import who_answers
 from vestige_tui.core.dsn import Dsn
 from vestige_tui.core.errors import DestinationError
@@ -100,8 +101,8 @@ def explain(error: psycopg.Error, dsn: Dsn, *, state: DataState = DataState.BATC
         state = DataState.LAST_BATCH_UNKNOWN
     if (limit := _limit(error)) is not None:
         what, remedy = limit
-    elif code == "08P01" and _POOL_FULL in str(error):
-        what, remedy = _STATES[_POOL_FULL]
+    elif (full := full_pool(error)) is not None:
+        what, remedy = OBSTACLES[full][0], _POOLS[full]
     elif code in _STATES:
         what, remedy = _STATES[code]
     elif code[:2] in _STATES:
@@ -115,6 +116,14 @@ def explain(error: psycopg.Error, dsn: Dsn, *, state: DataState = DataState.BATC
         what = f"The PostgreSQL driver reported a {type(error).__name__}: a bug in vestige-tui."
         remedy = "Please report it, with the log of a run with --log-file."
     return DestinationError(what, state=state, remedy=remedy, recurs=limit is not None)
+
+
+def full_pool(error: psycopg.Error) -> Obstacle | None:
+    """What a pooler has no more of, connections or places for clients; None where the error means something else."""
+    if error.sqlstate is not None and not error.sqlstate.startswith(_POOLER_CLASSES):
+        return None
+    words = str(error)
+    return next((full for pattern, full in _FULL_POOLS if re.search(pattern, words, re.IGNORECASE)), None)
 
 
 def _limit(error: psycopg.Error) -> tuple[str, str] | None:
@@ -151,16 +160,18 @@ _LIMITS = {
 _POOLER_LIMITS = ("query_timeout", "idle_transaction_timeout", "transaction_timeout", "client_idle_timeout")
 """Limits of PgBouncer, which reports them in words only."""
 
-_POOL_FULL = "query_wait_timeout"
-"""PgBouncer's word for a pool without a free connection."""
+_FULL_POOLS = (
+    (r"query_wait_timeout|could not get connection from the pool|unable to check out", Obstacle.POOL_FULL),
+    (r"no more connections allowed|client connections exceeded|max client", Obstacle.CLIENTS_FULL),
+)
+"""What PgBouncer, PgCat and Supavisor say when they are full."""
+
+_POOLER_CLASSES = ("08", "58", "XX")
+"""Classes of SQLSTATE with which they say it."""
 
 _AGAIN = "run again: what has arrived is skipped, and the rest is completed."
 _STATES = {
     "08": ("The connection to the server was lost.", f"Check the server and the network, and {_AGAIN}"),
-    _POOL_FULL: (
-        "The pooler has no free connection to the server.",
-        f"Wait, use a smaller --max-connections, or let its administrator enlarge the pool; and {_AGAIN}",
-    ),
     "25006": ("The server accepts no writes: it is a standby, or read-only.", "Connect to the primary server."),
     "28": ("The server refused the login.", "Check user name and password."),
     "3D000": ("The database does not exist any more.", "Create it, and run again."),
@@ -183,6 +194,14 @@ _STATES = {
 }
 """By SQLSTATE, or by its class."""
 
+_POOLS = {
+    Obstacle.POOL_FULL: f"Wait, use a smaller --max-connections, or let its administrator enlarge the pool; and "
+    f"{_AGAIN}",
+    Obstacle.CLIENTS_FULL: f"Wait, use a smaller --max-connections, or let its administrator raise the limit "
+    f"(PgBouncer: max_client_conn); and {_AGAIN}",
+}
+"""What to do about a pooler that is full."""
+
 
 def first_line(error: psycopg.Error, dsn: Dsn) -> str:
     """The server's message, secrets masked, without its DETAIL, which quotes rows."""
@@ -193,7 +212,10 @@ def first_line(error: psycopg.Error, dsn: Dsn) -> str:
 def explain_connecting(error: psycopg.Error, dsn: Dsn) -> DestinationError:
     """Why no connection could be opened. libpq reports this in words only: known ones are matched, others quoted."""
     text = str(error)
-    obstacle = next((found for pattern, found in _CONNECTING if re.search(pattern, text, re.IGNORECASE)), None)
+    if isinstance(error, NoFirstAnswer):
+        obstacle: Obstacle | None = Obstacle.NO_FIRST_ANSWER
+    else:
+        obstacle = next((found for pattern, found in _CONNECTING if re.search(pattern, text, re.IGNORECASE)), None)
     stranger = who_answers(dsn) if obstacle in _PERHAPS_STRANGERS and _BY_SERVER not in text else None
     if stranger is not None:
         obstacle = Obstacle.SILENT if stranger is Stranger.SILENT else Obstacle.NOT_POSTGRESQL
@@ -228,7 +250,7 @@ _CONNECTING = (
     (r"certificate|SSL error", Obstacle.TLS_FAILED),
     (r'database ".*" does not exist', Obstacle.DATABASE_MISSING),
     (r'role ".*" does not exist', Obstacle.UNKNOWN_USER),
-    (r"query_wait_timeout", Obstacle.POOL_FULL),
+    *_FULL_POOLS,
     (r"too many clients|remaining connection slots|too many connections", Obstacle.NO_SLOT),
     (r"starting up|shutting down|recovery mode", Obstacle.NOT_READY),
 )

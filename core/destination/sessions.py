@@ -42,14 +42,31 @@ class Sessions:
             yield Session(connection, watchdog)
 
     @contextmanager
-    def open_more(self, first: Session, wanted: int) -> Iterator[Sequence[Session]]:
-        """``first`` and as many others as the server gives, ``wanted`` in all."""
-        hurried = replace(self, waits=replace(self.waits, first_answer=self.waits.extra_connection))
+    def open_more(self, first: Session, wanted: int, *, pooled: bool = False) -> Iterator[Sequence[Session]]:
+        """``first`` and as many others as the server gives, ``wanted`` in all.
+
+        A pooler (``pooled``) gives any number of sessions, and fewer connections: as many sessions are opened as can be
+        in a transaction at once. Else one of them would wait while another builds an index, and be turned away.
+        """
+        patience = self.waits.lent_connection if pooled else self.waits.extra_connection
+        hurried = replace(self, waits=replace(self.waits, first_answer=patience))
         with ExitStack() as stack:
             found = [first]
-            while len(found) < wanted:
-                try:
-                    found.append(stack.enter_context(hurried.open()))
-                except psycopg.OperationalError:
-                    break
+            with ExitStack() as lent:
+                if pooled:
+                    _begin(first, lent)
+                while len(found) < wanted:
+                    try:
+                        session = stack.enter_context(hurried.open())
+                        if pooled:
+                            _begin(session, lent)
+                    except psycopg.OperationalError:
+                        break
+                    found.append(session)
             yield found
+
+
+def _begin(session: Session, until: ExitStack) -> None:
+    """Begin a transaction, which needs a connection to the server until it ends."""
+    with session.watchdog.step():
+        until.enter_context(session.connection.transaction())

@@ -36,6 +36,9 @@ class Waits:
     extra_connection: float = 5.0
     """For the first answer of each connection beyond the first; without it the run goes on with those it has."""
 
+    lent_connection: float = 2.0
+    """For a pooler to lend one more connection while those it has lent are in use."""
+
     look: float = 0.5
     """Between two looks at how far an index is."""
 

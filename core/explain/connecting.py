@@ -57,6 +57,14 @@ OBSTACLES = {
         "The pooler has no free connection to the server.",
         "Wait, or let its administrator enlarge the pool.",
     ),
+    Obstacle.CLIENTS_FULL: (
+        "The pooler accepts no more clients.",
+        "Wait, or let its administrator raise the limit (PgBouncer: max_client_conn).",
+    ),
+    Obstacle.NO_FIRST_ANSWER: (
+        "The login went through, but the first query was not answered in time.",
+        "If a pooler such as PgBouncer is in between, its pool is full: wait, or let its administrator enlarge it.",
+    ),
     Obstacle.NO_SLOT: (
         "The server has no free connection.",
         "Wait, or let its administrator raise max_connections.",

@@ -161,7 +161,8 @@ def _copy(run: Run, transfer: Transfer, agreement: Agreement, control: Session) 
         transfer.announce()
         with control.watchdog.step():
             since = next_transaction(control.connection)
-        with run.sessions.open_more(control, run.plan.max_connections) as opened:
+        wanted, pooled = run.plan.max_connections, destination.pooled
+        with run.sessions.open_more(control, wanted, pooled=pooled) as opened:
             found_by_key = _load(run, transfer, destination, opened)
         mend_present(run, transfer, destination, control)
     checked = verify_copy(run, transfer.reading, agreement.model, destination, control, since=since)

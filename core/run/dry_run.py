@@ -8,6 +8,7 @@ from functools import partial
 from vestige_tui.core.destination.completeness import enforceable, missing_beforehand
 from vestige_tui.core.destination.connection import unlimited
 from vestige_tui.core.destination.inspection import Destination
+from vestige_tui.core.destination.lock import check_lockable
 from vestige_tui.core.destination.sessions import Session
 from vestige_tui.core.events import Phase
 from vestige_tui.core.explain import REFERENCES_PENDING
@@ -34,6 +35,7 @@ def preview(run: Run, transfer: Transfer, agreement: Agreement, session: Session
     destination = agreement.destination
     if destination.pending:
         run.recorder.notice(REFERENCES_PENDING)
+    check_lockable(run.sessions, session, destination)
     transfer.announce()
     with unlimited(session.connection):
         sink = Preview(session, destination, transfer.seen_keys, run.progress)

@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from functools import partial
+from typing import Any
 
 import psycopg
 import pytest
@@ -26,16 +27,20 @@ from tests.support.servers import Database
 from tests.support.sources import SMALL_SPEC, Sources, edit, memory_ids, signature
 from vestige_tui.core import events
 from vestige_tui.core.destination import indexes as builds
+from vestige_tui.core.destination.probe import probe
 from vestige_tui.core.destination.programs import identity, server_user
+from vestige_tui.core.destination.waits import Waits
 from vestige_tui.core.dsn import Dsn
 from vestige_tui.core.errors import DestinationBusyError, DestinationError, RefusedError
-from vestige_tui.core.facts import DataState
+from vestige_tui.core.explain import OBSTACLES
+from vestige_tui.core.facts import DataState, Obstacle
 from vestige_tui.core.mending import MendState
+from vestige_tui.core.notices import fewer_connections
 from vestige_tui.core.plan import VerificationPlan
 from vestige_tui.core.reembed.actions import finish
 from vestige_tui.core.reembed.embedders.treatment import from_values
 from vestige_tui.core.repairs.document import Repair, Repairs
-from vestige_tui.core.report import MigrationReport, Outcome
+from vestige_tui.core.report import Outcome
 from vestige_tui.core.rows.problems import Kind
 from vestige_tui.core.run.mending import current, difference_of, mend
 from vestige_tui.core.run.receipt_check import run_receipt_check
@@ -104,7 +109,13 @@ def pooler(cluster: Cluster) -> Iterator[Dsn]:
 
 @contextmanager
 def pgbouncer(
-    cluster: Cluster, *, mode: str = "transaction", pool_size: int = 8, database: str = "", **others: int
+    cluster: Cluster,
+    *,
+    mode: str = "transaction",
+    pool_size: int = 8,
+    clients: int = 50,
+    database: str = "",
+    **others: int,
 ) -> Iterator[Dsn]:
     """PgBouncer in this mode on loopback, with that many connections to the server.
 
@@ -125,7 +136,7 @@ unix_socket_dir =
 auth_type = any
 pool_mode = {mode}
 default_pool_size = {pool_size}
-max_client_conn = 50
+max_client_conn = {clients}
 {chr(10).join(f"{name} = {value}" for name, value in ({"query_wait_timeout": 3} | others).items())}
 logfile = {cluster.folder}/pgbouncer-{port}.log
 """
@@ -263,31 +274,75 @@ def test_cancelled_through_a_pooler(sources: Sources, tcp_database: Database, po
     assert copy(source, pooled).memories_copied == 120
 
 
-@pytest.mark.parametrize("pool_size", [1, 2])
-def test_a_pooler_with_next_to_no_connections(
-    sources: Sources, cluster: Cluster, tcp_database: Database, pool_size: int
-) -> None:
-    """The lock takes one for as long as the copy lasts. With none left for the rows, the run says so and ends."""
+@pytest.mark.parametrize("waits_long", [False, True])
+def test_a_pool_of_one_is_refused(sources: Sources, cluster: Cluster, tcp_database: Database, waits_long: bool) -> None:
+    """The lock takes it for as long as a copy lasts, so that none is left for the rows, whatever --max-connections says.
+    The pooler says so (08P01), or lets its client wait.
+    """
     source = sources.seed()
-    found: list[MigrationReport | Exception] = []
-    with pgbouncer(cluster, pool_size=pool_size) as dsn:
+    with pgbouncer(cluster, pool_size=1, query_wait_timeout=60 if waits_long else 1) as pooler:
+        dsn = pooler.with_parameters(dbname=tcp_database.name)
+        for dry_run in (False, True):
+            with pytest.raises(RefusedError, match="no second one beside it") as caught:
+                copy(source, dsn, max_connections=1, dry_run=dry_run, waits=Waits(extra_connection=0.5))
+            assert caught.value.state is DataState.NOTHING_CHANGED
+            assert "one holds the lock that keeps other copies out, the other writes" in caught.value.remedy
+    assert tcp_database.value("SELECT count(*) FROM pg_class WHERE relname = 'knowledge_nodes'") == 0
 
-        def run() -> None:
-            try:
-                found.append(copy(source, dsn.with_parameters(dbname=tcp_database.name)))
-            except Exception as error:
-                found.append(error)
 
-        thread = threading.Thread(target=run, daemon=True)
-        thread.start()
-        thread.join(30)
-        assert not thread.is_alive(), "the run hangs"
-    if pool_size > 1:
-        assert isinstance(found[0], MigrationReport), found[0]
-        assert found[0].memories_copied == 30
-    else:
-        assert isinstance(found[0], DestinationError), found[0]
-        assert "The pooler has no free connection to the server" in found[0].what
+@pytest.mark.parametrize("max_connections", [1, 4])
+def test_a_pool_of_two_will_do(
+    sources: Sources,
+    cluster: Cluster,
+    tcp_database: Database,
+    monkeypatch: pytest.MonkeyPatch,
+    max_connections: int,
+) -> None:
+    """No writer waits for the connection on which an index is built: the pooler would turn it away."""
+    build = builds.build
+
+    def take_longer(connection: psycopg.Connection, *arguments: Any) -> None:
+        monkeypatch.setattr(builds, "build", build)  # the others as ever
+        connection.execute("SELECT pg_sleep(1.5)")
+        build(connection, *arguments)
+
+    monkeypatch.setattr(builds, "build", take_longer)
+    source = sources.seed()
+    with pgbouncer(cluster, pool_size=2, query_wait_timeout=1) as pooler:
+        report = copy(
+            source,
+            pooler.with_parameters(dbname=tcp_database.name),
+            max_connections=max_connections,
+            waits=Waits(lent_connection=0.5),
+        )
+    assert (report.outcome, report.verified) == (Outcome.CLEAN, True)
+    assert report.notices == ([fewer_connections(1, 4)] if max_connections > 1 else [])
+
+
+def test_a_full_pooler_is_said_to_be_that(sources: Sources, cluster: Cluster, tcp_database: Database) -> None:
+    """Not a lost connection, and no firewall."""
+    source = sources.seed()
+    with pgbouncer(cluster, pool_size=1, clients=2, query_wait_timeout=1) as pooler:
+        dsn = pooler.with_parameters(dbname=tcp_database.name)
+        with psycopg.connect(dsn.conninfo()) as other:
+            other.execute("SELECT 1")  # in a transaction, to its end
+            with psycopg.connect(dsn.conninfo()):
+                assert _obstacle(lambda: probe(dsn)) is Obstacle.CLIENTS_FULL
+            assert _obstacle(lambda: probe(dsn)) is Obstacle.POOL_FULL
+            assert _obstacle(lambda: copy(source, dsn)) is Obstacle.POOL_FULL
+            other.rollback()
+            assert _obstacle(lambda: copy(source, dsn)) is Obstacle.CLIENTS_FULL, "none for the lock"
+            other.execute("SELECT 1")
+            assert _obstacle(lambda: probe(dsn, Waits(first_answer=0.3))) is Obstacle.NO_FIRST_ANSWER
+    assert tcp_database.value("SELECT count(*) FROM pg_class WHERE relname = 'knowledge_nodes'") == 0
+
+
+def _obstacle(attempt: Callable[[], object]) -> Obstacle | None:
+    with pytest.raises(DestinationError) as caught:
+        attempt()
+    assert caught.value.obstacle is not None
+    assert OBSTACLES[caught.value.obstacle][0] in caught.value.what
+    return caught.value.obstacle
 
 
 # Settings behind a pooler, where a SET lasts for a transaction at most

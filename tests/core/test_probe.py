@@ -6,13 +6,18 @@ import socket
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from dataclasses import replace
 
+import psycopg
 import pytest
 
 from tests.support.servers import Database, Server
 from vestige_tui.core.destination import strangers
+from vestige_tui.core.destination.checks import server_refusals
 from vestige_tui.core.destination.connection import ends_here
+from vestige_tui.core.destination.inspection import is_pglite
 from vestige_tui.core.destination.probe import create_database, database_name, probe
+from vestige_tui.core.destination.server_errors import explain_connecting
 from vestige_tui.core.dsn import Dsn
 from vestige_tui.core.errors import DestinationError
 from vestige_tui.core.facts import Obstacle, Stranger
@@ -143,6 +148,39 @@ def test_a_server_that_says_nothing_is_given_up() -> None:
     with _silent_port() as port, pytest.raises(DestinationError) as failure:
         probe(Dsn({"host": "127.0.0.1", "port": str(port), "user": "u", "connect_timeout": "2"}))
     assert failure.value.obstacle is Obstacle.SILENT
+
+
+@pytest.mark.parametrize(
+    ("words", "obstacle"),
+    [
+        ("FATAL:  client connections exceeded (max_user_client_connections)", Obstacle.CLIENTS_FULL),  # PgBouncer
+        ("FATAL:  could not get connection from the pool - AllServersDown", Obstacle.POOL_FULL),  # PgCat
+        ("FATAL:  Max client connections reached", Obstacle.CLIENTS_FULL),  # Supavisor
+        ("FATAL:  (ECHECKOUTTIMEOUT) unable to check out connection from the pool after 15000ms", Obstacle.POOL_FULL),
+        ("FATAL:  sorry, too many clients already", Obstacle.NO_SLOT),  # PostgreSQL
+    ],
+)
+def test_a_pooler_that_is_full(words: str, obstacle: Obstacle) -> None:
+    assert explain_connecting(psycopg.OperationalError(words), Dsn({"host": "h"})).obstacle is obstacle
+
+
+@pytest.mark.parametrize(
+    ("build", "expected"),
+    [
+        ("PostgreSQL 18.6 (PGlite 0.5.14) on wasm32-unknown-emscripten, compiled by emcc 6.0.5, 32-bit", True),
+        ("PostgreSQL 16.4 on x86_64-pc-linux-gnu, compiled by emcc (Emscripten gcc/clang-like replacement) 3.1", True),
+        ("PostgreSQL 18.4 on x86_64-pc-linux-gnu, compiled by gcc (Debian 12.2.0-14) 12.2.0, 64-bit", False),
+    ],
+)
+def test_pglite_is_recognised(build: str, expected: bool) -> None:
+    assert is_pglite(build) == expected
+
+
+def test_pglite_is_refused_and_nothing_else_of_it(database: Database) -> None:
+    """It has one session for all connections: no lock would keep a second copy out."""
+    found = probe(database.dsn).destination
+    pglite = replace(found, pgvector_version="", server=replace(found.server, pglite=True))
+    assert ["PGlite" in refusal.what for refusal in server_refusals(pglite, to_read=True)] == [True]
 
 
 def test_an_unknown_user_is_reported(server: Server) -> None:

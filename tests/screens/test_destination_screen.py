@@ -181,6 +181,8 @@ ADVICE = {
     Obstacle.NOT_ALLOWED: "pg_hba.conf",
     Obstacle.NO_SLOT: "max_connections",
     Obstacle.POOL_FULL: "let its administrator enlarge",
+    Obstacle.CLIENTS_FULL: "test again, or let its administrator raise",
+    Obstacle.NO_FIRST_ANSWER: "its pool is full",
     Obstacle.NO_TLS: "when offered",
     Obstacle.TLS_FAILED: "name and the certificate",
     Obstacle.UNKNOWN_USER: "the user's name",
