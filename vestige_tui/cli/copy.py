@@ -8,6 +8,7 @@ from typing import Any
 
 import click
 
+from vestige_tui.cli.completion import words
 from vestige_tui.cli.destination import opened, postgres_url
 from vestige_tui.cli.exit_codes import ExitCode, code_of_outcome
 from vestige_tui.cli.outputs import OutputFailures, outputs_of, repairs_in
@@ -27,8 +28,10 @@ _POSITIVE = click.IntRange(min=1)
 
 
 @click.command()
-@click.option("--from", "source", required=True, help='Source backend; "sqlite".')
-@click.option("--to", "target", required=True, help='Destination backend; "postgres".')
+@click.option("--from", "source", required=True, help='Source backend; "sqlite".', shell_complete=words("sqlite"))
+@click.option(
+    "--to", "target", required=True, help='Destination backend; "postgres".', shell_complete=words("postgres")
+)
 @click.option("--sqlite-path", type=_FILE, required=True, help="The source: a Vestige SQLite database.")
 @postgres_url
 @click.option(

@@ -7,6 +7,7 @@ from contextlib import contextmanager
 
 import click
 
+from vestige_tui.cli.completion import destinations
 from vestige_tui.core.destination.embedded import EmbeddedServer
 from vestige_tui.core.dsn import EMBEDDED, Dsn
 from vestige_tui.user.settings import embedded_folder
@@ -14,6 +15,7 @@ from vestige_tui.user.settings import embedded_folder
 postgres_url = click.option(
     "--postgres-url",
     required=True,
+    shell_complete=destinations,
     help='The destination: a URL or connection string as libpq takes them, or "embedded" for a PostgreSQL that '
     "vestige-tui runs itself. Leave the password to PGPASSWORD or a passfile.",
 )

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import click
 
+from vestige_tui.cli.completion import destinations
 from vestige_tui.cli.lazy import LazyGroup
 from vestige_tui.core.errors import UsageError
 from vestige_tui.terminal.streams import has_terminal, is_interactive
@@ -15,12 +16,23 @@ from vestige_tui.terminal.streams import has_terminal, is_interactive
 
 @click.group(
     cls=LazyGroup,
-    names=("demo", "embedded", "inspect", "migrate", "search", "verify"),
+    summaries={
+        "demo": "Try it: the wizard on a sample database.",
+        "embedded": "The embedded PostgreSQL, running on its own.",
+        "inspect": "Say what a Vestige database holds.",
+        "migrate": "Copy between storage backends, or embed memories anew.",
+        "search": "Ask a store: by words, by meaning, or along connections.",
+        "verify": "Compare every value of a source with PostgreSQL.",
+    },
     invoke_without_command=True,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 @click.option("--sqlite-path", type=click.Path(path_type=Path), help="Fill in the wizard's source.")
-@click.option("--postgres-url", help='Fill in the wizard\'s destination: a URL, or "embedded".')
+@click.option(
+    "--postgres-url",
+    help='Fill in the wizard\'s destination: a URL, or "embedded".',
+    shell_complete=destinations,
+)
 @click.version_option(version("vestige-tui"), prog_name="vestige-tui")
 @click.pass_context
 def cli(context: click.Context, sqlite_path: Path | None, postgres_url: str | None) -> int:
