@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt
 
-.PHONY: help demo test check tree types lint bench screenshots clean
+.PHONY: help demo test check tree types lint package bench screenshots clean
 help:  ## list the targets
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/'
 
@@ -37,7 +37,17 @@ lint: $(VENV)/.dev tree  ## ruff, and the floors of the house: which room may im
 	$(BIN)/ruff format --check .
 	cd build/tree && PYTHONPATH=. ../../$(BIN)/lint-imports --no-cache ../../pyproject.toml
 
-check: lint types test  ## everything that must hold before a commit
+package: $(VENV)/.dev  ## sdist and wheel in build/dist: complete, in order, and the wheel alone runs
+	rm -rf build/dist build/try && mkdir -p build
+	$(BIN)/python -m build --no-isolation --outdir build/dist >build/package.log 2>&1 || (cat build/package.log; exit 1)
+	$(BIN)/python -m twine check --strict build/dist/*
+	@tar -tzf build/dist/*.tar.gz | sed 's|^[^/]*/||' | sort >build/packed
+	@! git ls-files | grep -vE '^(\.|bench/results/)' | sort | comm -23 - build/packed | sed 's/^/not in the sdist: /' | grep .
+	$(BIN)/uv venv --quiet --python $(BIN)/python build/try
+	$(BIN)/uv pip install --quiet --python build/try -c constraints.txt build/dist/*.whl
+	build/try/bin/vestige-tui --version
+
+check: lint types test package  ## everything that must hold before a commit
 
 bench: $(VENV)/.dev  ## side-by-side measurements, about 50 minutes; every single run goes into bench/results
 	$(BIN)/python -m bench --full --json bench/results/$$(date -u +%F)-$$(git describe --always --dirty).json

@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
+import runpy
 import tomllib
 from pathlib import Path
+
+import pytest
+
+from docs import man
 
 ROOT = Path(__file__).parents[2]
 
@@ -16,3 +21,42 @@ def test_every_package_is_installed() -> None:
             parts = file.parent.relative_to(ROOT).parts
             found.add(".".join(parts if folder == "vestige_tui" else ("vestige_tui", *parts)))
     assert packages == found
+
+
+def test_the_manual_page_is_that_of_the_commands() -> None:
+    assert man.PAGE.read_text(encoding="utf-8") == man.page(), "write it anew: python -m docs.man"
+
+
+README = """# Title
+![A picture](docs/images/a.svg)
+| | |
+| --- | --- |
+| ![One](docs/images/b.svg) | ![Other](docs/images/c.svg) |
+
+See [the docs](docs/README.md), [what changed](CHANGELOG.md), [elsewhere](https://example.org/x) and [above](#title).
+
+| | |
+| --- | --- |
+| a | b |
+"""
+
+
+@pytest.mark.parametrize(
+    ("repository", "page"),
+    [
+        (
+            "https://example.org/r/",
+            README.replace("(docs/images", "(https://example.org/r/raw/v1.2/docs/images")
+            .replace("(docs/README", "(https://example.org/r/blob/v1.2/docs/README")
+            .replace("(CHANGE", "(https://example.org/r/blob/v1.2/CHANGE"),
+        ),
+        (
+            None,
+            "# Title\n\nSee the docs, what changed, [elsewhere](https://example.org/x) and [above](#title).\n\n"
+            "| | |\n| --- | --- |\n| a | b |\n",
+        ),
+    ],
+)
+def test_links_on_the_package_page_are_absolute_or_text(repository: str | None, page: str) -> None:
+    package_page = runpy.run_path(str(ROOT / "setup.py"))["package_page"]
+    assert package_page(README, repository, "1.2") == page
