@@ -10,7 +10,7 @@ from typing import ClassVar
 from textual import on
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
-from textual.containers import VerticalGroup
+from textual.containers import Horizontal, VerticalGroup
 from textual.message import Message
 from textual.widgets import Button, Static
 
@@ -21,14 +21,16 @@ from vestige_tui.core.facts import Obstacle
 from vestige_tui.screens.background import ask
 from vestige_tui.screens.base import StepScreen
 from vestige_tui.screens.connecting import Tested, create_and_try, no_answer, try_embedded, try_server
+from vestige_tui.screens.destination_boxes import RowsThere, embedded_facts
 from vestige_tui.screens.destination_facts import about_embedded, facts_of, headline
 from vestige_tui.screens.dsn_fields import prefilled, without_secrets
 from vestige_tui.screens.machine import Machine
+from vestige_tui.screens.new_database import NewDatabaseBox, NewDatabaseDialog, copy_script, script_for
 from vestige_tui.screens.server_form import ServerForm
 from vestige_tui.screens.state import PasswordOrigin, Target, WizardState
 from vestige_tui.screens.steps import Step
 from vestige_tui.screens.widgets.choice import Choice, Choices
-from vestige_tui.screens.widgets.key_values import KeyValues
+from vestige_tui.screens.widgets.key_values import KeyValues, two_columns
 from vestige_tui.screens.widgets.notice import Notice, Tone
 
 PATIENCE = 25
@@ -51,11 +53,15 @@ only your own user on this machine can reach it. Good for a try, or for one mach
 Remember password puts it into the keyring of your system, under the names that are shown, and nowhere else. Forget it
 removes it from there.
 
+SQL (F2) are the lines with which the server's administrator makes the role and the database that the fields name, with
+pgvector in it. They are only shown, for you to copy.
+
 Create database, where it is offered, makes an empty database: besides the copy itself, the only thing in
 vestige-tui that writes to the server.
 """
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("escape", "stop_waiting", "Stop waiting"),
+        Binding("f2", "new_database", "SQL"),
         Binding("f4", "create", "Create database"),
     ]
 
@@ -136,8 +142,14 @@ vestige-tui that writes to the server.
         yield ServerForm(self.machine.environment)
         with VerticalGroup(id="embedded-facts"):
             yield Static(about_embedded(self.machine))
+            if self.machine.embedded.installed:
+                facts = embedded_facts(self.machine.embedded, self.machine.home, self.state.source)
+                yield Static(two_columns(facts), id="embedded-place")
         yield Notice(id="notice")
-        yield KeyValues(id="facts")
+        with Horizontal(id="answer"):
+            yield KeyValues(id="facts", classes="box")
+            yield RowsThere()
+        yield NewDatabaseBox()
 
     def extra_buttons(self) -> Iterable[Button]:
         """Shown when the server has no such database."""
@@ -145,6 +157,7 @@ vestige-tui that writes to the server.
 
     def on_mount(self) -> None:
         """Fill in what is known, and show the last test."""
+        self.query_one("#facts").border_title = "The server"
         target = self.state.target
         dsn = target.dsn if target is not None and not target.embedded else self._prefilled()
         if dsn is not None:
@@ -190,6 +203,7 @@ vestige-tui that writes to the server.
         target = self.state.target
         if isinstance(event.outcome, Probe) and target is not None:
             self.query_one(KeyValues).show(facts_of(Tested(replace(target, probe=event.outcome))))
+            self.query_one(RowsThere).show(self._rows_of_source, event.outcome.rows)
 
     @on(ServerForm.Edited)
     def _edited(self) -> None:
@@ -328,10 +342,30 @@ vestige-tui that writes to the server.
             self.call_after_refresh(self.query_one("#create").focus)
 
     def refresh_shell(self) -> None:
-        """Also show or hide Create database."""
+        """Also show or hide Create database, and what belongs to the present answer."""
         super().refresh_shell()
-        if self.is_mounted:
-            self.query_one("#create").display = self._missing
+        if not self.is_mounted:
+            return
+        self.query_one("#create").display = self._missing
+        target = self.state.target
+        self.query_one(RowsThere).show(self._rows_of_source, target.probe.rows if target is not None else None)
+        wanted = target is None and not self.embedded
+        self.query_one(NewDatabaseBox).show(self.query_one(ServerForm).dsn if wanted else None)
+
+    @property
+    def _script(self) -> str | None:
+        """The SQL for what the form names, None where there is none."""
+        return None if self.embedded else script_for(self.query_one(ServerForm).dsn)
+
+    def action_new_database(self) -> None:
+        """Show the SQL that an administrator needs."""
+        if (script := self._script) is not None:
+            self.app.push_screen(NewDatabaseDialog(self.query_one(ServerForm).dsn, script))
+
+    @on(NewDatabaseBox.Copied)
+    def _copy_script(self) -> None:
+        if (script := self._script) is not None:
+            copy_script(self.app, script)
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         """Hide keys that have nothing to act on."""
@@ -339,4 +373,6 @@ vestige-tui that writes to the server.
             return self._waiting_for is not None
         if action == "create":
             return self._missing
+        if action == "new_database":
+            return self.is_mounted and self._script is not None
         return super().check_action(action, parameters)

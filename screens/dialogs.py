@@ -42,9 +42,14 @@ class TextDialog(ModalScreen[None]):
             with VerticalScroll(classes="dialog-text", can_focus=False):
                 yield from self.compose_text()
             with Horizontal(classes="dialog-buttons"):
+                yield from self.compose_buttons()
                 yield Static(classes="spacer")
                 yield Button("Close", id="close", compact=True, classes="-primary")
         yield KeyBar()
+
+    def compose_buttons(self) -> ComposeResult:
+        """The buttons before Close."""
+        yield from ()
 
     def compose_text(self) -> ComposeResult:
         """What there is to read."""

@@ -100,7 +100,7 @@ class SourceDetails(Horizontal):
             self._show_contents(event.outcome)
 
     def _show_contents(self, found: Contents | None) -> None:
-        self.set_class(found is not None, "-counted")
+        self.set_class(found is not None and bool(found.kinds), "-counted")
         if found is not None:
             self.query_one(Months).show(found)
             self.query_one(Kinds).show(found)

@@ -23,6 +23,7 @@ class KeyValues(VerticalGroup):
 
     def compose(self) -> ComposeResult:
         """One row per fact."""
+        self.set_class(not self._facts, "-empty")
         width = max((len(name) for name, _ in self._facts), default=0) + 2
         for name, value in self._facts:
             with Horizontal(classes="fact"):

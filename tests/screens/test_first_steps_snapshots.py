@@ -27,9 +27,10 @@ from vestige_tui.core.secret import Secret
 from vestige_tui.core.source.contents import Contents
 from vestige_tui.core.source.describe import Layout, SourceDescription
 from vestige_tui.core.source.overview import FileOverview, FileUsage
-from vestige_tui.screens import connecting, source, source_details
+from vestige_tui.screens import connecting, destination_boxes, source, source_details
 from vestige_tui.screens.base import is_spacious
 from vestige_tui.screens.destination import DestinationScreen
+from vestige_tui.screens.new_database import NewDatabaseDialog
 from vestige_tui.screens.source import SourceScreen
 from vestige_tui.screens.source_details import SourceDetails
 from vestige_tui.screens.stale_dialog import StaleDialog
@@ -94,6 +95,7 @@ def _fixed_world(monkeypatch: pytest.MonkeyPatch) -> None:
     made = {f"2025-{month:02}": number for month, number in enumerate(range(20, 240, 20), start=1)} | {"2026-03": 780}
     kinds = {"fact": 702, "decision": 398, "event": 350, "note": 240, "pattern": 180, "concept": 90, "person": 40}
     monkeypatch.setattr(source_details, "contents", lambda *_: Contents(made, kinds))
+    monkeypatch.setattr(destination_boxes, "free_at", lambda _: 24_100_000_000)
     monkeypatch.setattr(source, "locate", lambda *_args, **_more: (NEW, OLD, BROKEN))
     monkeypatch.setattr(source, "describe", described)
     monkeypatch.setattr(source, "file_overview", overview)
@@ -255,6 +257,16 @@ def test_destination_without_its_database(
 
     app = at_destination(url=URL, keyring=MemoryKeyring(missing="This machine has no keyring."))
     assert snap_compare(app, terminal_size=size, run_before=prepare)
+
+
+def test_sql_for_a_new_database(snap_compare: Compare) -> None:
+    async def prepare(pilot: Pilot[None]) -> None:
+        await destination_screen(pilot)
+        await pilot.press("f2")
+        await until(pilot, lambda: isinstance(pilot.app.screen, NewDatabaseDialog))
+        await settle(pilot)
+
+    assert snap_compare(at_destination(url=URL), terminal_size=SMALL, run_before=prepare)
 
 
 @both_sizes
