@@ -203,11 +203,12 @@ def _reject(table: Table, batches: Sequence[RowBatch], orphans: Mapping[int, For
     for batch in batches:
         kept: list[Record] = []
         rejected = [*batch.rejected]
-        for record in batch.records if batch.check_foreign_keys else ():
+        checked_first = disallowed(batch.records) if batch.check_foreign_keys else {}
+        for place, record in enumerate(batch.records if batch.check_foreign_keys else ()):
             if (foreign_key := orphans.get(next(places))) is None:
                 kept.append(record)
-            elif (column := disallowed(record)) is not None:  # the server checks this first, and names it
-                rejected.append(row_error(table, record, Kind.VALUE_NOT_ALLOWED, (column,)))
+            elif place in checked_first:  # by the server, which names it
+                rejected.append(row_error(table, record, Kind.VALUE_NOT_ALLOWED, (checked_first[place],)))
             else:
                 rejected.append(row_error(table, record, Kind.MISSING_REFERENCE, foreign_key.columns))
         checked.append(replace(batch, records=kept, rejected=rejected) if batch.check_foreign_keys else batch)

@@ -8,8 +8,9 @@ import psycopg
 
 from vestige_tui.core.destination.catalog import FoundTable
 from vestige_tui.core.destination.server_errors import kind_of
+from vestige_tui.core.rows import copy_format
 from vestige_tui.core.rows.problems import Kind, RowError
-from vestige_tui.core.rows.records import Record, row_label
+from vestige_tui.core.rows.records import Record, fields_of, row_label
 from vestige_tui.core.rows.tables import BY_NAME, Table
 
 
@@ -32,14 +33,25 @@ def row_error(table: Table, record: Record, kind: Kind, columns: Sequence[str]) 
     return RowError(table.name, row_label(record.key), field, kind, message, copied=False)
 
 
-def check(table: Table) -> Callable[[Record], str | None]:
-    """A function that returns the first column of a record whose value the table's CHECKs do not allow."""
+def check(table: Table) -> Callable[[Sequence[Record]], dict[int, str]]:
+    """A function that returns, by position, the first column of each record whose value the table's CHECKs refuse."""
     checked = [
-        (position, column.name, {value.encode() for value in column.allowed})
+        (position, column.name, {copy_format.text(value.encode()) for value in column.allowed})
         for position, column in enumerate(table.columns)
         if column.allowed
     ]
-    return lambda record: next((name for at, name, allowed in checked if record.fields[at][4:] not in allowed), None)
+
+    def disallowed(records: Sequence[Record]) -> dict[int, str]:
+        found: dict[int, str] = {}
+        for position, name, allowed in checked:
+            fields = fields_of(records, position)
+            if not allowed.issuperset(fields):
+                for place, field in enumerate(fields):
+                    if field not in allowed:
+                        found.setdefault(place, name)
+        return found
+
+    return disallowed
 
 
 def refused_row(table: Table, found: FoundTable, record: Record, error: psycopg.Error) -> RowError:

@@ -5,11 +5,16 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
+from itertools import repeat
 
 from vestige_tui.core.rows.batches import RowBatch
 from vestige_tui.core.rows.problems import Kind, RowError
-from vestige_tui.core.rows.records import Record, row_label
+from vestige_tui.core.rows.records import Record, keys_of, row_label
 from vestige_tui.core.rows.tables import Table
+
+_MISSING = """WITH RECURSIVE place (at) AS (VALUES (0) UNION ALL SELECT at + 1 FROM place WHERE at + 1 < :count)
+SELECT at FROM place
+WHERE NOT EXISTS (SELECT 1 FROM seen WHERE name = :name AND key = substr(:keys, 1 + at * :width, :width))"""
 
 
 class SeenKeys:
@@ -31,14 +36,21 @@ class SeenKeys:
         found = self._connection.execute("SELECT 1 FROM seen WHERE name = ? AND key = ?", (name, key)).fetchone()
         return found is not None
 
+    def add_all(self, name: str, keys: Iterable[bytes]) -> None:
+        """Add many keys."""
+        self._connection.executemany("INSERT OR IGNORE INTO seen VALUES (?, ?)", zip(repeat(name), keys, strict=False))
+
+    def missing(self, name: str, keys: Sequence[bytes]) -> list[int]:
+        """The positions of the keys that were not added before; quick for keys of the same length."""
+        widths = {*map(len, keys)}
+        if len(widths) != 1:
+            return [place for place, key in enumerate(keys) if not self.has(name, key)]
+        asked = {"name": name, "keys": b"".join(keys), "count": len(keys), "width": widths.pop()}
+        return [place for (place,) in self._connection.execute(_MISSING, asked)]
+
     def close(self) -> None:
         """Forget everything."""
         self._connection.close()
-
-
-def key_of(record: Record, positions: Sequence[int]) -> bytes:
-    """The canonical key of a record: the fields at these positions."""
-    return b"".join(record.fields[position] for position in positions)
 
 
 def drop_repeats(
@@ -49,8 +61,8 @@ def drop_repeats(
     for batch in batches:
         kept: list[Record] = []
         repeats: list[RowError] = []
-        for record in batch.records:
-            if seen_keys.add(table.name, key_of(record, positions)):
+        for record, seen in zip(batch.records, keys_of(batch.records, positions), strict=True):
+            if seen_keys.add(table.name, seen):
                 kept.append(record)
             else:
                 repeats.append(_repeat(table, record))

@@ -25,6 +25,7 @@ from vestige_tui.core.events import Phase, Watcher
 from vestige_tui.core.explain import REFERENCES_PENDING
 from vestige_tui.core.plan import CopyPlan
 from vestige_tui.core.report import DestinationReport, MigrationReport, Outcome, SourceReport, TableReport
+from vestige_tui.core.rows.records import Form
 from vestige_tui.core.rows.seen_keys import SeenKeys
 from vestige_tui.core.rows.tables import TABLES
 from vestige_tui.core.run.context import Run
@@ -156,7 +157,7 @@ def _copy(run: Run, transfer: Transfer, agreement: Agreement, control: Session) 
         run.progress.begin(Phase.PREPARE)
         with control.watchdog.step():
             destination = prepare(control.connection, agreement.destination, agreement.model)
-        transfer = replace(transfer, pending=destination.unchecked, populated=destination.populated, packing=True)
+        transfer = replace(transfer, pending=destination.unchecked, populated=destination.populated, form=Form.PACKED)
         run.progress.begin(Phase.COPY)
         transfer.announce()
         with control.watchdog.step():

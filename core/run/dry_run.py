@@ -13,6 +13,7 @@ from vestige_tui.core.destination.sessions import Session
 from vestige_tui.core.events import Phase
 from vestige_tui.core.explain import REFERENCES_PENDING
 from vestige_tui.core.missing import Cause, Reason
+from vestige_tui.core.rows.records import Form
 from vestige_tui.core.rows.tables import TABLES
 from vestige_tui.core.run.context import Run
 from vestige_tui.core.run.copy_mending import foretell_mending
@@ -36,6 +37,7 @@ def preview(run: Run, transfer: Transfer, agreement: Agreement, session: Session
     if destination.pending:
         run.recorder.notice(REFERENCES_PENDING)
     check_lockable(run.sessions, session, destination)
+    transfer = replace(transfer, pending={table.name for table in TABLES}, form=Form.COLUMNS)
     transfer.announce()
     with unlimited(session.connection):
         sink = Preview(session, destination, transfer.seen_keys, run.progress)

@@ -21,8 +21,8 @@ from vestige_tui.core.rows import copy_format
 from vestige_tui.core.rows.batches import BatchResult, FinishedBatch, RowBatch, rejected
 from vestige_tui.core.rows.converters import uuid
 from vestige_tui.core.rows.problems import Kind, RowError
-from vestige_tui.core.rows.records import Record
-from vestige_tui.core.rows.seen_keys import SeenKeys, key_of
+from vestige_tui.core.rows.records import InColumns, Record, fields_of, keys_of
+from vestige_tui.core.rows.seen_keys import SeenKeys
 from vestige_tui.core.rows.tables import BOOTSTRAP_USER_ID, BY_NAME, USERS, ForeignKey, Table
 from vestige_tui.core.run.progress import Progress
 from vestige_tui.core.run.writers import grouped
@@ -64,7 +64,7 @@ class Preview:
                 found = skip_present(self._connection, self._lookups.by_key(table), group)
             for batch, present in found:
                 with self._watchdog.step():
-                    result = rejected(batch) + present + judge.write(batch.records)
+                    result = rejected(batch) + present + judge.write(batch)
                 self._finished.append(finished := FinishedBatch(table.name, batch.number, result))
                 self._progress.batch_done(finished)
 
@@ -79,11 +79,8 @@ class Preview:
             return {*range(len(keys[0]))}
         return self._lookups.by(table, columns).missing(self._connection, keys)
 
-    def taken(self, table: Table, column: str, records: Sequence[Record], missing: set[int]) -> set[int]:
-        """Positions of records whose unique value belongs to a row of another key, there or among those arriving.
-
-        Only those that are ``missing`` are written, and so take something away from others.
-        """
+    def taken(self, table: Table, column: str, records: Sequence[Record]) -> set[int]:
+        """Positions of records whose unique value belongs to a row of another key, there or among those arriving."""
         position, key = table.position(column), table.position(table.key[0])
         owners: dict[bytes, bytes] = {}
         if table.name in self.destination.tables:
@@ -99,24 +96,18 @@ class Preview:
         return {
             ord_
             for ord_, record in enumerate(records)
-            if ord_ in missing
-            and (
-                owners.get(record.fields[position][4:], record.fields[key]) != record.fields[key]
-                or not self._seen_keys.add(name, record.fields[position])
-            )
+            if owners.get(record.fields[position][4:], record.fields[key]) != record.fields[key]
+            or not self._seen_keys.add(name, record.fields[position])
         }
 
     def unresolved(self, table: Table, foreign_key: ForeignKey, records: Sequence[Record]) -> set[int]:
         """Positions of records that refer to a row which neither arrives nor is at the destination."""
         positions = [table.position(column) for column in foreign_key.columns]
         parent = BY_NAME[foreign_key.table]
-        waiting = [
-            ord_
-            for ord_, record in enumerate(records)
-            if not self._seen_keys.has(_ARRIVING + parent.name, key_of(record, positions))
-        ]
-        keys = [[records[ord_].fields[position] for ord_ in waiting] for position in positions]
-        return {waiting[place] for place in self.missing(parent, parent.key, keys)}
+        waiting = self._seen_keys.missing(_ARRIVING + parent.name, keys_of(records, positions))
+        columns = [fields_of(records, position) for position in positions] if waiting else []
+        keys = [[fields[place] for place in waiting] for fields in columns]
+        return {waiting[place] for place in self.missing(parent, parent.key, keys)} if waiting else set()
 
     def refused(self, table: Table, column: str, records: Sequence[Record]) -> dict[int, MendRefusal]:
         """Positions of records whose value in a column the server would refuse for a row that is there, and why."""
@@ -125,10 +116,9 @@ class Preview:
             if foreign_key.columns == (column,):
                 found |= dict.fromkeys(self.unresolved(table, foreign_key, records), MendRefusal.MISSING_REFERENCE)
         if column in table.unique:
-            taken = self.taken(table, column, records, {*range(len(records))})
+            taken = self.taken(table, column, records)
             found |= dict.fromkeys(taken, MendRefusal.ALREADY_TAKEN)
-        disallowed = check(table)
-        wrong = (place for place, record in enumerate(records) if disallowed(record) == column)
+        wrong = (place for place, name in check(table)(records).items() if name == column)
         return found | dict.fromkeys(wrong, MendRefusal.VALUE_NOT_ALLOWED)
 
     def dangling(self, marked: PendingForeignKey) -> RowError | None:
@@ -141,57 +131,53 @@ class Preview:
         )
         return dangling_error(self._connection, self.destination, marked, count) if count else None
 
-    def arrives(self, table: Table, record: Record) -> None:
-        """Remember that a row would be at the destination, where others may refer to it."""
-        self._seen_keys.add(_ARRIVING + table.name, key_of(record, [table.position(name) for name in table.key]))
+    def arrive(self, table: Table, records: Sequence[Record]) -> None:
+        """Remember that rows would be at the destination, where others may refer to them."""
+        self._seen_keys.add_all(_ARRIVING + table.name, keys_of(records, [table.position(name) for name in table.key]))
 
 
 class TablePreview:
-    """Takes one table's records as a writer would, and tells what would become of them."""
+    """Takes one table's batches as a writer would, and tells what would become of their records."""
 
     def __init__(self, preview: Preview, table: Table) -> None:
         self._preview = preview
         self._table = table
         self._disallowed = check(table)
-        self._key = preview.destination.key_of(table)
         self._referred_to = any(
             foreign_key.table == table.name for other in BY_NAME.values() for foreign_key in other.foreign_keys
         )
 
-    def write(self, records: Sequence[Record]) -> BatchResult:
-        """What writing these records would do."""
-        positions = [self._table.position(name) for name in self._key]
-        keys = [[record.fields[position] for record in records] for position in positions]
-        missing = self._preview.missing(self._table, self._key, keys)
-        faults = self._faults(records, missing) if records else {}
-        inserted = repaired = failed = 0
-        problems: list[RowError] = []
-        for ord_, record in enumerate(records):
-            fault = faults.get(ord_) if ord_ in missing else None
-            if fault is not None:
-                failed += 1
-                problems.append(fault)
-                continue
-            problems.extend(record.problems)
-            if ord_ in missing:
-                inserted += 1
-                repaired += bool(record.problems)
-            if self._referred_to:
-                self._preview.arrives(self._table, record)
-        return BatchResult(inserted, repaired, failed, len(records) - inserted - failed, tuple(problems))
+    def write(self, batch: RowBatch) -> BatchResult:
+        """What writing a batch's records would do; the destination has none of them yet."""
+        records = batch.records
+        faults = self._faults(batch) if records else {}
+        arriving: Sequence[Record] = records
+        if faults:
+            arriving = [record for place, record in enumerate(records) if place not in faults]
+        if self._referred_to:
+            self._preview.arrive(self._table, arriving)
+        if isinstance(arriving, InColumns):  # none of them has a problem
+            return BatchResult(inserted=len(arriving))
+        problems = [
+            problem
+            for place, record in enumerate(records)
+            for problem in ([faults[place]] if place in faults else record.problems)
+        ]
+        repaired = sum(bool(record.problems) for record in arriving)
+        return BatchResult(len(arriving), repaired, len(faults), problems=tuple(problems))
 
-    def _faults(self, records: Sequence[Record], missing: set[int]) -> dict[int, RowError]:
+    def _faults(self, batch: RowBatch) -> dict[int, RowError]:
         """What the server would refuse, by position; of several faults of a row the one that it names first."""
-        faults: dict[int, RowError] = {}
-        table = self._table
-        for ord_, record in enumerate(records):
-            if (column := self._disallowed(record)) is not None:
-                faults[ord_] = row_error(table, record, Kind.VALUE_NOT_ALLOWED, (column,))
+        records, table = batch.records, self._table
+        faults = {
+            place: row_error(table, records[place], Kind.VALUE_NOT_ALLOWED, (column,))
+            for place, column in self._disallowed(records).items()
+        }
         for name in table.unique:
-            for ord_ in self._preview.taken(table, name, records, missing):
-                faults.setdefault(ord_, row_error(table, records[ord_], Kind.ALREADY_TAKEN, (name,)))
-        for foreign_key in table.foreign_keys:
-            for ord_ in self._preview.unresolved(table, foreign_key, records):
-                fault = row_error(table, records[ord_], Kind.MISSING_REFERENCE, foreign_key.columns)
-                faults.setdefault(ord_, fault)
+            for place in self._preview.taken(table, name, records):
+                faults.setdefault(place, row_error(table, records[place], Kind.ALREADY_TAKEN, (name,)))
+        for foreign_key in table.foreign_keys if batch.check_foreign_keys else ():
+            for place in self._preview.unresolved(table, foreign_key, records):
+                fault = row_error(table, records[place], Kind.MISSING_REFERENCE, foreign_key.columns)
+                faults.setdefault(place, fault)
         return faults

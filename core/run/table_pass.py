@@ -13,7 +13,7 @@ from vestige_tui.core.errors import SourceError
 from vestige_tui.core.facts import DataState
 from vestige_tui.core.model import ModelSignature
 from vestige_tui.core.rows.batches import FinishedBatch, KeyBatch, RowBatch
-from vestige_tui.core.rows.records import other_model_error, row_label
+from vestige_tui.core.rows.records import Form, other_model_error, row_label
 from vestige_tui.core.rows.seen_keys import SeenKeys, drop_repeats
 from vestige_tui.core.rows.tables import TABLES, USERS, Table
 from vestige_tui.core.rows.vectors import Fate, VectorGroup
@@ -66,8 +66,8 @@ class Transfer:
     columns by which the destination tells rows apart, ``populated`` names the tables that have rows there, ``pending``
     those with references that it does not enforce.
 
-    ``only`` restricts it to rows with these labels, by table. ``seen_keys`` remembers keys that may repeat. With
-    ``packing`` the sink looks at records only where something is wrong.
+    ``only`` restricts it to rows with these labels, by table. ``seen_keys`` remembers keys that may repeat.
+    ``form`` is that in which the sink wants batches with nothing to find out about.
     """
 
     progress: Progress
@@ -83,7 +83,7 @@ class Transfer:
     vectors: Sequence[VectorGroup]
     only: Mapping[str, Collection[str]] | None = None
     pending: Collection[str] = ()
-    packing: bool = False
+    form: Form = Form.RECORDS
 
     def announce(self) -> None:
         """Report how much there is to do, and which vectors cannot be copied."""
@@ -152,17 +152,17 @@ class Transfer:
         if absent is not None:
             batches = reader.numbered_batches(self.batch_size, chain.from_iterable(absent))
         else:
-            packed = self.packing and not (to_check or table.name in self.populated)
-            batches = self._whole(table, reader, repeats=repeats, packed=packed)
+            in_doubt = (to_check and self.form is Form.PACKED) or table.name in self.populated
+            batches = self._whole(table, reader, repeats=repeats, form=Form.RECORDS if in_doubt else self.form)
         counter = _Counter()
         sink.write(table, counter.count(self._marked(table, batches, to_check=to_check, repeats=repeats)))
         return counter.rows
 
-    def _whole(self, table: Table, reader: TableReader, *, repeats: bool, packed: bool) -> Iterable[RowBatch]:
+    def _whole(self, table: Table, reader: TableReader, *, repeats: bool, form: Form) -> Iterable[RowBatch]:
         """The batches of a table that is read whole, or as far as the run is restricted."""
         wanted = None if self.only is None else self.only.get(table.name, ())
         if not repeats:
-            return reader.batches(self.batch_size, wanted, packed=packed and wanted is None)
+            return reader.batches(self.batch_size, wanted, form=form if wanted is None else Form.RECORDS)
         # which of two rows came first, only a whole reading can tell
         batches = drop_repeats(reader.batches(self.batch_size), self.seen_keys, table, self.key_of(table))
         return batches if wanted is None else only_labelled(batches, wanted)

@@ -17,6 +17,8 @@ from vestige_tui.core.rows.batches import RowBatch
 from vestige_tui.core.rows.converters import Embedding
 from vestige_tui.core.rows.problems import RowError
 from vestige_tui.core.rows.records import (
+    Form,
+    InColumns,
     Packed,
     Record,
     RowValues,
@@ -62,21 +64,20 @@ class TableReader:
         self._rowid = rowid_name(connection, source.source.table)
 
     def batches(
-        self, batch_size: int, only: Collection[str] | None = None, *, packed: bool = False
+        self, batch_size: int, only: Collection[str] | None = None, *, form: Form = Form.RECORDS
     ) -> Iterator[RowBatch]:
         """Stream the table in its order, up to ``batch_size`` rows or ``BATCH_BYTES`` at a time, with memory for one
-        batch. ``only`` restricts the reading to rows with these labels. ``packed``: batches without problems have their
-        records ready for a ``COPY``.
+        batch. ``only`` restricts the reading to rows with these labels. ``form`` is that of batches without problems.
         """
         restricted_by = None if only is None else label(self._source)
-        return map(self._batch, count(), self._chunks(batch_size, only or (), restricted_by), repeat(packed))
+        return map(self._batch, count(), self._chunks(batch_size, only or (), restricted_by), repeat(form))
 
     def numbered_batches(self, batch_size: int, rowids: Iterable[int]) -> Iterator[RowBatch]:
         """The rows with these rowids, in the order of the table within each query."""
         following = iter(rowids)
         parts = iter(lambda: [*islice(following, NUMBERS_AT_ONCE)], [])
         chunks = (self._chunks(batch_size, part, f"n.{self._rowid}") for part in parts)
-        return map(self._batch, count(), chain.from_iterable(chunks), repeat(False))
+        return map(self._batch, count(), chain.from_iterable(chunks), repeat(Form.RECORDS))
 
     def made(self, batch_size: int, numbers: Sequence[Any], number: str) -> Iterator[Record | RowError]:
         """Single rows in the order of the table, each as it can be sent or as its error: those whose ``number``, which
@@ -86,15 +87,15 @@ class TableReader:
             for rows, _ in self._chunks(batch_size, numbers[start : start + NUMBERS_AT_ONCE], number):
                 yield from map(self._make, rows)
 
-    def _batch(self, number: int, chunk: tuple[list[RowValues], int], packed: bool) -> RowBatch:
+    def _batch(self, number: int, chunk: tuple[list[RowValues], int], form: Form) -> RowBatch:
         rows, size = chunk
-        if (records := self._records(rows, packed=packed)) is not None:
+        if (records := self._records(rows, form)) is not None:
             return RowBatch(number, size, records)
         made = [*map(self._make, rows)]
         sound = [row for row in made if isinstance(row, Record)]
         return RowBatch(number, size, sound, [row for row in made if isinstance(row, RowError)])
 
-    def _records(self, rows: Sequence[RowValues], *, packed: bool) -> Sequence[Record] | None:
+    def _records(self, rows: Sequence[RowValues], form: Form) -> Sequence[Record] | None:
         """All rows of a batch converted at once; None where one of them has a problem."""
         fields = []
         columns = [*zip(*rows, strict=True)]
@@ -104,7 +105,9 @@ class TableReader:
                 return None
             fields.append(found)
         table = self._source.table
-        if packed:
+        if form is Form.COLUMNS:
+            return InColumns(rows, fields, self._make)
+        if form is Form.PACKED:
             return Packed(rows, copy_format.rows(zip(*fields, strict=True), len(fields)), self._make)
         keys = zip(*(columns[table.position(name)] for name in table.key), strict=True)
         return [*sound_records(keys, zip(*fields, strict=True))]

@@ -11,7 +11,7 @@ from tests.support.servers import Database
 from tests.support.sources import Sources, edit, memory_ids
 from vestige_tui.core.rows import copy_format
 from vestige_tui.core.rows.problems import Kind
-from vestige_tui.core.rows.records import Packed, Record
+from vestige_tui.core.rows.records import Form, InColumns, Packed, Record, fields_of, keys_of
 from vestige_tui.core.rows.tables import BY_NAME
 from vestige_tui.core.source import reader
 from vestige_tui.core.source.describe import describe_open
@@ -43,7 +43,7 @@ def test_packed_records_are_those_that_would_have_been_made(small_source: Path, 
     with open_source(small_source) as connection:
         found = describe_open(connection, small_source)
         reading = TableReader(connection, found.sources[table], found.model.dimension if found.model else None, None)
-        made, packed = ([batch.records for batch in reading.batches(7, packed=how)] for how in (False, True))
+        made, packed, in_columns = ([batch.records for batch in reading.batches(7, form=form)] for form in Form)
     assert [[as_sent(record) for record in records] for records in packed] == [
         [as_sent(record) for record in records] for records in made
     ]
@@ -52,6 +52,13 @@ def test_packed_records_are_those_that_would_have_been_made(small_source: Path, 
         assert isinstance(records, Packed)
         assert records.packed == copy_format.rows([record.fields for record in expected], len(BY_NAME[table].columns))
         assert as_sent(records[-1]) == as_sent(expected[-1])
+    for records, expected in zip(in_columns, made, strict=True):
+        assert isinstance(records, InColumns)
+        width = len(BY_NAME[table].columns)
+        assert [fields_of(records, place) for place in range(width)] == [
+            fields_of(expected, place) for place in range(width)
+        ]
+        assert keys_of(records, (0, 1)) == [record.fields[0] + record.fields[1] for record in expected]
 
 
 def test_rows_that_a_fresh_server_refuses_are_made_one_by_one(sources: Sources, database: Database) -> None:

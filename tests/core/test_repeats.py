@@ -14,6 +14,7 @@ from tests.support.hostile import complaints, foretold_and_copied, loosen
 from tests.support.runs import copy, counts
 from tests.support.servers import Database
 from tests.support.sources import edit, memory_ids, query
+from vestige_tui.core.rows.seen_keys import SeenKeys
 from vestige_tui.core.rows.tables import BY_NAME
 from vestige_tui.core.source.describe import describe_open
 from vestige_tui.core.source.guarantees import Guarantees
@@ -155,3 +156,13 @@ def test_sound_ids_do_not_repeat(small_source: Path) -> None:
         guarantees = Guarantees(connection, describe_open(connection, small_source).sources)
         found = {name for name, table in BY_NAME.items() if guarantees.keys_may_repeat(table)}
     assert found == {"domains"}
+
+
+def test_many_keys_are_found_as_one_is() -> None:
+    with closing(SeenKeys()) as seen:
+        seen.add_all("one", [b"abc", b"def", b"a"])
+        seen.add_all("two", [b"ghi"])
+        assert seen.missing("one", [b"abc", b"ghi", b"def", b"abd"]) == [1, 3]
+        assert seen.missing("one", [b"abc", b"a", b"ab"]) == [2], "of different lengths"
+        assert seen.missing("one", []) == []
+        assert not seen.add("one", b"def")
