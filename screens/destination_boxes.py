@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 from textual.content import Content
 from textual.widgets import Static
 
+from vestige_tui.core.files import free_at
 from vestige_tui.core.rows.tables import shown
 from vestige_tui.core.source.describe import SourceDescription
 from vestige_tui.core.text import size
@@ -64,13 +64,3 @@ def _used(folder: Path) -> bool:
         return any(folder.iterdir())
     except OSError:
         return False
-
-
-def free_at(folder: Path) -> int | None:
-    """The free bytes of the disk on which a folder is, or will be; None where that cannot be found out."""
-    for place in (folder, *folder.parents):
-        try:
-            return shutil.disk_usage(place).free
-        except OSError:
-            continue
-    return None

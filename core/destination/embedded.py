@@ -29,6 +29,8 @@ from vestige_tui.core.destination.connection import Connection, connect
 from vestige_tui.core.destination.programs import Programs, last_words, make_reachable, server_user
 from vestige_tui.core.dsn import Dsn
 from vestige_tui.core.errors import DestinationError
+from vestige_tui.core.files import free_at
+from vestige_tui.core.text import size
 
 _log = logging.getLogger(__name__)
 
@@ -43,6 +45,7 @@ _LOG = "server.log"
 _PORT = "5432"  # part of the socket's file name; no port is opened
 _SOCKETS = "vestige-"  # how the name of a temporary folder for sockets begins
 _LONGEST_SOCKET_FOLDER = 103 - len(f"/.s.PGSQL.{_PORT}")  # bytes; macOS allows 103 in all, Linux 107
+_ROOM = 64_000_000  # free bytes without which a server may not even start: it writes a log in pieces of 16 MB
 _START_TIMEOUT = 120  # seconds; a server that was killed replays its log first
 _SETTINGS = (
     "listen_addresses=",
@@ -151,12 +154,20 @@ class EmbeddedServer:
         return Dsn({"host": str(running.sockets), "port": running.port, "user": _SUPERUSER, "dbname": DATABASE})
 
     def _start(self) -> None:
+        if self.data_dir.is_symlink() and not self.data_dir.exists():  # a new cluster would take the place of the link
+            raise DestinationError(
+                f"The embedded PostgreSQL in {self.data_dir} cannot be used. That is a link, and it leads nowhere.",
+                remedy="If its target is on another disk, mount that. Else remove the link.",
+            )
         if self._user is not None:
             make_reachable(self.data_dir, self._programs.folder)
         self._create_cluster()
         if not self._is_running():
+            ended = postmaster.read_postmaster(self.data_dir)
             postmaster.remove_stale_files(self.data_dir)
             self._launch()
+            if ended is not None:
+                _forget(ended.sockets, unless=self.running)
         try:
             connection = self._connect()
             if not connection.execute("SELECT 1 FROM pg_database WHERE datname = %s", (DATABASE,)).fetchone():
@@ -252,7 +263,7 @@ class EmbeddedServer:
         done = self._programs.run(folder, program, *arguments, user=self._user, timeout=2 * _START_TIMEOUT)
         if done.returncode != 0:
             said = last_words(done.stdout + _since(log, earlier))
-            raise _unusable(said or f"{program} ended with code {done.returncode} and no message.", self.data_dir)
+            raise _failed(said or f"{program} ended with code {done.returncode} and no message.", self.data_dir)
 
     def _give_away(self, folder: Path) -> None:
         if self._user is not None and os.name == "posix":
@@ -263,9 +274,9 @@ class EmbeddedServer:
         try:
             yield
         except OSError as error:
-            raise _unusable(f"Its folder cannot be used: {error}.", self.data_dir) from error
+            raise _failed(f"Its folder cannot be used: {error}.", self.data_dir) from error
         except psycopg.Error as error:
-            raise _unusable(f"It started and then did not answer: {error}".strip(), self.data_dir) from error
+            raise _failed(f"It started and then did not answer: {error}".strip(), self.data_dir) from error
         except subprocess.TimeoutExpired as error:
             raise _unusable(f"It did not get ready within {error.timeout:.0f} s.", self.data_dir) from error
 
@@ -277,9 +288,11 @@ class EmbeddedServer:
             yield
 
 
-def _forget(sockets: Path) -> None:
-    """Remove a temporary folder for sockets, if that is what it is: it may be the data folder by another name."""
-    if sockets.name.startswith(_SOCKETS):
+def _forget(sockets: Path, *, unless: postmaster.Postmaster | None = None) -> None:
+    """Remove a temporary folder for sockets, if that is what it is: it may be the data folder by another name. That of
+    the running server stays (``unless``).
+    """
+    if sockets.name.startswith(_SOCKETS) and (unless is None or unless.sockets != sockets):
         with suppress(OSError):
             for left in sockets.glob(".s.PGSQL.*"):
                 left.unlink()
@@ -302,6 +315,18 @@ def _others_connected(connection: Connection) -> bool:
             return False
         time.sleep(0.05)
     return True
+
+
+def _failed(reason: str, data_dir: Path) -> DestinationError:
+    """What the system or a program could not do, and whether that is for want of room."""
+    free = free_at(data_dir)
+    if free is None or free >= _ROOM:
+        return _unusable(reason, data_dir)
+    return DestinationError(
+        f"The embedded PostgreSQL in {data_dir} cannot be used. Its disk is full: {size(free)} free. {reason}",
+        remedy=f"Make room there, {size(_ROOM)} at least and what the memories need, then start it again. "
+        "What it holds is safe.",
+    )
 
 
 def _unusable(reason: str, data_dir: Path) -> DestinationError:

@@ -12,7 +12,7 @@ import psycopg
 import pytest
 
 from tests.support.disturbances import wait_until
-from vestige_tui.core.destination import postmaster, programs
+from vestige_tui.core.destination import embedded, postmaster, programs
 from vestige_tui.core.destination.embedded import EmbeddedServer
 from vestige_tui.core.destination.programs import Programs
 from vestige_tui.core.dsn import Dsn
@@ -116,13 +116,18 @@ def test_the_last_one_to_leave_stops_it(folder: Path, how: str) -> None:
     assert not answers(dsn)
 
 
-def test_one_that_was_killed_starts_again(folder: Path) -> None:
-    with EmbeddedServer(folder) as server:
-        dsn, pid = server.dsn, int((folder / "postmaster.pid").read_text().splitlines()[0])
-        os.kill(pid, signal.SIGKILL)
+def test_one_that_was_killed_starts_again(folder: Path, tmp_path: Path) -> None:
+    """Also where its socket is in a temporary folder, which nobody else would remove."""
+    long = folder.rename(tmp_path / ("x" * 110))
+    with EmbeddedServer(long) as server:
+        dsn, running = server.dsn, server.running
+        assert running is not None
+        os.kill(running.pid, signal.SIGKILL)
         wait_until(lambda: not answers(dsn))
-    with EmbeddedServer(folder) as server:
+    assert running.sockets.exists()
+    with EmbeddedServer(long) as server:
         assert answers(server.dsn)
+        assert not running.sockets.exists()
 
 
 def test_discard_removes_a_cluster_but_not_under_others(tmp_path: Path, folder: Path) -> None:
@@ -214,6 +219,28 @@ def test_what_an_earlier_run_logged_is_not_the_reason(folder: Path, program: Cal
     with pytest.raises(DestinationError) as caught, server:
         pass
     assert caught.value.what.endswith("cannot be used. could not start; LOG:  of today")
+
+
+def test_a_full_disk_is_said_to_be_full(
+    tmp_path: Path, program: Callable[[str, str], Programs], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(embedded, "free_at", lambda _: 1_200_000)
+    server = EmbeddedServer(tmp_path / "pg")
+    server._programs = program("initdb", "echo 'FATAL:  checkpoint request failed'; exit 1")
+    with pytest.raises(DestinationError) as caught, server:
+        pass
+    assert "Its disk is full: 1.2 MB free. FATAL:  checkpoint request failed" in caught.value.what
+    assert caught.value.remedy.startswith("Make room there, 64.0 MB at least")
+
+
+@pytest.mark.parametrize("target", ["pg", "/not/mounted"], ids=["loop", "missing"])
+def test_a_link_that_leads_nowhere_stays(tmp_path: Path, target: str) -> None:
+    """A new cluster in its place would hide the data that it leads to, once that disk is mounted."""
+    link = tmp_path / "pg"
+    link.symlink_to(target)
+    with pytest.raises(DestinationError, match="That is a link, and it leads nowhere"), EmbeddedServer(link):
+        pass
+    assert link.readlink() == Path(target)
 
 
 # Running on its own

@@ -12,8 +12,9 @@ from tests.support.wizard import LARGE, FakeHost, machine, on_screen, play, scre
 from vestige_tui.app import VestigeApp
 from vestige_tui.core.destination.creation import creation_sql
 from vestige_tui.core.dsn import Dsn
+from vestige_tui.core.files import free_at
 from vestige_tui.screens import destination_boxes
-from vestige_tui.screens.destination_boxes import embedded_facts, free_at, rows_there
+from vestige_tui.screens.destination_boxes import embedded_facts, rows_there
 from vestige_tui.screens.new_database import NewDatabaseDialog, how_to_run, script_for
 from vestige_tui.screens.state import WizardState
 from vestige_tui.screens.steps import Step
