@@ -117,7 +117,7 @@ vestige-tui that writes to the server.
         """Not while a test runs, nor for a server that is not installed."""
         if self._waiting_for is not None or not self.is_mounted:
             return False
-        return not self.embedded or self.machine.embedded.installed
+        return not self.embedded or self.machine.embedded.to_install is None
 
     def primary(self) -> None:
         """Test the destination, or go on with the tested one."""
@@ -142,7 +142,7 @@ vestige-tui that writes to the server.
         yield ServerForm(self.machine.environment)
         with VerticalGroup(id="embedded-facts"):
             yield Static(about_embedded(self.machine))
-            if self.machine.embedded.installed:
+            if self.machine.embedded.to_install is None:
                 facts = embedded_facts(self.machine.embedded, self.machine.home, self.state.source)
                 yield Static(two_columns(facts), id="embedded-place")
         yield Notice(id="notice")

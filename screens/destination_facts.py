@@ -41,8 +41,9 @@ def facts_of(tested: Tested) -> Iterator[tuple[str, Content | str]]:
 def about_embedded(machine: Machine) -> Content:
     """What the embedded server is."""
     host = machine.embedded
-    if not host.installed:
-        return plain("It is not installed. Install it with:  pip install 'vestige-tui[embedded]'")
+    if host.to_install is not None:
+        words = "It is not installed. Quit, install it with this command, and begin again:"
+        return Content("\n\n").join((plain(words), plain(host.to_install)))
     return paragraphs(
         "vestige-tui runs a PostgreSQL of its own: nothing to install, no port is opened, and only you on this "
         "machine can reach it. It stops when vestige-tui ends" + (", and its data stays." if host.commands else ".")

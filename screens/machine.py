@@ -91,8 +91,8 @@ class EmbeddedHost(Protocol):
         ...
 
     @property
-    def installed(self) -> bool:
-        """Whether its package is installed."""
+    def to_install(self) -> str | None:
+        """The command that installs its package; None where that is installed."""
         ...
 
     def start(self) -> Dsn:

