@@ -15,6 +15,7 @@ import psycopg
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
 
 from vestige_tui.core.errors import UsageError
+from vestige_tui.core.secret import LatePassword
 
 EMBEDDED = "embedded"
 """What an operator gives instead of a connection string for the PostgreSQL that vestige-tui runs itself."""
@@ -36,10 +37,14 @@ _LIKE_A_WORD = re.compile(r"[^\W\d]+|\d+|.{1,3}", re.DOTALL)
 
 @dataclass(frozen=True, slots=True)
 class Dsn:
-    """Where a PostgreSQL database is: libpq parameters by name. Its ``repr`` and ``str`` mask every secret."""
+    """Where a PostgreSQL database is: libpq parameters by name. Its ``repr`` and ``str`` mask every secret.
+
+    ``late_password`` is for a server that asks for one where neither the parameters nor libpq's own places have any.
+    """
 
     parameters: Mapping[str, str] = field(repr=False)
     driver_dropped: bool = field(default=False, compare=False)
+    late_password: LatePassword | None = field(default=None, compare=False)
 
     @classmethod
     def parse(cls, text: str) -> Dsn:
@@ -78,16 +83,22 @@ class Dsn:
 
     def with_parameters(self, **parameters: str) -> Dsn:
         """The same destination with these libpq parameters set."""
-        return Dsn({**self.parameters, **parameters}, self.driver_dropped)
+        return Dsn({**self.parameters, **parameters}, self.driver_dropped, self.late_password)
+
+    @property
+    def complete(self) -> Mapping[str, str]:
+        """The parameters, with the late password if it was found."""
+        late = self.late_password.found if self.late_password is not None else None
+        return self.parameters if late is None else {"password": late.reveal(), **self.parameters}
 
     def conninfo(self, **defaults: str | int) -> str:
         """The connection string itself, secrets included, for libpq alone; ``defaults`` yield to what is set."""
-        return make_conninfo("", **{**defaults, **self.parameters})
+        return make_conninfo("", **{**defaults, **self.complete})
 
     @property
     def secrets(self) -> tuple[str, ...]:
         """Every secret that a message about this destination might contain."""
-        candidates = [self.parameters.get(name) for name in SECRET_PARAMETERS]
+        candidates = [self.complete.get(name) for name in SECRET_PARAMETERS]
         candidates.append(os.environ.get("PGPASSWORD"))
         return tuple(sorted({secret for secret in candidates if secret}, key=len, reverse=True))
 

@@ -1,73 +1,47 @@
-"""Testing a destination: which password is tried, and what each obstacle means, in terms of the form."""
+"""Testing a destination, and what each obstacle means, in terms of the form."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
 
 from vestige_tui.core.destination.probe import create_database, probe
 from vestige_tui.core.dsn import Dsn
 from vestige_tui.core.errors import DestinationError
 from vestige_tui.core.explain import obstacle_met
 from vestige_tui.core.facts import DataState, Obstacle
-from vestige_tui.core.secret import Secret
-from vestige_tui.screens.dsn_fields import with_password
-from vestige_tui.screens.machine import EmbeddedHost, PasswordStore
+from vestige_tui.screens.machine import EmbeddedHost
 from vestige_tui.screens.state import PasswordOrigin, Target
 
 Rows = Mapping[str, int] | None
 """How many rows the source has for each table, where one is chosen."""
 
 
-@dataclass(frozen=True, slots=True)
-class Tested:
-    """A destination that answered, and what became of the wish to remember its password."""
+def try_server(dsn: Dsn, rows: Rows = None, password: PasswordOrigin = PasswordOrigin.TYPED) -> Target:
+    """Connect with what the fields say, else with what libpq finds by itself.
 
-    target: Target
-    keyring_problem: str | None = None
-    remembered: bool = False
-
-
-def try_server(dsn: Dsn, passwords: PasswordStore, *, remember: bool, rows: Rows = None) -> Tested:
-    """Connect with what the fields say, then with what libpq finds by itself, then with the keyring's password.
-
-    ``rows`` is how many the source has for each table. Raises ``DestinationError``. A password that was typed is put
-    into the keyring when ``remember`` says so.
+    ``rows`` is how many the source has for each table; ``password`` is where the one of ``dsn`` comes from, if it has
+    one. Raises ``DestinationError``.
     """
-    typed = dsn.parameters.get("password")
-    account = passwords.account(dsn)
     try:
         found = probe(dsn, rows=rows)
     except DestinationError as error:
-        stored = passwords.get(account) if error.obstacle is Obstacle.NO_PASSWORD and not typed else None
-        if stored is None:
-            raise _in_terms_of_the_fields(error) from None
-        return Tested(_with_stored(dsn, stored, rows))
-    if not typed:
-        return Tested(Target(dsn, found))
-    tested = Tested(Target(dsn, found, password=PasswordOrigin.TYPED))
-    if not remember:
-        return tested
-    problem = passwords.set(account, Secret(typed))
-    return replace(tested, keyring_problem=problem, remembered=problem is None)
+        raise _in_terms_of_the_fields(error, password) from None
+    return Target(dsn, found, password=password if dsn.parameters.get("password") else PasswordOrigin.NONE)
 
 
-def try_embedded(host: EmbeddedHost, rows: Rows = None) -> Tested:
+def try_embedded(host: EmbeddedHost, rows: Rows = None) -> Target:
     """Start the embedded server and look at it. Raises ``MigrationError``."""
     dsn = host.start()
-    return Tested(Target(dsn, probe(dsn, rows=rows), embedded=True))
+    return Target(dsn, probe(dsn, rows=rows), embedded=True)
 
 
-def create_and_try(dsn: Dsn, passwords: PasswordStore, *, remember: bool, rows: Rows = None) -> Tested:
+def create_and_try(dsn: Dsn, rows: Rows = None, password: PasswordOrigin = PasswordOrigin.TYPED) -> Target:
     """Create the database that is missing, and test again. Raises ``DestinationError``."""
-    stored = passwords.get(passwords.account(dsn)) if not dsn.parameters.get("password") else None
     try:
         create_database(dsn)
     except DestinationError as error:
-        if error.obstacle is not Obstacle.NO_PASSWORD or stored is None:
-            raise _in_terms_of_the_fields(error) from None
-        create_database(with_password(dsn, stored.reveal()))
-    return try_server(dsn, passwords, remember=remember, rows=rows)
+        raise _in_terms_of_the_fields(error, password) from None
+    return try_server(dsn, rows, password)
 
 
 def no_answer(seconds: int) -> DestinationError:
@@ -79,26 +53,20 @@ def no_answer(seconds: int) -> DestinationError:
     )
 
 
-def _with_stored(dsn: Dsn, stored: Secret, rows: Rows) -> Target:
-    complete = with_password(dsn, stored.reveal())
-    try:
-        return Target(complete, probe(complete, rows=rows), password=PasswordOrigin.KEYRING)
-    except DestinationError as error:
-        raise _in_terms_of_the_fields(error, from_keyring=True) from None
-
-
-def _in_terms_of_the_fields(error: DestinationError, *, from_keyring: bool = False) -> DestinationError:
+def _in_terms_of_the_fields(error: DestinationError, password: PasswordOrigin) -> DestinationError:
     """The same in fewer words: the fields with the destination are in sight, and nothing can have been changed."""
     obstacle = error.obstacle
     if obstacle is None:
         return error
-    wrong_in_keyring = from_keyring and obstacle is Obstacle.WRONG_PASSWORD
+    wrong_in_keyring = password is PasswordOrigin.KEYRING and obstacle is Obstacle.WRONG_PASSWORD
     remedy = _WRONG_IN_KEYRING if wrong_in_keyring else _REMEDIES[obstacle]
     what = obstacle_met(obstacle, error.stranger)
     return DestinationError(what, state=DataState.ONLY_TESTED, remedy=remedy, obstacle=obstacle)
 
 
-_WRONG_IN_KEYRING = "The password came from the keyring. Type the right one, or choose Forget it."
+_WRONG_IN_KEYRING = (
+    "The password came from the keyring. Type the right one, which replaces it there; or choose Forget it."
+)
 _REMEDIES = {
     Obstacle.NO_ANSWER: "Check host and port, and whether a firewall or a missing VPN is in the way.",
     Obstacle.SILENT: "Check host and port. If it is PostgreSQL, it hangs, or a proxy in between does.",

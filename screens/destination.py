@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from itertools import count
 from typing import ClassVar
 
@@ -18,12 +18,14 @@ from vestige_tui.core.destination.probe import Probe, database_name, probe
 from vestige_tui.core.dsn import EMBEDDED, Dsn
 from vestige_tui.core.errors import DestinationError, MigrationError, UsageError
 from vestige_tui.core.facts import Obstacle
+from vestige_tui.core.secret import Secret
 from vestige_tui.screens.background import ask
 from vestige_tui.screens.base import StepScreen
-from vestige_tui.screens.connecting import Tested, create_and_try, no_answer, try_embedded, try_server
+from vestige_tui.screens.connecting import create_and_try, no_answer, try_embedded, try_server
 from vestige_tui.screens.destination_boxes import RowsThere, embedded_facts
 from vestige_tui.screens.destination_facts import about_embedded, facts_of, headline
-from vestige_tui.screens.dsn_fields import prefilled, without_secrets
+from vestige_tui.screens.dsn_fields import prefilled, with_password, without_secrets
+from vestige_tui.screens.keyring_row import KeyringRow
 from vestige_tui.screens.machine import Machine
 from vestige_tui.screens.new_database import NewDatabaseBox, NewDatabaseDialog, copy_script, script_for
 from vestige_tui.screens.server_form import ServerForm
@@ -37,6 +39,36 @@ PATIENCE = 25
 """Seconds after which a test is given up, whatever it waits for, such as a name server."""
 
 
+@dataclass(frozen=True, slots=True)
+class _Try:
+    """A test of a destination; ``stored``: with the password of the keyring."""
+
+    dsn: Dsn
+    test: Callable[[Dsn, PasswordOrigin], Target]
+    stored: bool = False
+
+    def __call__(self) -> Target:
+        return self.test(self.dsn, PasswordOrigin.KEYRING if self.stored else PasswordOrigin.TYPED)
+
+    def with_stored(self, password: Secret) -> _Try:
+        """The same with the password that the keyring has."""
+        return replace(self, dsn=with_password(self.dsn, password.reveal()), stored=True)
+
+
+@dataclass(frozen=True, slots=True)
+class _Lacking:
+    """A test that was refused for want of a password, while the keyring is asked for it."""
+
+    attempt: _Try
+    refusal: MigrationError
+
+
+def _lacks_password(outcome: MigrationError, attempt: _Try) -> bool:
+    """Whether the server wants a password, and none was typed."""
+    no_password = isinstance(outcome, DestinationError) and outcome.obstacle is Obstacle.NO_PASSWORD
+    return no_password and not attempt.dsn.parameters.get("password")
+
+
 class DestinationScreen(StepScreen):
     """A server or the embedded one, and the test of it."""
 
@@ -45,13 +77,14 @@ Choose where the memories go, then test the connection. The test only looks: not
 
 A PostgreSQL server: one that your machines can reach, version 16 or newer, with the extension pgvector. Paste its URL,
 or fill in the fields; the two follow each other. A password in a URL moves into its own field. Without one,
-PGPASSWORD, a passfile and the keyring are asked, in this order.
+PGPASSWORD, a passfile and the keyring are asked, in this order. The keyring is not asked before the server wants a
+password; where it is locked, it may open its own prompt then, once.
 
 An embedded one: vestige-tui brings a PostgreSQL along and runs it for you. Nothing is installed, no port is opened,
 only your own user on this machine can reach it. Good for a try, or for one machine alone.
 
-Remember password puts it into the keyring of your system, under the names that are shown, and nowhere else. Forget it
-removes it from there.
+Remember password puts it into the keyring of your system, under the names that are shown, and nowhere else. Update
+the stored password replaces one that no longer fits by what you type. Forget it removes it from there.
 
 SQL (F2) are the lines with which the server's administrator makes the role and the database that the fields name, with
 pgvector in it. They are only shown, for you to copy.
@@ -68,7 +101,7 @@ vestige-tui that writes to the server.
     class Answered(Message):
         """A test has ended."""
 
-        def __init__(self, ticket: int, outcome: Tested | MigrationError) -> None:
+        def __init__(self, ticket: int, outcome: Target | MigrationError) -> None:
             super().__init__()
             self.ticket = ticket
             self.outcome = outcome
@@ -80,19 +113,12 @@ vestige-tui that writes to the server.
             super().__init__()
             self.outcome = outcome
 
-    class KeyringLooked(Message):
-        """What the keyring has for an account."""
-
-        def __init__(self, account: str, outcome: tuple[str | None, bool] | MigrationError) -> None:
-            super().__init__()
-            self.account = account
-            self.problem, self.stored = (outcome.what, False) if isinstance(outcome, MigrationError) else outcome
-
     def __init__(self, step: Step, state: WizardState, machine: Machine) -> None:
         super().__init__(step, state, machine)
         self._tickets = count(1)
         self._waiting_for: int | None = None
-        self._account: str | None = None
+        self._tried: _Try | None = None
+        self._lacking: _Lacking | None = None
         self._missing = False
 
     @property
@@ -139,7 +165,7 @@ vestige-tui that writes to the server.
             Choice("An embedded one, run by vestige-tui", value=embedded, id=EMBEDDED),
             id="kind",
         )
-        yield ServerForm(self.machine.environment)
+        yield ServerForm(self.machine.environment, self.machine.passwords)
         with VerticalGroup(id="embedded-facts"):
             yield Static(about_embedded(self.machine))
             if self.machine.embedded.to_install is None:
@@ -164,11 +190,11 @@ vestige-tui that writes to the server.
             kept = target is None or target.password is not PasswordOrigin.KEYRING
             self.query_one(ServerForm).fill(dsn, with_its_password=kept)
         self._show_kind()
+        self._show_account()
         if target is not None:
-            self._show(Tested(target))
+            self._show(target)
             if self.state.report is not None or self.state.failure is not None:
                 self._recount(target)
-        self._look_into_keyring()
         self.call_after_refresh(self._focus_first)
 
     def _focus_first(self) -> None:
@@ -202,7 +228,7 @@ vestige-tui that writes to the server.
     def _recounted(self, event: Recounted) -> None:
         target = self.state.target
         if isinstance(event.outcome, Probe) and target is not None:
-            self.query_one(KeyValues).show(facts_of(Tested(replace(target, probe=event.outcome))))
+            self.query_one(KeyValues).show(facts_of(replace(target, probe=event.outcome)))
             self.query_one(RowsThere).show(self._rows_of_source, event.outcome.rows)
 
     @on(ServerForm.Edited)
@@ -214,43 +240,19 @@ vestige-tui that writes to the server.
         self.primary()
 
     @on(ServerForm.Left)
-    def _look_into_keyring(self) -> None:
-        """Ask whether there is a password for the account that the fields now name."""
-        passwords = self.machine.passwords
-        account = passwords.account(self.query_one(ServerForm).dsn)
-        if account != self._account:
-            self._account = account
-            ask(
-                self,
-                lambda: (problem := passwords.problem(), problem is None and passwords.get(account) is not None),
-                lambda outcome: self.KeyringLooked(account, outcome),
-                name="keyring",
-            )
+    def _show_account(self) -> None:
+        """Show under which names the keyring has the password of the destination that the fields now describe."""
+        self.query_one(KeyringRow).show_account(self.machine.passwords.account(self.query_one(ServerForm).dsn))
 
-    @on(KeyringLooked)
-    def _keyring_looked(self, event: KeyringLooked) -> None:
-        if event.account == self._account:
-            service = self.machine.passwords.service
-            form = self.query_one(ServerForm)
-            form.show_keyring(event.account, service, problem=event.problem, stored=event.stored)
-
-    @on(ServerForm.Forget)
-    def _forget_password(self) -> None:
-        passwords, account = self.machine.passwords, self._account
-        if account is None:
-            return
-        ask(
-            self,
-            lambda: (passwords.forget(account), passwords.get(account) is not None),
-            lambda outcome: self.KeyringLooked(account, outcome),
-            name="keyring-forget",
-        )
+    @on(KeyringRow.Forgotten)
+    def _password_forgotten(self) -> None:
+        self.query_one(ServerForm).expect_stored(False)
         if self.state.target is not None and self.state.target.password is PasswordOrigin.KEYRING:
             self._forget_result()
 
     def _forget_result(self) -> None:
         """The fields have changed: the last test no longer holds."""
-        self._waiting_for = None
+        self._waiting_for = self._lacking = None
         self._missing = False
         self.query_one(Notice).clear()
         self.query_one(KeyValues).show(())
@@ -277,25 +279,26 @@ vestige-tui that writes to the server.
             self.query_one(Notice).say(Tone.WARNING, "No server is named.", "Paste its URL, or fill in the fields.")
             self.query_one("#url").focus()
             return
-        dsn, passwords, remember = form.dsn, self.machine.passwords, form.remember
-        self._wait("Connecting…", f"{without_secrets(dsn).masked}, for {PATIENCE} seconds at most.")
-        self._ask(lambda: try_server(dsn, passwords, remember=remember, rows=rows))
+        self._wait("Connecting…", f"{without_secrets(form.dsn).masked}, for {PATIENCE} seconds at most.")
+        self._try(_Try(form.dsn, lambda dsn, password: try_server(dsn, rows, password)))
 
     @on(Button.Pressed, "#create")
     def action_create(self) -> None:
         """Create the missing database."""
-        form = self.query_one(ServerForm)
-        dsn, passwords, remember = form.dsn, self.machine.passwords, form.remember
+        rows, dsn = self._rows_of_source, self.query_one(ServerForm).dsn
         self._wait(f"Creating the database {database_name(dsn)}…", "")
-        rows = self._rows_of_source
-        self._ask(lambda: create_and_try(dsn, passwords, remember=remember, rows=rows))
+        self._try(_Try(dsn, lambda dsn, password: create_and_try(dsn, rows, password)))
+
+    def _try(self, attempt: _Try) -> None:
+        self._tried = attempt
+        self._ask(attempt)
 
     def _wait(self, what: str, more: str) -> None:
         self._missing = False
         self.query_one(KeyValues).show(())
         self.query_one(Notice).say(Tone.BUSY, what, more)
 
-    def _ask(self, question: Callable[[], Tested], *, limited: bool = True) -> None:
+    def _ask(self, question: Callable[[], Target], *, limited: bool = True) -> None:
         ticket = self._waiting_for = next(self._tickets)
         ask(self, question, lambda outcome: self.Answered(ticket, outcome), name="connect")
         if limited:
@@ -311,31 +314,65 @@ vestige-tui that writes to the server.
         if event.ticket != self._waiting_for:
             return
         self._waiting_for = None
-        if isinstance(event.outcome, Tested):
+        if isinstance(event.outcome, Target):
             self._show(event.outcome)
-            self._account = None
-            self._look_into_keyring()
+            self._remember(event.outcome)
+        elif self._tried is not None and _lacks_password(event.outcome, self._tried):
+            self._read_keyring(_Lacking(self._tried, event.outcome))
         else:
             self._explain(event.outcome)
         self.refresh_shell()
 
-    def _show(self, tested: Tested) -> None:
-        found = tested.target.probe
+    def _read_keyring(self, lacking: _Lacking) -> None:
+        """The test has ended: the server wants a password. What the keyring has is another question."""
+        self._lacking = lacking
+        self.query_one(Notice).say(
+            Tone.NOTE, "The server answers, and wants a password.", "The keyring is asked for it. Or type it now."
+        )
+        self.query_one(KeyringRow).read(self.machine.passwords.account(lacking.attempt.dsn))
+
+    @on(KeyringRow.Read)
+    def _keyring_read(self, event: KeyringRow.Read) -> None:
+        """Test again with the stored password, if the destination is still the same and there is one."""
+        lacking, self._lacking = self._lacking, None
+        if lacking is None:
+            return
+        if event.answer.password is None:
+            self._explain(lacking.refusal)
+        else:
+            self._wait("Connecting with the password of the keyring…", "")
+            self._try(lacking.attempt.with_stored(event.answer.password))
+        self.refresh_shell()
+
+    def _remember(self, target: Target) -> None:
+        """Store a password that was typed and has worked, if that is wanted."""
+        row = self.query_one(KeyringRow)
+        if target.password is PasswordOrigin.TYPED and row.remember:
+            typed = Secret(target.dsn.parameters["password"])
+            row.store(self.machine.passwords.account(target.dsn), typed)
+
+    def _show(self, target: Target) -> None:
+        found = target.probe
         notice = self.query_one(Notice)
         if found.usable:
-            notice.say(Tone.GOOD, headline(tested))
-            if tested.target != self.state.target:
-                self.keep(self.state.with_target(tested.target))
+            notice.say(Tone.GOOD, headline(target))
+            if target != self.state.target:
+                self.keep(self.state.with_target(target))
             self.call_after_refresh(self.query_one("#primary").focus)
         else:
             first, *others = found.refusals
             notice.say(Tone.BAD, first.what, first.remedy, *(f"{each.what}\n{each.remedy}" for each in others))
-        self.query_one(KeyValues).show(facts_of(tested))
+        self.query_one(KeyValues).show(facts_of(target))
+        if target.password is PasswordOrigin.KEYRING:
+            self.query_one(KeyringRow).show_stored()
+            self.query_one(ServerForm).expect_stored(True)
 
     def _explain(self, error: MigrationError) -> None:
         self.query_one(Notice).explain(error)
         obstacle = error.obstacle if isinstance(error, DestinationError) else None
         self._missing = obstacle is Obstacle.DATABASE_MISSING
+        if obstacle is Obstacle.WRONG_PASSWORD and self._tried is not None and self._tried.stored:
+            self.query_one(KeyringRow).show_stored(refused=True)
         if obstacle in (Obstacle.NO_PASSWORD, Obstacle.WRONG_PASSWORD):
             self.query_one("#password").focus()
         elif self._missing:

@@ -8,34 +8,34 @@ from textual.content import Content
 
 from vestige_tui.core.destination.inspection import Destination, Server
 from vestige_tui.core.rows.tables import shown
-from vestige_tui.screens.connecting import Tested
 from vestige_tui.screens.machine import Machine
-from vestige_tui.screens.state import PasswordOrigin
+from vestige_tui.screens.state import PasswordOrigin, Target
 from vestige_tui.screens.widgets.text import paragraphs, plain
 
 _WARNING = ("! ", "$text-warning bold")
 
 
-def headline(tested: Tested) -> str:
+def headline(target: Target) -> str:
     """What answered."""
-    server = tested.target.destination.server
+    server = target.destination.server
     return f"Connected to PostgreSQL {server.version}, database {server.database}, as {server.user}."
 
 
-def facts_of(tested: Tested) -> Iterator[tuple[str, Content | str]]:
+def facts_of(target: Target) -> Iterator[tuple[str, Content | str]]:
     """What answered, one fact a line."""
-    found = tested.target.destination
+    found = target.destination
     yield "pgvector", _pgvector(found)
     yield "Encryption", _tls(found.server)
     yield "Your user", _privileges(found)
-    yield "There already", _rows(tested.target.probe.rows)
+    yield "There already", _rows(target.probe.rows)
     if found.set_aside:
         yield "Not needed", plain(f"{', '.join(found.set_aside)}: of another form, and the source has no rows for it")
     if found.registered is not None:
         yield "Model there", plain(f"{found.registered.name}, {found.registered.dimension:,} dimensions")
     if found.pooled:
         yield "Pooler", "a connection pooler is in between; the copy takes that into account"
-    yield from _password(tested)
+    if target.password is PasswordOrigin.KEYRING:
+        yield "Password", "from the keyring"
 
 
 def about_embedded(machine: Machine) -> Content:
@@ -89,12 +89,3 @@ def _rows(counts: Mapping[str, int | None]) -> Content | str:
     if counted:
         return plain(f"{', '.join(counted)}; nothing of it is overwritten")
     return "the tables, still empty" if counts else "nothing; the copy creates its tables"
-
-
-def _password(tested: Tested) -> Iterator[tuple[str, Content | str]]:
-    if tested.target.password is PasswordOrigin.KEYRING:
-        yield "Password", "from the keyring"
-    elif tested.remembered:
-        yield "Password", "remembered in the keyring"
-    elif tested.keyring_problem is not None:
-        yield "Password", Content.assemble(_WARNING, plain(f"not remembered. {tested.keyring_problem}"))

@@ -22,32 +22,37 @@ if TYPE_CHECKING:
     from vestige_tui.core.verify.report import VerificationReport
     from vestige_tui.screens.embedding import FindKey
     from vestige_tui.screens.kept_reports import KeptReport
+    from vestige_tui.screens.keyring_answer import KeyringAnswer
 
 
 class PasswordStore(Protocol):
-    """The system keyring, or none. Every method may wait for a daemon: call them in a thread."""
+    """The system keyring, or none. Every question may wait for some seconds: ask in a thread."""
 
     service: str
     """The name under which the keyring lists our passwords."""
 
+    def begin_visit(self) -> None:
+        """The operator comes to the step that uses it: from here on it may open one prompt."""
+        ...
+
     def account(self, dsn: Dsn) -> str:
-        """The account name of a destination, ``user@host:port/database``."""
+        """The account name of a destination, ``user@host:port/database``. Asks nothing."""
         ...
 
-    def problem(self) -> str | None:
-        """Why this machine cannot store passwords, in one sentence; None if it can."""
+    def unsuitable(self) -> KeyringAnswer | None:
+        """Why this machine cannot store passwords; None if it can. Reads nothing, and opens no prompt."""
         ...
 
-    def get(self, account: str) -> Secret | None:
-        """The stored password; None if there is none, or the keyring cannot be read."""
+    def get(self, account: str) -> KeyringAnswer:
+        """The stored password, or why it is not known."""
         ...
 
-    def set(self, account: str, password: Secret) -> str | None:
-        """Store it. Returns why that failed, None when it did not."""
+    def set(self, account: str, password: Secret) -> KeyringAnswer:
+        """Store it, in place of another one."""
         ...
 
-    def forget(self, account: str) -> str | None:
-        """Remove it. Returns why that failed, None when it did not, or when there was none."""
+    def forget(self, account: str) -> KeyringAnswer:
+        """Remove it."""
         ...
 
 

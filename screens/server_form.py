@@ -8,7 +8,7 @@ from textual import events, on
 from textual.app import ComposeResult
 from textual.containers import Horizontal, VerticalGroup
 from textual.message import Message
-from textual.widgets import Button, Input, Label, Select
+from textual.widgets import Input, Label, Select
 
 from vestige_tui.core.dsn import Dsn
 from vestige_tui.core.errors import UsageError
@@ -22,17 +22,18 @@ from vestige_tui.screens.dsn_fields import (
     with_password,
     without_secrets,
 )
-from vestige_tui.screens.widgets.choice import Dropdown, Tick
+from vestige_tui.screens.keyring_row import KeyringRow
+from vestige_tui.screens.machine import PasswordStore
+from vestige_tui.screens.widgets.choice import Dropdown
 from vestige_tui.screens.widgets.dsn_input import DsnInput
 from vestige_tui.screens.widgets.password_field import PasswordField
-from vestige_tui.screens.widgets.text import plain
 
 _INPUTS = tuple(name for name in FIELDS if name != "sslmode")
 _DEFAULT_TLS = next(iter(TLS_MODES))
 
 
 class ServerForm(VerticalGroup):
-    """Server, user, and whether to remember the password."""
+    """Server, user and password, and what the keyring has of it."""
 
     class Edited(Message):
         """A field changed: the last test no longer holds."""
@@ -43,12 +44,10 @@ class ServerForm(VerticalGroup):
     class Left(Message):
         """A field lost the focus: the keyring account may have changed."""
 
-    class Forget(Message):
-        """The operator wants the stored password removed."""
-
-    def __init__(self, environment: Mapping[str, str]) -> None:
+    def __init__(self, environment: Mapping[str, str], passwords: PasswordStore) -> None:
         super().__init__(id="server")
         self._environment = environment
+        self._passwords = passwords
         self._dsn = Dsn({})
         self.problem: UsageError | None = None
         """Why the URL cannot be read, None where it can."""
@@ -73,10 +72,7 @@ class ServerForm(VerticalGroup):
                 compact=True,
                 id="sslmode",
             )
-        with Horizontal(id="keyring-row"):
-            yield Tick("Remember password", compact=True, id="remember")
-            yield Label(id="account")
-            yield Button("Forget it", compact=True, id="forget")
+        yield KeyringRow(self._passwords)
 
     def _field(self, name: str) -> ComposeResult:
         title, hint = {
@@ -97,11 +93,6 @@ class ServerForm(VerticalGroup):
         """The destination that the fields describe, password included."""
         return with_password(self._dsn, self.query_one("#password", Input).value)
 
-    @property
-    def remember(self) -> bool:
-        """Whether the password is to be put into the keyring."""
-        return self.query_one(Tick).value
-
     def fill(self, dsn: Dsn, *, with_its_password: bool = True) -> None:
         """Show a destination."""
         self._dsn = without_secrets(dsn)
@@ -111,20 +102,9 @@ class ServerForm(VerticalGroup):
             self.query_one("#url", Input).value = url_of(self._dsn)
         self._show_fields()
 
-    def show_keyring(self, account: str, service: str, *, problem: str | None, stored: bool) -> None:
-        """Show where a password would be stored, whether one is, or why none can be."""
-        if problem is not None:
-            text = f"{problem} A password is used for this run only."
-        elif stored:
-            text = f"Its password is in the keyring: {service}, {account}"
-        else:
-            text = f"keyring: {service}, {account}"
-        self.query_one(Tick).disabled = problem is not None
-        self.query_one(Tick).display = not stored
-        self.query_one("#forget").display = stored
-        self.query_one("#account", Label).update(plain(text))
-        field = self.query_one("#password", Input)
-        field.placeholder = "from the keyring" if stored else self._password_hint
+    def expect_stored(self, stored: bool) -> None:
+        """Say in the field of the password that the keyring has it, or no longer."""
+        self.query_one("#password", Input).placeholder = "from the keyring" if stored else self._password_hint
 
     def tidy(self) -> None:
         """Remove the password from the URL; it is already in its own field."""
@@ -178,11 +158,6 @@ class ServerForm(VerticalGroup):
         if event.widget.id == "url":
             self.tidy()
         self.post_message(self.Left())
-
-    @on(Button.Pressed, "#forget")
-    def _forget(self, event: Button.Pressed) -> None:
-        event.stop()
-        self.post_message(self.Forget())
 
     def _take_fields(self) -> None:
         """The parts changed: update the URL."""

@@ -66,10 +66,12 @@ def conninfo(dsn: Dsn) -> str:
 def connect(dsn: Dsn, *, read_only: bool = False, waits: Waits = DEFAULT_WAITS) -> Connection:
     """Open one session, in autocommit mode. ``read_only`` makes the server itself refuse every write.
 
-    Raises ``psycopg.Error`` where there is none, ``psycopg.errors.ConnectionTimeout`` where nothing answers in
-    time (``NoFirstAnswer`` after the login), and ``RefusedError`` where text would be garbled.
+    Where the server asks for a password that libpq finds nowhere, the late one of ``dsn`` is looked for. Raises
+    ``psycopg.Error`` where there is no connection, ``psycopg.errors.ConnectionTimeout`` where nothing answers in
+    time (``NoFirstAnswer`` after the login), ``RefusedError`` where text would be garbled, and what looking for the
+    password raises.
     """
-    connection = psycopg.connect(conninfo(dsn), autocommit=True, prepare_threshold=None)
+    connection = _open(dsn)
     try:
         _begin(connection, waits.first_answer)
         if read_only:
@@ -78,6 +80,17 @@ def connect(dsn: Dsn, *, read_only: bool = False, waits: Waits = DEFAULT_WAITS) 
         connection.close()
         raise
     return connection
+
+
+def _open(dsn: Dsn) -> Connection:
+    try:
+        return psycopg.connect(conninfo(dsn), autocommit=True, prepare_threshold=None)
+    except psycopg.OperationalError as error:
+        late = dsn.late_password
+        asked = error.pgconn is not None and error.pgconn.needs_password
+        if late is None or not asked or late.look() is None:
+            raise
+    return psycopg.connect(conninfo(dsn), autocommit=True, prepare_threshold=None)
 
 
 def _begin(connection: Connection, first_answer: float) -> None:

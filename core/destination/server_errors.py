@@ -15,7 +15,7 @@ from vestige_tui.core.destination.connection import NoFirstAnswer
 from vestige_tui.core.destination.strangers import who_answers
 from vestige_tui.core.dsn import Dsn
 from vestige_tui.core.errors import DestinationError
-from vestige_tui.core.explain import OBSTACLES, obstacle_met
+from vestige_tui.core.explain import OBSTACLES, STORED_PASSWORD_REFUSED, obstacle_met
 from vestige_tui.core.facts import DataState, Obstacle, Stranger
 from vestige_tui.core.missing import Cause, PartKind, Reason
 from vestige_tui.core.rows.problems import Kind
@@ -221,6 +221,12 @@ def explain_connecting(error: psycopg.Error, dsn: Dsn) -> DestinationError:
         obstacle = Obstacle.SILENT if stranger is Stranger.SILENT else Obstacle.NOT_POSTGRESQL
     if obstacle is not None:
         what, remedy = obstacle_met(obstacle, stranger), OBSTACLES[obstacle][1]
+        if (
+            obstacle is Obstacle.WRONG_PASSWORD
+            and dsn.late_password is not None
+            and dsn.late_password.found is not None
+        ):
+            what, remedy = STORED_PASSWORD_REFUSED
         return DestinationError(f"{what} ({dsn.masked})", remedy=remedy, obstacle=obstacle, stranger=stranger)
     lines = [line for line in text.splitlines() if line.strip()]
     return DestinationError(

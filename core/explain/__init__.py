@@ -3,7 +3,7 @@
 Each module has the words of one subject; this is where all of them are imported from.
 """
 
-from vestige_tui.core.explain.connecting import OBSTACLES, obstacle_met
+from vestige_tui.core.explain.connecting import OBSTACLES, STORED_PASSWORD_REFUSED, obstacle_met
 from vestige_tui.core.explain.embedders import REFUSALS, embedder_obstacle
 from vestige_tui.core.explain.errors import REFERENCES_PENDING, data_state, unexpected_fault
 from vestige_tui.core.explain.locks import lock_holder, waiting_for
@@ -29,6 +29,7 @@ __all__ = [
     "REFERENCES_PENDING",
     "REFUSALS",
     "STALE_MEANS",
+    "STORED_PASSWORD_REFUSED",
     "VECTOR_FATES",
     "Shortfall",
     "Tense",

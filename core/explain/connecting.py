@@ -25,7 +25,7 @@ OBSTACLES = {
     ),
     Obstacle.NO_PASSWORD: (
         "The server wants a password, and none was given.",
-        "Put it in the URL, in PGPASSWORD or in a passfile.",
+        "Put it in PGPASSWORD or in a passfile, or let the wizard remember it in the keyring.",
     ),
     Obstacle.UNKNOWN_HOST: ("The host name is unknown.", "Check its spelling, and your network or VPN."),
     Obstacle.REFUSED: (
@@ -72,6 +72,12 @@ OBSTACLES = {
     Obstacle.NOT_READY: ("The server is starting up or shutting down.", "Try again in a moment."),
 }
 """What each obstacle to a connection is, and what to do about it."""
+
+STORED_PASSWORD_REFUSED = (
+    "The server refused the password that is stored in the keyring.",
+    "Type the right one in the wizard, which can store it in its place; or set PGPASSWORD, which comes first.",
+)
+"""The same of a password that was looked for when the server asked for one."""
 
 STRANGERS: Mapping[Stranger, str] = {
     Stranger.WEB: "a web server",

@@ -216,7 +216,7 @@ class Work:
         return Task(
             source=self.reading.path,
             shown=self.plan.sqlite_path,
-            parameters={**self.sessions.dsn.parameters},
+            parameters={**self.sessions.dsn.complete},
             snapshot=snapshot,
             destination=self.destination,
             model=self.model,

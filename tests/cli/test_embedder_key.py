@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import threading
 from dataclasses import dataclass, field
 
 import pytest
 
 from vestige_tui.core.errors import UsageError
 from vestige_tui.core.secret import Secret
+from vestige_tui.screens.keyring_answer import KeyringAnswer, KeyringState
 from vestige_tui.user import embedder_key as keys
 from vestige_tui.user.time_limit import within
 
@@ -17,21 +17,18 @@ URL = "https://api.example.com:8443/v1"
 
 @dataclass
 class Stored:
-    """A keyring with one key; ``hangs``: it waits for a prompt that nobody answers."""
+    """A keyring that has one answer."""
 
-    hangs: bool = False
+    answer: KeyringAnswer
     asked: list[str] = field(default_factory=list)
-    answered: threading.Event = field(default_factory=threading.Event)
 
-    def get(self, account: str) -> Secret | None:
+    def get(self, account: str) -> KeyringAnswer:
         self.asked.append(account)
-        if self.hangs:
-            self.answered.wait(30)
-        return Secret("from the keyring")
+        return self.answer
 
 
 def test_where_a_key_comes_from() -> None:
-    stored = Stored()
+    stored = Stored(KeyringAnswer(KeyringState.FOUND, Secret("from the keyring")))
     found = keys.embedder_key(URL, stored, {})
     assert found is not None
     assert found.reveal() == "from the keyring"
@@ -43,15 +40,12 @@ def test_where_a_key_comes_from() -> None:
     assert len(stored.asked) == 1
 
 
-def test_a_keyring_that_does_not_answer(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(keys, "KEYRING_SECONDS", 0.05)
-    stored = Stored(hangs=True)
-    try:
-        with pytest.raises(UsageError, match="has not answered") as caught:
-            keys.embedder_key(URL, stored, {})
-    finally:
-        stored.answered.set()
-    assert keys.KEY_VARIABLE in caught.value.remedy
+def test_a_keyring_that_does_not_say() -> None:
+    for state, words in ((KeyringState.SILENT, "has not answered"), (KeyringState.LOCKED, "is locked")):
+        with pytest.raises(UsageError, match=words) as caught:
+            keys.embedder_key(URL, Stored(KeyringAnswer(state)), {})
+        assert keys.KEY_VARIABLE in caught.value.remedy
+    assert keys.embedder_key(URL, Stored(KeyringAnswer(KeyringState.UNSUITABLE)), {}) is None
 
 
 def test_an_error_of_the_question_comes_out() -> None:

@@ -8,7 +8,6 @@ import pytest
 
 from tests.support.states import probed, target
 from vestige_tui.core.destination.inspection import Privileges
-from vestige_tui.screens import connecting
 from vestige_tui.screens.destination_facts import facts_of
 
 
@@ -27,12 +26,12 @@ def test_what_the_user_may_do(privileges: Privileges, pgvector: bool, words: str
     """Each list reads as a sentence by itself."""
     probe = probed()
     found = replace(probe.destination, privileges=privileges, vector_schema="public" if pgvector else None)
-    facts = dict(facts_of(connecting.Tested(replace(target(), probe=replace(probe, destination=found)))))
+    facts = dict(facts_of(replace(target(), probe=replace(probe, destination=found))))
     assert str(facts["Your user"]) == words
 
 
 def test_what_is_set_aside() -> None:
     found = probed()
     aside = found.destination.without({"domains": ("domains.label is missing (text)",)})
-    facts = dict(facts_of(connecting.Tested(replace(target(), probe=replace(found, destination=aside)))))
+    facts = dict(facts_of(replace(target(), probe=replace(found, destination=aside))))
     assert str(facts["Not needed"]) == "domains: of another form, and the source has no rows for it"

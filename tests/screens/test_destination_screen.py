@@ -15,6 +15,7 @@ from tests.support.servers import Database, Server
 from tests.support.states import probed
 from tests.support.wizard import (
     LARGE,
+    NO_KEYRING,
     SMALL,
     FakeHost,
     MemoryKeyring,
@@ -36,6 +37,7 @@ from vestige_tui.core.source.describe import describe
 from vestige_tui.screens import connecting
 from vestige_tui.screens.base import StepScreen
 from vestige_tui.screens.dsn_fields import url_of
+from vestige_tui.screens.keyring_answer import KeyringAnswer, KeyringState
 from vestige_tui.screens.machine import Machine
 from vestige_tui.screens.server_form import ServerForm
 from vestige_tui.screens.state import PasswordOrigin, Prefill, WizardState
@@ -87,6 +89,23 @@ def refuse(monkeypatch: pytest.MonkeyPatch, obstacle: Obstacle) -> None:
     def answer(dsn: Dsn, **_: object) -> object:
         error = DestinationError(f"{OBSTACLES[obstacle][0]} ({dsn.masked})", remedy="Do something.")
         error.obstacle = obstacle
+        raise error
+
+    monkeypatch.setattr(connecting, "probe", answer)
+
+
+LOCKED = KeyringAnswer(KeyringState.LOCKED)
+
+
+def wants(monkeypatch: pytest.MonkeyPatch, password: str) -> None:
+    """Only with this password does a connection succeed."""
+
+    def answer(dsn: Dsn, **_: object) -> object:
+        given = dsn.parameters.get("password")
+        if given == password:
+            return probed()
+        error = DestinationError("It failed.", remedy="?")
+        error.obstacle = Obstacle.WRONG_PASSWORD if given else Obstacle.NO_PASSWORD
         raise error
 
     monkeypatch.setattr(connecting, "probe", answer)
@@ -369,7 +388,7 @@ class TestPasswords:
             await shown(pilot, f"keyring: vestige-tui, {ACCOUNT}")
             screen.query_one(Tick).value = True
             await pilot.press("ctrl+n")
-            await shown(pilot, "remembered in the keyring")
+            await shown(pilot, "Stored in the keyring: vestige-tui, ")
             assert CANARY not in "\n".join(screen_lines(app))
             await pilot.press("ctrl+n")
             await until(pilot, lambda: app.screen is not screen)
@@ -378,18 +397,23 @@ class TestPasswords:
         assert keyring.passwords[ACCOUNT].reveal() == CANARY
         assert CANARY not in (home / "recent.json").read_text()
 
-    def test_it_is_not_remembered_unasked(self, home: Path, found: Path, answers: list[Dsn]) -> None:
-        keyring = MemoryKeyring()
+    def test_the_keyring_is_left_alone_where_nobody_asks(self, home: Path, found: Path, answers: list[Dsn]) -> None:
+        keyring = MemoryKeyring({ACCOUNT: Secret("old")})
 
         async def scenario(app: VestigeApp, pilot: Pilot[None]) -> None:
             screen = await on_screen(pilot, "DestinationScreen")
             screen.query_one("#url", Input).value = URL
-            screen.query_one("#password", Input).value = CANARY
             await pilot.press("enter")
             await shown(pilot, "Connected to PostgreSQL")
+            assert app.state.target is not None
+            assert app.state.target.password is PasswordOrigin.NONE
+            screen.query_one("#password", Input).value = CANARY
+            await pilot.press("ctrl+n")
+            await until(pilot, lambda: len(answers) == 2 and screen.primary_label == "Use this destination")
 
         app = play_there(scenario, found, self._with(home, keyring))
-        assert keyring.passwords == {}
+        assert keyring.asked == []
+        assert keyring.passwords[ACCOUNT].reveal() == "old"
         assert app.state.target is not None
         assert app.state.target.password is PasswordOrigin.TYPED
 
@@ -397,61 +421,106 @@ class TestPasswords:
         self, home: Path, found: Path, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         keyring = MemoryKeyring({ACCOUNT: Secret(CANARY)})
-
-        def answer(dsn: Dsn, **_: object) -> object:
-            if dsn.parameters.get("password") == CANARY:
-                return probed()
-            error = DestinationError("None was given.", remedy="?")
-            error.obstacle = Obstacle.NO_PASSWORD
-            raise error
-
-        monkeypatch.setattr(connecting, "probe", answer)
+        wants(monkeypatch, CANARY)
 
         async def scenario(app: VestigeApp, pilot: Pilot[None]) -> None:
             screen = await on_screen(pilot, "DestinationScreen")
-            await shown(pilot, "Its password is in the keyring")
-            assert value(screen, "password") == ""
+            await shown(pilot, f"keyring: vestige-tui, {ACCOUNT}")
+            assert not screen.query_one("#forget").display
+            assert keyring.asked == []
             await pilot.press("ctrl+n")
             await shown(pilot, "from the keyring")
             await until(pilot, lambda: app.state.target is not None)
             assert value(screen, "password") == ""
             assert CANARY not in "\n".join(screen_lines(app))
+            keyring.trouble = LOCKED
             await pilot.click("#forget")
-            await shown(pilot, "Remember password")
-            assert app.state.target is None, "it was tested with what is gone"
+            await shown(pilot, "It could not be removed. The keyring is locked")
+            assert app.state.target is not None
+            keyring.trouble = None
+            await pilot.click("#forget")
+            await shown(pilot, "Removed from the keyring")
+            await until(pilot, lambda: app.state.target is None)  # it was tested with what is gone
+            assert str(screen.query_one(Tick).label) == "Remember password"
 
         state = WizardState(prefill=Prefill(postgres_url=URL))
         play_there(scenario, found, self._with(home, keyring), state=state)
         assert keyring.passwords == {}
+        assert keyring.asked == ["get", "forget", "forget"]
 
-    def test_a_stored_one_that_is_wrong_says_where_it_came_from(
+    def test_a_stored_one_that_is_refused_is_replaced_by_typing(
         self, home: Path, found: Path, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        def answer(dsn: Dsn, **_: object) -> object:
-            error = DestinationError("It failed.", remedy="?")
-            error.obstacle = Obstacle.WRONG_PASSWORD if "password" in dsn.parameters else Obstacle.NO_PASSWORD
-            raise error
+        keyring = MemoryKeyring({ACCOUNT: Secret("old")})
+        wants(monkeypatch, CANARY)
 
-        monkeypatch.setattr(connecting, "probe", answer)
-
-        async def scenario(app: VestigeApp, pilot: Pilot[None]) -> None:
-            await on_screen(pilot, "DestinationScreen")
-            await pilot.press("ctrl+n")
-            await shown(pilot, "came from the keyring")
-
-        keyring = MemoryKeyring({ACCOUNT: Secret(CANARY)})
-        play_there(scenario, found, self._with(home, keyring), state=WizardState(prefill=Prefill(postgres_url=URL)))
-
-    def test_a_machine_without_a_keyring_says_so_and_goes_on(self, home: Path, found: Path, answers: list[Dsn]) -> None:
         async def scenario(app: VestigeApp, pilot: Pilot[None]) -> None:
             screen = await on_screen(pilot, "DestinationScreen")
-            await shown(pilot, "This machine has no keyring")
+            await pilot.press("ctrl+n")
+            await shown(pilot, "came from the keyring")
+            await shown(pilot, "[x] Update the stored password")
+            await until(pilot, lambda: screen.focused is screen.query_one("#password"))
+            keyring.trouble = LOCKED
+            await pilot.press(*CANARY, "enter")
+            await shown(pilot, "Not stored. The keyring is locked")
+            assert keyring.passwords[ACCOUNT].reveal() == "old"
+            keyring.trouble = None
+            screen.query_one("#password", Input).value = "wrong again"
+            await pilot.press("ctrl+n")
+            await shown(pilot, "Check user and password")
+            screen.query_one("#password", Input).value = CANARY
+            await pilot.press("ctrl+n")
+            await shown(pilot, "Stored in the keyring: vestige-tui, ")
+            assert not screen.query_one(Tick).value
+
+        play_there(scenario, found, self._with(home, keyring), state=WizardState(prefill=Prefill(postgres_url=URL)))
+        assert keyring.passwords[ACCOUNT].reveal() == CANARY
+
+    def test_a_test_does_not_wait_for_the_keyring(
+        self, home: Path, found: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        keyring = MemoryKeyring({ACCOUNT: Secret("stored")}, let_go=threading.Event())
+        assert keyring.let_go is not None
+        wants(monkeypatch, CANARY)
+
+        async def scenario(app: VestigeApp, pilot: Pilot[None]) -> None:
+            assert keyring.let_go is not None
+            screen = await on_screen(pilot, "DestinationScreen")
+            await pilot.press("ctrl+n")
+            await shown(pilot, "The server answers, and wants a password.")
+            await shown(pilot, f"Asking the keyring: vestige-tui, {ACCOUNT}")
+            screen.query_one("#password", Input).value = CANARY
+            await pilot.press("ctrl+n")
+            await shown(pilot, "Connected to PostgreSQL")
+            keyring.let_go.set()
+            await shown(pilot, "Stored in the keyring")
+            assert app.state.target is not None
+            assert app.state.target.password is PasswordOrigin.TYPED, "the late answer changes nothing"
+            screen.query_one("#password", Input).value = ""
+            keyring.trouble = KeyringAnswer(KeyringState.SILENT, seconds=5)
+            await pilot.press("ctrl+n")
+            await shown(pilot, "The keyring has not answered for 5 seconds")
+            await shown(pilot, "Type it into the field Password")
+            await until(pilot, lambda: screen.focused is screen.query_one("#password"))
+
+        try:
+            play_there(scenario, found, self._with(home, keyring), state=WizardState(prefill=Prefill(postgres_url=URL)))
+        finally:
+            keyring.let_go.set()
+
+    def test_an_unsuitable_keyring_is_named_and_the_wizard_goes_on(
+        self, home: Path, found: Path, answers: list[Dsn]
+    ) -> None:
+        async def scenario(app: VestigeApp, pilot: Pilot[None]) -> None:
+            screen = await on_screen(pilot, "DestinationScreen")
+            await shown(pilot, "No keyring is found here (keyring.backends.fail.Keyring)")
             assert screen.query_one(Tick).disabled
             screen.query_one("#url", Input).value = URL
             await pilot.press("enter")
             await shown(pilot, "Connected to PostgreSQL")
+            await shown(pilot, "for this run only")
 
-        play_there(scenario, found, self._with(home, MemoryKeyring(missing="This machine has no keyring.")))
+        play_there(scenario, found, self._with(home, MemoryKeyring(trouble=NO_KEYRING)))
 
     def test_coming_back_shows_the_same_answers(self, home: Path, found: Path, answers: list[Dsn]) -> None:
         async def scenario(app: VestigeApp, pilot: Pilot[None]) -> None:

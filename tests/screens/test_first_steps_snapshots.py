@@ -17,13 +17,23 @@ from textual.widgets import Input, Label
 
 from tests.support.scenes import settle
 from tests.support.states import probed
-from tests.support.wizard import LARGE, NOW, SMALL, FakeHost, MemoryKeyring, WizardAt, machine, on_screen, until
+from tests.support.wizard import (
+    LARGE,
+    NO_KEYRING,
+    NOW,
+    SMALL,
+    FakeHost,
+    MemoryKeyring,
+    WizardAt,
+    machine,
+    on_screen,
+    until,
+)
 from vestige_tui.core.dsn import Dsn
 from vestige_tui.core.errors import DestinationError, SourceError
 from vestige_tui.core.facts import Obstacle, Sign, Staleness
 from vestige_tui.core.model import ModelSignature
 from vestige_tui.core.rows.vectors import Fate, VectorGroup
-from vestige_tui.core.secret import Secret
 from vestige_tui.core.source.contents import Contents
 from vestige_tui.core.source.describe import Layout, SourceDescription
 from vestige_tui.core.source.overview import FileOverview, FileUsage
@@ -34,7 +44,7 @@ from vestige_tui.screens.new_database import NewDatabaseDialog
 from vestige_tui.screens.source import SourceScreen
 from vestige_tui.screens.source_details import SourceDetails
 from vestige_tui.screens.stale_dialog import StaleDialog
-from vestige_tui.screens.state import Prefill, Target, WizardState
+from vestige_tui.screens.state import PasswordOrigin, Prefill, Target, WizardState
 from vestige_tui.screens.steps import Step
 
 HOME = Path("/home/operator")
@@ -227,14 +237,14 @@ def test_destination_empty(snap_compare: Compare, size: tuple[int, int]) -> None
 @both_sizes
 @pytest.mark.parametrize("stored", [False, True], ids=["typed", "stored"])
 def test_destination_tested(snap_compare: Compare, size: tuple[int, int], stored: bool) -> None:
-    passwords = {"memory@db.example:5432/vestige": Secret("x")} if stored else {}
-    target = Target(Dsn.parse(URL), probed(registered=MODEL, rows={"knowledge_nodes": 250}))
+    origin = PasswordOrigin.KEYRING if stored else PasswordOrigin.TYPED
+    target = Target(Dsn.parse(URL), probed(registered=MODEL, rows={"knowledge_nodes": 250}), password=origin)
 
     async def prepare(pilot: Pilot[None]) -> None:
         await destination_screen(pilot)
         await settle(pilot)
 
-    app = at_destination(target=target, keyring=MemoryKeyring(passwords))
+    app = at_destination(target=target)
     assert snap_compare(app, terminal_size=size, run_before=prepare)
 
 
@@ -255,7 +265,7 @@ def test_destination_without_its_database(
         await until(pilot, lambda: screen.focused is screen.query_one("#create"))
         await settle(pilot)
 
-    app = at_destination(url=URL, keyring=MemoryKeyring(missing="This machine has no keyring."))
+    app = at_destination(url=URL, keyring=MemoryKeyring(trouble=NO_KEYRING))
     assert snap_compare(app, terminal_size=size, run_before=prepare)
 
 

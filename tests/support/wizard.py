@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import threading
 import time
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
@@ -19,6 +20,7 @@ from vestige_tui.core.dsn import Dsn
 from vestige_tui.core.repairs.document import NO_REPAIRS, Repairs
 from vestige_tui.core.secret import Secret
 from vestige_tui.screens.base import StepScreen
+from vestige_tui.screens.keyring_answer import KeyringAnswer, KeyringState, Unsuitable
 from vestige_tui.screens.machine import Machine
 from vestige_tui.screens.state import WizardState
 from vestige_tui.screens.steps import Step
@@ -58,28 +60,52 @@ Scenario = Callable[[VestigeApp, Pilot[None]], Awaitable[None]]
 
 @dataclass
 class MemoryKeyring:
-    """A keyring that forgets everything with the test; ``missing`` is the sentence of a machine without one."""
+    """A keyring that forgets everything with the test. ``trouble`` is what it answers instead of doing something;
+    with ``let_go`` only after that event. ``asked`` are the questions that may open a prompt.
+    """
 
     passwords: dict[str, Secret] = field(default_factory=dict)
-    missing: str | None = None
+    trouble: KeyringAnswer | None = None
+    let_go: threading.Event | None = None
+    asked: list[str] = field(default_factory=list)
     service: str = "vestige-tui"
+
+    def begin_visit(self) -> None: ...
 
     def account(self, dsn: Dsn) -> str:
         return Keyring().account(dsn)
 
-    def problem(self) -> str | None:
-        return self.missing
+    def unsuitable(self) -> KeyringAnswer | None:
+        unsuitable = self.trouble is not None and self.trouble.state is KeyringState.UNSUITABLE
+        return self.trouble if unsuitable else None
 
-    def get(self, account: str) -> Secret | None:
-        return self.passwords.get(account)
+    def get(self, account: str) -> KeyringAnswer:
+        return self._in_trouble("get") or self._found(account)
 
-    def set(self, account: str, password: Secret) -> str | None:
+    def set(self, account: str, password: Secret) -> KeyringAnswer:
+        if (trouble := self._in_trouble("set")) is not None:
+            return trouble
         self.passwords[account] = password
-        return self.missing
+        return KeyringAnswer(KeyringState.DONE)
 
-    def forget(self, account: str) -> str | None:
-        self.passwords.pop(account, None)
-        return self.missing
+    def forget(self, account: str) -> KeyringAnswer:
+        if (trouble := self._in_trouble("forget")) is not None:
+            return trouble
+        return KeyringAnswer(KeyringState.DONE if self.passwords.pop(account, None) else KeyringState.NONE)
+
+    def _in_trouble(self, question: str) -> KeyringAnswer | None:
+        self.asked.append(question)
+        if self.let_go is not None:
+            self.let_go.wait(30)
+        return self.trouble
+
+    def _found(self, account: str) -> KeyringAnswer:
+        if account not in self.passwords:
+            return KeyringAnswer(KeyringState.NONE)
+        return KeyringAnswer(KeyringState.FOUND, self.passwords[account])
+
+
+NO_KEYRING = KeyringAnswer(KeyringState.UNSUITABLE, name="keyring.backends.fail.Keyring", unsuitable=Unsuitable.ABSENT)
 
 
 @dataclass

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
-from functools import partial
 from typing import Protocol
 
 from vestige_tui.core.errors import UsageError
 from vestige_tui.core.reembed.embedders.address import Address
 from vestige_tui.core.secret import Secret
-from vestige_tui.user.time_limit import KEYRING_SECONDS, within
+from vestige_tui.screens.keyring_answer import KeyringAnswer, KeyringState, why_not
 
 KEY_VARIABLE = "VESTIGE_EMBEDDER_API_KEY"
 
@@ -18,8 +17,8 @@ KEY_VARIABLE = "VESTIGE_EMBEDDER_API_KEY"
 class Keys(Protocol):
     """Where keys are stored."""
 
-    def get(self, account: str) -> Secret | None:
-        """The stored key, or None."""
+    def get(self, account: str) -> KeyringAnswer:
+        """What is stored; waits for a few seconds at most."""
         ...
 
 
@@ -29,20 +28,20 @@ def key_account(address: Address) -> str:
 
 
 def embedder_key(url: str, keys: Keys, environment: Mapping[str, str] = os.environ) -> Secret | None:
-    """The key for the server at ``url``; None where there is none. Waits for a keyring, up to ``KEYRING_SECONDS``.
+    """The key for the server at ``url``; None where there is none. A keyring has a few seconds to answer.
 
     A server on this machine seldom has one: only the environment is asked. Raises ``UsageError`` for an unusable URL,
-    and where the keyring does not answer.
+    and where the keyring is locked or does not answer.
     """
     address = Address.parse(url)
     if given := environment.get(KEY_VARIABLE, "").strip():
         return Secret(given)
     if address.is_local:
         return None
-    try:
-        return within(KEYRING_SECONDS, partial(keys.get, key_account(address)), name="keyring")
-    except TimeoutError:
+    answer = keys.get(key_account(address))
+    if answer.state in (KeyringState.LOCKED, KeyringState.SILENT):
         raise UsageError(
-            f"The keyring has not answered for {KEYRING_SECONDS:.0f} seconds; it may be locked, or its prompt hidden.",
+            why_not(answer),
             remedy=f"Unlock it and try again, or set {KEY_VARIABLE}: it comes before the keyring.",
-        ) from None
+        )
+    return answer.password
