@@ -84,12 +84,16 @@ def connect(dsn: Dsn, *, read_only: bool = False, waits: Waits = DEFAULT_WAITS) 
 
 def _open(dsn: Dsn) -> Connection:
     try:
-        return psycopg.connect(conninfo(dsn), autocommit=True, prepare_threshold=None)
+        return _log_in(dsn)
     except psycopg.OperationalError as error:
         late = dsn.late_password
-        asked = error.pgconn is not None and error.pgconn.needs_password
-        if late is None or not asked or late.look() is None:
+        wanted = error.pgconn is not None and error.pgconn.needs_password
+        if late is None or not wanted or late.look() is None:
             raise
+    return _log_in(dsn)
+
+
+def _log_in(dsn: Dsn) -> Connection:
     return psycopg.connect(conninfo(dsn), autocommit=True, prepare_threshold=None)
 
 

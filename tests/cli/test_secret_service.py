@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -18,9 +19,9 @@ pytestmark = pytest.mark.skipif(bool(MISSING), reason=f"not installed here: {', 
 
 
 @pytest.fixture
-def session(tmp_path: Path) -> Iterator[SecretService]:
-    """A keyring that is open and empty."""
-    with secret_service(tmp_path) as started:
+def session() -> Iterator[SecretService]:
+    """A keyring that is open and empty, in a folder whose path is short enough for a socket's."""
+    with tempfile.TemporaryDirectory() as folder, secret_service(Path(folder)) as started:
         yield started
 
 
