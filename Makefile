@@ -4,9 +4,9 @@ VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt
 
-.PHONY: help demo test check tree types lint package bench screenshots clean
+.PHONY: help demo test check tree types lint package test-lowest test-pythons bench screenshots clean
 help:  ## list the targets
-	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/'
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/'
 
 $(VENV)/.run: pyproject.toml constraints.txt
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed: make PYTHON=python3.12 ...")'
@@ -46,6 +46,27 @@ package: $(VENV)/.dev  ## sdist and wheel in build/dist: complete, in order, and
 	$(BIN)/uv venv --quiet --python $(BIN)/python build/try
 	$(BIN)/uv pip install --quiet --python build/try -c constraints.txt build/dist/*.whl
 	build/try/bin/vestige-tui --version
+
+# The copy, the command line and the wizard.
+QUICK := tests/core/test_layering.py tests/core/test_copy.py tests/cli/test_usage.py tests/screens/test_walks.py
+FRESH = $(BIN)/uv venv --quiet --clear --python
+
+test-lowest: $(VENV)/.dev  ## a few tests with the oldest versions of the libraries that pyproject.toml allows
+	$(FRESH) $(BIN)/python build/lowest
+	$(BIN)/uv pip install --quiet --python build/lowest --resolution lowest-direct -e '.[embedded,test]'
+	build/lowest/bin/python -m pytest $(QUICK) $(TESTS)
+
+test-pythons: $(VENV)/.dev  ## a few tests on each other version of Python that is on this machine
+	@for version in 3.12 3.13; do \
+	    python=$$(ls -d $${PYENV_ROOT:-$$HOME/.pyenv}/versions/$$version.*/bin/python /usr/local/bin/python$$version \
+	        /usr/bin/python$$version 2>/dev/null | head -1); \
+	    [ "$$python" ] || { echo "Python $$version is not on this machine."; continue; }; \
+	    echo "On Python $$version"; \
+	    $(FRESH) "$$python" build/py$$version && \
+	    $(BIN)/uv pip install --quiet --python build/py$$version -c constraints.txt -e '.[embedded]' \
+	        hypothesis pytest pytest-textual-snapshot pytest-xdist && \
+	    build/py$$version/bin/python -m pytest -q $(QUICK) $(TESTS) || exit 1; \
+	done
 
 check: lint types test package  ## everything that must hold before a commit
 

@@ -14,6 +14,7 @@ from urllib.parse import quote
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from psycopg import pq
 from psycopg.conninfo import conninfo_to_dict
 
 from tests.support.runs import copy
@@ -201,6 +202,7 @@ def test_a_copy_of_a_destination_is_masked_too() -> None:
 
 # No password anywhere
 
+needs_libpq_18 = pytest.mark.skipif(pq.version() < 18_00_00, reason="an older libpq takes a space in a URL")
 MALFORMED = [
     f"postgresql://ada:{CANARY}%zz@localhost/v",
     f"postgresql://ada:{CANARY}@[::1/v",
@@ -208,7 +210,7 @@ MALFORMED = [
     f"postgresql://ada:{CANARY}@localhost/v?bogus=1",
     f"postgresql://ada:{CANARY}@localhost/v?sslmode",
     f"postgresql://ada:{CANARY}@localhost/v?a=b=c",
-    f"postgresql://ada:{CANARY} x@localhost/v",
+    pytest.param(f"postgresql://ada:{CANARY} x@localhost/v", marks=needs_libpq_18),
     f"mysql://ada:{CANARY}@localhost/v",
     f"ada:{CANARY}@localhost/v",
     f"host=localhost password='{CANARY}",
