@@ -35,6 +35,13 @@ class LatePassword:
         self._lock = threading.Lock()
         self._found: Secret | None = None
 
+    @classmethod
+    def known(cls, password: Secret) -> LatePassword:
+        """One that needs no looking for."""
+        late = cls(lambda: password)
+        late.look()
+        return late
+
     @property
     def found(self) -> Secret | None:
         """The password, once it was looked for and found."""

