@@ -80,7 +80,7 @@ or fill in the fields; the two follow each other. A password in a URL moves into
 PGPASSWORD, a passfile and the keyring are asked, in this order. The keyring is not asked before the server wants a
 password; where it is locked, it may open its own prompt then, once.
 
-An embedded one: vestige-tui brings a PostgreSQL along and runs it for you. Nothing is installed, no port is opened,
+An embedded one: vestige-tui brings a PostgreSQL along and runs it for you. Nothing is installed, and
 only your own user on this machine can reach it. Good for a try, or for one machine alone.
 
 Remember password puts it into the keyring of your system, under the names that are shown, and nowhere else. Update

@@ -44,8 +44,9 @@ def about_embedded(machine: Machine) -> Content:
     if host.to_install is not None:
         words = "It is not installed. Quit, install it with this command, and begin again:"
         return Content("\n\n").join((plain(words), plain(host.to_install)))
+    port = "its port asks for a password" if machine.platform == "win32" else "no port is opened"
     return paragraphs(
-        "vestige-tui runs a PostgreSQL of its own: nothing to install, no port is opened, and only you on this "
+        f"vestige-tui runs a PostgreSQL of its own: nothing to install, {port}, and only you on this "
         "machine can reach it. It stops when vestige-tui ends" + (", and its data stays." if host.commands else ".")
     )
 

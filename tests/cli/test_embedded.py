@@ -122,6 +122,7 @@ def test_one_that_was_killed_starts_again(folder: Path, tmp_path: Path) -> None:
     with EmbeddedServer(long) as server:
         dsn, running = server.dsn, server.running
         assert running is not None
+        assert running.sockets is not None
         os.kill(running.pid, signal.SIGKILL)
         wait_until(lambda: not answers(dsn))
     assert running.sockets.exists()

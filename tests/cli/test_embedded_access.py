@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import socket
 import stat
 import time
 from pathlib import Path
@@ -105,7 +106,7 @@ def test_rules_that_an_owner_has_set_stay(tmp_path: Path) -> None:
 def test_a_port_that_is_taken_is_replaced(tmp_path: Path) -> None:
     login = access.Login.new()
     assert login.at_free_port() == login
-    with access.socket.create_server((access.ADDRESS, login.port)):
+    with socket.create_server((access.ADDRESS, login.port)):
         other = login.at_free_port()
     assert other.port != login.port
     other.keep(tmp_path)
