@@ -181,6 +181,35 @@ class Staleness:
     written: datetime | None
 
 
+class Shortage(Enum):
+    """What a server lacks for a quick build of an index."""
+
+    SHARED_MEMORY = auto()
+    """Parallel workers share memory; one process builds it alone."""
+
+    MEMORY = auto()
+    """It is built with the memory that the server's settings give it, by one process."""
+
+
+@dataclass(frozen=True, slots=True)
+class IndexEstimate:
+    """How long the vector index would take to build: from ``least`` to ``most`` seconds.
+
+    It would have ``memory`` MB, of the ``needed`` MB of its graph, and so many parallel ``workers`` beside the session.
+    With ``more_workers`` in their place (0: none to propose) it would be so many times ``quicker``, if the server has
+    processors for them; with all the memory that it needs, so many times ``quicker_in_memory`` (1: it has that).
+    """
+
+    least: float
+    most: float
+    memory: int
+    needed: int
+    workers: int
+    more_workers: int = 0
+    quicker: float = 1.0
+    quicker_in_memory: float = 1.0
+
+
 class NotVerified(StrEnum):
     """Why a copy was not compared with its source, or not to the end."""
 

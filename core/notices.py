@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 from vestige_tui.core.explain import data_state
-from vestige_tui.core.facts import DataState
+from vestige_tui.core.facts import DataState, Shortage
 from vestige_tui.core.rows.tables import BOOTSTRAP_USER_ID
 
 UNNAMED_MODEL = "The source does not say which model made its vectors; none is registered. See --embedder."
@@ -90,6 +90,20 @@ def no_vector_index(dimension: int, pgvector_version: str | None) -> str:
     return (
         f"Vectors of {dimension:,} dimensions are too large for an HNSW index of pgvector {pgvector_version}: "
         "searching by meaning looks at every memory."
+    )
+
+
+def index_takes_longer(shortage: Shortage) -> str:
+    """The server lacks something for a quick build of an index."""
+    if shortage is Shortage.SHARED_MEMORY:
+        return (
+            "The server has too little shared memory for parallel workers: one process builds the search index, which "
+            "takes longer. In a container, shared memory is /dev/shm, 64 MB by default. In one that is started with "
+            "--shm-size=3g, all workers would build the next index."
+        )
+    return (
+        "The server ran out of memory or disk space while it built an index. It builds it again with less memory, "
+        "which may take several times as long."
     )
 
 

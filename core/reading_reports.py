@@ -15,7 +15,7 @@ from typing import Any, TypeVar
 from vestige_tui.core import notices
 from vestige_tui.core.dsn import Dsn
 from vestige_tui.core.errors import UsageError
-from vestige_tui.core.facts import NotVerified, Sign, Staleness
+from vestige_tui.core.facts import IndexEstimate, NotVerified, Sign, Staleness
 from vestige_tui.core.mending import MendedField, MendRefusal, MendState
 from vestige_tui.core.missing import MissingPart, PartKind, Reason
 from vestige_tui.core.model import ModelSignature
@@ -117,7 +117,7 @@ def _migration(document: Document) -> MigrationReport:
         left_out_by_operator=dict(document.get("left_out_by_operator", {})),
         mending=[*unknown.known(document.get("mending", ()), _mended)],
         failure=document.get("failure"),
-        estimate=Estimate(**_known(Estimate, document["estimate"])) if document.get("estimate") else None,
+        estimate=_estimate(document["estimate"]) if document.get("estimate") else None,
         started_at=_moment(document),
         duration_ms=int(document.get("duration_ms", 0)),
     )
@@ -179,6 +179,11 @@ def _known(made: type[Any], entry: Document, skip: tuple[str, ...] = ()) -> dict
     """Those values of an entry that a dataclass has a field for."""
     names = {field.name for field in fields(made)}.difference(skip)
     return {name: value for name, value in entry.items() if name in names}
+
+
+def _estimate(entry: Document) -> Estimate:
+    index = IndexEstimate(**_known(IndexEstimate, entry["index"])) if entry.get("index") else None
+    return Estimate(**_known(Estimate, entry, skip=("index",)), index=index)
 
 
 def _dsn(document: Document) -> Dsn:

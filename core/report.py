@@ -9,7 +9,7 @@ from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from vestige_tui.core.facts import NotVerified, Staleness
+from vestige_tui.core.facts import IndexEstimate, NotVerified, Staleness
 from vestige_tui.core.mending import MendedField, MendState, mended_rows
 from vestige_tui.core.missing import MissingPart
 from vestige_tui.core.model import ModelSignature
@@ -92,10 +92,14 @@ class DestinationReport:
 
 @dataclass(slots=True)
 class Estimate:
-    """What a copy would take: ``seconds`` by a rule of thumb, and ``size`` in bytes at the destination."""
+    """What a copy would take: ``seconds`` by a rule of thumb, and ``size`` in bytes at the destination.
+
+    ``index`` is the vector index, which is part of both (None: none would be built).
+    """
 
     seconds: float
     size: int
+    index: IndexEstimate | None = None
 
 
 @dataclass(slots=True)

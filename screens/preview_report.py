@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 
 from textual.content import Content
 
-from vestige_tui.core.explain import Tense, already_different, by_operator, shortfalls
+from vestige_tui.core.explain import Tense, already_different, by_operator, index_words, shortfalls
 from vestige_tui.core.report import MigrationReport
 from vestige_tui.core.text import clock, count, size
 from vestige_tui.screens.not_copied import not_copied_counted, not_copied_table
@@ -77,7 +77,7 @@ def different(report: MigrationReport) -> Content:
 
 
 def estimate(report: MigrationReport) -> str:
-    """How long a copy takes and how much room it needs, in a sentence."""
+    """How long a copy takes and how much room it needs, in sentences."""
     to_write = sum(table.inserted for table in report.tables.values())
     if nothing_to_write(report):
         return (
@@ -89,7 +89,8 @@ def estimate(report: MigrationReport) -> str:
         return f"{said}."
     seconds = max(1, round(report.estimate.seconds))
     long = f"{seconds} s" if seconds < 60 else clock(seconds)
-    return f"{said}: about {long}, {size(report.estimate.size)} in PostgreSQL."
+    said += f": about {long}, {size(report.estimate.size)} in PostgreSQL."
+    return "\n".join((said, *index_words(report.estimate.index)))
 
 
 def nothing_to_write(report: MigrationReport) -> bool:

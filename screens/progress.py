@@ -8,10 +8,12 @@ from dataclasses import dataclass, field, replace
 
 from vestige_tui.core import events
 from vestige_tui.core.events import Event, IndexProgress, Phase, Waiting
-from vestige_tui.core.run.estimate import SECONDS_PER_MEMORY, SECONDS_PER_OTHER_ROW, SECONDS_PER_VECTOR_ELEMENT
-
-_ESTIMATE_AFTER = 2.0
-"""Seconds of copying before the time left is estimated."""
+from vestige_tui.core.run.estimate import (
+    SECONDS_PER_MEMORY,
+    SECONDS_PER_OTHER_ROW,
+    SECONDS_PER_VECTOR_ELEMENT,
+    seconds_left,
+)
 
 RATE_EVERY = 0.5
 RATES_KEPT = 60
@@ -83,7 +85,7 @@ class Compared:
     @property
     def seconds_left(self) -> float | None:
         """How long the remaining rows will take at this rate; None until it can be estimated."""
-        return _seconds_left(self.seconds, self.fraction)
+        return seconds_left(self.seconds, self.fraction)
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,14 +138,14 @@ class Progress:
     @property
     def seconds_left(self) -> float | None:
         """How long the remaining rows will take at this rate; None until it can be estimated."""
-        return _seconds_left(self.copying, self.fraction)
+        return seconds_left(self.copying, self.fraction)
 
     @property
     def index_seconds_left(self) -> float | None:
         """How long the index takes that is being built after the rows; None until it can be estimated."""
         if self.phase is not Phase.INDEXES or self.index is None or self.waiting is not None:
             return None
-        return _seconds_left(self.indexing, self.index.fraction)
+        return seconds_left(self.indexing, self.index.fraction)
 
 
 def _fraction(rows: Mapping[str, tuple[int, int]], dimension: int) -> float:
@@ -156,12 +158,6 @@ def _fraction(rows: Mapping[str, tuple[int, int]], dimension: int) -> float:
     }
     whole = sum(weights[name] * total for name, (_, total) in rows.items())
     return sum(weights[name] * done for name, (done, _) in rows.items()) / whole if whole else 0.0
-
-
-def _seconds_left(seconds: float, fraction: float) -> float | None:
-    if seconds < _ESTIMATE_AFTER or not 0.01 < fraction < 1:
-        return None
-    return seconds * (1 - fraction) / fraction
 
 
 class Meter:

@@ -5,13 +5,22 @@ Updating the HNSW index alone row by row makes a load several times slower; buil
 
 from __future__ import annotations
 
-import os
 from collections.abc import Mapping
+from functools import partial
 from typing import NamedTuple
 
-import psycopg
 from psycopg import sql
 
+from vestige_tui.core.destination.build_means import (
+    MEMORY,
+    WORKERS,
+    Means,
+    Note,
+    build_memory,
+    build_workers,
+    graph_size,
+    make_do,
+)
 from vestige_tui.core.destination.catalog import count_rows
 from vestige_tui.core.destination.connection import Connection, unlimited
 from vestige_tui.core.destination.inspection import Destination
@@ -21,14 +30,6 @@ HNSW_NAME = "idx_knowledge_nodes_embedding_hnsw"
 HNSW_MAX_VECTOR = 2_000
 HNSW_MAX_HALFVEC = 4_000
 """The most dimensions that an HNSW index takes, by type (pgvector's README)."""
-
-BUILD_MEMORY_MB = (256, 2_048)
-"""The least and the most ``maintenance_work_mem`` that a build asks for, in MB."""
-
-_WORKERS = "max_parallel_maintenance_workers"
-
-_GRAPH_BYTES = 1_000
-"""Bytes of HNSW's graph for each vector, without the vector itself (m = 16), with a reserve."""
 
 HNSW = Index(HNSW_NAME, "knowledge_nodes", ("embedding",), "hnsw")
 
@@ -71,17 +72,15 @@ def _equals(index: Index, dimension: int) -> set[tuple[object, ...]]:
     return {whole} if index.where is None else {whole, (*whole[:3], True, index.columns)}
 
 
-def build(connection: Connection, destination: Destination, index: Index, patience: float = 0.0) -> None:
+def build(
+    connection: Connection, destination: Destination, index: Index, patience: float = 0.0, note: Note = lambda _: None
+) -> None:
     """Build one index in a transaction of its own, in place of an invalid one with its name.
 
-    ``patience``: how many seconds to wait for the table's lock, 0 for ever. Raises ``psycopg.Error``, among them
-    ``LockNotAvailable`` when that time is over.
+    ``patience``: how many seconds to wait for the table's lock, 0 for ever. ``note`` takes what the server lacks for a
+    quick build. Raises ``psycopg.Error``, among them ``LockNotAvailable`` when that time is over.
     """
-    try:
-        _build(connection, destination, index, patience)
-    except (psycopg.errors.DiskFull, psycopg.errors.OutOfMemory):
-        # Parallel workers share memory through /dev/shm, which is small in many containers.
-        _build(connection, destination, index, patience, modest=True)
+    make_do(partial(_build, connection, destination, index, patience), note)
 
 
 class Observed(NamedTuple):
@@ -109,11 +108,9 @@ def observe(observer: Connection, builder: Connection) -> Observed:
     return Observed(active and not waiting, None if fraction is None else min(1.0, fraction), active and waiting)
 
 
-def _build(
-    connection: Connection, destination: Destination, index: Index, patience: float, *, modest: bool = False
-) -> None:
+def _build(connection: Connection, destination: Destination, index: Index, patience: float, means: Means) -> None:
     with unlimited(connection):
-        settings = {_WORKERS: "0"} if modest else _build_settings(connection, destination, index)
+        settings = means.limit(_build_settings(connection, destination, index))
         settings = {**settings, "lock_timeout": f"{patience * 1_000:.0f}ms"}
         statements = [
             sql.SQL("SET LOCAL {} = {}").format(sql.Identifier(name), value) for name, value in settings.items()
@@ -127,10 +124,18 @@ def _build(
 
 def _build_settings(connection: Connection, destination: Destination, index: Index) -> Mapping[str, str]:
     """The settings that give a build memory and processors."""
-    settings = {"maintenance_work_mem": f"{build_memory(connection, destination, index)}MB"}
-    if index is HNSW:
-        settings[_WORKERS] = str(build_workers(connection, destination))
-    return settings
+    if index is not HNSW:
+        return {MEMORY: f"{build_memory(connection)}MB"}
+    return hnsw_settings(connection, destination, count_rows(connection, destination.schema, index.table))
+
+
+def hnsw_settings(connection: Connection, destination: Destination, rows: int) -> Mapping[str, str]:
+    """The same for a vector index of so many rows."""
+    graph = graph_size(rows, destination.dimension or 0)
+    return {
+        MEMORY: f"{build_memory(connection, graph)}MB",
+        WORKERS: str(build_workers(connection, destination)),
+    }
 
 
 def _holder(connection: Connection, destination: Destination, name: str) -> str | None:
@@ -142,39 +147,6 @@ def _holder(connection: Connection, destination: Destination, name: str) -> str 
         (destination.schema, name),
     ).fetchone()
     return None if row is None else str(row[0])
-
-
-def build_memory(connection: Connection, destination: Destination, index: Index) -> int:
-    """MB for one build: an HNSW graph that does not fit takes several times as long to build.
-
-    A server does not tell how much memory it has. So a build never asks for less than its administrator allows, and
-    beyond that for no more than half of ``effective_cache_size``.
-    """
-    row = connection.execute(
-        "SELECT pg_size_bytes(current_setting(name)) / 1000000"
-        " FROM unnest(ARRAY['maintenance_work_mem', 'effective_cache_size']) name"
-    ).fetchall()
-    allowed, expected = (int(value) for (value,) in row)
-    least, most = BUILD_MEMORY_MB
-    if index is not HNSW:
-        return max(least, allowed)
-    rows = count_rows(connection, destination.schema, index.table)
-    needed = rows * (4 * (destination.dimension or 0) + _GRAPH_BYTES) * 5 // 4
-    return max(least, allowed, min(most, needed // 1_000_000, expected // 2))
-
-
-def build_workers(connection: Connection, destination: Destination) -> int:
-    """Parallel workers, beside the session itself, for a build of HNSW on a large table.
-
-    A server that is reached over a socket file is on this machine and may use all its processors, unless its setting
-    was changed. Of any other server it is unknown how many it has and who else needs them.
-    """
-    row = connection.execute(
-        "SELECT setting::integer, source = 'default' FROM pg_settings WHERE name = %s", (_WORKERS,)
-    ).fetchone()
-    allowed, unchosen = row or (0, False)
-    here = connection.info.host.startswith("/") and not destination.pooled
-    return max(int(allowed), (os.cpu_count() or 1) - 1 if here and unchosen else 0)
 
 
 def drop_premature(connection: Connection, destination: Destination) -> None:

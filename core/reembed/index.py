@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import replace
 from typing import LiteralString
@@ -12,8 +12,11 @@ from typing import LiteralString
 import psycopg
 from psycopg import sql
 
+from vestige_tui.core import notices
 from vestige_tui.core.destination import indexes
+from vestige_tui.core.destination.build_means import MEMORY, Means, make_do
 from vestige_tui.core.destination.build_observer import BuildObserver
+from vestige_tui.core.destination.catalog import count_rows
 from vestige_tui.core.destination.connection import unlimited
 from vestige_tui.core.destination.indexes import HNSW, HNSW_NAME
 from vestige_tui.core.errors import Cancelled, DestinationError
@@ -43,13 +46,13 @@ def build(job: Job, dimension: int, *, concurrently: bool, column: str = SHADOW)
     drop_invalid(job)
     started = time.monotonic()
     with _watched(job, HNSW_NAME):
-        try:
-            _execute(job, statement, _settings(job, dimension), concurrently=concurrently)
-        except (psycopg.errors.DiskFull, psycopg.errors.OutOfMemory):
-            # Parallel workers share memory through /dev/shm, which is small in many containers.
-            drop_invalid(job)
-            modest = {"max_parallel_maintenance_workers": "0"}
-            _execute(job, statement, modest, concurrently=concurrently)
+
+        def attempt(means: Means) -> None:
+            if means is not Means.ALL:
+                drop_invalid(job)
+            _execute(job, statement, means.limit(_settings(job, dimension)), concurrently=concurrently)
+
+        make_do(attempt, lambda shortage: job.recorder.notice(notices.index_takes_longer(shortage)))
     job.recorder.report.index_rebuild_secs += time.monotonic() - started
     return True
 
@@ -86,17 +89,15 @@ def drop(job: Job, names: list[str]) -> None:
     job.patiently(attempt)
 
 
-def _settings(job: Job, dimension: int) -> dict[str, str]:
+def _settings(job: Job, dimension: int) -> Mapping[str, str]:
     """Memory and processors for the build, as a copy asks for them."""
     destination = replace(job.destination, dimension=dimension)
     with job.control.watchdog.step():
-        return {
-            "maintenance_work_mem": f"{indexes.build_memory(job.connection, destination, HNSW)}MB",
-            "max_parallel_maintenance_workers": str(indexes.build_workers(job.connection, destination)),
-        }
+        rows = count_rows(job.connection, destination.schema, HNSW.table)
+        return indexes.hnsw_settings(job.connection, destination, rows)
 
 
-def _execute(job: Job, statement: sql.Composed, settings: dict[str, str], *, concurrently: bool) -> None:
+def _execute(job: Job, statement: sql.Composed, settings: Mapping[str, str], *, concurrently: bool) -> None:
     """Run a build: in a transaction, or (concurrently) outside of any, with settings of the session."""
     job.recorder.stop_if_cancelled()
     connection = job.connection
@@ -107,6 +108,7 @@ def _execute(job: Job, statement: sql.Composed, settings: dict[str, str], *, con
                     connection.execute("SELECT set_config(%s, %s, true)", (name, value))
                 connection.execute(statement)
             return
+        connection.execute(sql.SQL("RESET {}").format(sql.Identifier(MEMORY)))  # of an attempt before
         for name, value in settings.items():
             connection.execute("SELECT set_config(%s, %s, false)", (name, value))
         connection.execute(statement)

@@ -7,14 +7,17 @@ from functools import partial
 
 from vestige_tui.core.destination.completeness import enforceable, missing_beforehand
 from vestige_tui.core.destination.connection import unlimited
+from vestige_tui.core.destination.index_forecast import forecast
 from vestige_tui.core.destination.inspection import Destination
 from vestige_tui.core.destination.lock import check_lockable
 from vestige_tui.core.destination.sessions import Session
 from vestige_tui.core.events import Phase
 from vestige_tui.core.explain import REFERENCES_PENDING
+from vestige_tui.core.facts import IndexEstimate
 from vestige_tui.core.missing import Cause, Reason
 from vestige_tui.core.rows.records import Form
-from vestige_tui.core.rows.tables import TABLES
+from vestige_tui.core.rows.tables import KNOWLEDGE_NODES, TABLES
+from vestige_tui.core.rows.vectors import Fate
 from vestige_tui.core.run.context import Run
 from vestige_tui.core.run.copy_mending import foretell_mending
 from vestige_tui.core.run.destination_steps import Agreement
@@ -49,10 +52,18 @@ def preview(run: Run, transfer: Transfer, agreement: Agreement, session: Session
         stamped = replace(destination, dimension=destination.dimension or dimension)
         with session.watchdog.step(long=True):
             _foretell_missing(run, sink, stamped, session)
+            index = _foretell_index(transfer, stamped, session)
     if destination.populated and run.plan.verify:
         _compare_present(run, transfer, agreement, session)
     read = run.progress.read.total()
-    run.recorder.estimated(estimate(run.progress.inserted, read, transfer.source.size, dimension))
+    run.recorder.estimated(estimate(run.progress.inserted, read, transfer.source.size, dimension, index))
+
+
+def _foretell_index(transfer: Transfer, destination: Destination, session: Session) -> IndexEstimate | None:
+    """How long a copy would build the vector index; None where it would not."""
+    vectors = sum(group.count for group in transfer.vectors if group.fate is Fate.COPIED)
+    rows = min(vectors, transfer.progress.arrived(KNOWLEDGE_NODES.name))
+    return forecast(session.connection, destination, rows)
 
 
 def _foretell_missing(run: Run, sink: Preview, destination: Destination, session: Session) -> None:

@@ -10,14 +10,17 @@ from contextlib import contextmanager
 import psycopg
 from psycopg import errors
 
-from vestige_tui.core import events
+from vestige_tui.core import events, notices
 from vestige_tui.core.destination import completeness, foreign_keys, indexes
 from vestige_tui.core.destination.build_observer import BuildObserver
 from vestige_tui.core.destination.foreign_keys import PendingForeignKey
+from vestige_tui.core.destination.index_forecast import PROGRESS_POWER
+from vestige_tui.core.destination.indexes import HNSW
 from vestige_tui.core.destination.inspection import Destination
 from vestige_tui.core.destination.server_errors import refusal
 from vestige_tui.core.destination.sessions import Session
 from vestige_tui.core.destination.waits import Waits
+from vestige_tui.core.facts import Shortage
 from vestige_tui.core.missing import Cause, MissingPart, PartKind, Reason
 from vestige_tui.core.rows.tables import Index
 from vestige_tui.core.run.progress import Progress
@@ -70,7 +73,10 @@ class IndexBuilder:
 
     def _build(self, index: Index) -> None:
         with self._session.watchdog.step(long=True):
-            indexes.build(self._session.connection, self._destination, index, self._waits.tables_in_use)
+            indexes.build(self._session.connection, self._destination, index, self._waits.tables_in_use, self._note)
+
+    def _note(self, shortage: Shortage) -> None:
+        self._recorder.notice(notices.index_takes_longer(shortage))
 
     def _enforce(self, foreign_key: PendingForeignKey) -> None:
         """Enforce a foreign key, and try again while other sessions use its tables."""
@@ -167,4 +173,6 @@ class IndexBuilder:
         current = self._current
         if current is not None:
             part, position = current
+            if part is HNSW:  # the more vectors it has, the longer each takes
+                fraction = fraction**PROGRESS_POWER
             self._recorder.emit(events.IndexProgress(part.name, position, len(self._missing), fraction))

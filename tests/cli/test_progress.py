@@ -119,7 +119,11 @@ def test_a_long_index_gives_signs_of_life_too() -> None:
     for percent in range(0, 100, 10):
         now[0] += 4
         lines(IndexProgress("hnsw", 2, 3, percent / 100))
-    assert stream.getvalue().splitlines() == [f"Finishing 2 of 3: hnsw, {percent}%" for percent in (20, 50, 80)]
+    assert stream.getvalue().splitlines() == [
+        "Finishing 2 of 3: hnsw, 20%, about 0:32 left",
+        "Finishing 2 of 3: hnsw, 50%, about 0:20 left",
+        "Finishing 2 of 3: hnsw, 80%, about 0:08 left",
+    ]
 
 
 def test_what_is_waited_for_is_said_at_once_and_every_ten_seconds() -> None:

@@ -12,6 +12,8 @@ from contextlib import closing
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
+from types import SimpleNamespace
+from typing import cast
 
 import psycopg
 import pytest
@@ -23,14 +25,16 @@ from tests.support.runs import copy
 from tests.support.servers import Database, Server
 from tests.support.sources import SMALL_SPEC, Sources, edit, memory_ids, signature
 from vestige_tui.core import events
+from vestige_tui.core.destination import index_forecast, inspection
 from vestige_tui.core.destination import indexes as builds
-from vestige_tui.core.destination import inspection
+from vestige_tui.core.destination.build_means import Means, build_memory, build_workers, graph_size, make_do
 from vestige_tui.core.destination.build_observer import BuildObserver
 from vestige_tui.core.destination.sessions import Sessions
 from vestige_tui.core.destination.waits import Waits
+from vestige_tui.core.explain import index_words
+from vestige_tui.core.facts import Shortage
 from vestige_tui.core.missing import MissingPart, PartKind, Reason
 from vestige_tui.core.report import Outcome
-from vestige_tui.core.rows.tables import KNOWLEDGE_NODES
 from vestige_tui.core.run.index_builder import IndexBuilder
 from vestige_tui.core.run.progress import Progress
 from vestige_tui.core.run.recorder import Recorder
@@ -391,17 +395,90 @@ def test_a_vector_that_half_precision_cannot_hold(sources: Sources, database: Da
 @pytest.mark.parametrize(("rows", "cache", "wanted"), [(1_000, "4GB", 300), (400_000, "4GB", 516), (10**7, "4GB", 2_048),
                                                        (10**7, "1GB", 536), (10**7, "64MB", 300)])  # fmt: skip
 def test_a_build_asks_for_what_it_needs_and_the_server_may_have(
-    copied_database: Database, monkeypatch: pytest.MonkeyPatch, rows: int, cache: str, wanted: int
+    copied_database: Database, rows: int, cache: str, wanted: int
 ) -> None:
     """In MB, for vectors of 8 dimensions, where the administrator allows 300 by himself."""
-    monkeypatch.setattr(builds, "count_rows", lambda *_: rows)
     with copied_database.connect() as connection:
         connection.execute(f"SET effective_cache_size = '{cache}'")
         connection.execute("SET maintenance_work_mem = '292969kB'")
-        assert builds.build_memory(connection, inspection.inspect(connection), builds.HNSW) == wanted
-        assert builds.build_memory(connection, inspection.inspect(connection), KNOWLEDGE_NODES.indexes[0]) == 300
+        assert build_memory(connection, graph_size(rows, 8)) == wanted
+        assert build_memory(connection) == 300
         connection.execute("RESET maintenance_work_mem")
-        assert builds.build_memory(connection, inspection.inspect(connection), KNOWLEDGE_NODES.indexes[0]) == 256
+        assert build_memory(connection) == 256
+
+
+@pytest.mark.parametrize(
+    ("refused", "used", "said"),
+    [
+        ({}, [Means.ALL], []),
+        ({Means.ALL: "dsm_impl.c"}, [Means.ALL, Means.MEMORY], [Shortage.SHARED_MEMORY]),
+        ({Means.ALL: "dsm_impl.c", Means.MEMORY: "mcxt.c"}, [*Means], [*Shortage]),
+        ({Means.ALL: "aset.c"}, [Means.ALL, Means.NEITHER], [Shortage.MEMORY]),
+    ],
+)
+def test_a_build_makes_do_with_what_the_server_has(
+    refused: dict[Means, str], used: list[Means], said: list[Shortage]
+) -> None:
+    """Without shared memory for its workers, one process keeps the memory that they would have had."""
+
+    class Refused(psycopg.errors.DiskFull):
+        def __init__(self, file: str) -> None:
+            self.file = file
+
+        @property
+        def diag(self) -> psycopg.errors.Diagnostic:
+            return cast(psycopg.errors.Diagnostic, SimpleNamespace(source_file=self.file))
+
+    attempts: list[Means] = []
+    noted: list[Shortage] = []
+
+    def build(means: Means) -> None:
+        attempts.append(means)
+        if means in refused:
+            raise Refused(refused[means])
+
+    make_do(build, noted.append)
+    assert attempts == used
+    assert noted == said
+    wanted = {"maintenance_work_mem": "300MB", "max_parallel_maintenance_workers": "7"}
+    assert Means.ALL.limit(wanted) == wanted
+    assert Means.MEMORY.limit(wanted) == {**wanted, "max_parallel_maintenance_workers": "0"}
+    assert Means.NEITHER.limit(wanted) == {"max_parallel_maintenance_workers": "0"}
+
+
+def test_how_long_the_vector_index_would_take(
+    copied_database: Database, database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """By rows, dimension, memory and workers, in the words that an operator reads."""
+    monkeypatch.setattr(index_forecast, "_slowness", lambda _: 1.0)
+    monkeypatch.setattr(index_forecast, "own_processors", lambda *_: None)
+    with database.connect() as connection:
+        destination = replace(inspection.inspect(connection), dimension=256)
+        connection.execute("SET max_parallel_maintenance_workers = 1")
+        connection.execute("SET effective_cache_size = '1600MB'")
+        monkeypatch.setattr(index_forecast, "build_workers", lambda *_: 1)
+        small = index_forecast.forecast(connection, destination, 5_000)
+        large = index_forecast.forecast(connection, destination, 500_000)
+    assert small is not None
+    assert [*index_words(small)] == []
+    assert large is not None
+    assert (large.workers, large.memory, large.needed, large.more_workers) == (1, 838, 1_265, 3)
+    assert [*index_words(large)] == [
+        "Of that, the index for searching by meaning takes about 8 to 23 minutes, with 1 parallel worker and 838 MB of "
+        "memory.",
+        "Its graph needs about 1,265 MB. If the server has the memory, maintenance_work_mem = '1265MB' makes it about 1.7 "
+        "times as fast.",
+        "If the server has 4 processors to spare, max_parallel_maintenance_workers = 3 makes it about 1.9 times as fast.",
+    ]
+    assert [*index_words(replace(large, least=14.6, most=41.2, more_workers=0, quicker_in_memory=1.0))] == [
+        "Of that, the index for searching by meaning takes about 15 to 41 seconds, with 1 parallel worker and 838 MB of "
+        "memory.",
+    ]
+    with copied_database.connect() as connection:
+        there = inspection.inspect(connection)
+        assert index_forecast.forecast(connection, there, 100) is None, "the index is there"
+        connection.execute(f"DROP INDEX {HNSW}")
+        assert index_forecast.forecast(connection, there, 100) is not None
 
 
 NOTE_WORKERS = (
@@ -435,8 +512,8 @@ def test_the_vector_index_may_use_all_processors_of_this_machine(
         destination = inspection.inspect(connection)
         elsewhere = 2 if chosen is None else chosen
         here = dsn.parameters["host"].startswith("/")
-        assert builds.build_workers(connection, destination) == (workers if here else elsewhere)
-        assert builds.build_workers(connection, replace(destination, pooled=True)) == elsewhere
+        assert build_workers(connection, destination) == (workers if here else elsewhere)
+        assert build_workers(connection, replace(destination, pooled=True)) == elsewhere
 
 
 def test_processors_for_the_vector_index_alone(

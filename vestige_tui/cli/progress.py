@@ -28,7 +28,8 @@ from vestige_tui.core.events import (
 )
 from vestige_tui.core.explain import waiting_for
 from vestige_tui.core.rows.tables import BY_NAME
-from vestige_tui.core.text import count, duration
+from vestige_tui.core.run.estimate import seconds_left
+from vestige_tui.core.text import clock, count, duration
 from vestige_tui.terminal.output import safe
 
 LINE_INTERVAL = 10.0
@@ -60,6 +61,7 @@ class Bars:
         self._bars: dict[str, TaskID] = {}
         self._problems: dict[str, int] = {}
         self._waiting: tuple[str, ...] = ()
+        self._left = _IndexLeft(time.monotonic)
         self._settled: dict[str, VerificationProgress] = {}
         self.progress = Progress(
             TextColumn("{task.description:>14}", markup=False),
@@ -111,7 +113,9 @@ class Bars:
                 self._bars[table] = self._add(title, total, start=False)
 
     def _add(self, title: str, total: int, *, start: bool = True, of_rows: bool = True) -> TaskID:
-        return self.progress.add_task(title, start, total, problems=0, different=0, seconds=None, of_rows=of_rows)
+        return self.progress.add_task(
+            title, start, total, problems=0, different=0, seconds=None, left=None, of_rows=of_rows
+        )
 
     def _start(self, bar: TaskID) -> None:
         if not self.progress.tasks[bar].started:
@@ -120,7 +124,8 @@ class Bars:
     def _show_index(self, event: IndexProgress) -> None:
         if _INDEXES not in self._bars:
             self._bars[_INDEXES] = self._add("Indexes", event.total, of_rows=False)
-        self.progress.update(self._bars[_INDEXES], total=event.total, completed=event.position - 1 + event.fraction)
+        done = event.position - 1 + event.fraction
+        self.progress.update(self._bars[_INDEXES], total=event.total, completed=done, left=self._left(event))
 
     def _show_compared(self, event: VerificationProgress) -> None:
         self._settled[event.table] = event
@@ -151,12 +156,13 @@ class _RateColumn(ProgressColumn):
 
 
 class _TimeColumn(TimeRemainingColumn):
-    """The time that a table still takes. Indexes differ too much for an estimate: for them, the time so far."""
+    """The time that a table still takes, or one index. Until that can be told, the time so far for all indexes."""
 
     def render(self, task: Task) -> Text:
         if task.fields["of_rows"]:
             return super().render(task)
-        minutes, seconds = divmod(int(task.elapsed or 0), 60)
+        left = task.fields["left"]
+        minutes, seconds = divmod(int(left if left is not None else task.elapsed or 0), 60)
         return Text(f"{minutes:02d}:{seconds:02d}", style="progress.elapsed")
 
 
@@ -169,6 +175,21 @@ class _ProblemsColumn(ProgressColumn):
         return Text(count(task.fields["problems"], "problem") if task.fields["problems"] else "", style="yellow")
 
 
+class _IndexLeft:
+    """How long the index still takes that is being built, in seconds; None until that can be told."""
+
+    def __init__(self, clock: Callable[[], float]) -> None:
+        self._clock = clock
+        self._name = ""
+        self._since = 0.0
+
+    def __call__(self, event: IndexProgress) -> float | None:
+        now = self._clock()
+        if event.name != self._name:
+            self._name, self._since = event.name, now
+        return seconds_left(now - self._since, event.fraction)
+
+
 class Lines:
     """Few plain lines: each phase, each finished table, and a sign of life in between."""
 
@@ -178,6 +199,7 @@ class Lines:
         self._totals: dict[str, int] = {}
         self._read: dict[str, int] = {}
         self._waiting: tuple[str, ...] = ()
+        self._left = _IndexLeft(clock)
         self._printed = clock()
 
     def __call__(self, event: Event) -> None:
@@ -197,8 +219,10 @@ class Lines:
                 self._print(f"{BY_NAME[table].title}: {read:,} of {self._totals[table]:,} in {duration(seconds)}")
             case IndexProgress(name, position, total, fraction):
                 self._waiting = ()
+                left = self._left(event)
                 if self._is_due():
-                    self._print(f"Finishing {position} of {total}: {name}, {fraction:.0%}")
+                    more = "" if left is None else f", about {clock(max(1.0, round(left)))} left"
+                    self._print(f"Finishing {position} of {total}: {name}, {fraction:.0%}{more}")
             case Waiting(tables):
                 if tables != self._waiting or self._is_due():
                     self._waiting = tables

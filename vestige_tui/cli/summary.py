@@ -18,7 +18,15 @@ from vestige_tui.cli.sections import (
     print_repairs,
     print_vectors,
 )
-from vestige_tui.core.explain import NOT_OVERWRITTEN, meaning, not_verified, shortfalls, tense_of, what_is_missing
+from vestige_tui.core.explain import (
+    NOT_OVERWRITTEN,
+    index_words,
+    meaning,
+    not_verified,
+    shortfalls,
+    tense_of,
+    what_is_missing,
+)
 from vestige_tui.core.report import MigrationReport, Outcome, TableReport
 from vestige_tui.core.rows.problems import EXPLANATIONS, FIELD_NOT_IN_MESSAGE, NIL_UUID, Kind, RowError
 from vestige_tui.core.rows.tables import BY_NAME, TABLES, shown
@@ -72,6 +80,8 @@ def _print_ends(console: Console, report: MigrationReport) -> None:
             f"a copy would take about {duration(report.estimate.seconds)} "
             f"and {size(report.estimate.size)} at the destination",
         )
+        for sentence in index_words(report.estimate.index):
+            labelled(console, "", sentence)
     for notice in (*report.notices, *(EXPECTED[each] for each in report.expected)):
         labelled(console, "Note", safe(notice))
 

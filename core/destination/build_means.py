@@ -1,0 +1,108 @@
+"""What building an index may use at the server: memory and parallel workers, and what it makes do with."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Mapping
+from enum import Enum, auto
+
+import psycopg
+
+from vestige_tui.core.destination.connection import Connection
+from vestige_tui.core.destination.inspection import Destination
+from vestige_tui.core.facts import Shortage
+
+MEMORY = "maintenance_work_mem"
+WORKERS = "max_parallel_maintenance_workers"
+
+BUILD_MEMORY_MB = (256, 2_048)
+"""The least and the most ``maintenance_work_mem`` that a build asks for, in MB."""
+
+_GRAPH_BYTES = 1_000
+"""Bytes of HNSW's graph for each vector, without the vector itself (m = 16), with a reserve."""
+
+_SHARED_MEMORY = ("dsm_impl.c", "dsm.c")
+"""Files of the server's source that its errors about shared memory name. Their words depend on its language."""
+
+Note = Callable[[Shortage], None]
+
+
+def graph_size(rows: int, dimension: int) -> int:
+    """MB that the graph of so many vectors needs while it is built, with a reserve."""
+    return rows * (4 * dimension + _GRAPH_BYTES) * 5 // 4 // 1_000_000
+
+
+def build_memory(connection: Connection, graph: int = 0) -> int:
+    """MB for one build, ``graph`` being what HNSW's graph needs: one that does not fit takes several times as long.
+
+    A server does not tell how much memory it has. So a build never asks for less than its administrator allows, and
+    beyond that for no more than half of ``effective_cache_size``. With less than 32 MB for each process the server
+    gives it fewer workers (``plan_create_index_workers``).
+    """
+    row = connection.execute(
+        "SELECT pg_size_bytes(current_setting(name)) / 1000000"
+        " FROM unnest(ARRAY['maintenance_work_mem', 'effective_cache_size']) name"
+    ).fetchall()
+    allowed, expected = (int(value) for (value,) in row)
+    least, most = BUILD_MEMORY_MB
+    return max(least, allowed, min(most, graph, expected // 2))
+
+
+def build_workers(connection: Connection, destination: Destination) -> int:
+    """Parallel workers, beside the session itself, for a build of HNSW on a large table.
+
+    Of a server that is not on this machine it is unknown how many processors it has and who else needs them.
+    """
+    row = connection.execute(
+        "SELECT setting::integer, source = 'default' FROM pg_settings WHERE name = %s", (WORKERS,)
+    ).fetchone()
+    allowed, unchosen = row or (0, False)
+    processors = own_processors(connection, destination) if unchosen else None
+    return max(int(allowed), (processors or 1) - 1)
+
+
+def own_processors(connection: Connection, destination: Destination) -> int | None:
+    """How many processors the server has that is reached over a socket file, and so is on this machine."""
+    here = connection.info.host.startswith("/") and not destination.pooled
+    return (os.cpu_count() or 1) if here else None
+
+
+class Means(Enum):
+    """How much of what it wants a build may use."""
+
+    ALL = auto()
+    MEMORY = auto()
+    """Its memory, and no parallel workers."""
+
+    NEITHER = auto()
+
+    def limit(self, wanted: Mapping[str, str]) -> Mapping[str, str]:
+        """The settings for a build, of those that are ``wanted``."""
+        if self is Means.ALL:
+            return wanted
+        return {**(wanted if self is Means.MEMORY else {}), WORKERS: "0"}
+
+
+def make_do(build: Callable[[Means], None], note: Note) -> None:
+    """Call ``build`` with all means, and again with fewer where the server does not have them.
+
+    Parallel workers share the memory of a build through /dev/shm, which is small in many containers. One process alone
+    does not need that: it keeps the memory, and only then does without. ``note`` takes what the server lacks. Raises
+    ``psycopg.Error``, that of the last attempt.
+    """
+    try:
+        build(Means.ALL)
+    except (psycopg.errors.DiskFull, psycopg.errors.OutOfMemory) as error:
+        shared = error.diag.source_file in _SHARED_MEMORY
+    else:
+        return
+    if shared:
+        note(Shortage.SHARED_MEMORY)
+        try:
+            build(Means.MEMORY)
+        except (psycopg.errors.DiskFull, psycopg.errors.OutOfMemory):
+            pass
+        else:
+            return
+    note(Shortage.MEMORY)
+    build(Means.NEITHER)

@@ -1,0 +1,45 @@
+"""Words about the vector index: how long it takes, and what would make it quicker."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from vestige_tui.core.facts import IndexEstimate
+from vestige_tui.core.text import count
+
+_WORTH_SAYING = 10.0
+"""Seconds, from which on the index is worth a sentence."""
+
+_IN_MINUTES = 120.0
+"""Seconds, from which on a span is told in minutes."""
+
+_WORTH_CHANGING = 1.2
+"""Times as fast, from which on a change of settings is."""
+
+
+def index_words(estimate: IndexEstimate | None) -> Iterator[str]:
+    """How long the index takes, with what, and what an operator could change; nothing where it takes but seconds."""
+    if estimate is None or estimate.most < _WORTH_SAYING:
+        return
+    workers = count(estimate.workers, "parallel worker") if estimate.workers else "one process"
+    yield (
+        f"Of that, the index for searching by meaning takes about {_between(estimate.least, estimate.most)}, with "
+        f"{workers} and {estimate.memory:,} MB of memory."
+    )
+    if estimate.quicker_in_memory >= _WORTH_CHANGING:
+        yield (
+            f"Its graph needs about {estimate.needed:,} MB. If the server has the memory, maintenance_work_mem = "
+            f"'{estimate.needed}MB' makes it about {estimate.quicker_in_memory:.1f} times as fast."
+        )
+    if estimate.more_workers and estimate.quicker >= _WORTH_CHANGING:
+        yield (
+            f"If the server has {estimate.more_workers + 1} processors to spare, max_parallel_maintenance_workers = "
+            f"{estimate.more_workers} makes it about {estimate.quicker:.1f} times as fast."
+        )
+
+
+def _between(least: float, most: float) -> str:
+    """A span of time, no finer than it is known."""
+    if most < _IN_MINUTES:
+        return f"{least:.0f} to {most:.0f} seconds"
+    return f"{max(1.0, least / 60):.0f} to {most / 60:.0f} minutes"
