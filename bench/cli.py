@@ -12,7 +12,7 @@ from pathlib import Path
 import click
 
 from bench.machine import BUSY, machine_facts
-from bench.races import LARGE, NAMES, Race, races
+from bench.races import JOURNEY, LARGE, NAMES, Race, races
 from bench.report import as_json, console_for_tables, show
 from bench.results import Results
 from bench.running import Bench
@@ -21,7 +21,7 @@ from bench.sources import Recipe, default_cache
 from vestige_tui.core.plan import DEFAULT_BATCH_SIZE, DEFAULT_MAX_CONNECTIONS
 from vestige_tui.core.source.describe import Layout
 
-QUICK = "quick"
+QUICK, THE_JOURNEY = "quick", "journey"
 _SIZES = {"memories": 100_000, "small": 10_000, "large": 1_000_000, "repeat": 3}
 _QUICK_SIZES = {"memories": 1_000, "small": 300, "large": 3_000, "repeat": 1}
 
@@ -31,7 +31,7 @@ _FILE = click.Path(dir_okay=False, path_type=Path)
 
 
 @click.command(context_settings={"help_option_names": ["-h", "--help"]})
-@click.argument("names", metavar="[RACE]...", nargs=-1, type=click.Choice([QUICK, *NAMES]))
+@click.argument("names", metavar="[RACE]...", nargs=-1, type=click.Choice([QUICK, THE_JOURNEY, *NAMES]))
 @click.option("--memories", type=_COUNT, help="Memories of the usual source.  [default: 100,000; quick: 1,000]")
 @click.option("--edges", type=click.IntRange(min=0), help="Its connections.  [default: 2 a memory]")
 @click.option("--review-events", type=click.IntRange(min=0), help="Its review events.  [default: 2 a memory]")
@@ -72,8 +72,9 @@ def main(
     """Measure the copy side by side with what it is compared with.
 
     Without a RACE all of them are held. "quick" makes every size a small one, to see whether everything works; its
-    figures mean nothing. The races:
-    fresh, plain, specification, specification-plain, slow-link, pgloader, verify, reembed, search, large.
+    figures mean nothing. "journey" are those of what an operator waits for. The races:
+    first-screen, inspect, preview, fresh, plain, verify, reembed, search, specification, specification-plain,
+    slow-link, pgloader, large.
 
     The exit code is 1 where a contender failed, 130 after Ctrl-C.
     """
@@ -85,7 +86,8 @@ def main(
         dimension=dimension,
         layout=Layout(layout),
     )
-    wanted = (set(names) - {QUICK} or set(NAMES)) | ({LARGE} if full else set())
+    named = (set(names) - {QUICK, THE_JOURNEY}) | ({*JOURNEY} if THE_JOURNEY in names else set())
+    wanted = (named or set(NAMES)) | ({LARGE} if full else set())
     large = size["large"] if full or LARGE in names else None
     chosen = [race for race in races(recipe, size["small"], large) if race.name in wanted]
     machine = _look_at_machine()

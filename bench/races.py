@@ -15,7 +15,8 @@ class Entrant:
     """One line of a table: ``contender`` names the module that is run.
 
     ``delay`` puts a slow link between it and the server (seconds each way). ``then`` runs afterwards on the database
-    that this one has filled. One that is not ``comparable`` does less than the tool.
+    that this one has filled. One that is not ``comparable`` does less than the tool, and one that does not fill the
+    database at all is no ``copy``.
     """
 
     name: str
@@ -23,6 +24,7 @@ class Entrant:
     delay: float = 0.0
     then: Entrant | None = None
     comparable: bool = True
+    copy: bool = True
 
 
 AGAIN = Entrant("this tool, again", "tool")
@@ -43,6 +45,13 @@ REEMBED = Entrant("re-embedding", "reembed")
 REEMBED_DROP_FIRST = Entrant("re-embedding, dropped", "reembed_drop_first")
 REEMBED_SQL = Entrant("plain SQL, dropped", "reembed_sql")
 REEMBED_SQL_KEEP = Entrant("plain SQL, kept", "reembed_sql_keep")
+PREVIEW = Entrant("this tool, preview", "preview", copy=False)
+PLAIN_READ = Entrant("plain read and one lookup", "plain_read", copy=False)
+INSPECTION = Entrant("this tool, inspect", "inspection", copy=False)
+READ_FILE = Entrant("reading the file", "read_file", copy=False)
+SCREEN = Entrant("this tool, first screen", "first_screen", copy=False)
+EMPTY_APP = Entrant("an empty Textual app", "empty_app", copy=False)
+IMPORT_TEXTUAL = Entrant("import textual", "import_textual", copy=False)
 
 REFERENCES = (HEADLESS, FLOOR, SPECIFICATION)
 """Whose times the others are divided by."""
@@ -69,9 +78,18 @@ LOADER = "pgloader"
 VERIFY = "verify"
 REEMBEDDED = "reembed"
 SEARCHED = "search"
+FIRST_SCREEN = "first-screen"
+INSPECTED = "inspect"
+PREVIEWED = "preview"
 LARGE = "large"
 
-NAMES = (FRESH, PLAIN, SPECIFIED, SPECIFIED_PLAIN, SLOW_LINK, LOADER, VERIFY, REEMBEDDED, SEARCHED, LARGE)
+JOURNEY = (FIRST_SCREEN, INSPECTED, PREVIEWED, FRESH, PLAIN, VERIFY, REEMBEDDED, SEARCHED)
+"""What an operator waits for, in the order of the wizard."""
+
+NAMES = (*JOURNEY, SPECIFIED, SPECIFIED_PLAIN, SLOW_LINK, LOADER, LARGE)
+
+
+_FIRST_SCREENS = (SCREEN, EMPTY_APP, IMPORT_TEXTUAL)
 
 
 def races(main: Recipe, small: int, large: int | None) -> tuple[Race, ...]:
@@ -89,7 +107,11 @@ def races(main: Recipe, small: int, large: int | None) -> tuple[Race, ...]:
             Race(LARGE, "Many memories, without HNSW", main.of_size(large), False, (COPY_AND_VERIFICATION,), rounds=1),
         )
     )
+    gigabyte = main.of_size(3 * main.memories)
     return (
+        Race(FIRST_SCREEN, "From the start of the process to the first screen", smaller, False, _FIRST_SCREENS),
+        Race(INSPECTED, "Finding out what a source is, 1 GB large", gigabyte, False, (INSPECTION, READ_FILE)),
+        Race(PREVIEWED, "Preview, beside the copy without HNSW", main, False, (HEADLESS, PREVIEW, PLAIN_READ)),
         Race(FRESH, "Fresh destination, all indexes", main, True, (COPY_AND_AGAIN, WIZARD, FLOOR)),
         Race(PLAIN, "Fresh destination without HNSW", main, False, (HEADLESS, FLOOR, FLOOR_FOREIGN_KEYS_LAST)),
         Race(SPECIFIED, "The specification's algorithm, as written", smaller, True, specified),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from typing import Any
 
@@ -13,12 +13,13 @@ from rich.table import Table
 from rich.text import Text
 
 from bench.bounds import MEGABYTE, Bound, Verdict, bounds
+from bench.journey import HEADINGS, journey
 from bench.races import REFERENCES, Race
 from bench.results import Figure, Results, cpu, peak, phase_of, seconds
 from vestige_tui.core.rows.tables import TABLES
 
 FORMAT = "vestige-tui/bench/1"
-_WIDTH = 120  # columns that the widest table needs
+_WIDTH = 200  # columns that the widest table needs
 _STYLES = {Verdict.HELD: "green", Verdict.BROKEN: "bold red", Verdict.OPEN: "dim", Verdict.UNKNOWN: "dim"}
 
 Facts = Mapping[str, Mapping[str, object]]
@@ -37,12 +38,22 @@ def show(console: Console, results: Results, facts: Facts) -> None:
         console.print(f"{name}: " + ", ".join(f"{key} {value}" for key, value in values.items()), soft_wrap=True)
     for race in results.races:
         _show_race(console, results, race)
+    if legs := [*journey(results)]:
+        console.print("\n### The journey\n")
+        console.print(_journey_table(legs))
     console.print("\n### Must hold\n")
     for line in bounds(results):
         console.print(_bound_line(line), soft_wrap=True)
     for absence in results.absences:
         what = "failed" if absence.failed else "was left out"
         console.print(f"\n{absence.entrant} ({absence.race}) {what}: {absence.reason}", soft_wrap=True)
+
+
+def _journey_table(legs: Sequence[Sequence[str]]) -> Table:
+    table = _table(*HEADINGS)
+    for leg in legs:
+        table.add_row(*leg)
+    return table
 
 
 def _show_race(console: Console, results: Results, race: Race) -> None:

@@ -90,10 +90,14 @@ class Results:
         values = self.values(race, entrant, figure)
         return statistics.median(values) if values else None
 
-    def ratio(self, race: str, entrant: str, reference: str, figure: Figure = seconds) -> float | None:
-        """The median of the ratios within each round: what slowed a whole round down cancels out."""
+    def ratios(self, race: str, entrant: str, reference: str, figure: Figure = seconds) -> Sequence[float]:
+        """The ratio of both within each round: what slowed a whole round down cancels out."""
         references = {run.round: figure(run) for run in self.of(race, reference)}
-        ratios = [figure(run) / references[run.round] for run in self.of(race, entrant) if references.get(run.round)]
+        return [figure(run) / references[run.round] for run in self.of(race, entrant) if references.get(run.round)]
+
+    def ratio(self, race: str, entrant: str, reference: str, figure: Figure = seconds) -> float | None:
+        """The median of the ratios; None where there is none."""
+        ratios = self.ratios(race, entrant, reference, figure)
         return statistics.median(ratios) if ratios else None
 
     def recipe(self, race: str) -> str:
