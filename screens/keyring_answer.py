@@ -62,7 +62,7 @@ def why_not(answer: KeyringAnswer) -> str:
         case KeyringState.LOCKED:
             return "The keyring is locked, and was not unlocked."
         case KeyringState.SILENT:
-            return f"The keyring has not answered for {answer.seconds:.0f} seconds: locked, its prompt hidden, or hung."
+            return f"The keyring has not answered for {answer.seconds:.0f} seconds; it may be locked, a prompt hidden."
         case KeyringState.FAILED:
             return f"The keyring failed ({answer.name})."
         case KeyringState.UNSUITABLE:

@@ -92,11 +92,13 @@ def main(daemon: int) -> dict[str, object]:
     ask("waiting", lambda: hasty.get("a"), lambda: hasty.get("b"), lambda: hasty.set("a", Secret("3")))
     said["prompts"] = prompter.prompts
     prompter.go_away()
+    second = Prompter()
+    second.start()
     hasty._seconds = passwords._seconds
     ask("dismissed", lambda: hasty.get("a"))
     unlock()
     ask("unlocked elsewhere", lambda: hasty.get("a"), lambda: hasty.forget("a"), lambda: hasty.get("a"))
-    said["prompts at last"] = prompter.prompts
+    said["prompts at last"] = prompter.prompts + second.prompts
 
     os.kill(daemon, signal.SIGSTOP)
     stopped = Keyring(SHORT)

@@ -61,7 +61,7 @@ class Keyring:
         What a service file says is not known here: ``user@service=NAME/database`` then.
         """
         values, environment = dsn.parameters, os.environ
-        user = values.get("user") or environment.get("PGUSER") or getpass.getuser()
+        user = values.get("user") or environment.get("PGUSER") or _login_name()
         database = values.get("dbname") or environment.get("PGDATABASE") or user
         return f"{user}@{_place(values, environment)}/{database}"
 
@@ -150,6 +150,14 @@ def with_stored_password(dsn: Dsn, keyring: Keyring) -> Dsn:
         return answer.password
 
     return dataclasses.replace(dsn, late_password=LatePassword(find))
+
+
+def _login_name() -> str:
+    """The name of this user; one without a name gets their number."""
+    try:
+        return getpass.getuser()
+    except (OSError, KeyError, ImportError):
+        return str(os.getuid()) if hasattr(os, "getuid") else "user"
 
 
 def _place(values: Mapping[str, str], environment: Mapping[str, str]) -> str:
