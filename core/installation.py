@@ -8,19 +8,19 @@ from __future__ import annotations
 
 import json
 import re
-import shlex
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from enum import Enum, StrEnum, auto
 from importlib.metadata import Distribution, PackageNotFoundError, distribution
 from importlib.util import find_spec
 from pathlib import Path
 from urllib.parse import urlsplit, urlunsplit
 
+from vestige_tui.core import system
+
 NAME = "vestige-tui"
 
 _AFTER_NAME = re.compile(r"[^A-Za-z0-9._-]")
-_PLAIN = re.compile(r"[A-Za-z0-9._:/\\-]+")
 
 
 class Extra(StrEnum):
@@ -68,7 +68,7 @@ def install_command(extra: Extra, prefix: Path = Path(sys.prefix)) -> str:
             command = ["uv", "tool", "install", with_extra(extra, ours)]
         case Installer.UVX:
             command = ["uvx", "--from", with_extra(extra, ours), NAME]
-    return _quoted(command)
+    return system.command_line(command)
 
 
 def with_extra(extra: Extra, ours: Distribution | None = None) -> str:
@@ -106,10 +106,3 @@ def _source(ours: Distribution) -> str:
     if vcs is None:
         return urlunsplit(url)
     return f"{vcs['vcs']}+{urlunsplit(url)}@{vcs.get('requested_revision') or vcs['commit_id']}"
-
-
-def _quoted(command: Sequence[str]) -> str:
-    if sys.platform != "win32":
-        return shlex.join(command)
-    # Double quotes are those of cmd and of PowerShell. Without them ">" would be a redirection.
-    return " ".join(part if _PLAIN.fullmatch(part) else f'"{part}"' for part in command)

@@ -18,6 +18,7 @@ from textual.widgets import Button, Input, Label, Static
 from vestige_tui.core.errors import UsageError
 from vestige_tui.core.handover.file import Change, Proposal, carry_out, propose
 from vestige_tui.core.handover.settings import VestigeSettings
+from vestige_tui.core.system import WINDOWS
 from vestige_tui.screens.base import ROOMY
 from vestige_tui.screens.machine import Machine
 from vestige_tui.screens.widgets.key_bar import KeyBar
@@ -106,7 +107,7 @@ class SettingsDialog(ModalScreen[Written | None]):
         home = self._machine.home
         if proposal.real != proposal.path:
             yield f"This is a link; the file that changes is {short_path(proposal.real, home)}"
-        if self._machine.platform == "win32":
+        if self._machine.platform == WINDOWS:
             yield "Where Vestige looks for its file on Windows is not known here: check the path."
         if not proposal.needed:
             yield "It has these settings already."

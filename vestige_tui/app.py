@@ -23,6 +23,7 @@ from textual.screen import Screen
 from textual.worker import Worker
 
 from vestige_tui.core.explain import unexpected_fault
+from vestige_tui.core.system import ending_signals
 from vestige_tui.screens.base import StepScreen
 from vestige_tui.screens.dialogs import ConfirmDialog, HelpDialog, QuitDialog, WaitDialog
 from vestige_tui.screens.keys import named_keys
@@ -33,6 +34,7 @@ from vestige_tui.screens.steps import Step, next_step
 from vestige_tui.screens.work import UNSAVED, QuitPrompt, Work, WorkRequested
 from vestige_tui.terminal.control_characters import ControlCharacterFilter
 from vestige_tui.terminal.lost_terminal import surviving_its_terminal
+from vestige_tui.terminal.signals import on_signal
 from vestige_tui.terminal.themes import DARK, LIGHT
 from vestige_tui.terminal.title import titled
 from vestige_tui.user.logs import frames
@@ -241,11 +243,10 @@ class VestigeApp(App[None], inherit_bindings=False):
     def listen_to_signals(self) -> None:
         """Let SIGTERM, SIGINT and a closed window quit without a question."""
         loop = asyncio.get_running_loop()
-        for name in ("SIGTERM", "SIGINT", "SIGHUP"):
-            number = getattr(signal, name, None)
-            if number is not None and signal.getsignal(number) is not signal.SIG_IGN:
-                with suppress(NotImplementedError, RuntimeError):  # Windows, or not the main thread
-                    loop.add_signal_handler(number, self.terminate)
+        for number in ending_signals():
+            if signal.getsignal(number) is not signal.SIG_IGN:
+                with suppress(RuntimeError, ValueError):  # not the main thread
+                    on_signal(loop, number, self.terminate)
 
 
 def _screen_class(step: Step) -> type[StepScreen]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import sys
 from dataclasses import replace
 from datetime import UTC, datetime
 from functools import cached_property
@@ -12,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from vestige_tui.app import VestigeApp
+from vestige_tui.core import system
 from vestige_tui.screens.machine import Kept, Machine, Report
 from vestige_tui.screens.state import Prefill, WizardState
 from vestige_tui.user.credentials import Keyring
@@ -125,7 +125,7 @@ def this_machine(host: EmbeddedHost, memory: Path | None = None) -> Machine:
     """What belongs to this user and machine. ``memory`` is the file with recent answers, by default the user's own."""
     return Machine(
         version=version("vestige-tui"),
-        platform=sys.platform,
+        platform=system.name(),
         home=Path.home(),
         folder=Path.cwd(),
         environment=os.environ,

@@ -16,6 +16,7 @@ from difflib import SequenceMatcher
 from enum import Enum
 from pathlib import Path
 
+from vestige_tui.core import system
 from vestige_tui.core.dsn import MASK
 from vestige_tui.core.errors import UsageError
 from vestige_tui.core.files import replacing
@@ -159,9 +160,8 @@ def _dress(path: Path, status: os.stat_result | None) -> None:
     """Give a file the owner and the mode of the one that it replaces."""
     if status is None:
         return
-    if hasattr(os, "chown"):
-        with suppress(PermissionError):
-            os.chown(path, status.st_uid, status.st_gid)
+    with suppress(PermissionError):
+        system.give_to(path, status)
     path.chmod(stat.S_IMODE(status.st_mode))
 
 

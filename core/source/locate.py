@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import os
-import sys
 from collections.abc import Iterator, Mapping
 from pathlib import Path
+
+from vestige_tui.core import system
 
 FILE_NAME = "vestige.db"
 DATA_DIR_VARIABLE = "VESTIGE_DATA_DIR"
@@ -16,11 +17,11 @@ def candidates(
     *,
     home: Path | None = None,
     folder: Path | None = None,
-    platform: str = sys.platform,
+    platform: str = system.name(),
 ) -> tuple[Path, ...]:
     """Every possible path, the likeliest first and each once, whether a file is there or not.
 
-    ``home`` and ``folder`` default to the user's home and the current folder; ``platform`` is ``sys.platform``.
+    ``home`` and ``folder`` default to the user's home and the current folder; ``platform`` is ``system.name()``.
     """
     home, folder = home or Path.home(), folder or Path.cwd()
     return tuple(dict.fromkeys(place / FILE_NAME for place in _folders(environment, home, folder, platform)))
@@ -31,7 +32,7 @@ def locate(
     *,
     home: Path | None = None,
     folder: Path | None = None,
-    platform: str = sys.platform,
+    platform: str = system.name(),
 ) -> tuple[Path, ...]:
     """The candidates that are files; a file with two paths is listed once."""
     found: dict[Path, Path] = {}
@@ -54,11 +55,11 @@ def _folders(environment: Mapping[str, str], home: Path, folder: Path, platform:
 
 def _data_folders(environment: Mapping[str, str], home: Path, platform: str) -> Iterator[Path]:
     """The folders of Rust's ``ProjectDirs("com", "vestige", "core")``, then those that Vestige's documents name."""
-    if platform == "win32":
+    if platform == system.WINDOWS:
         roaming = Path(environment.get("APPDATA") or home / "AppData" / "Roaming")
         yield roaming / "vestige" / "core" / "data"
         yield roaming / "vestige" / "core"
-    elif platform == "darwin":
+    elif platform == system.MACOS:
         yield home / "Library" / "Application Support" / "com.vestige.core"
     else:
         named = Path(environment.get("XDG_DATA_HOME", ""))

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import psutil
 
+from vestige_tui.core import system
 from vestige_tui.core.errors import SourceError
 from vestige_tui.core.source.describe import count_rows
 from vestige_tui.core.source.file_names import side_files, wal_size
@@ -63,7 +64,7 @@ def file_overview(path: Path) -> FileOverview:
 def file_usage(path: Path) -> FileUsage:
     """Whether another program has the file open; the file itself is not touched."""
     found = bool(side_files(path))
-    if not psutil.LINUX:
+    if not system.names_holders():
         return FileUsage(None, found, certain=False)
     return FileUsage(_holder(path), found, certain=True)
 

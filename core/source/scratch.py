@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import shutil
 import tempfile
 import time
@@ -12,6 +11,7 @@ from pathlib import Path
 
 from filelock import FileLock, Timeout
 
+from vestige_tui.core import system
 from vestige_tui.core.errors import SourceError
 
 PREFIX = "vestige-tui-private-"
@@ -42,10 +42,11 @@ def private_folder() -> Iterator[Path]:
 
 def _sweep() -> None:
     """Remove the folders of killed runs: the system has released their locks."""
+    user = system.user_id()
     for folder in Path(tempfile.gettempdir()).glob(f"{PREFIX}*"):
         try:
             status = folder.lstat()
-            if status.st_mtime > time.time() - _SETTLING or (hasattr(os, "getuid") and status.st_uid != os.getuid()):
+            if status.st_mtime > time.time() - _SETTLING or (user is not None and status.st_uid != user):
                 continue
             with FileLock(folder / _LOCK, timeout=0):
                 pass

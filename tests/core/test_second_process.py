@@ -60,7 +60,7 @@ def in_two(monkeypatch: pytest.MonkeyPatch) -> list[bool]:
 
     monkeypatch.setattr(SecondProcess, "is_useful", noted)
     monkeypatch.setattr(comparison, "LEAST_ROWS", 1)
-    monkeypatch.setattr(comparison, "_processors", lambda: 2)
+    monkeypatch.setattr(comparison, "processors", lambda: 2)
     monkeypatch.setattr(compare_module, "_BLOCK", 7)
     return used
 

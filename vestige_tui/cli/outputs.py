@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import os
-import sys
 from collections.abc import Sequence
 from pathlib import Path
 
 from rich.console import Console
 
 from vestige_tui.cli.exit_codes import ExitCode
+from vestige_tui.core import system
 from vestige_tui.core.errors import MigrationError
 from vestige_tui.core.outputs import Output, check_outputs
 from vestige_tui.core.repairs.document import NO_REPAIRS, Repairs, read_repairs
@@ -44,10 +44,10 @@ def repairs_in(file: Path | None, outputs: Sequence[Output]) -> Repairs:
 
 def standard_streams() -> list[Output]:
     """The standard streams that are files. Two streams of one open file are named once."""
-    files = [number for number in _STREAMS if Path(f"/dev/fd/{number}").is_file()]
-    if files == [*_STREAMS] and _share_a_place(*files):
-        files.pop()
-    return [Output(_STREAMS[number], Path(f"/dev/fd/{number}").resolve(), _appends(number)) for number in files]
+    files = {number: file for number in _STREAMS if (file := system.file_of(number)) is not None}
+    if [*files] == [*_STREAMS] and _share_a_place(*files):
+        files.popitem()
+    return [Output(_STREAMS[number], file, system.appends(number)) for number, file in files.items()]
 
 
 def _share_a_place(one: int, other: int) -> bool:
@@ -58,14 +58,6 @@ def _share_a_place(one: int, other: int) -> bool:
         return os.lseek(other, 0, os.SEEK_CUR) == moved and os.path.sameopenfile(one, other)
     finally:
         os.lseek(one, place, os.SEEK_SET)
-
-
-def _appends(descriptor: int) -> bool:
-    if sys.platform == "win32":
-        return False
-    import fcntl
-
-    return bool(fcntl.fcntl(descriptor, fcntl.F_GETFL) & os.O_APPEND)
 
 
 class OutputFailures:

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import click
 
+from vestige_tui.core import system
 from vestige_tui.core.installation import NAME, Extra, Installer, installer, with_extra
 
 _AGAIN = "_VESTIGE_TUI_AGAIN"
@@ -21,7 +22,7 @@ def run_again_with(extra: Extra, module: str, arguments: Sequence[str]) -> None:
     Returns in any other. uv names its own program in the variable ``UV``.
     """
     uv = os.environ.get("UV")
-    if find_spec(module) is not None or not uv or _AGAIN in os.environ or sys.platform == "win32":
+    if find_spec(module) is not None or not uv or _AGAIN in os.environ or system.is_windows():
         return
     if installer(Path(sys.prefix)) is not Installer.UVX:
         return

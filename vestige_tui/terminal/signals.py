@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import asyncio
 import signal
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from types import FrameType
 
 from rich.console import Console
 from rich.text import Text
+
+from vestige_tui.core.system import ending_signals
 
 FIRST = "Stopping: finishing this batch…"
 AGAIN = "Still stopping, one moment…"
@@ -28,7 +31,7 @@ def stop_requests(console: Console) -> Iterator[threading.Event]:
         requested.set()
 
     previous = {}
-    for number in _signals():
+    for number in ending_signals():
         if signal.getsignal(number) is not signal.SIG_IGN:
             previous[number] = signal.signal(number, request)
     try:
@@ -38,6 +41,9 @@ def stop_requests(console: Console) -> Iterator[threading.Event]:
             signal.signal(number, handler)
 
 
-def _signals() -> list[signal.Signals]:
-    names = ("SIGINT", "SIGTERM", "SIGHUP", "SIGBREAK")
-    return [getattr(signal, name) for name in names if hasattr(signal, name)]
+def on_signal(loop: asyncio.AbstractEventLoop, number: signal.Signals, action: Callable[[], object]) -> None:
+    """Take an action in the loop at a signal. On Windows a loop knows no signals, but may be woken by one."""
+    try:
+        loop.add_signal_handler(number, action)
+    except NotImplementedError:
+        signal.signal(number, lambda _number, _frame: loop.call_soon_threadsafe(action))

@@ -10,6 +10,8 @@ from contextlib import suppress
 from pathlib import Path
 from typing import IO, Any, TextIO, cast
 
+from vestige_tui.core import system
+
 _BY_NAME = {"/dev/stdout": 1, "/dev/stderr": 2}
 _BY_NUMBER = re.compile(r"/(?:dev|proc/self)/fd/(\d+)")
 
@@ -58,7 +60,7 @@ def is_interactive() -> bool:
 
 def has_terminal() -> bool:
     """Whether there is a terminal to read keys from and to draw on. Only on Windows does one not say its name."""
-    dumb = os.environ.get("TERM", "") in ("", "dumb", "unknown") and sys.platform != "win32"
+    dumb = os.environ.get("TERM", "") in ("", "dumb", "unknown") and not system.is_windows()
     return is_interactive() and not dumb
 
 

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import json
 import os
-import sys
 import tempfile
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from vestige_tui.core import system
 from vestige_tui.core.errors import EmbedderError
 from vestige_tui.core.facts import EmbedderObstacle
 from vestige_tui.core.reembed.profiles import Pooling
@@ -39,7 +39,7 @@ class ModelFolder:
 
 
 def vestige_caches(
-    environment: Mapping[str, str] = os.environ, *, home: Path | None = None, platform: str = sys.platform
+    environment: Mapping[str, str] = os.environ, *, home: Path | None = None, platform: str = system.name()
 ) -> tuple[Path, ...]:
     """The folders in which Vestige keeps models, the likeliest first. The first one is where a new model belongs.
 
@@ -48,10 +48,10 @@ def vestige_caches(
     home = home or Path.home()
     if named := environment.get(CACHE_VARIABLE, "").strip():
         return (Path(named),)
-    if platform == "win32":
+    if platform == system.WINDOWS:
         local = Path(environment.get("LOCALAPPDATA") or home / "AppData" / "Local")
         bases = [local / "vestige" / "vestige" / "cache", local / "vestige" / "cache"]
-    elif platform == "darwin":
+    elif platform == system.MACOS:
         caches = home / "Library" / "Caches"
         bases = [caches / "vestige.vestige", caches / "vestige"]
     else:

@@ -22,6 +22,7 @@ from vestige_tui.core.destination.sessions import Sessions
 from vestige_tui.core.errors import Cancelled, MigrationError, unexpected
 from vestige_tui.core.source.opening import Reading, begin_reading
 from vestige_tui.core.source.opening import explained as explained_source
+from vestige_tui.core.system import terminal_signals
 from vestige_tui.core.verify.compare import compare
 from vestige_tui.core.verify.expectation import Expectation
 from vestige_tui.core.verify.second.messages import Begun, Counted, Done, Failed, Found, Message, Task
@@ -33,9 +34,8 @@ _GRACE = 3.0
 
 def main() -> None:
     """Carry out one task."""
-    for name in ("SIGINT", "SIGHUP"):  # of the terminal: the first process decides what they mean
-        if hasattr(signal, name):
-            signal.signal(getattr(signal, name), signal.SIG_IGN)
+    for number in terminal_signals():  # the first process decides what they mean
+        signal.signal(number, signal.SIG_IGN)
     answers = os.fdopen(os.dup(sys.stdout.fileno()), "wb")
     sys.stdout = sys.stderr  # what is printed by mistake is no answer
     task: Task = pickle.load(sys.stdin.buffer)  # noqa: S301  (the first process has written it)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import os
 import sys
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
@@ -11,6 +10,7 @@ from functools import partial
 
 from vestige_tui.core.destination.inspection import Destination
 from vestige_tui.core.source.opening import Reading
+from vestige_tui.core.system import processors
 from vestige_tui.core.verify.compare import compare
 from vestige_tui.core.verify.cuts import Cut, middle
 from vestige_tui.core.verify.expectation import Expectation
@@ -43,7 +43,7 @@ def place_to_share(
 
     A transaction behind a pooler has a session of its own, but no other session reaches the same server for sure.
     """
-    if snapshot.name is None or destination.pooled or _processors() < 2 or not sys.executable:
+    if snapshot.name is None or destination.pooled or processors() < 2 or not sys.executable:
         return None
     if sum(expectation.count(name) for name in tables) < LEAST_ROWS:
         return None
@@ -127,10 +127,3 @@ class _Sums:
 
     def _show(self, table: str) -> None:
         self._watchers.progress(table, self._mine.get(table, _NOTHING).plus(self._theirs.get(table, _NOTHING)))
-
-
-def _processors() -> int:
-    """How many this process may use."""
-    if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1
