@@ -10,11 +10,11 @@ from __future__ import annotations
 import os
 import secrets
 import socket
-import sys
 from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 
+from vestige_tui.core import system
 from vestige_tui.core.destination.programs import STAND_IN, SystemUser
 from vestige_tui.core.files import replacing
 from vestige_tui.core.secret import Secret
@@ -23,7 +23,7 @@ ADDRESS = "127.0.0.1"
 SUPERUSER = "postgres"
 RULES, IDENTITIES, PASSFILE = "pg_hba.conf", "pg_ident.conf", "passfile"
 
-ON_SOCKETS = sys.platform != "win32"
+ON_SOCKETS = not system.is_windows()
 """Whether a server listens on a socket by default: on Windows neither ``peer`` nor Vestige's driver knows sockets."""
 
 _HEADER = "# Written by vestige-tui: only the owner of this server may connect.\n"
@@ -62,7 +62,7 @@ class Login:
         with replacing(passfile(data_dir)) as partial:
             partial.write_text(f"{ADDRESS}:{self.port}:*:{SUPERUSER}:{self.password.reveal()}\n", encoding="ascii")
             owner = _owner(data_dir)
-            if sys.platform != "win32" and owner is not None:
+            if owner is not None:
                 os.chown(partial, *owner)
 
 
@@ -91,7 +91,7 @@ def guard(data_dir: Path, *, tcp: bool, server: SystemUser | None, new: bool = F
     for name, text in changed.items():
         with replacing(data_dir / name) as partial:
             partial.write_text(text)
-            if server is not None and sys.platform != "win32":
+            if server is not None:
                 os.chown(partial, *server)
     return bool(changed)
 
@@ -103,12 +103,13 @@ def _trusting(rules: str) -> bool:
 
 def _map(data_dir: Path) -> str:
     """The users of the system who may connect, as any role: the owner, and root, who may read the files in any case."""
-    if sys.platform == "win32":
+    user = system.user_id()
+    if user is None:
         return ""
     import pwd
 
     owner = _owner(data_dir)
-    names = [pwd.getpwuid(uid).pw_name for uid in {0, os.geteuid()} | ({owner.user} if owner is not None else set())]
+    names = [pwd.getpwuid(uid).pw_name for uid in {0, user} | ({owner.user} if owner is not None else set())]
     return "".join(f'owner "{name}" all\n' for name in sorted(names))
 
 
@@ -117,7 +118,7 @@ def _owner(data_dir: Path) -> SystemUser | None:
 
     A server that root has made for itself belongs to a stand-in, who owns the files and nothing else.
     """
-    if sys.platform == "win32" or os.geteuid() != 0:
+    if system.user_id() != 0:
         return None
     import pwd
 
@@ -133,7 +134,7 @@ def _free_port() -> int:
 
 def _is_free(port: int) -> bool:
     with closing(socket.socket()) as tried:
-        if os.name == "posix":  # or else what is left of closed connections would count; on Windows it never does
+        if not system.is_windows():  # or else what is left of closed connections would count; on Windows it never does
             tried.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
             tried.bind((ADDRESS, port))

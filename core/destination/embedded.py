@@ -9,10 +9,8 @@ from __future__ import annotations
 
 import logging
 import os
-import shlex
 import shutil
 import subprocess
-import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator, Mapping
@@ -26,6 +24,7 @@ from typing import Self
 import psycopg
 from filelock import FileLock
 
+from vestige_tui.core import system
 from vestige_tui.core.destination import access, postmaster
 from vestige_tui.core.destination.access import SUPERUSER, Login
 from vestige_tui.core.destination.connection import Connection, connect
@@ -278,10 +277,10 @@ class EmbeddedServer:
             f"port={login.port if login is not None else _PORT}",
             f'unix_socket_directories="{sockets}"' if sockets is not None else "unix_socket_directories=",
         ]
-        if sys.platform == "linux":  # a container's /dev/shm is too small for a parallel index build
+        if system.name() == system.LINUX:  # a container's /dev/shm is too small for a parallel index build
             settings.append("dynamic_shared_memory_type=sysv")
         options = [part for setting in (*settings, *self._settings) for part in ("-c", setting)]
-        quoted = shlex.join(options) if os.name == "posix" else subprocess.list2cmdline(options)
+        quoted = system.options_of_server(options)
         try:
             self._pg_ctl("start", "-w", "-t", str(_START_TIMEOUT), "-l", _LOG, "-o", quoted)
         except BaseException:
@@ -335,7 +334,7 @@ class EmbeddedServer:
             raise _failed(said or f"{program} ended with code {done.returncode} and no message.", self.data_dir)
 
     def _give_away(self, folder: Path) -> None:
-        if self._user is not None and os.name == "posix":
+        if self._user is not None:
             os.chown(folder, *self._user)
 
     @contextmanager

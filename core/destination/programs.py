@@ -5,13 +5,13 @@ from __future__ import annotations
 import logging
 import os
 import subprocess
-import sys
 import tempfile
 from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from vestige_tui.core import system
 from vestige_tui.core.errors import UsageError
 from vestige_tui.core.installation import Extra, install_command
 
@@ -64,17 +64,17 @@ class Programs:
             given.write(text)
             given.seek(0)
             done = subprocess.run(  # noqa: S603  (our own programs and arguments)
-                [str(self.folder / program), *arguments],
+                [str(self.folder / system.program_file(program)), *arguments],
                 stdin=given,
                 stdout=output,
                 stderr=subprocess.STDOUT,
                 env=environment | {"LC_ALL": "C"},
                 cwd=folder,
-                umask=0o077 if os.name == "posix" else -1,
-                start_new_session=True,  # Ctrl-C in the terminal is for this process alone
+                umask=-1 if system.is_windows() else 0o077,
                 timeout=timeout,
                 check=False,
                 **identity(user),
+                **system.apart_from_terminal(),
             )
             output.seek(0)
             return subprocess.CompletedProcess(done.args, done.returncode, output.read())
@@ -85,7 +85,7 @@ def server_user(data_dir: Path) -> SystemUser | None:
 
     PostgreSQL refuses to run as root: then it is the owner of the folder, or ``nobody`` for a new one.
     """
-    if sys.platform == "win32" or os.geteuid() != 0:
+    if system.user_id() != 0:
         return None
     import pwd
 

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import os
-import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from vestige_tui.core import system
 from vestige_tui.core.destination import postmaster
 from vestige_tui.core.destination.connection import APPLICATION
 from vestige_tui.core.destination.embedded import EmbeddedServer
@@ -127,12 +127,13 @@ def _exists(folder: Path) -> bool:
 
 def _check_owner(folder: Path) -> None:
     """Leave the servers of others alone. As root, ours are those of ``nobody``."""
-    if sys.platform == "win32" or not folder.exists():
+    user = system.user_id()
+    if user is None or not folder.exists():
         return
     import pwd
 
     owner = folder.stat().st_uid
-    mine = {os.geteuid()} if os.geteuid() else {0, pwd.getpwnam("nobody").pw_uid}
+    mine = {user} if user else {0, pwd.getpwnam("nobody").pw_uid}
     if owner not in mine:
         try:
             name = pwd.getpwuid(owner).pw_name
