@@ -15,6 +15,7 @@ from collections.abc import Callable, Mapping
 from functools import partial
 from typing import TYPE_CHECKING
 
+from vestige_tui.core import system
 from vestige_tui.core.errors import DestinationError
 from vestige_tui.core.facts import DataState, Obstacle
 from vestige_tui.core.secret import LatePassword, Secret
@@ -157,7 +158,8 @@ def _login_name() -> str:
     try:
         return getpass.getuser()
     except (OSError, KeyError, ImportError):
-        return str(os.getuid()) if hasattr(os, "getuid") else "user"
+        number = system.user_id()
+        return "user" if number is None else str(number)
 
 
 def _place(values: Mapping[str, str], environment: Mapping[str, str]) -> str:
