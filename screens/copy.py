@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from dataclasses import replace
-from datetime import datetime
 from typing import ClassVar
 
 from textual import on
@@ -12,32 +10,28 @@ from textual.app import ComposeResult
 from textual.binding import ActiveBinding, Binding, BindingType
 from textual.containers import VerticalScroll
 from textual.content import Content
-from textual.widget import Widget
 from textual.widgets import Button, Label, Static
 
 from vestige_tui.core.events import Phase
 from vestige_tui.core.explain import waiting_for
 from vestige_tui.core.text import clock
-from vestige_tui.screens.base import StepScreen
-from vestige_tui.screens.dialogs import ConfirmDialog
 from vestige_tui.screens.progress import Progress
 from vestige_tui.screens.row_dialog import RowDialog
 from vestige_tui.screens.run import Run
-from vestige_tui.screens.state import rows_in_source
+from vestige_tui.screens.running_step import RunningStep
+from vestige_tui.screens.state import WizardState, rows_in_source
 from vestige_tui.screens.stopping import Stop, stop_in
 from vestige_tui.screens.widgets.log_lines import LogLines
 from vestige_tui.screens.widgets.problem_list import ProblemList
 from vestige_tui.screens.widgets.progress_bars import ProgressBars, bar_parts, compared_words, phase_words
 from vestige_tui.screens.widgets.sparkline import sparkline
-from vestige_tui.screens.widgets.text import plain
 from vestige_tui.screens.work import WorkRequested
 
 _PERCENT = 7  # columns for `` 100 %  ``
-_TICK = 0.5  # seconds between two looks at the clock
 _FIRST_RATES = 3  # values before a curve and a peak say something
 
 
-class CopyScreen(StepScreen):
+class CopyScreen(RunningStep):
     """Shows a run from start to end, then goes on to the report."""
 
     HELP = """
@@ -62,7 +56,6 @@ verification ends the comparison; the report then says that the values are not v
 
     _run: Run | None = None
     _progress = Progress()
-    _started: datetime | None = None
 
     def compose_body(self) -> ComposeResult:
         """The phase, the bars, and the rows with problems."""
@@ -73,11 +66,6 @@ verification ends the comparison; the report then says that the values are not v
         with VerticalScroll(id="log", can_focus=False):
             yield LogLines(self.machine.log)
 
-    def extra_buttons(self) -> Iterable[Widget]:
-        """Cancel, and what it means."""
-        yield Button(self._stop.button, id="cancel", compact=True)
-        yield Static(self._stop.means, id="cancel-means")
-
     def on_mount(self) -> None:
         """Start the run."""
         self._run = Run(
@@ -87,19 +75,16 @@ verification ends the comparison; the report then says that the values are not v
             only=self.state.only,
             keep=self.machine.keep_report,
         )
-        self._started = self.machine.now()
         self.post_message(WorkRequested(self._run))
         self._show(self._progress)
         self._show_problem_count(0)
         self.query_one("#log").border_title = "Log"
         self.query_one(ProblemList).focus()
-        self.set_interval(_TICK, self._show_time)
 
     @property
     def lead(self) -> str:
         """The time elapsed and the time left."""
-        elapsed = (self.machine.now() - self._started).total_seconds() if self._started is not None else 0.0
-        parts = [f"elapsed {clock(elapsed)}"]
+        parts = [self.elapsed]
         if self._progress.phase is Phase.COPY and (left := self._progress.seconds_left) is not None:
             parts.append(f"about {clock(max(1.0, left))} left for the rows")
         if (left := self._progress.index_seconds_left) is not None:
@@ -109,7 +94,7 @@ verification ends the comparison; the report then says that the values are not v
         return " · ".join(parts)
 
     @property
-    def _stop(self) -> Stop:
+    def stop(self) -> Stop:
         """What stopping means now."""
         return stop_in(self._progress.phase)
 
@@ -119,31 +104,12 @@ verification ends the comparison; the report then says that the values are not v
         return self._progress.phase is Phase.VERIFY
 
     @property
-    def back_ready(self) -> bool:
-        """A running copy has to be cancelled first."""
-        return False
-
-    @property
     def active_bindings(self) -> dict[str, ActiveBinding]:
         """The key that cancels says what it does in this phase."""
         bindings = super().active_bindings
         if (found := bindings.get("escape")) is not None and found.node is self:
-            bindings["escape"] = found._replace(binding=replace(found.binding, description=self._stop.button))
+            bindings["escape"] = found._replace(binding=replace(found.binding, description=self.stop.button))
         return bindings
-
-    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
-        """A copy can be cancelled once, and the operator cannot go back."""
-        if action == "back":
-            return False
-        if action == "cancel":
-            return self._run is not None and not self._run.cancelled
-        return super().check_action(action, parameters)
-
-    def refresh_shell(self) -> None:
-        """As every step, but without Back."""
-        super().refresh_shell()
-        if self.is_mounted:
-            self.query_one("#back").display = False
 
     @on(Run.Progressed)
     def _progressed(self, event: Run.Progressed) -> None:
@@ -156,26 +122,27 @@ verification ends the comparison; the report then says that the values are not v
         self._show_problem_count(len(rows.errors))
 
     def _show(self, progress: Progress) -> None:
-        stop = self._stop
+        stop = self.stop
         self._progress = progress
         self.query_one(ProgressBars).show(progress)
-        if self._stop is not stop:
+        if self.stop is not stop:
             self._show_stop()
-        self._show_phase()
-        self._show_time()
+        self.show_phase()
+        self.show_time()
 
     # Ten times a second a whole layout would cost the copy a tenth of its speed: these lines keep their size.
 
     def _show_stop(self) -> None:
         """Say what can be stopped in this phase."""
         button = self.query_one("#cancel", Button)
-        button.label = Content(self._stop.button)
+        button.label = Content(self.stop.button)
         button.refresh(layout=True)  # by itself a new label keeps the old width
         if self._run is not None and not self._run.cancelled:
-            self.query_one("#cancel-means", Static).update(self._stop.means)
+            self.query_one("#cancel-means", Static).update(self.stop.means)
         self.refresh_bindings()
 
-    def _show_phase(self) -> None:
+    def show_phase(self) -> None:
+        """The phase, and how far the whole copy is."""
         line = self._phase_line()
         if self._progress.waiting is None:  # which may take both lines
             line = Content("\n").join([line, self._overall_line()])
@@ -183,7 +150,7 @@ verification ends the comparison; the report then says that the values are not v
 
     def _phase_line(self) -> Content:
         if self._run is not None and self._run.cancelled:
-            return Content.assemble(("… ", "bold $warning"), (self._stop.doing, "bold"))
+            return self.stopping()
         if self._progress.waiting is not None:
             return Content.assemble(("… ", "bold $warning"), f"{waiting_for(self._progress.waiting)}…")
         words = phase_words(self._progress.phase)
@@ -209,43 +176,19 @@ verification ends the comparison; the report then says that the values are not v
         words = Content.assemble(mark, f"Rows with problems: {number:,}")
         self.query_one("#problem-count", Label).update(words, layout=False)
 
-    def _show_time(self) -> None:
-        self.query_one("#lead", Label).update(plain(self.lead), layout=False)
-
     @on(ProblemList.Opened)
     def _open(self, event: ProblemList.Opened) -> None:
         if self.state.source is not None:
             self.app.push_screen(RowDialog(event.error, self.state.source.path, dry=False))
 
-    @on(Button.Pressed, "#cancel")
-    def action_cancel(self) -> None:
-        """Ask whether to cancel the copy. Once it is finished, skip the comparison: that can be made up for."""
-        asked = self._stop.question
-        if asked is None:
-            self._cancel(True)
-        else:
-            self.app.push_screen(
-                ConfirmDialog(asked.question, asked.text, yes=asked.leave, no=asked.stay), self._cancel
-            )
-
-    def _cancel(self, really: bool | None) -> None:
-        if not really or self._run is None:
-            return
-        self._run.cancel()
-        self.query_one("#cancel", Button).disabled = True
-        self.query_one("#cancel-means", Static).update("")
-        self._show_phase()
-        self.refresh_bindings()
-
     @on(Run.Ended)
-    def _go_on(self) -> None:
-        """Go to the report; if a dialog is open, when it closes."""
-        run = self._run
-        if run is not None and not run.running and self.app.screen is self:
-            saved, receipt = (run.kept.report, run.kept.receipt) if run.kept is not None else (None, None)
-            state = self.state.with_report(run.report, run.failure, saved=saved, receipt=receipt, unsaved=run.unsaved)
-            self.advance(state)
+    def _over(self) -> None:
+        self.go_on()
 
-    def on_screen_resume(self) -> None:
-        """A dialog has closed; the run may have ended meanwhile."""
-        self._go_on()
+    def ended(self) -> WizardState:
+        """With the report of the run, and the files that keep it."""
+        run = self._run
+        if run is None:
+            return self.state
+        saved, receipt = (run.kept.report, run.kept.receipt) if run.kept is not None else (None, None)
+        return self.state.with_report(run.report, run.failure, saved=saved, receipt=receipt, unsaved=run.unsaved)

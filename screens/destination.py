@@ -386,6 +386,7 @@ vestige-tui that writes to the server.
         self.query_one("#create").display = self._missing
         target = self.state.target
         self.query_one(RowsThere).show(self._rows_of_source, target.probe.rows if target is not None else None)
+        self.query("#embedded-place").set(display=target is None)  # what was found takes its place
         wanted = target is None and not self.embedded
         self.query_one(NewDatabaseBox).show(self.query_one(ServerForm).dsn if wanted else None)
 

@@ -2,31 +2,28 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
-from datetime import datetime
+from collections.abc import Iterator
 from typing import ClassVar
 
 from textual import on
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.content import Content
-from textual.widget import Widget
-from textual.widgets import Button, Label, Static
+from textual.widgets import Label, Static
 
 from vestige_tui.core.explain import waiting_for
 from vestige_tui.core.reembed.events import ReembedPhase
 from vestige_tui.core.reembed.examples import WordedExample
 from vestige_tui.core.reembed.words import kept_in_words, retrying
 from vestige_tui.core.text import clock, excerpt, per_second, size
-from vestige_tui.screens.base import StepScreen
-from vestige_tui.screens.dialogs import ConfirmDialog
 from vestige_tui.screens.embed_run import DOWNLOAD, EMBEDDING, INDEX, STORING, EmbedProgress, EmbedRun, Part
-from vestige_tui.screens.stopping import EMBED_STOP
+from vestige_tui.screens.running_step import RunningStep
+from vestige_tui.screens.state import WizardState
+from vestige_tui.screens.stopping import EMBED_STOP, Stop
 from vestige_tui.screens.widgets.progress_bars import bar_parts
 from vestige_tui.screens.widgets.text import plain
 from vestige_tui.screens.work import WorkRequested
 
-_TICK = 0.5
 _TITLE, _COUNTS = 14, 30
 _NEAREST = 2
 
@@ -73,7 +70,7 @@ def _counts(title: str, part: Part) -> str:
     return f"{int(part.done):,} / {int(part.total or 0):,}{rate}"
 
 
-class EmbedScreen(StepScreen):
+class EmbedScreen(RunningStep):
     """Shows an embedding from start to end, then goes on to the report."""
 
     HELP = """
@@ -89,7 +86,6 @@ Cancel ends it after the batch in flight. It can go on from there, now or later,
 
     _run: EmbedRun | None = None
     _progress = EmbedProgress()
-    _started: datetime | None = None
 
     @property
     def _only_missing(self) -> bool:
@@ -105,10 +101,10 @@ Cancel ends it after the batch in flight. It can go on from there, now or later,
         yield EmbedBars((EMBEDDING,) if self._only_missing else (EMBEDDING, STORING, INDEX), id="bars")
         yield Static(id="neighbours")
 
-    def extra_buttons(self) -> Iterable[Widget]:
-        """Cancel, and what it means."""
-        yield Button(EMBED_STOP.button, id="cancel", compact=True)
-        yield Static(EMBED_STOP.means, id="cancel-means")
+    @property
+    def stop(self) -> Stop:
+        """What stopping means; it is the same all the time."""
+        return EMBED_STOP
 
     def on_mount(self) -> None:
         """Start it."""
@@ -117,39 +113,17 @@ Cancel ends it after the batch in flight. It can go on from there, now or later,
                 self.state.target.dsn, self.state.embedding, self.post_message, keep=self.machine.keep_embedding
             )
             self.post_message(WorkRequested(self._run))
-        self._started = self.machine.now()
         self._show(self._progress)
         self.query_one("#cancel").focus()
-        self.set_interval(_TICK, self._show_time)
 
     @property
     def lead(self) -> str:
         """The time elapsed and the time left for embedding."""
-        elapsed = (self.machine.now() - self._started).total_seconds() if self._started is not None else 0.0
-        parts = [f"elapsed {clock(elapsed)}"]
+        parts = [self.elapsed]
         part = self._progress.parts.get(EMBEDDING)
         if part is not None and part.rate and part.total and part.done < part.total:
             parts.append(f"about {clock(max(1.0, (part.total - part.done) / part.rate))} left to embed")
         return " · ".join(parts)
-
-    @property
-    def back_ready(self) -> bool:
-        """It has to be cancelled first."""
-        return False
-
-    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
-        """It can be cancelled once, and the operator cannot go back."""
-        if action == "back":
-            return False
-        if action == "cancel":
-            return self._run is not None and not self._run.cancelled
-        return super().check_action(action, parameters)
-
-    def refresh_shell(self) -> None:
-        """As every step, but without Back."""
-        super().refresh_shell()
-        if self.is_mounted:
-            self.query_one("#back").display = False
 
     @on(EmbedRun.Progressed)
     def _progressed(self, event: EmbedRun.Progressed) -> None:
@@ -158,17 +132,21 @@ Cancel ends it after the batch in flight. It can go on from there, now or later,
     def _show(self, progress: EmbedProgress) -> None:
         self._progress = progress
         self.query_one(EmbedBars).show(progress)
-        self.query_one("#phase", Label).update(self._phase_line())
+        self.show_phase()
         self.query_one("#neighbours", Static).update(Content("\n").join(neighbours_in_words(progress, self._room)))
-        self._show_time()
+        self.show_time()
 
     @property
     def _room(self) -> int:
         return max(20, self.query_one("#body").size.width - 2)
 
+    def show_phase(self) -> None:
+        """What is done, or waited for."""
+        self.query_one("#phase", Label).update(self._phase_line())
+
     def _phase_line(self) -> Content:
         if self._run is not None and self._run.cancelled:
-            return Content.assemble(("… ", "bold $warning"), (EMBED_STOP.doing, "bold"))
+            return self.stopping()
         progress = self._progress
         if progress.waiting is not None:
             return Content.assemble(("… ", "bold $warning"), f"{waiting_for(progress.waiting)}…")
@@ -179,36 +157,15 @@ Cancel ends it after the batch in flight. It can go on from there, now or later,
         words = progress.phase.value if progress.phase is not None else "opening the embedder"
         return Content(f"{words[0].upper()}{words[1:]}…")
 
-    def _show_time(self) -> None:
-        self.query_one("#lead", Label).update(plain(self.lead), layout=False)
-
-    @on(Button.Pressed, "#cancel")
-    def action_cancel(self) -> None:
-        """Ask whether to cancel."""
-        asked = EMBED_STOP.question
-        if asked is not None:
-            dialog = ConfirmDialog(asked.question, asked.text, yes=asked.leave, no=asked.stay)
-            self.app.push_screen(dialog, self._cancel)
-
-    def _cancel(self, really: bool | None) -> None:
-        if not really or self._run is None:
-            return
-        self._run.cancel()
-        self.query_one("#cancel", Button).disabled = True
-        self.query_one("#cancel-means", Static).update("")
-        self.query_one("#phase", Label).update(self._phase_line())
-        self.refresh_bindings()
-
     @on(EmbedRun.Ended)
-    def _go_on(self) -> None:
-        """Go to the report; if a dialog is open, when it closes."""
-        run = self._run
-        if run is not None and not run.running and self.app.screen is self:
-            self.advance(self.state.with_embedded(run.report, run.failure, saved=run.saved))
+    def _over(self) -> None:
+        self.go_on()
 
-    def on_screen_resume(self) -> None:
-        """A dialog has closed; it may have ended meanwhile."""
-        self._go_on()
+    def ended(self) -> WizardState:
+        """With the report of the embedding."""
+        if self._run is None:
+            return self.state
+        return self.state.with_embedded(self._run.report, self._run.failure, saved=self._run.saved)
 
 
 def neighbours_in_words(progress: EmbedProgress, width: int) -> Iterator[Content]:

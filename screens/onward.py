@@ -26,7 +26,7 @@ def begun_again(state: WizardState, onward: Onward) -> WizardState:
     if onward is Onward.SERVER:
         return replace(state.with_target(None), prefill=replace(state.prefill, postgres_url="", server=True))
     kept = _named(state.target) if state.target is not None else state.prefill.postgres_url
-    named = Prefill(postgres_url=kept)
+    named = Prefill(postgres_url=kept, another=True)
     return WizardState(prefill=named, presented=state.presented, unknown_embedder=state.unknown_embedder)
 
 

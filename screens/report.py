@@ -327,12 +327,10 @@ The report is saved in a file; the last page says where. F4 lists the reports of
 
     @property
     def active_bindings(self) -> dict[str, ActiveBinding]:
-        """Where not all keys fit into the footer, those are left out of it that have a button in sight."""
+        """While it verifies, the narrow footer has room for the key that stops that; the main action has its button."""
         bindings = super().active_bindings
-        if self.app.size.width < WIDE and (self._failed or self._verifying):
-            for key in ("ctrl+n", "r"):
-                if (found := bindings.get(key)) is not None:
-                    bindings[key] = found._replace(binding=replace(found.binding, show=False))
+        if self.app.size.width < WIDE and self._verifying and (found := bindings.get("ctrl+n")) is not None:
+            bindings["ctrl+n"] = found._replace(binding=replace(found.binding, show=False))
         return bindings
 
     @property

@@ -199,6 +199,9 @@ copy if you like.
             self._explain_places()
             self.query_one(PathInput).focus()
             return
+        if self._path is None and self.state.prefill.another:
+            self._ask_for_another()
+            return
         chosen = self._path or self._preferred(cards.paths)
         if chosen in cards.paths:
             with cards.prevent(OptionList.OptionHighlighted):
@@ -207,6 +210,12 @@ copy if you like.
             cards.focus()
         if self._path is None:
             self._choose(chosen)
+
+    def _ask_for_another(self) -> None:
+        """The one that was copied last is in the list, too; it is not chosen again by itself."""
+        said = "Type its path, press F2 to look for it, or choose one from the list. The destination stays the same."
+        self.query_one(Notice).say(Tone.NOTE, "Which file comes next?", said)
+        self.query_one(PathInput).focus()
 
     def _preferred(self, paths: tuple[Path, ...]) -> Path:
         """The database used last, otherwise the first one found."""

@@ -74,12 +74,13 @@ class Prefill:
     """What the command line names: the initial content of the fields.
 
     ``postgres_url`` is a connection string, which may hold a password, or the word ``embedded``. ``server``: a server
-    is wanted, even if the last run went to the embedded one.
+    is wanted, even if the last run went to the embedded one. ``another``: another file is wanted than the last one.
     """
 
     sqlite_path: str = ""
     postgres_url: str = field(default="", repr=False)
     server: bool = False
+    another: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -25,7 +25,7 @@ from textual.worker import Worker
 from vestige_tui.core.explain import unexpected_fault
 from vestige_tui.core.system import ending_signals
 from vestige_tui.screens.base import StepScreen
-from vestige_tui.screens.dialogs import ConfirmDialog, HelpDialog, QuitDialog, WaitDialog
+from vestige_tui.screens.dialogs import HelpDialog, QuitDialog, WaitDialog
 from vestige_tui.screens.keys import named_keys
 from vestige_tui.screens.log_dialog import LogDialog
 from vestige_tui.screens.machine import Machine
@@ -190,6 +190,12 @@ class VestigeApp(App[None], inherit_bindings=False):
         """Textual's filters, and the one for control characters."""
         return [*super().get_line_filters(), self._control_characters]
 
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        """The question whether to quit is not asked twice."""
+        if action == "quit":
+            return not isinstance(self.screen, QuitDialog)
+        return super().check_action(action, parameters)
+
     async def action_quit(self) -> None:
         """Quit. Where something would be lost, ask first."""
         if self.work is not None and self.work.running:
@@ -204,7 +210,7 @@ class VestigeApp(App[None], inherit_bindings=False):
         await self.action_quit()
 
     def _ask_to_leave(self, words: QuitPrompt) -> None:
-        if not self._leaving and not isinstance(self.screen, ConfirmDialog):
+        if not self._leaving and not isinstance(self.screen, QuitDialog):
             self.push_screen(QuitDialog(words), lambda leave: self.leave() if leave else None)
 
     def terminate(self) -> None:

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from textual import events
+from textual.binding import Binding
 from textual.content import Content
 from textual.screen import Screen
 from textual.widget import Widget
@@ -53,15 +54,26 @@ class KeyBar(Widget):
 
     def _follow(self, screen: Screen[object]) -> None:
         found: dict[str, Key] = {}
-        for active in screen.active_bindings.values():
-            binding = active.binding
+        bindings = [(active.binding, active.enabled) for active in screen.active_bindings.values()]
+        if screen.is_modal:
+            bindings += [(binding, True) for binding in self._over_dialogs]
+        for binding, enabled in bindings:
             if binding.show:
                 display = self.app.get_key_display(binding)
-                found.setdefault(binding.action, Key(binding.key, display, binding.description, active.enabled))
+                found.setdefault(binding.action, Key(binding.key, display, binding.description, enabled))
         keys = tuple(found.values())
         if keys != self.keys:
             self.keys = keys
             self.refresh()
+
+    @property
+    def _over_dialogs(self) -> Iterator[Binding]:
+        """The way out works over dialogs, too, though Textual does not count it among their keys. So does the menu, but
+        a dialog has few keys, and names them.
+        """
+        for _, binding in self.app._bindings:
+            if binding.action == "quit" and self.app.check_action(binding.action, ()):
+                yield binding
 
     @property
     def _around(self) -> int:

@@ -19,13 +19,14 @@ from tests.support.wizard import MemoryKeyring, machine, on_screen, play, screen
 from vestige_tui.app import VestigeApp
 from vestige_tui.core.events import Phase, PhaseStarted, TableProgress, TablesPlanned
 from vestige_tui.core.secret import Secret
-from vestige_tui.screens.dialogs import HelpDialog
+from vestige_tui.screens.dialogs import HelpDialog, QuitDialog
 from vestige_tui.screens.log_dialog import LogDialog
 from vestige_tui.screens.progress import Meter
 from vestige_tui.screens.steps import Step
 from vestige_tui.screens.widgets.difference_list import DifferenceList
-from vestige_tui.screens.widgets.key_bar import Key, fitting
+from vestige_tui.screens.widgets.key_bar import Key, KeyBar, fitting
 from vestige_tui.screens.widgets.sparkline import sparkline
+from vestige_tui.screens.work import UNSAVED
 from vestige_tui.user.logs import logging_to, recent_lines
 
 CANARY = "canary-7f3a"
@@ -48,7 +49,12 @@ def test_menu_help_and_log(home: Path, small_source: Path) -> None:
         await pilot.press("escape", "ctrl+l")
         await until(pilot, lambda: isinstance(app.screen, LogDialog))
         await shown(pilot, "migrate: one line")
-        await pilot.press("escape", "ctrl+p")
+        assert _words(app) == ["Scroll", "Close", "Quit"]
+        app.push_screen(QuitDialog(UNSAVED))
+        await until(pilot, lambda: _words(app) == ["Close"])  # the question is asked once
+        await pilot.press("ctrl+q")
+        assert isinstance(app.screen, QuitDialog)
+        await pilot.press("escape", "escape", "ctrl+p")
         await until(pilot, lambda: isinstance(app.screen, CommandPalette))
         await shown(pilot, "Use this destination")
         await pilot.press(*"go source")
@@ -58,6 +64,11 @@ def test_menu_help_and_log(home: Path, small_source: Path) -> None:
 
     state = settled_state(small_source)
     play(scenario, machine(home, log=lambda: ("migrate: one line",)), state=state, first=Step.DESTINATION)
+
+
+def _words(app: VestigeApp) -> list[str]:
+    """What the keys at the bottom do."""
+    return [key.word for bar in app.screen.query(KeyBar) for key in bar.keys]
 
 
 def test_every_theme_is_kept(home: Path) -> None:

@@ -128,6 +128,23 @@ def test_the_one_used_last_is_chosen(home: Path, found: Path, sources: Sources) 
     assert app.state.source.path == other
 
 
+def test_another_machines_file_is_asked_for(home: Path, found: Path, sources: Sources) -> None:
+    other = sources.seed(name="other.db")
+
+    async def scenario(app: VestigeApp, pilot: Pilot[None]) -> None:
+        screen = await on_screen(pilot, "SourceScreen")
+        await shown(pilot, "Which file comes next?")
+        assert screen.focused is screen.query_one(PathInput)
+        assert screen.state.source is None
+        screen.query_one(PathInput).value = str(other)
+        await until(pilot, lambda: screen.primary_ready)
+        assert "Which file comes next?" not in "\n".join(screen_lines(app))
+
+    app = play(scenario, machine(home), state=WizardState(prefill=Prefill(another=True)))
+    assert app.state.source is not None
+    assert app.state.source.path == other
+
+
 def test_nothing_found_says_where_was_looked(home: Path) -> None:
     async def scenario(app: VestigeApp, pilot: Pilot[None]) -> None:
         screen = await on_screen(pilot, "SourceScreen")
