@@ -2,26 +2,23 @@
 
 from __future__ import annotations
 
-from functools import partial
 from pathlib import Path
 from typing import Any
 
 import click
 
 from vestige_tui.cli.completion import words
-from vestige_tui.cli.destination import opened, postgres_url
+from vestige_tui.cli.destination import postgres_url
 from vestige_tui.cli.exit_codes import ExitCode, code_of_outcome
 from vestige_tui.cli.outputs import OutputFailures, outputs_of, repairs_in
 from vestige_tui.cli.reports import Files, check_files
 from vestige_tui.cli.runner import run_plan
+from vestige_tui.cli.session import working_with
 from vestige_tui.core.embedder import embedder_from_environment, parse_embedder
 from vestige_tui.core.errors import UsageError
 from vestige_tui.core.outputs import check_outputs
 from vestige_tui.core.plan import DEFAULT_BATCH_SIZE, DEFAULT_MAX_CONNECTIONS, CopyPlan
 from vestige_tui.terminal.output import standard_error
-from vestige_tui.terminal.signals import stop_requests
-from vestige_tui.user.logs import logging_to
-from vestige_tui.user.masking import Mask
 
 _FILE = click.Path(path_type=Path)
 _POSITIVE = click.IntRange(min=1)
@@ -99,14 +96,8 @@ def copy(
     check_outputs(fields["sqlite_path"], outputs)
     repairs = repairs_in(repairs_file, outputs)
     check_files(files := Files(report_file, receipt_file))
-    console = standard_error()
-    failures = OutputFailures(console)
-    log_failed = partial(failures.warn, f"the log {log_file} is not complete")
-    with (
-        logging_to(log_file, Mask.of([postgres_url]), log_failed),
-        stop_requests(console) as cancel,
-        opened(postgres_url) as dsn,
-    ):
+    failures = OutputFailures(standard_error())
+    with working_with(postgres_url, log_file, failures) as (dsn, cancel):
         receipt = receipt_file is not None or not no_verify
         # the other flags have the names of the plan's fields
         plan = CopyPlan(postgres_url=dsn, verify=not no_verify, receipt=receipt, repairs=repairs, **fields)

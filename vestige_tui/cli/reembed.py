@@ -3,19 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from functools import partial
 from pathlib import Path
 from typing import Any
 
 import click
 from click.core import ParameterSource
 
-from vestige_tui.cli.destination import opened, postgres_url
+from vestige_tui.cli.destination import postgres_url
 from vestige_tui.cli.embedder import embedder_choice, embedder_flags
 from vestige_tui.cli.exit_codes import ExitCode, code_of_reembedding
 from vestige_tui.cli.outputs import OutputFailures, outputs_of
 from vestige_tui.cli.reembed_run import Outputs, Request, carry_out
 from vestige_tui.cli.reports import Files, check_files
+from vestige_tui.cli.session import working_with
 from vestige_tui.core.dsn import EMBEDDED
 from vestige_tui.core.errors import UsageError
 from vestige_tui.core.outputs import check_outputs
@@ -23,9 +23,6 @@ from vestige_tui.core.reembed.plan import DEFAULT_BATCH_SIZE, DEFAULT_MAX_CONNEC
 from vestige_tui.core.reembed.profiles import profile_of
 from vestige_tui.core.reembed.report import Action
 from vestige_tui.terminal.output import standard_error
-from vestige_tui.terminal.signals import stop_requests
-from vestige_tui.user.logs import logging_to
-from vestige_tui.user.masking import Mask
 
 _FILE = click.Path(path_type=Path)
 _POSITIVE = click.IntRange(min=1)
@@ -82,14 +79,8 @@ def reembed(**flags: Any) -> ExitCode:
     report_file, log_file = flags["report_file"], flags["log_file"]
     check_outputs(None, outputs_of(report_file=report_file, receipt_file=None, log_file=log_file))
     check_files(files := Files(report_file))
-    console = standard_error()
-    failures = OutputFailures(console)
-    log_failed = partial(failures.warn, f"the log {log_file} is not complete")
-    with (
-        logging_to(log_file, Mask.of([flags["postgres_url"]]), log_failed),
-        stop_requests(console) as cancel,
-        opened(flags["postgres_url"]) as dsn,
-    ):
+    failures = OutputFailures(standard_error())
+    with working_with(flags["postgres_url"], log_file, failures) as (dsn, cancel):
         names = ("batch_size", "drop_hnsw_first", "concurrent_index", "max_connections", "dry_run", "only_missing")
         plan = ReembedPlan(dsn, no_swap=flags["no_swap"], **{name: flags[name] for name in names})
         embedded = flags["postgres_url"].strip() == EMBEDDED

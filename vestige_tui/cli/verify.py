@@ -2,24 +2,21 @@
 
 from __future__ import annotations
 
-from functools import partial
 from pathlib import Path
 
 import click
 
-from vestige_tui.cli.destination import opened, postgres_url
+from vestige_tui.cli.destination import postgres_url
 from vestige_tui.cli.exit_codes import ExitCode, code_of_verification
 from vestige_tui.cli.outputs import OutputFailures, outputs_of, repairs_in
 from vestige_tui.cli.reports import Files, check_files
+from vestige_tui.cli.session import working_with
 from vestige_tui.cli.verify_runner import verify_receipt, verify_source
 from vestige_tui.core.embedder import embedder_from_environment, parse_embedder
 from vestige_tui.core.errors import UsageError
 from vestige_tui.core.outputs import check_outputs
 from vestige_tui.core.plan import VerificationPlan
 from vestige_tui.terminal.output import standard_error
-from vestige_tui.terminal.signals import stop_requests
-from vestige_tui.user.logs import logging_to
-from vestige_tui.user.masking import Mask
 
 _FILE = click.Path(path_type=Path)
 
@@ -64,13 +61,7 @@ def verify(
 
     With --receipt, the source is not needed: the destination is compared with what the receipt says of it.
     """
-    given = [path for path in (sqlite_path, receipt) if path is not None]
-    if len(given) != 1:
-        raise UsageError(
-            "Give either --sqlite-path or --receipt.",
-            remedy="With --sqlite-path the destination is compared with that file, with --receipt with what that says.",
-        )
-    (file,) = given
+    file = _one_of(sqlite_path, receipt)
     if receipt is not None:
         _check_alone(
             upgrade_copy=upgrade_copy,
@@ -84,20 +75,25 @@ def verify(
     check_outputs(file, outputs, "the source" if receipt is None else "the receipt")
     repairs = repairs_in(repairs_file, outputs)
     check_files(files := Files(report_file, receipt_file))
-    console = standard_error()
-    failures = OutputFailures(console)
-    log_failed = partial(failures.warn, f"the log {log_file} is not complete")
-    with (
-        logging_to(log_file, Mask.of([postgres_url]), log_failed),
-        stop_requests(console) as cancel,
-        opened(postgres_url) as dsn,
-    ):
+    failures = OutputFailures(standard_error())
+    with working_with(postgres_url, log_file, failures) as (dsn, cancel):
         if receipt is not None:
             outcome = verify_receipt(file, dsn, failures, cancel=cancel, files=files, quiet=quiet)
         else:
             plan = VerificationPlan(file, dsn, allow_stale_source, receipt=True, repairs=repairs)
             outcome = verify_source(plan, presented, failures, cancel=cancel, files=files, quiet=quiet)
     return failures.code(code_of_verification(outcome))
+
+
+def _one_of(sqlite_path: Path | None, receipt: Path | None) -> Path:
+    """What the destination is compared with. Raises ``UsageError`` unless it is one of both."""
+    match sqlite_path, receipt:
+        case (Path() as file, None) | (None, Path() as file):
+            return file
+    raise UsageError(
+        "Give either --sqlite-path or --receipt.",
+        remedy="With --sqlite-path the destination is compared with that file, with --receipt with what that says.",
+    )
 
 
 def _check_alone(**given: bool) -> None:
