@@ -62,7 +62,8 @@ def why_not(answer: KeyringAnswer) -> str:
         case KeyringState.LOCKED:
             return "The keyring is locked, and was not unlocked."
         case KeyringState.SILENT:
-            return f"The keyring has not answered for {answer.seconds:.0f} seconds; it may be locked, a prompt hidden."
+            seconds = f"{answer.seconds:.0f} seconds"
+            return f"The keyring has not answered for {seconds}; it may be locked, with its prompt hidden."
         case KeyringState.FAILED:
             return f"The keyring failed ({answer.name})."
         case KeyringState.UNSUITABLE:

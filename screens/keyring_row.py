@@ -121,7 +121,7 @@ class KeyringRow(VerticalGroup):
         if answer.state is KeyringState.UNSUITABLE:
             self._say_unusable(answer)
         elif (why := why_not(answer)) and question == _READ:
-            self._show(f"{why} Unlock it and test again, or type the password.")
+            self._show(f"! {why} Unlock it and test again, or type the password.")
         elif why:
             self._show(f"! {_NOT_DONE[question]} {why}")
         else:

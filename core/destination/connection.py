@@ -30,6 +30,11 @@ CLIENT_CHECK_MS = 2_000
 a client that was killed, and keep the lock of its copy until then.
 """
 
+PASSWORD_WANTED = "no password supplied"  # noqa: S105  (libpq's words)
+"""What libpq says where a server asks for a password and it finds none. An error has only words where several addresses
+were tried, such as the two of ``localhost``.
+"""
+
 _LIMITS = {
     "statement_timeout": 0,
     "lock_timeout": 0,
@@ -87,8 +92,7 @@ def _open(dsn: Dsn) -> Connection:
         return _log_in(dsn)
     except psycopg.OperationalError as error:
         late = dsn.late_password
-        wanted = error.pgconn is not None and error.pgconn.needs_password
-        if late is None or not wanted or late.look() is None:
+        if late is None or PASSWORD_WANTED not in str(error) or late.look() is None:
             raise
     return _log_in(dsn)
 

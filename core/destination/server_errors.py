@@ -11,7 +11,7 @@ from contextlib import contextmanager
 
 import psycopg
 
-from vestige_tui.core.destination.connection import NoFirstAnswer
+from vestige_tui.core.destination.connection import PASSWORD_WANTED, NoFirstAnswer
 from vestige_tui.core.destination.strangers import who_answers
 from vestige_tui.core.dsn import Dsn
 from vestige_tui.core.errors import DestinationError
@@ -244,7 +244,7 @@ _PERHAPS_STRANGERS = (None, Obstacle.NO_ANSWER, Obstacle.TLS_FAILED)
 _CONNECTING = (
     (r"timeout expired|timed out|connection timeout", Obstacle.NO_ANSWER),
     (r"password authentication failed|SCRAM|authentication failed", Obstacle.WRONG_PASSWORD),
-    (r"no password supplied", Obstacle.NO_PASSWORD),
+    (PASSWORD_WANTED, Obstacle.NO_PASSWORD),
     (
         r"could not translate host name|name or service not known|failed to resolve|nodename nor servname",
         Obstacle.UNKNOWN_HOST,

@@ -26,7 +26,8 @@ def database() -> Iterator[Database]:
         database.execute("CREATE EXTENSION vector", f"CREATE ROLE keeper LOGIN PASSWORD '{CANARY}'")
         database.execute(f"ALTER DATABASE {database.name} OWNER TO keeper")
         _ask_for_passwords(cluster)
-        yield Database(database.name, database.dsn.with_parameters(user="keeper"))
+        several = f"{database.dsn.parameters['host']},localhost"  # each address of several is tried
+        yield Database(database.name, database.dsn.with_parameters(user="keeper", host=several))
 
 
 def _ask_for_passwords(cluster: Cluster) -> None:
