@@ -18,7 +18,7 @@ from vestige_tui.screens.widgets.grid import Cell, grid
 from vestige_tui.screens.widgets.text import plain
 
 _TITLES = ("", "in source", "already there", "to write", "problems")
-_COMPARED = ("", "in source", "there, equal", "different", "to write", "problems")
+_COMPARED = ("", "in source", "equal", "different", "to write", "problems")
 _COUNT, _KIND, _EXAMPLES, _NAMED = 7, 40, 3, 24
 
 

@@ -63,7 +63,7 @@ _INDEXING = Stop(
 )
 _VERIFYING = Stop(
     "Skip verification",
-    "the copy is finished; only the comparison stops",
+    "the copy is complete; only comparing stops",
     "Stopping the comparison; the copy is finished…",
     None,
     QuitPrompt(
