@@ -8,6 +8,7 @@ from textual.content import Content
 
 from vestige_tui.core.destination.inspection import Destination, Server
 from vestige_tui.core.rows.tables import shown
+from vestige_tui.core.system import WINDOWS
 from vestige_tui.screens.machine import Machine
 from vestige_tui.screens.state import PasswordOrigin, Target
 from vestige_tui.screens.widgets.text import paragraphs, plain
@@ -44,7 +45,7 @@ def about_embedded(machine: Machine) -> Content:
     if host.to_install is not None:
         words = "It is not installed. Quit, install it with this command, and begin again:"
         return Content("\n\n").join((plain(words), plain(host.to_install)))
-    port = "its port asks for a password" if machine.platform == "win32" else "no port is opened"
+    port = "its port asks for a password" if machine.platform == WINDOWS else "no port is opened"
     return paragraphs(
         f"vestige-tui runs a PostgreSQL of its own: nothing to install, {port}, and only you on this "
         "machine can reach it. It stops when vestige-tui ends" + (", and its data stays." if host.commands else ".")
