@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import runpy
 import tomllib
 from pathlib import Path
@@ -60,3 +61,12 @@ See [the docs](docs/README.md), [what changed](CHANGELOG.md), [elsewhere](https:
 def test_links_on_the_package_page_are_absolute_or_text(repository: str | None, page: str) -> None:
     package_page = runpy.run_path(str(ROOT / "setup.py"))["package_page"]
     assert package_page(README, repository, "1.2") == page
+
+
+def test_every_link_between_pages_leads_somewhere() -> None:
+    pages = [ROOT / "README.md", *(ROOT / "docs").glob("*.md")]
+    links = [
+        (page, link) for page in pages for link in re.findall(r"\]\((?![a-z]+:|#)([^)#]+)", page.read_text("utf-8"))
+    ]
+    assert len(links) > 20
+    assert [(page.name, link) for page, link in links if not (page.parent / link).exists()] == []
