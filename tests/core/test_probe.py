@@ -11,6 +11,7 @@ from dataclasses import replace
 import psycopg
 import pytest
 
+from tests.support.roles import role
 from tests.support.servers import Database, Server
 from vestige_tui.core.destination import strangers
 from vestige_tui.core.destination.checks import server_refusals
@@ -194,17 +195,13 @@ def test_an_unknown_user_is_reported(server: Server) -> None:
 def test_a_role_that_may_do_nothing_is_told_everything_at_once(server: Server, database: Database) -> None:
     if not server.is_superuser:
         pytest.skip("needs a server on which roles can be made")
-    database.execute("DROP ROLE IF EXISTS vestige_guest", "CREATE ROLE vestige_guest LOGIN")
     database.execute(
         "CREATE TABLE domains (id integer PRIMARY KEY)",
         f'REVOKE ALL ON DATABASE "{database.name}" FROM public',
-        f'GRANT CONNECT ON DATABASE "{database.name}" TO vestige_guest',
         "REVOKE CREATE ON SCHEMA public FROM public",
     )
-    try:
-        found = probe(database.dsn.with_parameters(user="vestige_guest"))
-    finally:
-        database.execute("DROP OWNED BY vestige_guest", "DROP ROLE vestige_guest")
+    with role(database, "GRANT CONNECT ON DATABASE {database} TO {role}") as dsn:
+        found = probe(dsn)
     assert not found.usable
     may = found.destination.privileges
     assert not any((may.create, may.temporary, may.extension))

@@ -20,6 +20,7 @@ from typing import Any
 import pytest
 
 from tests.support.hostile import ROOT, folder_for_all, folder_state, in_wal_mode, run_python, untouched
+from tests.support.roles import role
 from tests.support.runs import copy
 from tests.support.servers import Database
 from tests.support.sources import SMALL_SPEC, Sources, edit, memory_ids, query
@@ -570,10 +571,9 @@ def test_another_copy_is_found_out_before_the_upgrade(sources: Sources, database
 
 def test_a_role_that_lacks_a_right_is_found_out_before_the_upgrade(sources: Sources, database: Database) -> None:
     source = sources.published(13, v15=False)
-    name = f"{database.name}_role"
-    database.execute(f"CREATE ROLE {name} LOGIN", f"GRANT CREATE, USAGE ON SCHEMA public TO {name}")
-    try:
-        with untouched(source.parent), pytest.raises(RefusedError, match="add pgvector"):
-            copy(source, database.dsn.with_parameters(user=name), allow_source_upgrade=True)
-    finally:
-        database.execute(f"DROP OWNED BY {name}", f"DROP ROLE {name}")
+    with (
+        role(database, "GRANT CREATE, USAGE ON SCHEMA public TO {role}") as dsn,
+        untouched(source.parent),
+        pytest.raises(RefusedError, match="add pgvector"),
+    ):
+        copy(source, dsn, allow_source_upgrade=True)

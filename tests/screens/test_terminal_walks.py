@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import shutil
 import signal
 import sys
@@ -152,14 +153,14 @@ class Held:
         self._lock.close()
 
     def processes(self) -> list[int]:
-        """The program."""
+        """The program; its title is another one where the command line holds a password."""
         found = []
         for folder in Path("/proc").glob("[0-9]*"):
             try:
                 command = (folder / "cmdline").read_bytes()
             except OSError:
                 continue
-            if b"vestige_tui" in command and self._name.encode() in command:
+            if re.search(b"vestige[-_]tui", command) and self._name.encode() in command:
                 found.append(int(folder.name))
         return found
 

@@ -13,8 +13,7 @@ from typing import Literal
 import psycopg
 
 from tests.support.folders import data_folder
-from tests.support.servers import Connection, Database, create_cluster, run_program
-from vestige_tui.core.destination.embedded import MAJOR
+from tests.support.servers import Connection, Database, create_cluster, run_program, server_programs
 from vestige_tui.core.destination.programs import Programs
 from vestige_tui.core.dsn import Dsn
 
@@ -33,8 +32,8 @@ _SETTINGS = {
 
 
 def programs() -> Programs:
-    """PostgreSQL's programs, of the version that a user's data goes to."""
-    return Programs.find(MAJOR)
+    """PostgreSQL's programs, of the version that the tests run on."""
+    return server_programs()
 
 
 def free_port() -> int:

@@ -23,6 +23,7 @@ INSERT_MEMORIES = b'."knowledge_nodes" ("id", "content"'
 """In every statement that brings memories from the staging table."""
 
 STAGING = "making a staging table"
+ENFORCING = "enforcing a reference"
 MOMENTS = {
     "looking": b"pg_is_in_recovery",
     "locking": b"pg_try_advisory_lock",
@@ -32,7 +33,7 @@ MOMENTS = {
     "inserting": INSERT_MEMORIES,
     "committing": COMMIT,
     "building an index": b'CREATE INDEX "idx',
-    "enforcing a reference": b'_fkey" ENFORCED',
+    ENFORCING: b'_fkey" ENFORCED',
 }
 """What a run asks of the server in its course, by a part of the request."""
 

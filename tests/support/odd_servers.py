@@ -120,8 +120,11 @@ class Rules:
     settings: Mapping[str, str]
 
     def apply(self, connection: Connection, role: str, database: str) -> None:
-        """Set them for sessions to come."""
+        """Set them for sessions to come, as far as this server has them."""
+        known = {name for (name,) in connection.execute("SELECT name FROM pg_settings").fetchall()}
         for name, value in self.settings.items():
+            if name not in known:
+                continue
             connection.execute(
                 sql.SQL("ALTER {} SET {} TO {}").format(
                     self._scope(role, database),

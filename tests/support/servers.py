@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import itertools
 import os
+import secrets
 from collections.abc import Iterator, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import closing, contextmanager
+from contextlib import AbstractContextManager, closing, contextmanager
 from dataclasses import dataclass
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +18,7 @@ from pgvector.psycopg import register_vector
 from psycopg import sql
 
 from tests.support.folders import data_folder
-from vestige_tui.core.destination.embedded import EmbeddedServer
+from vestige_tui.core.destination.embedded import MAJOR, EmbeddedServer
 from vestige_tui.core.destination.programs import Programs, last_words, server_user
 from vestige_tui.core.dsn import Dsn
 
@@ -34,6 +36,9 @@ FAST = {
     "max_wal_size": "256MB",
 }
 """Settings of a server whose data is not kept, and which may be in memory."""
+
+HALFVEC_SINCE = (0, 7)
+"""The version of pgvector that brought half-precision numbers."""
 
 _numbers = itertools.count(1)
 
@@ -148,6 +153,14 @@ class Server:
             return connection.info.server_version // 10_000
 
     @property
+    def pgvector(self) -> tuple[int, ...]:
+        """The version of pgvector that it has."""
+        with self.administer() as connection:
+            query = "SELECT default_version FROM pg_available_extensions WHERE name = 'vector'"
+            ((version,),) = connection.execute(query).fetchall()
+        return tuple(map(int, version.split(".")))
+
+    @property
     def is_superuser(self) -> bool:
         """Whether the role may do everything."""
         with self.administer() as connection:
@@ -161,11 +174,30 @@ def default_server() -> Iterator[Server]:
         with closing(Server(Dsn.parse(url))) as server:
             yield server
         return
-    kind = os.environ.get(KIND_VARIABLE, "embedded")
-    if kind not in ("embedded", "docker"):
-        raise ValueError(f"{KIND_VARIABLE} is embedded or docker, not {kind!r}")
-    with docker_server() if kind == "docker" else embedded_server(18) as server:
+    kinds = {"embedded": lambda: embedded_server(MAJOR), "16": oldest_server, "docker": docker_server}
+    kind = os.environ.get(KIND_VARIABLE) or "embedded"
+    if kind not in kinds:
+        raise ValueError(f"{KIND_VARIABLE} is one of {', '.join(kinds)}, not {kind!r}")
+    with kinds[kind]() as server:
         yield server
+
+
+def server_programs() -> Programs:
+    """The programs of the servers that tests start for themselves: as old as the server that the environment names."""
+    return oldest_programs() if os.environ.get(KIND_VARIABLE) == "16" else Programs.find(MAJOR)
+
+
+def oldest_programs() -> Programs:
+    """PostgreSQL 16.2 with pgvector 0.6.2, from the wheel of pgserver."""
+    spec = find_spec("pgserver")
+    if spec is None or spec.origin is None:
+        raise ValueError("pgserver is not installed: its wheels are for Linux on x86-64 and Python up to 3.12")
+    return Programs(Path(spec.origin).parent / "pginstall" / "bin")
+
+
+def oldest_server() -> AbstractContextManager[Server]:
+    """A server as old as any that a copy accepts."""
+    return installed_server(oldest_programs().folder)
 
 
 @contextmanager
@@ -181,14 +213,24 @@ def embedded_server(version: int) -> Iterator[Server]:
 
 @contextmanager
 def docker_server() -> Iterator[Server]:
-    """A server in a container that Docker runs for the length of the block."""
-    from testcontainers.postgres import PostgresContainer
+    """A server in a container that Docker runs for the length of the block: with a password, and its data in memory."""
+    from testcontainers.community.postgres import PostgresContainer
 
-    with (
-        PostgresContainer(DOCKER_IMAGE, driver=None) as container,
-        closing(Server(Dsn.parse(container.get_connection_url()))) as server,
-    ):
+    container = PostgresContainer(
+        DOCKER_IMAGE,
+        driver=None,
+        password=secrets.token_hex(),  # its port is open to other machines
+        shm_size="64m",  # Docker's default
+    )
+    container.with_command(options(FAST))
+    container.with_tmpfs_mount("/var/lib/postgresql")
+    with container, closing(Server(Dsn.parse(container.get_connection_url()))) as server:
         yield server
+
+
+def options(settings: Mapping[str, str]) -> list[str]:
+    """The arguments that give a server these settings."""
+    return [part for name, value in settings.items() for part in ("-c", f"{name}={value}")]
 
 
 @contextmanager
@@ -197,8 +239,9 @@ def installed_server(folder: Path) -> Iterator[Server]:
     programs = Programs(folder)
     with data_folder("pg", programs) as home:
         create_cluster(programs, home)
-        options = f"-c listen_addresses= -k {home} -F"
-        run_program(programs, home, "pg_ctl", "start", "-w", "-D", "data", "-l", "server.log", "-o", options)
+        settings = FAST | {"dynamic_shared_memory_type": "sysv", "listen_addresses": ""}
+        arguments = " ".join(["-k", str(home), *options(settings)])
+        run_program(programs, home, "pg_ctl", "start", "-w", "-D", "data", "-l", "server.log", "-o", arguments)
         with closing(Server(Dsn({"host": str(home), "user": "postgres", "dbname": "postgres"}))) as server:
             yield server
 
