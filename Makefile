@@ -2,9 +2,10 @@
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
+SERVER ?= $(VESTIGE_TEST_POSTGRES)
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt
 
-.PHONY: help demo test check tree types lint package test-lowest test-pythons bench screenshots clean
+.PHONY: help demo test check tree types lint package test-docker test-lowest test-pythons bench screenshots clean
 help:  ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/'
 
@@ -21,8 +22,11 @@ $(VENV)/.dev: $(VENV)/.run
 demo: $(VENV)/.run  ## the wizard on a sample database and an embedded PostgreSQL; without a terminal, a copy and queries
 	@$(BIN)/vestige-tui demo
 
-test: $(VENV)/.dev  ## the tests, on an embedded PostgreSQL
-	$(BIN)/python -m pytest
+test: $(VENV)/.dev  ## the tests, on an embedded PostgreSQL; SERVER=16: those of the core, on the oldest server that will do
+	VESTIGE_TEST_POSTGRES=$(SERVER) $(BIN)/python -m pytest $(or $(TESTS),$(if $(filter 16,$(SERVER)),tests/core))
+
+test-docker: SERVER := docker
+test-docker: test  ## the tests, on PostgreSQL in a container, where a Docker engine runs
 
 tree:  # the packages where they are imported from, for tools that read files
 	rm -rf build/tree && mkdir -p build/tree/vestige_tui

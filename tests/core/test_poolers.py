@@ -350,6 +350,11 @@ def _obstacle(attempt: Callable[[], object]) -> Obstacle | None:
 LIMITS = ("statement_timeout", "lock_timeout", "idle_in_transaction_session_timeout", "transaction_timeout")
 
 
+def limits(database: Database) -> list[str]:
+    """Those of ``LIMITS`` that this server has."""
+    return [name for (name,) in database.rows("SELECT name FROM pg_settings WHERE name = ANY (%s)", ([*LIMITS],))]
+
+
 @pytest.mark.parametrize("of", ["the pooler", "the database", "the connection string", "the environment"])
 def test_text_arrives_as_it_is_through_a_pooler(
     sources: Sources, cluster: Cluster, tcp_database: Database, monkeypatch: pytest.MonkeyPatch, of: str
@@ -388,7 +393,7 @@ def test_limits_of_the_role_through_a_pooler(
         "CREATE FUNCTION sleep() RETURNS trigger LANGUAGE plpgsql AS"
         f" $$ BEGIN IF NEW.id = '{late}' THEN PERFORM pg_sleep(1); END IF; RETURN NEW; END $$",
         "CREATE TRIGGER sleep BEFORE INSERT ON knowledge_nodes FOR EACH ROW EXECUTE FUNCTION sleep()",
-        *(f"ALTER DATABASE {tcp_database.name} SET {name} = 500" for name in LIMITS),
+        *(f"ALTER DATABASE {tcp_database.name} SET {name} = 500" for name in limits(tcp_database)),
     )
 
     def dawdle(event: events.Event) -> None:
@@ -410,7 +415,8 @@ def test_limits_of_the_role_through_a_pooler(
 def test_no_setting_is_left_to_who_gets_the_session_next(
     sources: Sources, tcp_database: Database, pooled: Database
 ) -> None:
-    tcp_database.execute(*(f"ALTER DATABASE {tcp_database.name} SET {name} = 7000" for name in LIMITS))
+    lasting = limits(tcp_database)
+    tcp_database.execute(*(f"ALTER DATABASE {tcp_database.name} SET {name} = 7000" for name in lasting))
     copy(sources.seed(), pooled)
     others = [
         psycopg.connect(pooled.dsn.conninfo()) for _ in range(5)
@@ -418,9 +424,9 @@ def test_no_setting_is_left_to_who_gets_the_session_next(
     for other in others:
         rows = other.execute(
             "SELECT name, setting FROM pg_settings WHERE name = ANY (%s)",
-            ([*LIMITS, "client_connection_check_interval", "default_transaction_isolation"],),
+            ([*lasting, "client_connection_check_interval", "default_transaction_isolation"],),
         ).fetchall()
-        assert dict(rows) == dict.fromkeys(LIMITS, "7000") | {
+        assert dict(rows) == dict.fromkeys(lasting, "7000") | {
             "client_connection_check_interval": "0", "default_transaction_isolation": "read committed"
         }  # fmt: skip
         other.rollback()

@@ -41,7 +41,7 @@ SETTINGS: dict[str, list[str]] = {
     "client_connection_check_interval": ["10"],
     "synchronous_commit": ["off", "local"],
     "work_mem": ["64kB"],
-    "maintenance_work_mem": ["64kB"],
+    "maintenance_work_mem": ["1MB"],
     "temp_buffers": ["800kB"],
     "logical_decoding_work_mem": ["64kB"],
     "jit": ["on"],
