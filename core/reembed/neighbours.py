@@ -8,7 +8,7 @@ from typing import LiteralString
 from psycopg import sql
 
 from vestige_tui.core.destination.connection import Connection
-from vestige_tui.core.destination.indexes import HNSW_MAX_HALFVEC, HNSW_MAX_VECTOR
+from vestige_tui.core.destination.indexes import HNSW_MAX_VECTOR, takes_dimension
 from vestige_tui.core.reembed.job import Job
 from vestige_tui.core.reembed.report import NeighbourComparison, NeighbourExample
 from vestige_tui.core.reembed.store import COLUMN, SHADOW, Store
@@ -79,7 +79,7 @@ def compare(job: Job, before: Neighbours, new: int) -> NeighbourComparison | Non
 def _neighbours(job: Job, ids: list[str], column: str, dimension: int, both: sql.Composed) -> Neighbours:
     """The neighbours of as many of these memories as the time allows."""
     waits, watchdog = job.sessions.waits, job.control.watchdog
-    query = job.store.sql(_NEIGHBOURS, nearest=_nearest(job.store, column, dimension, both))
+    query = job.store.sql(_NEIGHBOURS, nearest=_nearest(job, column, dimension, both))
     stop = watchdog.now + min(waits.comparing, max(_LEAST, watchdog.now * _SHARE)) / 2
     found: Neighbours = {}
     for first in range(0, len(ids), _AT_ONCE):
@@ -97,21 +97,21 @@ def contents(connection: Connection, schema: str, ids: Iterable[str]) -> dict[st
     return dict(connection.execute(Store(schema, "").sql(_CONTENTS), ([*ids],)).fetchall())
 
 
-def _nearest(store: Store, column: str, dimension: int, both: sql.Composed) -> sql.Composed:
+def _nearest(job: Job, column: str, dimension: int, both: sql.Composed) -> sql.Composed:
     """The nearest memories in one space, written so that its index serves."""
-    return store.sql(
+    return job.store.sql(
         _NEAREST,
         both=both,
-        mine=_value(store, "k", column, dimension),
-        its=_value(store, "q", column, dimension),
-        pgvector=sql.Identifier(store.vector_schema),
+        mine=_value(job, "k", column, dimension),
+        its=_value(job, "q", column, dimension),
+        pgvector=sql.Identifier(job.store.vector_schema),
         nearest=sql.Literal(NEAREST),
     )
 
 
-def _value(store: Store, table: str, column: str, dimension: int) -> sql.Composed:
+def _value(job: Job, table: str, column: str, dimension: int) -> sql.Composed:
     value = sql.Identifier(table, column)
-    if HNSW_MAX_VECTOR < dimension <= HNSW_MAX_HALFVEC:
-        half = sql.Identifier(store.vector_schema, "halfvec")
+    if dimension > HNSW_MAX_VECTOR and takes_dimension(dimension, job.destination.pgvector_version):
+        half = sql.Identifier(job.store.vector_schema, "halfvec")
         return sql.SQL("{}::{}({})").format(value, half, sql.Literal(dimension))
     return sql.Composed([value])

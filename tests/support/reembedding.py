@@ -10,6 +10,7 @@ from typing import Any
 from tests.support.destination import Row, read_table
 from tests.support.embedders import HashEmbedder
 from tests.support.servers import Database
+from vestige_tui.core.destination.indexes import takes_dimension
 from vestige_tui.core.destination.waits import DEFAULT_WAITS, Waits
 from vestige_tui.core.dsn import Dsn
 from vestige_tui.core.reembed import events
@@ -70,7 +71,9 @@ def assert_embedded(database: Database, embedder: HashEmbedder) -> None:
         (1, signature.name, signature.dimension, signature.hash)
     ]
     assert type_of(database) == f"vector({signature.dimension})"
-    assert vector_index(database) == (usual_index(signature.dimension) if signature.dimension <= 4_000 else None)
+    version = database.value("SELECT extversion FROM pg_extension WHERE extname = 'vector'")
+    is_indexed = takes_dimension(signature.dimension, version)
+    assert vector_index(database) == (usual_index(signature.dimension) if is_indexed else None)
 
 
 def type_of(database: Database, column: str = "embedding") -> str:
