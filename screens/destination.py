@@ -242,7 +242,8 @@ vestige-tui that writes to the server.
     @on(ServerForm.Left)
     def _show_account(self) -> None:
         """Show under which names the keyring has the password of the destination that the fields now describe."""
-        self.query_one(KeyringRow).show_account(self.machine.passwords.account(self.query_one(ServerForm).dsn))
+        dsn = self.query_one(ServerForm).dsn
+        self.query_one(KeyringRow).show_account(self.machine.passwords.account(dsn), named=bool(dsn.parameters))
 
     @on(KeyringRow.Forgotten)
     def _password_forgotten(self) -> None:

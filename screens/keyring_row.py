@@ -68,12 +68,12 @@ class KeyringRow(VerticalGroup):
         """Whether a typed password is to be stored."""
         return self.query_one(Tick).value
 
-    def show_account(self, account: str) -> None:
-        """Another destination is named: what is stored for it is not known."""
+    def show_account(self, account: str, *, named: bool = True) -> None:
+        """Another destination: what is stored for it is not known, and nothing without one that the operator names."""
         if account != self._account:
             self._account = account
             self._show(_PLACE)
-            self._offer(stored=False)
+            self._offer(stored=None if named else False)
 
     def read(self, account: str) -> None:
         """Ask for a password; ``Read`` follows, after some seconds at most."""
@@ -131,14 +131,15 @@ class KeyringRow(VerticalGroup):
     def _say_unusable(self, answer: KeyringAnswer) -> None:
         self._usable = answer.state is not KeyringState.UNSUITABLE
         self._show(why_not(answer) if self._usable else f"{why_not(answer)} Passwords last for this run only.")
-        self._offer(stored=False)
+        self._offer(stored=None if self._usable else False)
 
-    def _offer(self, *, stored: bool, replace: bool = False) -> None:
+    def _offer(self, *, stored: bool | None, replace: bool = False) -> None:
+        """Offer what can be done; ``stored`` is None where that is not known: what may be there can be forgotten."""
         tick = self.query_one(Tick)
         tick.label = _UPDATE if stored else _REMEMBER
         tick.value = replace
         tick.disabled = not self._usable
-        self.query_one("#forget").display = stored
+        self.query_one("#forget").display = stored is not False and self._usable
 
     def _show(self, text: str) -> None:
         if self._usable or "{place}" not in text:
