@@ -82,7 +82,7 @@ _REMEDIES = {
     Obstacle.NO_TLS: "Set TLS to “when offered”, where you trust the network in between.",
     Obstacle.TLS_FAILED: "Check the host's name and the certificate; “always” encrypts without checking it.",
     Obstacle.DATABASE_MISSING: "It can be created now, empty: choose Create database. Or name another one.",
-    Obstacle.UNKNOWN_USER: "Check the user's name.",
+    Obstacle.UNKNOWN_USER: "Check the user's name. F2 has the SQL that makes it.",
     Obstacle.NO_SLOT: "Wait a moment and test again, or let its administrator raise max_connections.",
     Obstacle.POOL_FULL: "Wait a moment and test again, or let its administrator enlarge the pool.",
     Obstacle.CLIENTS_FULL: "Wait a moment and test again, or let its administrator raise max_client_conn.",

@@ -136,8 +136,10 @@ def test_another_machines_file_is_asked_for(home: Path, found: Path, sources: So
         await shown(pilot, "Which file comes next?")
         assert screen.focused is screen.query_one(PathInput)
         assert screen.state.source is None
+        await pilot.click("#cards", offset=(3, 0))
+        await until(pilot, lambda: screen.state.source is not None and screen.state.source.path == found)
         screen.query_one(PathInput).value = str(other)
-        await until(pilot, lambda: screen.primary_ready)
+        await until(pilot, lambda: screen.state.source is not None and screen.state.source.path == other)
         assert "Which file comes next?" not in "\n".join(screen_lines(app))
 
     app = play(scenario, machine(home), state=WizardState(prefill=Prefill(another=True)))
