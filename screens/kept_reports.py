@@ -22,8 +22,9 @@ from vestige_tui.core.explain.tense import Tense
 from vestige_tui.core.report import MigrationReport
 from vestige_tui.core.run.mending_report import MendingReport
 from vestige_tui.core.text import count
+from vestige_tui.core.verify.receipt_page import verdict as verdict_of
 from vestige_tui.core.verify.report import VerificationReport
-from vestige_tui.core.verify.result import Difference
+from vestige_tui.core.verify.result import Difference, TableComparison, VerificationOutcome
 from vestige_tui.core.verify.words import in_short, what_differs
 from vestige_tui.screens.background import ask
 from vestige_tui.screens.dialogs import TextDialog
@@ -32,8 +33,9 @@ from vestige_tui.screens.problems import table_title
 from vestige_tui.screens.report_counts import counts
 from vestige_tui.screens.table_groups import title_of
 from vestige_tui.screens.widgets.key_bar import KeyBar
+from vestige_tui.screens.widgets.key_values import two_columns
 from vestige_tui.screens.widgets.line_list import LineList
-from vestige_tui.screens.widgets.text import lines, plain, shortened
+from vestige_tui.screens.widgets.text import plain, shortened
 
 if TYPE_CHECKING:
     from vestige_tui.core.reading_reports import ReadReport
@@ -76,6 +78,9 @@ class KeptReport(Protocol):
 
     @property
     def opens(self) -> bool: ...  # noqa: D102
+
+    @property
+    def receipt_file(self) -> Path | None: ...  # noqa: D102
 
     def open(self) -> ReadReport: ...  # noqa: D102
 
@@ -193,7 +198,7 @@ class KeptReportDialog(TextDialog):
 
     def on_mount(self) -> None:
         """The title says what the run was, and when."""
-        title = f"{self._kept.kind} of {self._kept.started_at:%Y-%m-%d %H:%M} UTC"
+        title = f"{self._kept.kind.capitalize()} of {self._kept.started_at:%Y-%m-%d %H:%M} UTC"
         self.query_one(".dialog-title", Label).update(plain(title))
 
     def _parts(self) -> Iterator[Content]:
@@ -202,11 +207,7 @@ class KeptReportDialog(TextDialog):
         if isinstance(report, MigrationReport):
             yield from _of_copy(report)
         elif isinstance(report, VerificationReport):
-            yield plain(f"{report.outcome}: {in_short(report.comparison)}.", "bold")
-            found = report.comparison.differences
-            yield from _rows(
-                "Differences", [f"{title_of(each.table)} {each.row}: {what_differs(each)}" for each in found]
-            )
+            yield from _of_verification(report)
         elif isinstance(report, MendingReport):
             yield plain(", ".join(f"{number:,} {state}" for state, number in report.counts.items() if number), "bold")
             fields = [
@@ -215,8 +216,7 @@ class KeptReportDialog(TextDialog):
             ]
             yield from _rows("Fields", fields)
         if self._receipt is not None:
-            yield Content.styled("Receipt", "bold $accent")
-            yield lines(self._receipt.to_page())
+            yield _of_receipt(self._receipt, self._kept.receipt_file)
         yield plain(f"The file: {self._kept.path}", "$muted")
 
 
@@ -235,6 +235,48 @@ def _of_copy(report: MigrationReport) -> Iterator[Content]:
         [f"{table_title(each)} {each.row}: {each.message}; {fate(each)}" for each in report.errors],
     )
     yield from _differences(report.differences)
+
+
+def _of_verification(report: VerificationReport) -> Iterator[Content]:
+    sign = "✓" if report.outcome is VerificationOutcome.EQUAL else "✗"
+    yield plain(f"{sign} {report.outcome.capitalize()}: {in_short(report.comparison)}.", "bold")
+    yield two_columns((title_of(name), _figures(table)) for name, table in report.comparison.tables.items())
+    yield from _differences(report.comparison.differences)
+
+
+_FIGURES = {
+    "compared": "compared",
+    "equal": "equal",
+    "different": "different",
+    "missing": "missing",
+    "left_out": "not copied",
+    "extra": "only at the destination",
+}
+
+
+def _figures(table: TableComparison) -> str:
+    said = ((getattr(table, name), word) for name, word in _FIGURES.items())
+    return ", ".join(f"{number:,} {word}" for number, word in said if number) or "no row"
+
+
+def _of_receipt(receipt: Receipt, file: Path | None) -> Content:
+    """What it confirms, and how to compare with it later; its digests are in the file."""
+    source, tables = receipt.document["source"], receipt.document["tables"]
+    rows = ", ".join(
+        f"{title_of(name)} {entry['at_destination']:,}" for name, entry in tables.items() if entry["at_destination"]
+    )
+    same = source["before"] is not None and source["before"] == source["after"]
+    facts = (
+        (
+            "your file",
+            "the same bytes before and after" if same else "not the same bytes before and after, or not known",
+        ),
+        ("rows at the destination", rows or "none"),
+        ("the receipt", str(file)),
+        ("compare with it later", "vestige-tui verify --receipt FILE --postgres-url URL"),
+    )
+    title = Content.styled("Receipt", "bold $accent")
+    return Content("\n").join([title, plain(verdict_of(receipt.document)), two_columns(facts)])
 
 
 def _differences(found: Sequence[Difference]) -> Iterator[Content]:

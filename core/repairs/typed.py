@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
 from typing import Any
 
 from vestige_tui.core.repairs.broken_json import json_error
@@ -41,17 +42,28 @@ def to_type(column: Column, value: Any) -> str:
 
 
 def indented(value: Any) -> str:
-    """JSON over several lines; a ``Decimal`` keeps its digits."""
-    return _indented(value, "")
+    """JSON over several lines, however deep it is nested; a ``Decimal`` keeps its digits."""
+    written: list[str] = []
+    waiting: list[tuple[Any, str, bool]] = [(value, "", False)]
+    while waiting:
+        item, before, is_written = waiting.pop()
+        if is_written:
+            written.append(item)
+        elif isinstance(item, dict | list) and item:
+            waiting.extend(reversed([*_lines(item, before)]))
+        else:
+            written.append(json.dumps(item, ensure_ascii=False) if isinstance(item, str) else as_json(item))
+    return "".join(written)
 
 
-def _indented(value: Any, before: str) -> str:
+def _lines(value: dict[str, Any] | list[Any], before: str) -> Iterator[tuple[Any, str, bool]]:
+    """An object or a list in pieces, each with its indentation and whether it is JSON already."""
     inner = before + "  "
-    if isinstance(value, dict) and value:
-        parts = [f"{json.dumps(key, ensure_ascii=False)}: {_indented(item, inner)}" for key, item in value.items()]
-        opening, closing = "{", "}"
-    elif isinstance(value, list) and value:
-        parts, opening, closing = [_indented(item, inner) for item in value], "[", "]"
-    else:
-        return json.dumps(value, ensure_ascii=False) if isinstance(value, str) else as_json(value)
-    return f"{opening}\n" + ",\n".join(inner + part for part in parts) + f"\n{before}{closing}"
+    yield ("{" if isinstance(value, dict) else "["), "", True
+    for place, name in enumerate(value):
+        item, named = (
+            (value[name], f"{json.dumps(name, ensure_ascii=False)}: ") if isinstance(value, dict) else (name, "")
+        )
+        yield f"{',' if place else ''}\n{inner}{named}", "", True
+        yield item, inner, False
+    yield f"\n{before}{'}' if isinstance(value, dict) else ']'}", "", True

@@ -53,11 +53,16 @@ def page(document: Mapping[str, Any]) -> str:
     return "\n".join(_lines(document))
 
 
-def _lines(document: Mapping[str, Any]) -> Iterator[str]:
+def verdict(document: Mapping[str, Any]) -> str:
+    """What the receipt confirms, in one or two sentences."""
     of, outcome = document["of"], document["outcome"]
-    yield f"# {_TITLES[of]}\n"
     became = _DIFFERENT if (of, outcome) == ("verification", "different") else _OUTCOMES[outcome]
-    yield f"{became} {_VERIFIED[document['verified']]}\n"
+    return f"{became} {_VERIFIED[document['verified']]}"
+
+
+def _lines(document: Mapping[str, Any]) -> Iterator[str]:
+    yield f"# {_TITLES[document['of']]}\n"
+    yield f"{verdict(document)}\n"
     yield from _grid(("", ""), _ends(document))
     yield "\n## Rows\n"
     tables = document["tables"]
