@@ -12,10 +12,10 @@ from textual.binding import ActiveBinding, Binding, BindingType
 from textual.containers import Horizontal, Vertical, VerticalScroll
 from textual.content import Content
 from textual.message import Message
-from textual.screen import Screen
 from textual.widget import Widget
 from textual.widgets import Button, Label, Static
 
+from vestige_tui.screens.fitted import FittedScreen
 from vestige_tui.screens.keys import show_help
 from vestige_tui.screens.machine import Machine
 from vestige_tui.screens.state import WizardState
@@ -47,7 +47,7 @@ class _Body(VerticalScroll, inherit_bindings=False):
     """Scrolls when the step says so. It has no keys of its own: they would hide those of the step."""
 
 
-class StepScreen(Screen[None]):
+class StepScreen(FittedScreen):
     """One step of the wizard.
 
     A subclass has its help text in ``HELP``, composes its body in ``compose_body``, names its main action in

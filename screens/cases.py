@@ -13,7 +13,7 @@ from vestige_tui.core.repairs.errors import RepairProblem
 from vestige_tui.core.repairs.references import canonical
 from vestige_tui.core.rows.problems import EXPLANATIONS, NIL_UUID, OF_MANY, Kind, RowError
 from vestige_tui.core.rows.records import ARROW
-from vestige_tui.core.rows.tables import BY_NAME
+from vestige_tui.core.rows.tables import BY_NAME, TABLES
 from vestige_tui.core.text import count
 
 Place = tuple[str, str]
@@ -23,28 +23,30 @@ Reference = tuple[str, str, str]
 """A table, a row and a field that refers to another row."""
 
 
+_PARENTS = frozenset(key.table for table in TABLES for key in table.foreign_keys)
 _OF_THE_DESTINATION = frozenset({Kind.DANGLING_REFERENCE, Kind.DIFFERS_AT_DESTINATION, Kind.GONE_AT_DESTINATION})
 """Kinds of problems that rows have only at the destination."""
 
 
 class Status(Enum):
-    """How far a problem is: a sign and a word."""
+    """How far a problem is: a sign, a word, and the word for several where it is another one."""
 
     OPEN = ("!", "open")
     ANSWERED = ("…", "answered")
     """There is a repair; no run has shown yet what becomes of it."""
 
     RIGHT = ("✓", "repaired")
-    ARRIVES = ("✓", "arrives")
+    ARRIVES = ("✓", "arrives", "arrive")
     """Nothing is wrong with the row any more, by the repair of another one."""
 
     LEFT_OUT = ("–", "left out")
     REFUSED = ("✗", "refused")
     """Its repair does not fit."""
 
-    def __init__(self, sign: str, word: str) -> None:
+    def __init__(self, sign: str, word: str, plural: str = "") -> None:
         self.sign = sign
         self.word = word
+        self.plural = plural or word
 
     @property
     def needs_you(self) -> bool:
@@ -143,25 +145,30 @@ def _name(error: RowError) -> tuple[str, str, str | None, Kind]:
 class Cases:
     """The known problems, grouped by cause, and how far each one is.
 
-    ``references`` says to which key a row refers that waits for another one, where its label does not. ``earlier`` are
-    repairs of rows of which no problem is known.
+    ``references`` says to which key a row refers that waits for another one, where its label does not. Of ``repairs``
+    those of rows of which no problem is known have a cause of their own: they were answered in an earlier run.
     """
 
     def __init__(
         self,
         known: Iterable[RowError],
         references: Mapping[Reference, str] | None = None,
-        earlier: Iterable[Repair] = (),
+        repairs: Repairs = NO_REPAIRS,
     ) -> None:
-        self._known = (*known,)
-        self._earlier = (*earlier,)
+        self._known = known if isinstance(known, tuple) else (*known,)
+        self.references = references or {}
         self._repairs: dict[Place, list[Repair]] = {}
         self._verdicts: Verdicts | None = None
         self._refused: dict[Place, RepairProblem] = {}
         self._cause_of: dict[int, Case] = {}
+        self._of_row: dict[Place, list[Case]] = {}
+        self._statuses: dict[int, Status] = {}
         self._counts: Counter[Status] | None = None
         self._open: dict[int, int] = {}
-        self.causes = self._build(references or {})
+        self.causes = self._build()
+        self._earlier = self._unknown(repairs)
+        self.causes += _earlier_causes(self._earlier)
+        self._cause = {id(case): cause for cause in self.causes for case in cause.cases}
 
     @property
     def all(self) -> Iterator[Case]:
@@ -169,26 +176,61 @@ class Cases:
         return (case for cause in self.causes for case in cause.cases)
 
     def judge(self, repairs: Repairs, verdicts: Verdicts | None, refused: Iterable[RepairProblem] = ()) -> None:
-        """Take the repairs as they are now, and what the last run says."""
-        self._repairs = {}
+        """Take the repairs as they are now, and what the last run says. After an answer only what it changes is judged
+        again: whoever has ten thousand rows goes on at once.
+        """
+        before, self._repairs = self._repairs, {}
         for repair in repairs.entries:
             self._repairs.setdefault((repair.table, repair.row), []).append(repair)
-        self._verdicts = verdicts
-        self._counts, self._open = None, {}
-        self._refused = {(each.table, each.row): each for each in refused if each.table and each.row}
+        named = {(each.table, each.row): each for each in refused if each.table and each.row}
+        if verdicts is self._verdicts and named == self._refused and self._counts is not None:
+            rows = before.keys() | self._repairs.keys()
+            self._judge_again(row for row in rows if before.get(row) != self._repairs.get(row))
+        else:
+            self._counts, self._open, self._statuses = None, {}, {}
+        self._verdicts, self._refused = verdicts, named
+
+    def _judge_again(self, rows: Iterable[Place]) -> None:
+        """Judge these rows again, with what waits for them."""
+        changed = {id(root): root for row in rows for case in self._of_row.get(row, ()) if (root := self._root(case))}
+        for root in changed.values():
+            family = (root, *root.waiting)
+            for case in family:
+                if (status := self._statuses.pop(id(case), None)) is not None and self._counts is not None:
+                    self._counts[status] -= 1
+            if self._counts is not None:
+                self._counts.update(map(self.status, family))
+            self._open.pop(id(self._cause.get(id(root))), None)
+
+    def _root(self, case: Case) -> Case:
+        """The problem that a problem waits for; one that waits for none is its own."""
+        while (above := self._cause_of.get(id(case))) is not None:
+            case = above
+        return case
+
+    def cause_of(self, case: Case) -> Cause | None:
+        """The cause under which a problem stands."""
+        return self._cause.get(id(case))
 
     def status(self, case: Case) -> Status:
         """How far a problem is."""
-        if case.row in self._refused:
+        if (status := self._statuses.get(id(case))) is None:
+            status = self._statuses[id(case)] = self._judged(case)
+        return status
+
+    def _judged(self, case: Case) -> Status:
+        row = case.row
+        if row in self._refused:
             return Status.REFUSED
-        repair = self.repair_of(case)
-        if repair is not None and (repair.leave_out is not None or case.error.field in repair.values):
-            return self._of_repaired(case, repair)
-        if (cause := self._cause_of.get(id(case))) is not None:
-            status = self.status(cause)
-            if status in (Status.LEFT_OUT, Status.ANSWERED):
-                return status
-        if self._verdicts is None or case.row in self._verdicts.problems or not case.of_one_row:
+        if self._repairs:
+            repair = self.repair_of(case)
+            if repair is not None and (repair.leave_out is not None or case.error.field in repair.values):
+                return self._of_repaired(case, repair)
+            if (cause := self._cause_of.get(id(case))) is not None:
+                status = self.status(cause)
+                if status in (Status.LEFT_OUT, Status.ANSWERED):
+                    return status
+        if self._verdicts is None or row in self._verdicts.problems or not case.of_one_row:
             return Status.OPEN
         return Status.ARRIVES
 
@@ -246,39 +288,56 @@ class Cases:
             self._counts = Counter(
                 self.status(each) for cause in self.causes for case in cause.cases for each in (case, *case.waiting)
             )
-        return self._counts
+        return +self._counts
 
-    def _build(self, references: Mapping[Reference, str]) -> list[Cause]:
-        times: Counter[tuple[str, str, str | None, Kind]] = Counter()
-        made = []
-        for error in self._known:
-            name = _name(error)
-            made.append(Case(error, times[name]))
-            times[name] += 1
+    def outdated(self, known: Sequence[RowError], repairs: Repairs) -> bool:
+        """Whether other problems are known by now, or other rows have been answered of which none is."""
+        return known is not self._known or len(self._unknown(repairs)) != len(self._earlier)
+
+    def _unknown(self, repairs: Repairs) -> list[Repair]:
+        """The repairs of rows of which no problem is known."""
+        return [repair for repair in repairs.entries if (repair.table, repair.row) not in self._of_row]
+
+    def _build(self) -> list[Cause]:
+        made = self._made()
         waiting = [case for case in made if case.error.kind is Kind.MISSING_REFERENCE]
-        keys = {
-            (case.error.table, canonical(case.error.row)): case
-            for case in made
-            if waiting and not case.error.copied and case.of_one_row
-        }
-        causes: dict[tuple[bool, Kind, str, str | None], Cause] = {}
+        keys = (
+            {
+                (case.error.table, canonical(case.error.row)): case
+                for case in made
+                if not case.error.copied and case.error.table in _PARENTS and case.of_one_row
+            }
+            if waiting
+            else {}
+        )
         for case in waiting:
-            parent = keys.get(_refers_to(case.error, references))
+            parent = keys.get(_refers_to(case.error, self.references))
             if parent is not None and parent is not case:
                 self._cause_of[id(case)] = parent
+        causes: dict[tuple[bool, Kind, str, str | None], Cause] = {}
         for case in made:
-            root = case
-            while (above := self._cause_of.get(id(root))) is not None:
-                root = above
+            root = self._root(case)
             if root is not case:
                 root.waiting.append(case)
                 continue
             error = case.error
             key = error.copied, error.kind, error.table, error.field
-            cause = causes.setdefault(key, Cause(error.kind, error.table, error.field, error.copied, []))
+            if (cause := causes.get(key)) is None:
+                cause = causes[key] = Cause(error.kind, error.table, error.field, error.copied, [])
             cause.cases.append(case)
-        ordered = sorted(causes.values(), key=lambda cause: (cause.copied, -len(cause.cases), cause.title))
-        return [*ordered, *_earlier_causes(self._earlier)]
+        return sorted(causes.values(), key=lambda cause: (cause.copied, -len(cause.cases), cause.title))
+
+    def _made(self) -> list[Case]:
+        """A case for each problem; of those with the same name, each with its place."""
+        times: dict[tuple[str, str, str | None, Kind], int] = {}
+        made = []
+        for error in self._known:
+            name = _name(error)
+            place = times[name] = times.get(name, -1) + 1
+            case = Case(error, place)
+            self._of_row.setdefault(case.row, []).append(case)
+            made.append(case)
+        return made
 
 
 def _earlier_causes(repairs: Iterable[Repair]) -> list[Cause]:
@@ -321,11 +380,3 @@ def waiting_words(case: Case) -> str:
     parts = [count(number, BY_NAME[name].noun, BY_NAME[name].plural) for name, number in rows.items()]
     said = parts[0] if len(parts) == 1 else f"{', '.join(parts[:-1])} and {parts[-1]}"
     return f"{said} {'waits' if len(case.waiting) == 1 else 'wait'} for it"
-
-
-def of_kept_repairs(repairs: Repairs, known: Iterable[RowError]) -> list[Repair]:
-    """The repairs of rows of which no problem is known: answered in an earlier run of the wizard."""
-    if not repairs.entries:
-        return []
-    rows = {(error.table, error.row) for error in known}
-    return [repair for repair in repairs.entries if (repair.table, repair.row) not in rows]

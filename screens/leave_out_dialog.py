@@ -18,7 +18,10 @@ from vestige_tui.screens.widgets.text import lines, plain
 class LeaveOutDialog(ModalScreen[str | None]):
     """Hands over the reason, or None."""
 
-    BINDINGS: ClassVar[list[BindingType]] = [Binding("escape", "dismiss(None)", "Back")]
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("ctrl+n", "leave_out", "Leave out"),
+        Binding("escape", "dismiss(None)", "Back"),
+    ]
 
     def __init__(self, what: str, means: str) -> None:
         super().__init__()
@@ -44,6 +47,13 @@ class LeaveOutDialog(ModalScreen[str | None]):
     @on(Input.Changed)
     def _typed(self) -> None:
         self.query_one("#out", Button).disabled = not self._reason
+        self.refresh_bindings()
+
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        """Without a reason nothing is left out."""
+        if action == "leave_out":
+            return (self.is_mounted and bool(self._reason)) or None
+        return super().check_action(action, parameters)
 
     @property
     def _reason(self) -> str:
@@ -51,7 +61,7 @@ class LeaveOutDialog(ModalScreen[str | None]):
 
     @on(Button.Pressed, "#out")
     @on(Input.Submitted)
-    def leave_out(self) -> None:
+    def action_leave_out(self) -> None:
         """Hand the reason over; without one nothing is left out."""
         if self._reason:
             self.dismiss(self._reason)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -41,19 +41,25 @@ class Offer:
     value: Any = None
     ready: bool = True
 
+    @property
+    def way(self) -> str:
+        """What is done, without what differs from row to row."""
+        return _WORDS[self.step] if self.step is Step.NEW_ID else self.label
+
 
 def offers(
     case: Case, row: BrokenRow, owners: Sequence[Person] = (), groups: Sequence[Person] = (), *, there: bool = False
-) -> list[Offer]:
-    """What can be done about a row, the best first. ``there``: it is at the destination, so leaving it out is late."""
+) -> Iterator[Offer]:
+    """What can be done about a row, the best first; each is made when it is asked for.
+
+    ``there``: the row is at the destination, so leaving it out is late.
+    """
     names = {person.id: person.handle for person in owners}
-    found: list[Offer] = []
     for proposal in proposals(case.error, row.text, [*names], _by_name(groups)):
         if proposal.step is Step.CHOOSE and len(proposal.choices) <= _MOST_CHOICES:
-            found += [_chosen(each, names) for each in proposal.choices]
+            yield from (_chosen(each, names) for each in proposal.choices)
         elif proposal.step is not Step.LEAVE_OUT or not there:
-            found.append(_offer(proposal, row))
-    return found
+            yield _offer(proposal, row)
 
 
 def _by_name(groups: Sequence[Person]) -> dict[str, str]:

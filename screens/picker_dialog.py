@@ -23,7 +23,7 @@ class PickerDialog(ModalScreen[list[str] | None]):
 
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("space", "tick", "Tick"),
-        Binding("ctrl+n", "use", "Use these"),
+        Binding("ctrl+n", "use", "Use"),
         Binding("escape", "dismiss(None)", "Back"),
     ]
 
@@ -57,7 +57,7 @@ class PickerDialog(ModalScreen[list[str] | None]):
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         """Only where several can be picked are there ticks."""
-        return self._several if action in ("tick", "use") else super().check_action(action, parameters)
+        return self._several if action == "tick" else super().check_action(action, parameters)
 
     def action_tick(self) -> None:
         """Pick the value at the cursor, or not."""
@@ -75,8 +75,11 @@ class PickerDialog(ModalScreen[list[str] | None]):
 
     @on(Button.Pressed, "#use")
     def action_use(self) -> None:
-        """Hand over what is ticked; nothing ticked is an empty list."""
-        self.dismiss([self._choices[place][0] for place in sorted(self._picked)])
+        """Hand over what is ticked, and nothing ticked is an empty list; or the one at the cursor."""
+        at = self.query_one(OptionList).highlighted
+        places = sorted(self._picked) if self._several else [] if at is None else [at]
+        if places or self._several:
+            self.dismiss([self._choices[place][0] for place in places])
 
     @on(Button.Pressed, "#leave")
     def leave(self) -> None:

@@ -16,7 +16,7 @@ from vestige_tui.core.repairs.errors import RepairProblem
 from vestige_tui.core.repairs.labels import by_source_labels
 from vestige_tui.screens import preview_report
 from vestige_tui.screens.cases import Verdicts
-from vestige_tui.screens.desk import DeskScreen, refusals, with_problems_of
+from vestige_tui.screens.mending_step import MendingStep, refusals, with_problems_of
 from vestige_tui.screens.progress import Progress
 from vestige_tui.screens.run import Run
 from vestige_tui.screens.state import rows_in_source
@@ -30,7 +30,7 @@ _REFUSED = "Mend the rows (F2) shows it: answer the row anew, or take the answer
 _MARGIN = 2  # columns for the scroll bar
 
 
-class PreviewScreen(DeskScreen):
+class PreviewScreen(MendingStep):
     """Runs the copier without writing as soon as it opens, and shows what came of it."""
 
     HELP = """
@@ -151,7 +151,7 @@ and your file is never written to.
         if report is None:
             return None
         repairs = report.plan.repairs
-        return Verdicts.of(by_source_labels(report.errors, repairs), repairs)
+        return self.judged((report,), lambda: Verdicts.of(by_source_labels(report.errors, repairs), repairs))
 
     @property
     def refused(self) -> Sequence[RepairProblem]:

@@ -28,12 +28,12 @@ from vestige_tui.core.verify.result import Difference
 from vestige_tui.screens.base import SIDEBAR, WIDE, moved
 from vestige_tui.screens.bringing import changed_answers, rows_to_bring
 from vestige_tui.screens.cases import Verdicts
-from vestige_tui.screens.desk import DeskScreen, refusals, with_problems_of
 from vestige_tui.screens.embed_offer import EmbedOffer
 from vestige_tui.screens.export_dialog import ExportDialog, free_name
 from vestige_tui.screens.hand_over import HandOverDialog
 from vestige_tui.screens.kept_reports import KeptReportsDialog
 from vestige_tui.screens.mending_run import Mending
+from vestige_tui.screens.mending_step import MendingStep, refusals, with_problems_of
 from vestige_tui.screens.next_steps import next_steps
 from vestige_tui.screens.not_copied import not_copied_table
 from vestige_tui.screens.not_copied_box import NotCopied
@@ -55,7 +55,7 @@ _AROUND, _BESIDE_LABEL, _SHORTEST = 4, 5, 4
 """Columns around a page, and of a button beside its label, of which at least so many columns are taken."""
 
 
-class ReportScreen(DeskScreen):
+class ReportScreen(MendingStep):
     """What a copy did, and what can be done next."""
 
     HELP = """
@@ -112,10 +112,10 @@ The report is saved in a file; the last page says where. F4 lists the reports of
     @property
     def verdicts(self) -> Verdicts | None:
         """What the copies say of the rows so far."""
-        report = self.state.report
+        report, unsettled = self.state.report, self.state.unsettled
         if report is None or not report.outcome.finished:
             return None
-        return Verdicts.of(self.state.unsettled, report.plan.repairs)
+        return self.judged((report, unsettled), lambda: Verdicts.of(unsettled, report.plan.repairs))
 
     @property
     def refused(self) -> Sequence[RepairProblem]:

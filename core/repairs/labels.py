@@ -43,6 +43,8 @@ class Labels:
 
 def by_source_labels(errors: Iterable[RowError], repairs: Repairs) -> list[RowError]:
     """The problems that a run with repairs found, their rows named as in the source."""
+    if not repairs:
+        return [*errors]
     labels = Labels(repairs)
     return [
         replace(each, row=row) if (row := labels.before(each.table, each.row)) != each.row else each for each in errors

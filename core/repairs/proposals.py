@@ -71,21 +71,20 @@ def new_id() -> str:
 
 def proposals(
     error: RowError, text: str | None = None, users: Sequence[str] = (), groups: Mapping[str, str] | None = None
-) -> list[Proposal]:
-    """What could be done about a problem, the best first.
+) -> Iterator[Proposal]:
+    """What could be done about a problem, the best first; each is made when it is asked for.
 
     ``text`` is the field's value in the source, where it is text, ``users`` are ids of possible owners, and ``groups``
     the ids of groups by their names. Each value is one that the destination takes.
     """
     if error.kind in _ABOUT_THE_DESTINATION:
-        return []
+        return
     table = BY_NAME[error.table]
-    leave_out = Proposal(Step.LEAVE_OUT)
-    if error.field is None:
-        return [leave_out]
-    column = table.columns[table.position(error.field)]
-    found = [*_of_field(error.kind, table, column, text, users, groups=groups or {})]
-    return [*(one for one in found if _fits(column, one)), leave_out]
+    if error.field is not None:
+        column = table.columns[table.position(error.field)]
+        found = _of_field(error.kind, table, column, text, users, groups=groups or {})
+        yield from (one for one in found if _fits(column, one))
+    yield Proposal(Step.LEAVE_OUT)
 
 
 def _of_field(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from typing import Any
 
@@ -16,11 +17,15 @@ LISTS: Mapping[tuple[str, str], str] = {
 }
 """Columns of JSON whose items, or names, are ids of another table."""
 
+_USUAL = re.compile("[0-9a-fA-F]{8}-(?:[0-9a-fA-F]{4}-){3}[0-9a-fA-F]{12}")
+
 
 def canonical(value: SqliteValue) -> str | None:
     """An id in the form in which ids are compared; None for what no row can refer to."""
     if value is None or value == "" or isinstance(value, bytes):
         return None
+    if isinstance(value, str) and _USUAL.fullmatch(value):
+        return value.replace("-", "").lower()
     if isinstance(value, str) and joined_uuids(value, 1) is None:
         try:
             return uuid(value)[4:].hex()

@@ -20,6 +20,9 @@ from vestige_tui.core.rows.values import SqliteValue, ValueProblem, shortened
 ARROW = "→"
 """Separates the parts of a key in a row's label."""
 
+LONGEST_PART = 200
+"""Characters of each part; a longer one is cut."""
+
 Values = tuple[SqliteValue, ...]
 """A row as SQLite gives it: a value for each column of the destination, then those of columns that have none there."""
 
@@ -226,7 +229,7 @@ def _field_or_fallback(column: Column, converter: Converter, value: Any) -> tupl
 
 def row_label(key: Values) -> str:
     """A source key as text; the nil UUID where there is none."""
-    parts = [shortened(_readable(part), 200) for part in key]
+    parts = [shortened(_readable(part), LONGEST_PART) for part in key]
     return ARROW.join(parts) if any(parts) else NIL_UUID
 
 

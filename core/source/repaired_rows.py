@@ -11,7 +11,8 @@ from typing import Any, NamedTuple
 
 from vestige_tui.core.repairs.document import fingerprint
 from vestige_tui.core.rows.pg_types import PgType
-from vestige_tui.core.rows.records import row_label
+from vestige_tui.core.rows.problems import NIL_UUID
+from vestige_tui.core.rows.records import ARROW, LONGEST_PART, row_label
 from vestige_tui.core.rows.values import SqliteValue, decode_text
 from vestige_tui.core.source.layouts import ResolvedSource
 from vestige_tui.core.source.query import row_number
@@ -22,6 +23,9 @@ Number = SqliteValue
 """What finds a row again, see ``row_number``."""
 
 _tables = count(1)
+
+_FEW = 50
+"""Labels up to which SQLite compares keys: it does not have to give them all to Python then."""
 
 
 class FoundRow(NamedTuple):
@@ -63,7 +67,8 @@ class Rows:
 
     def found(self, labels: Collection[str]) -> dict[str, list[FoundRow]]:
         """The rows with these labels, in the order of storage; one label may name several."""
-        keys = {number: key for number, key in self.read(self.table.key) if row_label(key) in labels}
+        rows = self.read(self.table.key, where=self._may_have(labels))
+        keys = {number: key for number, key in rows if row_label(key) in labels}
         plain = [
             column.name
             for column in self.table.columns
@@ -74,6 +79,23 @@ class Rows:
             mark = fingerprint(zip(plain, values, strict=True))
             found[row_label(keys[number])].append(FoundRow(number, keys[number], mark))
         return found
+
+    def _may_have(self, labels: Collection[str]) -> str | None:
+        """SQL that passes over most rows with other labels than a few: text that is none of theirs. None for no such
+        condition.
+        """
+        parts = [label.split(ARROW) if len(self.table.key) > 1 else [label] for label in labels]
+        plain = all(len(each) == len(self.table.key) and all(map(_says_its_key, each)) for each in parts)
+        if len(parts) > _FEW or not plain:
+            return None
+        first = self.expression(self.table.key[0])
+        values = ", ".join(sorted({"'" + each[0].replace("'", "''") + "'" for each in parts}))
+        return f"typeof({first}) <> 'text' OR {first} COLLATE BINARY IN ({values})"
+
+
+def _says_its_key(part: str) -> bool:
+    """Whether a part of a label is the key's text itself, and not what stands for one that is long, missing or odd."""
+    return 0 < len(part) < LONGEST_PART and part.isascii() and part.isprintable() and part != NIL_UUID
 
 
 def find_rows(

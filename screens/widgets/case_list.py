@@ -90,17 +90,20 @@ class CaseList(LineList[Line]):
     def cause(self) -> Cause | None:
         """The cause at the cursor."""
         line = self.here
-        if isinstance(line, Cause) or self._cases is None:
+        if isinstance(line, Cause) or line is None or self._cases is None:
             return line if isinstance(line, Cause) else None
-        return next((cause for cause in self._cases.causes if line in cause.cases), None)
+        return self._cases.cause_of(line)
 
     def go_to(self, case: Case) -> None:
         """Put the cursor at a row, and unfold its cause."""
         if self._cases is None:
             return
-        cause = next((each for each in self._cases.causes if case in each.cases), None)
+        cause = self._cases.cause_of(case)
         if cause is not None and _name(cause) in self._folded:
             self._folded.discard(_name(cause))
+        elif (place := next((at for at, line in enumerate(self._items) if line is case), None)) is not None:
+            self.cursor = place
+            return
         self._fill(case)
 
     def turn(self, step: int) -> bool:
@@ -151,11 +154,12 @@ class CaseList(LineList[Line]):
         self._items = lines
         self.set_reactive(LineList.cursor, place)
         self._fit()
-        self.watch_cursor()
+        self._scroll_to_cursor()
+        self.post_message(self.Moved())
 
-    def watch_cursor(self) -> None:
+    def watch_cursor(self, before: int, cursor: int) -> None:
         """Keep the line in sight, and say that another one is chosen."""
-        super().watch_cursor()
+        super().watch_cursor(before, cursor)
         self.post_message(self.Moved())
 
     def cells(self, item: Line) -> Sequence[str]:

@@ -157,15 +157,22 @@ class LineList(ScrollView, Generic[Item], can_focus=True):
         style = self.get_component_rich_style(component) if component else self.rich_style
         return Strip([Segment(set_cell_size(text, width), style)], width)
 
-    def watch_cursor(self) -> None:
-        """Keep the chosen line in sight."""
+    def watch_cursor(self, before: int, cursor: int) -> None:
+        """Keep the chosen line in sight. Where nothing has to scroll, two lines are drawn again."""
+        if self._scroll_to_cursor():
+            self.refresh()
+        else:
+            self.refresh_line(before + 1)
+            self.refresh_line(cursor + 1)
+
+    def _scroll_to_cursor(self) -> bool:
+        """Scroll until the chosen line is in sight; whether that was needed."""
         rows = max(1, self.size.height - 1)
         top = self.scroll_offset.y
-        if self.cursor < top:
-            self.scroll_to(y=self.cursor, animate=False)
-        elif self.cursor >= top + rows:
-            self.scroll_to(y=self.cursor - rows + 1, animate=False)
-        self.refresh()
+        if top <= self.cursor < top + rows:
+            return False
+        self.scroll_to(y=self.cursor if self.cursor < top else self.cursor - rows + 1, animate=False)
+        return True
 
     def validate_cursor(self, cursor: int) -> int:
         """Stay inside the list."""

@@ -15,7 +15,7 @@ from vestige_tui.core.repairs.broken_json import NOTHING, completed, json_error,
 from vestige_tui.core.repairs.document import Repair, Repairs, as_file, as_json, parse
 from vestige_tui.core.repairs.proposals import Proposal, Step, proposals
 from vestige_tui.core.repairs.references import replaced
-from vestige_tui.core.repairs.typed import typed
+from vestige_tui.core.repairs.typed import to_type, typed
 from vestige_tui.core.repairs.values import Unfit, source_value
 from vestige_tui.core.rows.problems import NIL_UUID, Kind, RowError
 from vestige_tui.core.rows.tables import BY_NAME, KNOWLEDGE_NODES
@@ -32,9 +32,8 @@ OWNER = "11111111-2222-4333-8444-55555555555a"
 
 
 def of(table: str, field: str | None, kind: Kind, text: str | None = None) -> list[Proposal]:
-    found = proposals(
-        RowError(table, "row", field, kind, "message", copied=False), text, [OWNER], {"platform-team": OWNER}
-    )
+    error = RowError(table, "row", field, kind, "message", copied=False)
+    found = [*proposals(error, text, [OWNER], {"platform-team": OWNER})]
     for each in found:
         assert (each.field, each.step is Step.LEAVE_OUT) in ((field, False), (None, True))
         if each.step not in (Step.CHOOSE, Step.TYPE, Step.LEAVE_OUT):
@@ -188,3 +187,14 @@ def test_deep_json_is_written_as_it_was_read() -> None:
     assert written.endswith('"x"]')
     read = json.loads('{"a":' * 500 + "1.50" + "}" * 500, parse_float=Decimal)
     assert as_json(read) == '{"a": ' * 500 + "1.50" + "}" * 500
+
+
+def test_json_of_any_depth_is_written_over_several_lines() -> None:
+    metadata = BY_NAME["knowledge_nodes"].columns[BY_NAME["knowledge_nodes"].position("metadata")]
+    assert to_type(metadata, {"a": [1, {"é": "x"}], "b": {}, "c": []}) == (
+        '{\n  "a": [\n    1,\n    {\n      "é": "x"\n    }\n  ],\n  "b": {},\n  "c": []\n}'
+    )
+    deep: Any = "end"
+    for _ in range(3_000):
+        deep = [deep]
+    assert to_type(metadata, deep).count("[") == 3_000

@@ -14,6 +14,7 @@ from vestige_tui.app import VestigeApp
 from vestige_tui.screens import report
 from vestige_tui.screens.dsn_fields import url_of
 from vestige_tui.screens.state import Prefill, WizardState
+from vestige_tui.screens.widgets.row_pane import RowPane
 from vestige_tui.user.logs import logging_to
 from vestige_tui.user.masking import mask_by_form
 
@@ -47,7 +48,8 @@ def test_after_a_whole_run(
             seen.append(app.export_screenshot())
         app.screen.open_workbench()  # type: ignore[attr-defined]
         await shown(pilot, "0 rows: none")
-        seen.extend((app.export_screenshot(), repr(app.screen.__dict__), repr(app.screen._desk.__dict__)))  # type: ignore[attr-defined]
+        parts = (app.screen, app.screen.query_one(RowPane), app.screen._owner)  # type: ignore[attr-defined]
+        seen.extend((app.export_screenshot(), *(repr(part.__dict__) for part in parts)))
         await pilot.press("escape")
         await pilot.press("f3")
         await shown(pilot, "These are the newest memories.")

@@ -14,7 +14,7 @@ from vestige_tui.core.repairs.errors import Flaw, RepairProblem
 from vestige_tui.core.repairs.labels import Labels, by_source_labels
 from vestige_tui.core.rows.problems import NIL_UUID, Kind, RowError
 from vestige_tui.screens.bringing import rows_to_bring
-from vestige_tui.screens.cases import Cases, Status, Verdicts, merged, of_kept_repairs, waiting_words
+from vestige_tui.screens.cases import Cases, Status, Verdicts, merged, waiting_words
 
 MEMORIES = "knowledge_nodes"
 NEW = "5b0c8f0e-3c1d-4f7a-9a53-0c7b6a1de001"
@@ -97,7 +97,24 @@ def test_known_problems_are_kept_and_none_is_listed_twice() -> None:
     known = merged(KNOWN, [JSON, nameless, nameless])
     assert known == (*KNOWN, nameless, nameless)
     assert merged(known, [nameless, JSON]) == known
-    assert of_kept_repairs(Repairs((TYPED, RENAMED)), [ID]) == [TYPED]
+    causes = Cases([ID], repairs=Repairs((TYPED, RENAMED))).causes
+    assert [(cause.earlier, cause.table, cause.field) for cause in causes] == [
+        (False, MEMORIES, "id"), (True, MEMORIES, "content"),
+    ]  # fmt: skip
+
+
+def test_an_answer_changes_what_it_is_about_and_nothing_else_is_judged_again() -> None:
+    """What is judged row by row after each answer is what a new start with the same answers would say."""
+    verdicts = Verdicts.of(KNOWN, NO_REPAIRS)
+    going = Cases(KNOWN, REFERENCES)
+    left_out = Repair(MEMORIES, "m1", leave_out="empty on purpose")
+    for answers in ((CLOSED,), (CLOSED, left_out), (CLOSED, TYPED), (RENAMED, TYPED), (RENAMED,), ()):
+        anew = Cases(KNOWN, REFERENCES)
+        for cases in (going, anew):
+            cases.judge(Repairs(answers), verdicts)
+        assert going.counts() == anew.counts()
+        assert [*map(going.open_in, going.causes)] == [*map(anew.open_in, anew.causes)]
+        assert [*map(going.outcome, going.all)] == [*map(anew.outcome, anew.all)]
 
 
 def test_reports_name_a_row_by_its_new_id_and_so_what_refers_to_it() -> None:

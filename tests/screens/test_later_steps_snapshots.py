@@ -6,8 +6,7 @@ After a wanted change: ``pytest --snapshot-update``, and look at the report befo
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Awaitable, Callable, Sequence
-from pathlib import Path
+from collections.abc import Awaitable, Callable
 
 import pytest
 from textual.pilot import Pilot
@@ -20,14 +19,11 @@ from vestige_tui.core.errors import DestinationError, MigrationError, SourceErro
 from vestige_tui.core.events import IndexProgress, Phase, Waiting
 from vestige_tui.core.facts import DataState, NotVerified
 from vestige_tui.core.missing import MissingPart
-from vestige_tui.core.repairs import proposals
-from vestige_tui.core.repairs.answers import RowName
 from vestige_tui.core.report import Outcome, TableReport
-from vestige_tui.core.source.broken_rows import BrokenRow, Wanted
 from vestige_tui.core.source.row_lookup import FoundValue
 from vestige_tui.core.verify.sides import Excerpt, FieldSides, Sides
 from vestige_tui.screens import report as report_screen
-from vestige_tui.screens import row_dialog, upgrade, workbench
+from vestige_tui.screens import row_dialog, upgrade
 from vestige_tui.screens.progress import Progress
 from vestige_tui.screens.run import Run
 from vestige_tui.screens.sides_dialog import SidesDialog
@@ -35,9 +31,7 @@ from vestige_tui.screens.state import WizardState
 from vestige_tui.screens.steps import Step
 from vestige_tui.screens.verification import Verification
 from vestige_tui.screens.verify_bar import VerifyBar
-from vestige_tui.screens.widgets.offer_list import OfferList
 from vestige_tui.screens.widgets.problem_list import ProblemList
-from vestige_tui.screens.workbench import Workbench
 
 Compare = Callable[..., bool]
 Prepare = Callable[[Pilot[None]], Awaitable[None]]
@@ -166,34 +160,6 @@ def test_preview_failed(snap_compare: Compare, size: tuple[int, int]) -> None:
         await shown(pilot, "does not exist")
 
     assert _at(Step.PREVIEW, scenes.state(), size, snap_compare, fail)
-
-
-@both_sizes
-@pytest.mark.parametrize("keys", [(), ("n",) * 3 + ("enter",), ("n",) * 3 + ("e",)], ids=["causes", "row", "editor"])
-def test_workbench(
-    snap_compare: Compare, monkeypatch: pytest.MonkeyPatch, size: tuple[int, int], keys: tuple[str, ...]
-) -> None:
-    """Causes with what waits for them; a row, the place of its error and the ways to deal with it; the editor."""
-
-    def rows(_path: Path, wanted: Sequence[Wanted], **_: object) -> list[BrokenRow | None]:
-        return [BrokenRow(RowName(each.table, each.row, "ab"), '{"source": "chat", "conf') for each in wanted]
-
-    async def look(pilot: Pilot[None]) -> None:
-        await pilot.press("f2")
-        await until(pilot, lambda: isinstance(pilot.app.screen, Workbench))
-        bench = pilot.app.screen
-        for key in keys:
-            await pilot.press(key)
-            await until(
-                pilot, lambda: not isinstance(pilot.app.screen, Workbench) or bool(bench.query_one(OfferList).chosen)
-            )
-        if not keys:
-            await until(pilot, lambda: bool(bench.query_one(OfferList).chosen))
-
-    monkeypatch.setattr(workbench, "broken_rows", rows)
-    monkeypatch.setattr(workbench, "_people", lambda *_: {})
-    monkeypatch.setattr(proposals, "new_id", lambda: "5b0c8f0e-3c1d-4f7a-9a53-0c7b6a1de001")
-    assert _at(Step.PREVIEW, scenes.answered(), size, snap_compare, look)
 
 
 def _copying(progress: Progress, *, problems: bool = True) -> Prepare:

@@ -34,7 +34,7 @@ async def _bench(pilot: Pilot[None]) -> Workbench:
     await until(pilot, lambda: isinstance(pilot.app.screen, Workbench))
     bench = pilot.app.screen
     assert isinstance(bench, Workbench)
-    await until(pilot, lambda: bool(bench._offers))
+    await until(pilot, lambda: bool(bench._row.offers))
     return bench
 
 
@@ -102,8 +102,8 @@ async def _in_the_preview(pilot: Pilot[None]) -> None:
     await shown(pilot, "Answer 2 rows at once?")
     await pilot.press("enter")
     bench = await _bench(pilot)
-    assert bench._shown is not None
-    assert bench._shown.error.field == "content"
+    assert bench._row.case is not None
+    assert bench._row.case.error.field == "content"
     await pilot.press("e")
     await shown(pilot, "The text itself.")
     await _press(pilot, "escape")  # nothing was typed
@@ -115,14 +115,14 @@ async def _in_the_preview(pilot: Pilot[None]) -> None:
     bench = await _bench(pilot)
     await pilot.press("u")
     assert len(bench._repairs.entries) == 2
-    await until(pilot, lambda: bench._shown is not None)
-    while bench._shown is not None and bench._shown.error.field != "content":
+    await until(pilot, lambda: bench._row.case is not None)
+    while bench._row.case is not None and bench._row.case.error.field != "content":
         await _press(pilot, "N")
     await _bench(pilot)
     await pilot.press("e")
     await shown(pilot, "The text itself.")
     await pilot.press(*CANARY, "ctrl+n")
-    await until(pilot, lambda: not bench._desk.checking)
+    await until(pilot, lambda: not bench._owner.checking)
     assert _counts(bench)["repaired"] == 3
     assert Status.ANSWERED.word not in _counts(bench)
 
@@ -130,14 +130,14 @@ async def _in_the_preview(pilot: Pilot[None]) -> None:
 async def _in_the_report(pilot: Pilot[None]) -> None:
     """Visibility by its list, all metadata in the way that fits each, the others one after the other."""
     bench = await _bench(pilot)
-    assert bench._shown is not None
-    assert bench._shown.error.field == "visibility"
+    assert bench._row.case is not None
+    assert bench._row.case.error.field == "visibility"
     await pilot.press("e")
     await shown(pilot, "public")
     await _press(pilot, "down", "enter")  # group
     bench = await _bench(pilot)
-    assert bench._shown is not None
-    assert bench._shown.error.field == "metadata"
+    assert bench._row.case is not None
+    assert bench._row.case.error.field == "metadata"
     await pilot.press("a")
     await shown(pilot, "closed where it was cut off")
     await pilot.press("enter")
@@ -145,7 +145,7 @@ async def _in_the_report(pilot: Pilot[None]) -> None:
     await pilot.press("enter")  # the row has the keys
     for left in (2, 1, 0):
         await _bench(pilot)
-        await pilot.press("2" if bench._offers[0].label == "type it" else "1", "enter")
+        await pilot.press("2" if bench._row.offers[0].label == "type it" else "1", "enter")
         await until(pilot, lambda left=left: _counts(bench).get("open", 0) == left)  # type: ignore[misc]
     assert _counts(bench)["answered"] >= 9, "only a copy shows whether they are right"
 
@@ -164,7 +164,7 @@ def test_a_kept_answer_that_does_not_fit_is_shown_and_dropped(home: Path, source
         await until(pilot, lambda: isinstance(app.screen, Workbench))
         await shown(pilot, "refused")
         await _press(pilot, "n", "d")
-        await until(pilot, lambda: not app.screen._desk.checking)  # type: ignore[attr-defined]
+        await until(pilot, lambda: not app.screen._owner.checking)  # type: ignore[attr-defined]
         assert _counts(app.screen)["repaired"] == 1  # type: ignore[arg-type]
         await _press(pilot, "escape")
         screen = await on_screen(pilot, "PreviewScreen")

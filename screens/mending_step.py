@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from textual.message import Message
@@ -38,10 +38,10 @@ class Keeper:
             try:
                 self._store.keep(self._source, self._latest)
             except OSError as error:
-                receiver.post_message(DeskScreen.NotKept(error.strerror or str(error)))
+                receiver.post_message(MendingStep.NotKept(error.strerror or str(error)))
 
 
-class DeskScreen(StepScreen):
+class MendingStep(StepScreen):
     """A step with problems that can be worked on."""
 
     class NotKept(Message):
@@ -56,11 +56,19 @@ class DeskScreen(StepScreen):
 
     workbench: Workbench | None = None
     _keeper: Keeper | None = None
+    _last_verdicts: tuple[Sequence[object], Verdicts] | None = None
 
     @property
     def verdicts(self) -> Verdicts | None:
         """What the last run says; None where none has gone through."""
         raise NotImplementedError
+
+    def judged(self, of: Sequence[object], judge: Callable[[], Verdicts]) -> Verdicts:
+        """The verdicts of these objects, made once: with ten thousand rows each key would have to wait for them."""
+        last = self._last_verdicts
+        if last is None or any(one is not other for one, other in zip(last[0], of, strict=True)):
+            last = self._last_verdicts = of, judge()
+        return last[1]
 
     @property
     def refused(self) -> Sequence[RepairProblem]:
@@ -104,9 +112,9 @@ class DeskScreen(StepScreen):
     def refresh_workbench(self) -> None:
         """Show in the workbench what is known by now."""
         if self.workbench is not None:
-            self.workbench.refresh_desk()
+            self.workbench.refresh_state()
 
-    def on_desk_screen_not_kept(self, event: NotKept) -> None:
+    def on_mending_step_not_kept(self, event: NotKept) -> None:
         """Say that the answers last only as long as the wizard."""
         event.stop()
         self.notify(f"Your answers could not be saved: {event.why}.", severity="error", markup=False)
