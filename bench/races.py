@@ -41,6 +41,7 @@ SPECIFICATION_LIBPQ = Entrant("specification, libpq", "specification_libpq")
 PGLOADER = Entrant("pgloader", "pgloader", comparable=False)
 SEARCH = Entrant("this tool, search", "search")
 COPY_AND_SEARCH = Entrant(HEADLESS.name, "tool", then=SEARCH)
+WORKBENCH = Entrant("this tool, workbench", "workbench", copy=False)
 REEMBED = Entrant("re-embedding", "reembed")
 REEMBED_DROP_FIRST = Entrant("re-embedding, dropped", "reembed_drop_first")
 REEMBED_SQL = Entrant("plain SQL, dropped", "reembed_sql")
@@ -78,6 +79,7 @@ LOADER = "pgloader"
 VERIFY = "verify"
 REEMBEDDED = "reembed"
 SEARCHED = "search"
+MENDED = "workbench"
 FIRST_SCREEN = "first-screen"
 INSPECTED = "inspect"
 PREVIEWED = "preview"
@@ -86,7 +88,7 @@ LARGE = "large"
 JOURNEY = (FIRST_SCREEN, INSPECTED, PREVIEWED, FRESH, PLAIN, VERIFY, REEMBEDDED, SEARCHED)
 """What an operator waits for, in the order of the wizard."""
 
-NAMES = (*JOURNEY, SPECIFIED, SPECIFIED_PLAIN, SLOW_LINK, LOADER, LARGE)
+NAMES = (*JOURNEY, MENDED, SPECIFIED, SPECIFIED_PLAIN, SLOW_LINK, LOADER, LARGE)
 
 
 _FIRST_SCREENS = (SCREEN, EMPTY_APP, IMPORT_TEXTUAL)
@@ -121,5 +123,6 @@ def races(main: Recipe, small: int, large: int | None) -> tuple[Race, ...]:
         Race(VERIFY, "Every value compared, beside the copy without HNSW", main, False, (COPY_AND_VERIFICATION,)),
         Race(REEMBEDDED, "All memories embedded anew, by an embedder that answers at once", smaller, True, reembedded),
         Race(SEARCHED, "Questions to a store, nineteen of twenty of them", main, True, (COPY_AND_SEARCH,)),
+        Race(MENDED, "The workbench, with a problem in every memory", smaller, False, (WORKBENCH,)),
         *lasting,
     )

@@ -18,6 +18,9 @@ INDEXES = "indexes"
 BY_WORDS, BY_MEANING, BY_BOTH = "by words", "by meaning", "by both"
 """Phases of a search."""
 
+OPENS, KEYS, KEYS_HELD, ANSWERS = "opens", "keys", "keys, held down", "a question about all of a kind"
+"""Phases of the workbench."""
+
 
 class Stopwatch:
     """Times the block and its phases, one after the other; a phase lasts until the next one begins."""
