@@ -50,6 +50,11 @@ class Terminal:
         return self._tmux("capture-pane", "-p")
 
     @property
+    def coloured(self) -> str:
+        """The same with its colours, as escape sequences."""
+        return self._tmux("capture-pane", "-p", "-e")
+
+    @property
     def modes(self) -> str:
         """Whether the alternate screen, the mouse and the cursor are on: ``0 0 1`` where no program has changed it."""
         return self._tmux("display-message", "-p", "#{alternate_on} #{mouse_any_flag} #{cursor_flag}").strip()
