@@ -126,7 +126,10 @@ class _Timed(VestigeApp):
         """Press a key, and note how long it takes until this is shown."""
         found, begun = self.shows(seen), time.monotonic()
         self.press(key)
-        self.took.setdefault(name, []).append(await asyncio.wait_for(found, _PATIENCE) - begun)
+        try:
+            self.took.setdefault(name, []).append(await asyncio.wait_for(found, _PATIENCE) - begun)
+        except TimeoutError:
+            raise SystemExit(f"the key {key} was not answered") from None
 
 
 async def _operate(app: _Timed) -> None:
@@ -163,8 +166,19 @@ def _keys(bench: Workbench) -> Iterator[tuple[str, Callable[[], Seen]]]:
         before = rows.selected
         return lambda: rows.selected != before
 
-    for key in ("j", "n", "down", "k", "pagedown", "N", "j", "up", "pageup", "j"):
-        yield key, moves
+    def within(down: str, up: str) -> str:
+        return down if rows.cursor + 1 < len(rows.items) else up
+
+    for down, up in (
+        ("j", "k"),
+        ("n", "n"),
+        ("down", "up"),
+        ("pagedown", "pageup"),
+        ("N", "N"),
+        ("j", "k"),
+        ("end", "home"),
+    ):
+        yield within(down, up), moves
     yield "space", selects
     for key in ("s", "s", "s"):
         yield key, is_filled
@@ -176,7 +190,7 @@ def _keys(bench: Workbench) -> Iterator[tuple[str, Callable[[], Seen]]]:
     for key in "vis":
         yield key, is_filled
     yield "enter", lambda: lambda: bench.focused is rows
-    yield "j", moves
+    yield within("j", "k"), moves
     yield "escape", is_filled
 
 
