@@ -51,14 +51,14 @@ package: $(VENV)/.dev  ## sdist and wheel in build/dist: complete, in order, and
 	$(BIN)/uv pip install --quiet --python build/try -c constraints.txt build/dist/*.whl
 	build/try/bin/vestige-tui --version
 
-# The copy, the command line and the wizard.
-QUICK := tests/core/test_layering.py tests/core/test_copy.py tests/cli/test_usage.py tests/screens/test_walks.py
+# All modules of the core, the command line, and a walk through the wizard. TESTS=… adds others.
+QUICK := tests/core/test_layering.py tests/cli/test_usage.py tests/screens/test_walks.py::test_by_keyboard
 FRESH = $(BIN)/uv venv --quiet --clear --python
 
 test-lowest: $(VENV)/.dev  ## a few tests with the oldest versions of the libraries that pyproject.toml allows
 	$(FRESH) $(BIN)/python build/lowest
 	$(BIN)/uv pip install --quiet --python build/lowest --resolution lowest-direct -e '.[embedded,test]'
-	build/lowest/bin/python -m pytest $(QUICK) $(TESTS)
+	build/lowest/bin/python -m pytest -q $(QUICK) tests/core/test_copy.py $(TESTS)
 
 test-pythons: $(VENV)/.dev  ## a few tests on each other version of Python that is on this machine
 	@for version in 3.12 3.13; do \
