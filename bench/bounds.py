@@ -16,6 +16,8 @@ from bench.races import (
     LARGE,
     MENDED,
     PLAIN,
+    PRESSED,
+    PRESSES,
     PREVIEW,
     PREVIEWED,
     REEMBED,
@@ -37,7 +39,7 @@ from bench.races import (
     WORKBENCH,
 )
 from bench.results import Results, Run, peak, phase_of, seconds
-from bench.stopwatch import ANSWERS, BY_BOTH, BY_MEANING, BY_WORDS, KEYS, KEYS_HELD, OPENS
+from bench.stopwatch import ANSWERS, BY_BOTH, BY_MEANING, BY_WORDS, KEYS, KEYS_HELD, KEYS_LONGEST, KEYS_P95, OPENS
 
 MEGABYTE = 10**6
 
@@ -89,6 +91,7 @@ def bounds(results: Results) -> list[Bound]:
         _preview(results),
         _again(results),
         _wizard(results),
+        _keys(results),
         _memory(results),
         _flat_memory(results),
         _flat_time(results),
@@ -154,6 +157,18 @@ def _preview(results: Results) -> Bound:
 def _wizard(results: Results) -> Bound:
     line = Bound("under the wizard, against headless", "at most 1.05×")
     return _at_most(results, line, 1.05, results.ratio(FRESH, WIZARD.name, HEADLESS.name), (FRESH,))
+
+
+def _keys(results: Results) -> Bound:
+    """Judged for the embedded server, which shares the processors."""
+    line = Bound("a key during a copy, nineteen of twenty", "at most 110 ms, none over 150 ms")
+    most = results.median(PRESSED, PRESSES.name, phase_of(KEYS_P95))
+    if most is None:
+        return line
+    longest = max(results.values(PRESSED, PRESSES.name, phase_of(KEYS_LONGEST)))
+    pressed = sum(run.measured.batches for run in results.of(PRESSED, PRESSES.name))
+    figure = f"{most * 1000:.0f} ms, the longest of {pressed:,} {longest * 1000:.0f} ms"
+    return _judged(results, line, figure, (PRESSED,), held=most <= 0.11 and longest <= 0.15)
 
 
 def _memory(results: Results) -> Bound:

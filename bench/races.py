@@ -54,6 +54,8 @@ SCREEN = Entrant("this tool, first screen", "first_screen", copy=False)
 EMPTY_APP = Entrant("an empty Textual app", "empty_app", copy=False)
 IMPORT_TEXTUAL = Entrant("import textual", "import_textual", copy=False)
 
+PRESSES = Entrant("this tool, keys", "keys")
+
 REFERENCES = (HEADLESS, FLOOR, SPECIFICATION)
 """Whose times the others are divided by."""
 
@@ -83,9 +85,10 @@ MENDED = "workbench"
 FIRST_SCREEN = "first-screen"
 INSPECTED = "inspect"
 PREVIEWED = "preview"
+PRESSED = "keys"
 LARGE = "large"
 
-JOURNEY = (FIRST_SCREEN, INSPECTED, PREVIEWED, FRESH, PLAIN, VERIFY, REEMBEDDED, SEARCHED)
+JOURNEY = (FIRST_SCREEN, INSPECTED, PREVIEWED, FRESH, PLAIN, PRESSED, VERIFY, REEMBEDDED, SEARCHED)
 """What an operator waits for, in the order of the wizard."""
 
 NAMES = (*JOURNEY, MENDED, SPECIFIED, SPECIFIED_PLAIN, SLOW_LINK, LOADER, LARGE)
@@ -120,6 +123,7 @@ def races(main: Recipe, small: int, large: int | None) -> tuple[Race, ...]:
         Race(SPECIFIED_PLAIN, "The specification's algorithm without HNSW", smaller, False, specified),
         Race(SLOW_LINK, f"A link that adds {DELAY * 1000:.0f} ms each way", main, True, (HEADLESS, SLOW)),
         Race(LOADER, "Not comparable: it does far less", main, True, (HEADLESS, PGLOADER)),
+        Race(PRESSED, "Keys pressed while the wizard copies", main, True, (PRESSES,)),
         Race(VERIFY, "Every value compared, beside the copy without HNSW", main, False, (COPY_AND_VERIFICATION,)),
         Race(REEMBEDDED, "All memories embedded anew, by an embedder that answers at once", smaller, True, reembedded),
         Race(SEARCHED, "Questions to a store, nineteen of twenty of them", main, True, (COPY_AND_SEARCH,)),

@@ -22,6 +22,10 @@ OPENS, KEYS, KEYS_HELD, ANSWERS = "opens", "keys", "keys, held down", "a questio
 """Phases of the workbench."""
 
 
+KEYS_P95, KEYS_LONGEST = "nineteen of twenty", "the longest"
+"""Phases of keys that are pressed during a copy."""
+
+
 class Stopwatch:
     """Times the block and its phases, one after the other; a phase lasts until the next one begins."""
 

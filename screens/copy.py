@@ -8,7 +8,6 @@ from typing import ClassVar
 from textual import on
 from textual.app import ComposeResult
 from textual.binding import ActiveBinding, Binding, BindingType
-from textual.containers import VerticalScroll
 from textual.content import Content
 from textual.widgets import Button, Label, Static
 
@@ -21,7 +20,7 @@ from vestige_tui.screens.run import Run
 from vestige_tui.screens.running_step import RunningStep
 from vestige_tui.screens.state import WizardState, rows_in_source
 from vestige_tui.screens.stopping import Stop, stop_in
-from vestige_tui.screens.widgets.log_lines import LogLines
+from vestige_tui.screens.widgets.log_lines import LogTail
 from vestige_tui.screens.widgets.problem_list import ProblemList
 from vestige_tui.screens.widgets.progress_bars import ProgressBars, bar_parts, compared_words, phase_words
 from vestige_tui.screens.widgets.sparkline import sparkline
@@ -63,8 +62,7 @@ verification ends the comparison; the report then says that the values are not v
         yield ProgressBars(rows_in_source(self.state) if self.state.only is None else {}, id="bars")
         yield Label(id="problem-count")
         yield ProblemList(empty="None so far.", id="rows")
-        with VerticalScroll(id="log", can_focus=False):
-            yield LogLines(self.machine.log)
+        yield LogTail(self.machine.log, id="log")
 
     def on_mount(self) -> None:
         """Start the run."""

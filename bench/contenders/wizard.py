@@ -10,8 +10,10 @@ import os
 import tempfile
 import time
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
+from textual.driver import Driver
 from textual.pilot import Pilot
 
 from bench.contenders.tool import check
@@ -31,6 +33,17 @@ _TICK = 0.1  # seconds between two looks: they cost the copy some of the interpr
 
 def run(task: Task) -> Measured:
     """Copy ``task.source``."""
+    return copy_in_wizard(task)
+
+
+def copy_in_wizard(
+    task: Task,
+    *,
+    driver: type[Driver] | None = None,
+    begin: Callable[[VestigeApp], None] = lambda _: None,
+    end: Callable[[], None] = lambda: None,
+) -> Measured:
+    """The same with another terminal; ``begin`` and ``end`` are called when the copy begins, and when it has ended."""
     with tempfile.TemporaryDirectory(prefix="vestige-bench-wizard-") as folder:
         os.environ |= dict.fromkeys(("XDG_STATE_HOME", "XDG_DATA_HOME", "XDG_CONFIG_HOME"), folder)
         with EmbeddedHost(Path(folder) / "postgres") as host:
@@ -40,16 +53,20 @@ def run(task: Task) -> Measured:
             watch = Stopwatch()
 
             async def operate(pilot: Pilot[object]) -> None:
-                await _operate(app, pilot, watch)
+                await _operate(app, pilot, watch, partial(begin, app), end)
 
-            app.run(headless=True, size=_SIZE, auto_pilot=operate)
+            if driver is not None:
+                app.driver_class = driver
+            app.run(headless=driver is None, size=_SIZE, auto_pilot=operate)
     check(app.state.report)
     if app.state.report is not None:
         watch.tables |= {name: table.seconds for name, table in app.state.report.tables.items()}
     return watch.measured()
 
 
-async def _operate(app: VestigeApp, pilot: Pilot[object], watch: Stopwatch) -> None:
+async def _operate(
+    app: VestigeApp, pilot: Pilot[object], watch: Stopwatch, begin: Callable[[], None], end: Callable[[], None]
+) -> None:
     """What the operator does: waits for the preview, starts the copy, waits for the report, and leaves."""
     app.show_step(Step.PREVIEW)
     await _until(lambda: app.state.preview is not None or app.state.preview_failure is not None)
@@ -57,7 +74,9 @@ async def _operate(app: VestigeApp, pilot: Pilot[object], watch: Stopwatch) -> N
     with watch:
         watch.phase(COPY)
         await pilot.press("ctrl+n")
+        begin()
         await _until(lambda: app.state.report is not None or app.state.failure is not None)
+        end()
     app.exit()
 
 

@@ -16,6 +16,31 @@ _LOOK = 0.5  # seconds between two looks
 _EMPTY = "Nothing has been logged yet."
 
 
+class LogTail(Static):
+    """As many of the last lines as there is room for. Its size never changes, so that new lines cost no layout."""
+
+    def __init__(self, read: Callable[[], Sequence[str]], *, id: str | None = None) -> None:
+        super().__init__(id=id)
+        self._read = read
+        self._shown: Sequence[str] = ()
+
+    def on_mount(self) -> None:
+        """Follow the log."""
+        self.set_interval(_LOOK, self._look)
+
+    def _look(self) -> None:
+        if self.size.height and self._tail() != self._shown:
+            self.refresh()
+
+    def _tail(self) -> Sequence[str]:
+        return self._read()[-max(1, self.size.height) :]
+
+    def render(self) -> Content:
+        """The lines, each on one row."""
+        self._shown = self._tail()
+        return Content("\n").join(map(plain, self._shown)) if self._shown else plain(_EMPTY, "$muted")
+
+
 class LogLines(Static):
     """The lines; new ones appear by themselves. ``read`` gives all that are kept, the last one last."""
 
