@@ -24,7 +24,7 @@ from vestige_tui.screens.vector_groups import vectors
 from vestige_tui.screens.widgets.notice import Notice, Tone
 from vestige_tui.screens.widgets.progress_bars import bar_parts, phase_words
 
-_FINDINGS = ("#different", "#estimate", "#problems", "#repairs", "#incomplete", "#vectors", "#not-copied")
+_FINDINGS = ("#different", "#estimate", "#problems", "#repairs", "#incomplete", "#vectors", "#advice", "#not-copied")
 _COMPARING = "Comparing what is already there"
 _REFUSED = "Mend the rows (F2) shows it: answer the row anew, or take the answer back."
 _MARGIN = 2  # columns for the scroll bar
@@ -63,6 +63,7 @@ and your file is never written to.
         yield Static(id="problems")
         yield Static(id="incomplete")
         yield Static(id="vectors")
+        yield Static(id="advice")
         yield Static(id="not-copied")
 
     def extra_buttons(self) -> Iterable[Button]:
@@ -204,6 +205,7 @@ and your file is never written to.
             self._fill("#repairs", preview_report.repairs(report))
             self._fill("#incomplete", preview_report.incomplete(report))
             self._fill("#vectors", vectors(report.vectors))
+            self._fill("#advice", preview_report.advice(report))
             self._fill("#not-copied", preview_report.not_copied(report))
         self.query_one("#rows").display = self._has_rows
         self.refresh_bindings()

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 
 from textual.content import Content
 
-from vestige_tui.core.explain import Tense, already_different, by_operator, index_words, shortfalls
+from vestige_tui.core.explain import Tense, already_different, by_operator, index_advice, index_time, shortfalls
 from vestige_tui.core.report import MigrationReport
 from vestige_tui.core.text import clock, count, size
 from vestige_tui.screens.not_copied import not_copied_counted, not_copied_table
@@ -90,7 +90,13 @@ def estimate(report: MigrationReport) -> str:
     seconds = max(1, round(report.estimate.seconds))
     long = f"{seconds} s" if seconds < 60 else clock(seconds)
     said += f": about {long}, {size(report.estimate.size)} in PostgreSQL."
-    return "\n".join((said, *index_words(report.estimate.index)))
+    return "\n".join(filter(None, (said, index_time(report.estimate.index))))
+
+
+def advice(report: MigrationReport) -> Content:
+    """What would make a copy quicker; empty where there is nothing to say."""
+    found = report.estimate.index if report.estimate is not None else None
+    return Content("\n").join(plain(sentence, "$muted") for sentence in index_advice(found))
 
 
 def nothing_to_write(report: MigrationReport) -> bool:

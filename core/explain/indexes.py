@@ -17,24 +17,31 @@ _WORTH_CHANGING = 1.2
 """Times as fast, from which on a change of settings is."""
 
 
-def index_words(estimate: IndexEstimate | None) -> Iterator[str]:
-    """How long the index takes, with what, and what an operator could change; nothing where it takes but seconds."""
+def index_time(estimate: IndexEstimate | None) -> str:
+    """How long the index takes, and with what; nothing where it takes but seconds."""
     if estimate is None or estimate.most < _WORTH_SAYING:
-        return
+        return ""
     workers = count(estimate.workers, "parallel worker") if estimate.workers else "one process"
-    yield (
+    return (
         f"Of that, the index for searching by meaning takes about {_between(estimate.least, estimate.most)}, with "
         f"{workers} and {estimate.memory:,} MB of memory."
     )
+
+
+def index_advice(estimate: IndexEstimate | None) -> Iterator[str]:
+    """What an operator could change so that the index is built sooner."""
+    if estimate is None:
+        return
     if estimate.quicker_in_memory >= _WORTH_CHANGING:
         yield (
-            f"Its graph needs about {estimate.needed:,} MB. If the server has the memory, maintenance_work_mem = "
-            f"'{estimate.needed}MB' makes it about {estimate.quicker_in_memory:.1f} times as fast."
+            f"The graph of the search index needs about {estimate.needed:,} MB. If the server has the memory, "
+            f"maintenance_work_mem = '{estimate.needed}MB' makes it about {estimate.quicker_in_memory:.1f} times as "
+            "fast."
         )
     if estimate.more_workers and estimate.quicker >= _WORTH_CHANGING:
         yield (
             f"If the server has {estimate.more_workers + 1} processors to spare, max_parallel_maintenance_workers = "
-            f"{estimate.more_workers} makes it about {estimate.quicker:.1f} times as fast."
+            f"{estimate.more_workers} makes the search index about {estimate.quicker:.1f} times as fast."
         )
 
 

@@ -31,7 +31,7 @@ from vestige_tui.core.destination.build_means import Means, build_memory, build_
 from vestige_tui.core.destination.build_observer import BuildObserver
 from vestige_tui.core.destination.sessions import Sessions
 from vestige_tui.core.destination.waits import Waits
-from vestige_tui.core.explain import index_words
+from vestige_tui.core.explain import index_advice, index_time
 from vestige_tui.core.facts import Shortage
 from vestige_tui.core.missing import MissingPart, PartKind, Reason
 from vestige_tui.core.report import Outcome
@@ -466,20 +466,21 @@ def test_how_long_the_vector_index_would_take(
         small = index_forecast.forecast(connection, destination, 5_000)
         large = index_forecast.forecast(connection, destination, 500_000)
     assert small is not None
-    assert [*index_words(small)] == []
+    assert index_time(small) == ""
+    assert [*index_advice(small)] == []
     assert large is not None
     assert (large.workers, large.memory, large.needed, large.more_workers) == (1, 838, 1_265, 3)
-    assert [*index_words(large)] == [
+    assert index_time(large) == (
         "Of that, the index for searching by meaning takes about 8 to 23 minutes, with 1 parallel worker and 838 MB of "
-        "memory.",
-        "Its graph needs about 1,265 MB. If the server has the memory, maintenance_work_mem = '1265MB' makes it about 1.7 "
+        "memory."
+    )
+    assert [*index_advice(large)] == [
+        "The graph of the search index needs about 1,265 MB. If the server has the memory, maintenance_work_mem = "
+        "'1265MB' makes it about 1.7 times as fast.",
+        "If the server has 4 processors to spare, max_parallel_maintenance_workers = 3 makes the search index about 1.9 "
         "times as fast.",
-        "If the server has 4 processors to spare, max_parallel_maintenance_workers = 3 makes it about 1.9 times as fast.",
     ]
-    assert [*index_words(replace(large, least=14.6, most=41.2, more_workers=0, quicker_in_memory=1.0))] == [
-        "Of that, the index for searching by meaning takes about 15 to 41 seconds, with 1 parallel worker and 838 MB of "
-        "memory.",
-    ]
+    assert "takes about 15 to 41 seconds, with one process" in index_time(replace(large, least=15, most=41, workers=0))
     with copied_database.connect() as connection:
         there = inspection.inspect(connection)
         assert index_forecast.forecast(connection, there, 100) is None, "the index is there"

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 from datetime import timedelta
 from pathlib import Path
 
 import pytest
+from textual.app import App, ComposeResult
 
 from tests.support.wizard import NOW
 from vestige_tui.core.text import count, size
+from vestige_tui.screens.widgets.log_lines import LogTail
 from vestige_tui.screens.widgets.path_input import completion
 from vestige_tui.screens.widgets.text import ago, lines, paragraphs, plain, short_path, shortened
 
@@ -79,3 +82,31 @@ def test_a_path_is_completed_to_folders_and_databases(tmp_path: Path, typed: str
     for name in ("memory/vestige.db", "memory/[odd].db", "notes.txt"):
         (tmp_path / name).touch()
     assert completion(typed, tmp_path, tmp_path) == completed
+
+
+def test_the_end_of_the_log_in_a_place_of_fixed_size() -> None:
+    """As many lines as there is room for, each on one row; a new line is shown without a layout."""
+    written = [f"line {number}: {'wide ' * 20}" for number in range(8)]
+
+    class OneLog(App[None]):
+        CSS = "LogTail { height: 3; text-wrap: nowrap; text-overflow: ellipsis; }"
+
+        def compose(self) -> ComposeResult:
+            yield LogTail(lambda: written)
+
+    async def walk() -> None:
+        app = OneLog()
+        async with app.run_test(size=(40, 6)) as pilot:
+            tail = app.query_one(LogTail)
+
+            def starts() -> list[str]:
+                return [tail.render_line(row).text.split(":")[0] for row in range(3)]
+
+            await pilot.pause()
+            assert starts() == ["line 5", "line 6", "line 7"]
+            written.append("[red]line 8[/]: \x1b[31m")
+            tail._look()
+            await pilot.pause()
+            assert starts() == ["line 6", "line 7", "[red]line 8[/]"]
+
+    asyncio.run(walk())

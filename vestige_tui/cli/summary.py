@@ -20,7 +20,8 @@ from vestige_tui.cli.sections import (
 )
 from vestige_tui.core.explain import (
     NOT_OVERWRITTEN,
-    index_words,
+    index_advice,
+    index_time,
     meaning,
     not_verified,
     shortfalls,
@@ -80,7 +81,8 @@ def _print_ends(console: Console, report: MigrationReport) -> None:
             f"a copy would take about {duration(report.estimate.seconds)} "
             f"and {size(report.estimate.size)} at the destination",
         )
-        for sentence in index_words(report.estimate.index):
+        index = report.estimate.index
+        for sentence in filter(None, (index_time(index), *index_advice(index))):
             labelled(console, "", sentence)
     for notice in (*report.notices, *(EXPECTED[each] for each in report.expected)):
         labelled(console, "Note", safe(notice))
