@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 import psycopg
 
-from vestige_tui.core.destination.connection import Connection, connect
+from vestige_tui.core.destination.connection import Connection, connect, unlimited
 from vestige_tui.core.destination.waits import DEFAULT_WAITS, Waits
 from vestige_tui.core.destination.watchdog import Watchdog
 from vestige_tui.core.dsn import Dsn
@@ -69,4 +69,4 @@ class Sessions:
 def _begin(session: Session, until: ExitStack) -> None:
     """Begin a transaction, which needs a connection to the server until it ends."""
     with session.watchdog.step():
-        until.enter_context(session.connection.transaction())
+        until.enter_context(unlimited(session.connection))  # it is idle while others are opened

@@ -307,6 +307,7 @@ def test_a_pool_of_two_will_do(
         build(connection, *arguments)
 
     monkeypatch.setattr(builds, "build", take_longer)
+    tcp_database.execute(f"ALTER DATABASE {tcp_database.name} SET idle_in_transaction_session_timeout = 250")
     source = sources.seed()
     with pgbouncer(cluster, pool_size=2, query_wait_timeout=1) as pooler:
         report = copy(

@@ -15,7 +15,7 @@ from psycopg import sql
 from tests.support.disturbances import wait_until
 from tests.support.embedders import hash_vector
 from tests.support.roles import role
-from tests.support.servers import Database
+from tests.support.servers import HALFVEC_SINCE, Database, Server
 from tests.support.sources import signature
 from vestige_tui.core.destination.connection import Connection
 from vestige_tui.core.errors import Cancelled, RefusedError, UsageError
@@ -137,7 +137,7 @@ def test_by_meaning(searcher: Searcher) -> None:
         assert {found.distance for found in refused.found} == {None}
 
 
-def test_what_the_store_has_is_found_out(store: Database, searcher: Searcher) -> None:
+def test_what_the_store_has_is_found_out(server: Server, store: Database, searcher: Searcher) -> None:
     """Another model, above the dimensions that an index of ``vector`` takes, comes between two questions."""
     searcher.ask(Question("lag", By.BOTH), meaning("two"))
     dimension = 2_500
@@ -153,6 +153,8 @@ def test_what_the_store_has_is_found_out(store: Database, searcher: Searcher) ->
     unindexed = searcher.ask(Question("?", By.MEANING), meaning("two", large))
     assert (ids(unindexed), unindexed.notices) == ([str(UUID(int=3))], (Notice.NO_VECTOR_INDEX,))
     assert searcher.ask(Question("?", By.MEANING), meaning("two")).notices == (Notice.OTHER_MODEL,)
+    if server.pgvector < HALFVEC_SINCE:
+        return
     store.execute(f"CREATE INDEX ON knowledge_nodes USING hnsw ((embedding::halfvec({dimension})) halfvec_cosine_ops)")
     with closing(Searcher(store.dsn)) as fresh:
         indexed = fresh.ask(Question("?", By.MEANING), meaning("two", large))
