@@ -9,7 +9,9 @@ from pathlib import Path
 import pytest
 from rich.segment import Segments
 from textual.containers import VerticalScroll
+from textual.events import Resize
 from textual.pilot import Pilot
+from textual.screen import Screen
 from textual.widgets import Button
 
 from tests.support.states import target
@@ -266,3 +268,17 @@ def test_the_header_says_what_goes_where_without_the_password() -> None:
     assert moved(state).plain == "…  →  memory@db.example:5432/vestige"
     assert place_of(Dsn({"host": "/run/postgresql", "dbname": "vestige"})) == "vestige on this machine"
     assert moved(WizardState(target=target(embedded=True))).plain.endswith("embedded PostgreSQL")
+
+
+def test_a_screen_fits_the_terminal_before_it_hears_of_a_size(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Also one whose event of a new size comes late, or not at all."""
+
+    async def unheard(_screen: Screen[None], _event: Resize) -> None:
+        """Textual sets the classes of its breakpoints here."""
+
+    async def scenario(app: VestigeApp, pilot: Pilot[None]) -> None:
+        await until(pilot, lambda: app.screen.is_mounted and app.screen.has_class("-narrow", "-low"))
+        assert not app.screen.has_class("-wide")
+
+    monkeypatch.setattr(Screen, "_on_resize", unheard)
+    play(scenario, machine(home))
