@@ -106,10 +106,14 @@ def _is_ready(pilot: Pilot[None]) -> bool:
     return not isinstance(screen, Workbench) or bool(screen.query_one(OfferList).chosen)
 
 
-@pytest.mark.parametrize("keys", [(), ("n",) * 3 + ("enter",), ("n",) * 3 + ("e",)], ids=["causes", "row", "editor"])
-def test_workbench(snap_compare: Compare, keys: tuple[str, ...]) -> None:
+@pytest.mark.parametrize(
+    ("keys", "words"),
+    [((), "7 open"), (("n",) * 3 + ("enter",), "closed where"), (("n",) * 3 + ("e",), "PostgreSQL takes this value.")],
+    ids=["causes", "row", "editor"],
+)
+def test_workbench(snap_compare: Compare, keys: tuple[str, ...], words: str) -> None:
     """Causes with what waits for them; a row, the place of its error and the ways to deal with it; the editor."""
-    assert _pictures(snap_compare, scenes.answered(), "f2", *keys)
+    assert _pictures(snap_compare, scenes.answered(), "f2", *keys, words=words)
 
 
 def test_leaving_out(snap_compare: Compare) -> None:
