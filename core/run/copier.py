@@ -46,6 +46,7 @@ from vestige_tui.core.run.recorder import Recorder
 from vestige_tui.core.run.source_hashes import hashing_around
 from vestige_tui.core.run.source_steps import readable_source
 from vestige_tui.core.run.table_pass import Transfer
+from vestige_tui.core.run.writers import useful_writers
 from vestige_tui.core.source.guarantees import Guarantees
 from vestige_tui.core.source.opening import identity
 from vestige_tui.core.verify.receipt_making import receipt_of_copy
@@ -162,8 +163,10 @@ def _copy(run: Run, transfer: Transfer, agreement: Agreement, control: Session) 
         transfer.announce()
         with control.watchdog.step():
             since = next_transaction(control.connection)
-        wanted, pooled = run.plan.max_connections, destination.pooled
-        with run.sessions.open_more(control, wanted, pooled=pooled) as opened:
+        wanted = min(run.plan.max_connections, useful_writers(transfer.planned().values(), run.plan.batch_size))
+        with run.sessions.open_more(control, wanted, pooled=destination.pooled) as opened:
+            if len(opened) < wanted:
+                run.recorder.notice(notices.fewer_connections(len(opened), wanted))
             found_by_key = _load(run, transfer, destination, opened)
         mend_present(run, transfer, destination, control)
     checked = verify_copy(run, transfer.reading, agreement.model, destination, control, since=since)
@@ -174,8 +177,6 @@ def _copy(run: Run, transfer: Transfer, agreement: Agreement, control: Session) 
 
 def _load(run: Run, transfer: Transfer, destination: Destination, opened: Sequence[Session]) -> int:
     """Fill the tables, then complete indexes and foreign keys; how many rows were found by their keys alone."""
-    if len(opened) < run.plan.max_connections:
-        run.recorder.notice(notices.fewer_connections(len(opened), run.plan.max_connections))
     try:
         loaded = load(transfer, run.sessions, opened, destination)
     except (Cancelled, MigrationError, psycopg.Error):

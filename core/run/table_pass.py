@@ -88,11 +88,15 @@ class Transfer:
     def announce(self) -> None:
         """Report how much there is to do, and which vectors cannot be copied."""
         self.reading.text_factory = str
-        self.progress.plan({table.name: self._expected(table) for table in TABLES})
+        self.progress.plan(self.planned())
         for group in self.vectors if self.only is None else ():
             if group.fate is Fate.OTHER_MODEL:
                 kept = self.model.name if self.model else "the registered model"
                 self.progress.recorder.problem(other_model_error(group.model or "", group.count, kept))
+
+    def planned(self) -> dict[str, int]:
+        """How many rows of each table are to be read."""
+        return {table.name: self._expected(table) for table in TABLES}
 
     def _expected(self, table: Table) -> int:
         """How many rows of a table are to be read."""

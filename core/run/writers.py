@@ -39,6 +39,14 @@ class _Task(NamedTuple):
     batches: Sequence[KeyBatch | RowBatch]
 
 
+def useful_writers(rows: Iterable[int], batch_size: int) -> int:
+    """How many writers have work to do: the first, and another one for every full group of batches.
+
+    ``rows`` is how many rows each table has. To open a connection takes longer than to write a few batches.
+    """
+    return 1 + sum(-(-number // batch_size) for number in rows) // GROUP_BATCHES
+
+
 def grouped(batches: Iterable[B]) -> Iterator[list[B]]:
     """Batches in groups that travel together."""
     group: list[B] = []

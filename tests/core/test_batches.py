@@ -13,6 +13,7 @@ from vestige_tui.core.rows import copy_format
 from vestige_tui.core.rows.problems import Kind
 from vestige_tui.core.rows.records import Form, InColumns, Packed, Record, fields_of, keys_of
 from vestige_tui.core.rows.tables import BY_NAME
+from vestige_tui.core.run.writers import useful_writers
 from vestige_tui.core.source import reader
 from vestige_tui.core.source.describe import describe_open
 from vestige_tui.core.source.opening import open_source
@@ -71,3 +72,11 @@ def test_rows_that_a_fresh_server_refuses_are_made_one_by_one(sources: Sources, 
         (ids[3], Kind.VALUE_NOT_ALLOWED), (ids[17], Kind.VALUE_NOT_ALLOWED),
     ]  # fmt: skip
     assert {str(row[0]) for row in database.rows("SELECT id FROM knowledge_nodes")} == {*ids} - {ids[3], ids[17]}
+
+
+@pytest.mark.parametrize(
+    ("rows", "batch_size", "writers"),
+    [((), 500, 1), ((30, 30, 20, 15), 500, 1), ((0,) * 4 + (500,) * 8, 500, 2), ((501,) * 4, 500, 2), ((160,), 1, 21)],
+)
+def test_a_writer_more_for_every_group_of_batches(rows: tuple[int, ...], batch_size: int, writers: int) -> None:
+    assert useful_writers(rows, batch_size) == writers
