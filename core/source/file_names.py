@@ -15,6 +15,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from itertools import zip_longest
 from pathlib import Path
+from typing import NamedTuple
 
 from vestige_tui.core.errors import SourceError
 from vestige_tui.core.source.locate import candidates
@@ -158,13 +159,12 @@ def _look_through(waiting: deque[str], wanted: os.stat_result, seen: set[tuple[i
                     yield Path(entry.path)
 
 
-@dataclass(frozen=True, slots=True)
-class _Mount:
+class _Mount(NamedTuple):
     """A line of ``/proc/self/mountinfo``: ``root`` is the part of the file system that ``point`` shows."""
 
-    device: str
-    root: Path
-    point: Path
+    device: bytes
+    root: str
+    point: str
 
 
 def _mounts() -> list[_Mount]:
@@ -172,23 +172,22 @@ def _mounts() -> list[_Mount]:
         listed = MOUNTS.read_bytes().splitlines()
     except OSError:  # a system without /proc
         return []
-    return [
-        _Mount(fields[2].decode(), _unescaped(fields[3]), _unescaped(fields[4])) for fields in map(bytes.split, listed)
-    ]
+    return [_Mount(fields[2], _unescaped(fields[3]), _unescaped(fields[4])) for fields in map(bytes.split, listed)]
 
 
-def _unescaped(field: bytes) -> Path:
-    return Path(os.fsdecode(re.sub(rb"\\([0-7]{3})", lambda octal: bytes([int(octal[1], 8)]), field)))
+def _unescaped(field: bytes) -> str:
+    return os.fsdecode(re.sub(rb"\\([0-7]{3})", lambda octal: bytes([int(octal[1], 8)]), field))
 
 
 def _mounted_from(real: Path) -> tuple[Path, ...] | None:
     """The visible names of a file that is mounted by itself, as containers do; None for any other file."""
     mounts = _mounts()
-    own = next((mount for mount in reversed(mounts) if mount.point == real), None)
+    own = next((mount for mount in reversed(mounts) if mount.point == str(real)), None)
     if own is None:
         return None
-    wider = [mount for mount in mounts if mount.device == own.device and mount.root in own.root.parents]
-    origins = [mount.point / own.root.relative_to(mount.root) for mount in wider]
+    inside = Path(own.root)
+    wider = [mount for mount in mounts if mount.device == own.device and Path(mount.root) in inside.parents]
+    origins = [Path(mount.point) / inside.relative_to(mount.root) for mount in wider]
     return tuple(origin for origin in origins if _leads_to(origin, real))
 
 

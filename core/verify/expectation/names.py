@@ -22,11 +22,16 @@ _numbers = count(1)
 
 
 class File:
-    """An open source. The connection's own ``text_factory`` is in force again after each call."""
+    """An open source, inside a read transaction: its tables and columns are looked up once.
+
+    The connection's own ``text_factory`` is in force again after each call.
+    """
 
     def __init__(self, connection: sqlite3.Connection) -> None:
         self.connection = connection
         self._readable: dict[tuple[str, str], bool] = {}
+        self._spelled: dict[tuple[str, str], str | None] = {}
+        self._columns: dict[str, list[str]] = {}
         self._with_rowid: dict[str, tuple[str, str]] = {}
 
     def ask(self, query: str, parameters: Sequence[Any] = ()) -> list[tuple[Any, ...]]:
@@ -46,6 +51,11 @@ class File:
 
     def spelled(self, table: str, column: str) -> str | None:
         """How the file spells a column that SQLite finds under this name and can read; None where there is none."""
+        if (table, column) not in self._spelled:
+            self._spelled[(table, column)] = self._find(table, column)
+        return self._spelled[(table, column)]
+
+    def _find(self, table: str, column: str) -> str | None:
         try:  # with the alias, an unknown name is an error and not a text
             cursor = self.connection.execute(f"SELECT n.{quoted(column)} FROM main.{quoted(table)} n LIMIT 0")
         except sqlite3.OperationalError:
@@ -59,7 +69,9 @@ class File:
 
     def columns(self, table: str) -> list[str]:
         """The columns of a table or view in their order, as the file spells them; generated ones too."""
-        return [name for name in self._described(table) if self._can_read(table, name)]
+        if table not in self._columns:
+            self._columns[table] = [name for name in self._described(table) if self._can_read(table, name)]
+        return self._columns[table]
 
     def failing(self, table: str) -> list[str]:
         """The columns that SQLite cannot compute for some row."""
