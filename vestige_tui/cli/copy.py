@@ -12,7 +12,6 @@ from vestige_tui.cli.destination import postgres_url
 from vestige_tui.cli.exit_codes import ExitCode, code_of_outcome
 from vestige_tui.cli.outputs import OutputFailures, outputs_of, repairs_in
 from vestige_tui.cli.reports import Files, check_files
-from vestige_tui.cli.runner import run_plan
 from vestige_tui.cli.session import working_with
 from vestige_tui.core.embedder import embedder_from_environment, parse_embedder
 from vestige_tui.core.errors import UsageError
@@ -96,6 +95,8 @@ def copy(
     check_outputs(fields["sqlite_path"], outputs)
     repairs = repairs_in(repairs_file, outputs)
     check_files(files := Files(report_file, receipt_file))
+    from vestige_tui.cli.runner import run_plan  # the copier takes a while to load; a refused command needs none of it
+
     failures = OutputFailures(standard_error())
     with working_with(postgres_url, log_file, failures) as (dsn, cancel):
         receipt = receipt_file is not None or not no_verify

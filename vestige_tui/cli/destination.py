@@ -8,10 +8,8 @@ from contextlib import contextmanager
 import click
 
 from vestige_tui.cli.completion import destinations
-from vestige_tui.core.destination.embedded import EmbeddedServer
 from vestige_tui.core.dsn import EMBEDDED, Dsn
 from vestige_tui.user.credentials import Keyring, with_stored_password
-from vestige_tui.user.settings import embedded_folder
 
 postgres_url = click.option(
     "--postgres-url",
@@ -29,6 +27,9 @@ def opened(url: str) -> Iterator[Dsn]:
     The keyring is asked for a password where the server wants one that neither the URL nor libpq's places have.
     """
     if url.strip() == EMBEDDED:
+        from vestige_tui.core.destination.embedded import EmbeddedServer
+        from vestige_tui.user.settings import embedded_folder
+
         with EmbeddedServer(embedded_folder()) as server:
             yield server.dsn
     else:
