@@ -31,7 +31,7 @@ from tests.support.servers import Database, Server, default_server, embedded_ser
 from tests.support.sources import SEED_SPEC, SMALL_SPEC, Sources
 
 _common = settings(deadline=None, database=None, suppress_health_check=[HealthCheck.too_slow])
-settings.register_profile("vestige", _common, max_examples=80, derandomize=True)
+settings.register_profile("vestige", _common, max_examples=50, derandomize=True)
 settings.register_profile("thorough", _common, max_examples=10_000)  # pytest --hypothesis-profile=thorough
 settings.load_profile("vestige")
 
@@ -132,8 +132,11 @@ def other_database(server: Server) -> Iterator[Database]:
 
 @pytest.fixture(scope="session")
 def source_cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Where generated sources are kept for the session."""
-    return tmp_path_factory.mktemp("sources")
+    """Where generated sources are kept for the session, for all of its workers."""
+    of_this_worker = tmp_path_factory.getbasetemp()
+    folder = of_this_worker.parent if "PYTEST_XDIST_WORKER" in os.environ else of_this_worker
+    (shared := folder / "sources").mkdir(exist_ok=True)
+    return shared
 
 
 @pytest.fixture

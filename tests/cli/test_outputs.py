@@ -91,17 +91,19 @@ def test_the_report_is_checked_once_more_when_it_is_written(
     assert (tmp_path / "x.db").read_bytes() == b"memories"
 
 
-@pytest.mark.parametrize("redirection", [">>", "2>>"])
-def test_a_stream_that_the_shell_sent_to_the_source(small_source: Path, database: Database, redirection: str) -> None:
-    for command in (copying(small_source, database), [*PROGRAM, "inspect", str(small_source)]):
-        before = small_source.read_bytes()
-        done = in_a_shell(command, f"{redirection} '{small_source}'")
-        assert done.returncode == 2
-        written = small_source.read_bytes()
-        assert written.startswith(before)
-        if redirection == ">>":
-            assert written == before
-            assert f"Standard output cannot be written to {small_source}: that is the source itself." in done.stderr
+@pytest.mark.parametrize(("redirection", "inspects"), [(">>", False), ("2>>", True)])
+def test_a_stream_that_the_shell_sent_to_the_source(
+    small_source: Path, database: Database, redirection: str, *, inspects: bool
+) -> None:
+    command = [*PROGRAM, "inspect", str(small_source)] if inspects else copying(small_source, database)
+    before = small_source.read_bytes()
+    done = in_a_shell(command, f"{redirection} '{small_source}'")
+    assert done.returncode == 2
+    written = small_source.read_bytes()
+    assert written.startswith(before)
+    if redirection == ">>":
+        assert written == before
+        assert f"Standard output cannot be written to {small_source}: that is the source itself." in done.stderr
 
 
 def test_a_report_where_standard_output_goes(small_source: Path, database: Database, tmp_path: Path) -> None:
@@ -121,31 +123,48 @@ def test_a_report_where_standard_output_goes(small_source: Path, database: Datab
     assert "migrate: complete" in log.read_text()
 
 
+CHECKING = """
+import sys
+from pathlib import Path
+from vestige_tui.cli.outputs import outputs_of
+from vestige_tui.core.errors import UsageError
+from vestige_tui.core.outputs import check_outputs
+for report in (None, Path(sys.argv[1])):
+    try:
+        check_outputs(None, outputs_of(report_file=report, receipt_file=None, log_file=None))
+        print("can be written", file=sys.stderr, flush=True)
+    except UsageError as error:
+        print(error.what, file=sys.stderr, flush=True)
+"""
+
+
 @pytest.mark.parametrize(
-    ("redirections", "code"),
+    ("redirections", "refused"),
     [
-        ("> '{0}' 2>&1", 0),
-        (">> '{0}' 2>&1", 0),
-        ("2> '{0}' >&2", 0),
-        ("&> '{0}'", 0),
-        (">> '{0}' 2>> '{0}'", 0),
-        ("> '{0}' 2> '{0}'", 2),
+        ("> '{0}' 2>&1", False),
+        (">> '{0}' 2>&1", False),
+        ("2> '{0}' >&2", False),
+        ("&> '{0}'", False),
+        (">> '{0}' 2>> '{0}'", False),
+        ("> '{0}' 2> '{0}'", True),
     ],
 )
-def test_both_streams_in_one_file(
-    small_source: Path, database: Database, tmp_path: Path, redirections: str, code: int
-) -> None:
-    """As a file opened once, or to whose end both append: neither overwrites the other."""
+def test_both_streams_in_one_file(tmp_path: Path, redirections: str, *, refused: bool) -> None:
+    """As a file opened once, or to whose end both append: neither overwrites the other. No report goes there, too."""
     out = tmp_path / "out"
-    done = in_a_shell(copying(small_source, database), redirections.format(out))
-    assert done.returncode == code
-    if code == 0:
-        assert "Memories: 30 of 30" in out.read_text()
-        assert "=== Rows of the source at the destination ===" in out.read_text()
-    else:
-        assert "Standard error cannot be written to" in out.read_text()
-    report = in_a_shell(copying(small_source, database, "--report", out), redirections.format(out))
-    assert report.returncode == 2
+    assert in_a_shell([sys.executable, "-c", CHECKING, str(out)], redirections.format(out)).returncode == 0
+    streams, report = out.read_text().splitlines()
+    assert streams.startswith("Standard error cannot be written to" if refused else "can be written")
+    assert ("Standard error" if refused else "The report") + " cannot be written to" in report
+
+
+def test_a_copy_that_says_everything_in_one_file(small_source: Path, database: Database, tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    assert in_a_shell(copying(small_source, database), f"> '{out}' 2>&1").returncode == 0
+    assert "Memories: 30 of 30" in out.read_text()
+    assert "=== Rows of the source at the destination ===" in out.read_text()
+    assert in_a_shell(copying(small_source, database), f"> '{out}' 2> '{out}'").returncode == 2
+    assert "Standard error cannot be written to" in out.read_text()
 
 
 # Each fails for itself
@@ -204,7 +223,7 @@ def test_a_full_disk_under_standard_output(small_source: Path, database: Databas
     assert database.value("SELECT count(*) FROM knowledge_nodes") == 30
 
 
-@pytest.mark.parametrize("arguments", [("inspect", "--json"), ("inspect",), ("--help",)])
+@pytest.mark.parametrize("arguments", [("inspect", "--json"), ("--help",)])
 def test_a_full_disk_under_other_commands(small_source: Path, arguments: tuple[str, ...]) -> None:
     command = [*PROGRAM, *arguments, *([str(small_source)] if "inspect" in arguments else [])]
     done = in_a_shell(command, "> /dev/full")
@@ -212,9 +231,7 @@ def test_a_full_disk_under_other_commands(small_source: Path, arguments: tuple[s
     assert done.stderr == "warning: standard output is not complete: No space left on device.\n"
 
 
-@pytest.mark.parametrize(
-    "redirections", ["2> /dev/full", ">&-", "2>&-", ">&- 2>&- <&-", "| head -0; exit ${PIPESTATUS[0]}"]
-)
+@pytest.mark.parametrize("redirections", ["2> /dev/full", ">&- 2>&- <&-", "| head -0; exit ${PIPESTATUS[0]}"])
 def test_streams_that_are_full_closed_or_not_read(
     small_source: Path, database: Database, home: Path, redirections: str
 ) -> None:

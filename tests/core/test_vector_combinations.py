@@ -18,6 +18,7 @@ from tests.support.hostile import assert_foretold
 from tests.support.reading import Reading, read_source
 from tests.support.runs import copy
 from tests.support.servers import Database
+from tests.support.sizes import sized
 from tests.support.sources import MODEL_NAME, Sources
 from vestige_tui.core.model import ModelSignature
 from vestige_tui.core.rows.problems import NIL_UUID
@@ -159,7 +160,7 @@ def vector(record: Record) -> bytes:
 @pytest.mark.parametrize("version", VERSIONS)
 def test_every_version_and_combination(sources: Sources, version: int) -> None:
     """The reader gives every vector that counts, bit for bit, and the description says what all others are."""
-    for number in range(2):
+    for number in range(sized(1, 2)):
         check_combination(made(sources, version, number))
 
 

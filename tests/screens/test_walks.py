@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import json
 from pathlib import Path
 
 import pytest
@@ -12,6 +13,7 @@ from textual.widgets import Input, TabbedContent
 from tests.support.runs import copy
 from tests.support.servers import Database
 from tests.support.sources import Sources, edit
+from tests.support.stale import upgraded
 from tests.support.walking import (
     BROKEN_SPEC,
     LONG_SPEC,
@@ -25,6 +27,7 @@ from tests.support.walking import (
     walking_machine,
 )
 from tests.support.wizard import LARGE, click_key, on_screen, play, shown, until
+from vestige_tui import wizard
 from vestige_tui.app import VestigeApp
 from vestige_tui.core.model import ModelSignature
 from vestige_tui.screens.model import ModelScreen
@@ -238,3 +241,48 @@ def _kill(database: Database, from_elsewhere: Database) -> None:
         f"ALTER DATABASE {database.name} ALLOW_CONNECTIONS false",
         f"SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = '{database.name}'",
     )
+
+
+def test_a_stale_source_into_tables_without_a_foreign_key(
+    home: Path, sources: Sources, copied_database: Database
+) -> None:
+    """What will be missing is said before the copy and after it, and the shell gets exit code 1."""
+    source = upgraded(sources.seed())
+    edit(source, "CREATE TABLE intentions AS SELECT id FROM knowledge_nodes LIMIT 12")
+    upgraded(source)
+    copied_database.execute("ALTER TABLE edges DROP CONSTRAINT edges_target_id_fkey")
+    left_behind = "       12  intentions                reminders of things to do"
+
+    async def scenario(app: VestigeApp, pilot: Pilot[None]) -> None:
+        await on_screen(pilot, "SourceScreen")
+        await shown(pilot, "This file is stale.")
+        await shown(pilot, "! stale · 30 memories")
+        await pilot.press("ctrl+n")
+        for words in ("Use a stale database?", "Here that is 30 memories.", "y Use it all the same"):
+            await shown(pilot, words)
+        await pilot.press("y")
+        await on_screen(pilot, "DestinationScreen")
+        await ready(pilot)
+        await pilot.press("ctrl+n")
+        await shown(pilot, "Use this destination")
+        await forward(pilot, "PreviewScreen")
+        await ready(pilot)
+        await shown(pilot, "The source is stale, and copying it is allowed.")
+        await pilot.press("pagedown")
+        await shown(pilot, "1 foreign key will not be enforced")
+        await shown(pilot, left_behind)
+        await forward(pilot, "ReportScreen")
+        for words in ("But 1 foreign key is not", "The source is stale", "Tables not copied 1"):
+            await shown(pilot, words)
+        await pilot.press("f2", "f2")
+        for words in ("in source", left_behind, "edges_target_id_fkey of edges"):
+            await shown(pilot, words)
+            await pilot.press("f2")
+        await pilot.press("ctrl+q")
+        await until(pilot, lambda: app.return_code is not None)
+
+    app = play(scenario, walking_machine(home), state=from_the_start(source, copied_database))
+    assert wizard._code_of(app) == 1
+    report = json.loads((home / "report.json").read_text())
+    assert report["outcome"] == "incomplete"
+    assert report["left_behind"] == {"intentions": 12}

@@ -5,8 +5,9 @@ from __future__ import annotations
 import hashlib
 import shutil
 import sqlite3
-from collections.abc import Sequence
-from contextlib import closing
+import tempfile
+from collections.abc import Iterator, Sequence
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -62,7 +63,8 @@ class Sources:
         """A file in the seed's layout."""
         template = self.cache / f"seed-{version}-{_digest(spec)}.db"
         if not template.exists():
-            create_seed_sample(template, spec, version=version)
+            with _appearing(template) as made:
+                create_seed_sample(made, spec, version=version)
         return self._copy(template, name)
 
     def published(
@@ -71,10 +73,11 @@ class Sources:
         """A file of published Vestige, with ``v15`` given the V15 parts by hand."""
         template = self.cache / f"published-{version}-{v15}-{_digest(spec)}.db"
         if not template.exists():
-            create_published_sample(template, spec, version=version)
-            if v15:
-                with closing(sqlite3.connect(template)) as connection:
-                    add_v15_parts(connection)
+            with _appearing(template) as made:
+                create_published_sample(made, spec, version=version)
+                if v15:
+                    with closing(sqlite3.connect(made)) as connection:
+                        add_v15_parts(connection)
         return self._copy(template, name)
 
     def _copy(self, template: Path, name: str) -> Path:
@@ -82,6 +85,15 @@ class Sources:
         path.parent.mkdir(parents=True, exist_ok=True)
         shutil.copyfile(template, path)
         return path
+
+
+@contextmanager
+def _appearing(template: Path) -> Iterator[Path]:
+    """A path for a file that appears as ``template`` when it is complete: another worker may make the same one."""
+    with tempfile.TemporaryDirectory(dir=template.parent) as folder:
+        made = Path(folder) / template.name
+        yield made
+        made.replace(template)
 
 
 def _digest(spec: SampleSpec) -> str:

@@ -54,6 +54,7 @@ def _parse_once(
 
 
 Stylesheet._parse_rules = _parse_once  # type: ignore[assignment]
+RuleSet.__hash__ = object.__hash__  # type: ignore[method-assign]  # Textual's gives the same, as a function of Python
 
 Scenario = Callable[[VestigeApp, Pilot[None]], Awaitable[None]]
 
