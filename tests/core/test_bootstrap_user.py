@@ -139,8 +139,9 @@ def test_two_rows_of_one_id(small_source: Path, database: Database) -> None:
     assert bootstrap_user(database)["handle"] == "local"
 
 
-@pytest.mark.parametrize("table", ["users", "groups", "knowledge_nodes"])
-@pytest.mark.parametrize("has_one", [True, False])
+@pytest.mark.parametrize(
+    ("table", "has_one"), [("users", True), ("users", False), ("groups", True), ("knowledge_nodes", False)]
+)
 def test_an_interrupted_copy_is_completed(small_source: Path, database: Database, table: str, *, has_one: bool) -> None:
     called_local(small_source, "local")
     if not has_one:

@@ -167,7 +167,7 @@ def pooled(pooler: Dsn, tcp_database: Database) -> Database:
     return replace(tcp_database, dsn=pooler.with_parameters(dbname=tcp_database.name))
 
 
-@pytest.mark.parametrize("batch_size", [1, 7, 500])
+@pytest.mark.parametrize("batch_size", [1, 500])
 def test_through_a_pooler(sources: Sources, tcp_database: Database, pooled: Database, batch_size: int) -> None:
     """Sessions change between two transactions there; everything arrives, broken rows are reported, and nothing stays."""
     source = sources.seed(replace(SMALL_SPEC, memories=60))
