@@ -65,8 +65,7 @@ def test_it_can_be_upgraded(
 def test_the_program_itself(odd: Path, database: Database, locale: str) -> None:
     """Its own process, whose title is set, in any locale."""
     ends = ("migrate", "copy", "--from", "sqlite", "--to", "postgres", "--sqlite-path", str(odd))
-    secret = database.dsn.with_parameters(password=database.dsn.parameters.get("password", "s3cr3tPW"))
-    command = [sys.executable, "-m", "vestige_tui", *ends, "--postgres-url", secret.conninfo()]
+    command = [sys.executable, "-m", "vestige_tui", *ends, "--postgres-url", database.secret.conninfo()]
     environment = os.environ | {"LC_ALL": locale}
     done = subprocess.run(command, capture_output=True, timeout=120, check=False, env=environment)
     assert (done.returncode, b"Traceback" in done.stderr) == (0, False)

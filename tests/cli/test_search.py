@@ -66,7 +66,7 @@ def test_by_meaning(vestige_tui: VestigeTui, store: Database, monkeypatch: pytes
     monkeypatch.setenv("VESTIGE_EMBEDDER_API_KEY", "sk-canary")
     store.execute("UPDATE embedding_model SET name = 'test/small', hash = 'unknown'")
     with closing(Endpoint(8)) as endpoint:
-        ends = ("search", "--postgres-url", f"{store.url} password=canary", "--embedder-url", endpoint.url)
+        ends = ("search", "--postgres-url", store.secret.conninfo(), "--embedder-url", endpoint.url)
         shown = vestige_tui(*ends, "--json", "wombat", "digs")
         document = json.loads(shown.out)
         assert (document["by"], document["model"], shown.code) == ("both", "test/small", ExitCode.CLEAN)
@@ -80,3 +80,4 @@ def test_by_meaning(vestige_tui: VestigeTui, store: Database, monkeypatch: pytes
         assert "neither in the source" not in other.err
         assert vestige_tui(*ends, "--by", "words", "wombat").code == ExitCode.USAGE
     assert "canary" not in shown.said + other.said
+    assert store.password not in shown.said + other.said

@@ -253,8 +253,7 @@ def test_it_holds_no_content_no_id_and_no_secret(small_source: Path, database: D
         (CANARY,),
     )
     edit(small_source, "UPDATE review_events SET kind = ?, metadata = ?", (CANARY, f"[{CANARY}"))
-    password = database.dsn.parameters.get("password", CANARY)
-    secret = replace(database, dsn=database.dsn.with_parameters(password=password))
+    secret = replace(database, dsn=database.secret)
     made = make(small_source, secret)
     assert made.report.tables["knowledge_nodes"].failed == 1
     made.report.vectors += (VectorGroup("node_embeddings", None, None, None, 1, Fate.NO_MEMORY, (CANARY,)),)
@@ -262,7 +261,7 @@ def test_it_holds_no_content_no_id_and_no_secret(small_source: Path, database: D
     for name in ("receipt.json", "receipt.md"):
         data = receipt.for_file(Path(name))
         assert CANARY.encode() not in data
-        assert password.encode() not in data
+        assert database.password.encode() not in data
         assert not [key for key in values_of(made, "SELECT id::text FROM knowledge_nodes") if key.encode() in data]
     document = json.loads(receipt.to_json())
     assert document["left_out"] == {"knowledge_nodes": {"bad_uuid": 1}}

@@ -16,7 +16,6 @@ from tests.support.runs import TABLES, assert_equal_everywhere, copy, counts
 from tests.support.servers import Database
 from tests.support.sources import SMALL_SPEC, Sources, edit, memory_ids
 from vestige_tui.core import events
-from vestige_tui.core.dsn import Dsn
 from vestige_tui.core.errors import DestinationError
 from vestige_tui.core.report import MigrationReport, Outcome
 from vestige_tui.core.rows.problems import RowError
@@ -26,7 +25,7 @@ from vestige_tui.sample import SampleSpec
 def test_report_as_json(sources: Sources, database: Database, tmp_path: Path) -> None:
     source = sources.seed()
     edit(source, "UPDATE knowledge_nodes SET metadata = 'secret plans' WHERE id = ?", (memory_ids(source)[3],))
-    report = copy(source, Dsn(dict(database.dsn.parameters) | {"password": "hunter2canary"}), batch_size=9)
+    report = copy(source, database.secret, batch_size=9)
     document = json.loads(report.to_json())
 
     model = {"name": SMALL_SPEC.model_name, "dimension": 8, "hash": SMALL_SPEC.model_hash}
@@ -64,7 +63,7 @@ def test_report_as_json(sources: Sources, database: Database, tmp_path: Path) ->
     assert document["left_behind"] == {}
     assert datetime.fromisoformat(document["started_at"]).tzinfo is UTC
     assert document["duration_ms"] > 0
-    assert "hunter2canary" not in report.to_json()
+    assert database.password not in report.to_json()
     assert "secret plans" not in report.to_json()
 
 
@@ -165,7 +164,7 @@ def test_log_has_the_parameters_the_counts_and_no_secret(
     chosen = memory_ids(source)[10]
     edit(source, "UPDATE knowledge_nodes SET metadata = '{\"diary\": secret' WHERE id = ?", (chosen,))
     caplog.set_level(logging.INFO, logger="vestige_tui.core")
-    copy(source, Dsn(dict(database.dsn.parameters) | {"password": "hunter2canary"}))
+    copy(source, database.secret)
 
     text = caplog.text
     assert f"source: {source.as_uri()}?mode=ro" in text
@@ -178,7 +177,7 @@ def test_log_has_the_parameters_the_counts_and_no_secret(
     assert "metadata is not valid JSON" in warning.getMessage()
     assert "memories_copied=2100" in caplog.records[-1].getMessage()
     assert "errors=1" in caplog.records[-1].getMessage()
-    assert "hunter2canary" not in text
+    assert database.password not in text
     assert "diary" not in text
 
 

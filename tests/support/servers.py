@@ -55,6 +55,16 @@ class Database:
         """The connection string as libpq reads it, for command lines."""
         return self.dsn.conninfo()
 
+    @property
+    def secret(self) -> Dsn:
+        """The connection string with a password, whether or not the server asks for one."""
+        return self.dsn.with_parameters(password=self.password)
+
+    @property
+    def password(self) -> str:
+        """The password that logs in; a word that nothing else contains where the server takes any."""
+        return self.dsn.parameters.get("password", "hunter2canary")
+
     @contextmanager
     def connect(self) -> Iterator[Connection]:
         """A connection in autocommit mode, time zone UTC, with pgvector's types where the extension is installed."""
