@@ -102,6 +102,13 @@ def server16() -> Iterator[Server]:
 
 
 @pytest.fixture
+def takes_any_password(server: Server) -> None:
+    """For tests that log in with a password of their own, or without one."""
+    if "password" in server.dsn.parameters:
+        pytest.skip("this server wants its own password")
+
+
+@pytest.fixture
 def database(server: Server) -> Iterator[Database]:
     """An empty database, dropped afterwards."""
     with server.database() as fresh:

@@ -96,6 +96,7 @@ def test_a_source_from_before_v15_is_refused(vestige_tui: VestigeTui, database: 
         "{} password=s3cr3tPW",
     ],
 )
+@pytest.mark.usefixtures("takes_any_password")
 def test_no_password_anywhere(
     vestige_tui: VestigeTui,
     small_source: Path,

@@ -32,6 +32,7 @@ def _files(folder: Path) -> list[str]:
     return [file.read_bytes().decode(errors="replace") for file in folder.rglob("*") if file.is_file()]
 
 
+@pytest.mark.usefixtures("takes_any_password")
 def test_after_a_whole_run(
     home: Path, small_source: Path, database: Database, capfd: pytest.CaptureFixture[str]
 ) -> None:
@@ -68,6 +69,7 @@ def test_after_a_whole_run(
     assert not [text for text in seen if CANARY in text]
 
 
+@pytest.mark.usefixtures("takes_any_password")
 def test_after_a_crash(
     home: Path,
     small_source: Path,

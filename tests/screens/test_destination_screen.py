@@ -285,6 +285,7 @@ def test_waiting_can_be_stopped_and_a_late_answer_is_ignored(
 class TestRealServer:
     """The same against a PostgreSQL."""
 
+    @pytest.mark.usefixtures("takes_any_password")
     def test_a_missing_database_is_created_when_asked(self, home: Path, found: Path, server: Server) -> None:
         name = f"made by the wizard {os.getpid()}"
         url = url_of(server.dsn.with_parameters(dbname=name))
