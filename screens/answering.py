@@ -13,7 +13,7 @@ from textual.widgets import Button
 from vestige_tui.core.errors import MigrationError
 from vestige_tui.core.repairs.answers import Answers
 from vestige_tui.core.repairs.document import Repairs
-from vestige_tui.core.repairs.proposals import Step as Way
+from vestige_tui.core.repairs.proposals import ProposalKind
 from vestige_tui.core.repairs.typed import to_type
 from vestige_tui.core.rows.pg_types import PgType
 from vestige_tui.core.rows.tables import GROUPS, USERS
@@ -95,7 +95,7 @@ class AnsweringScreen(FittedScreen):
             return
         if self._list.selected:
             self._plan(self._selected, offer)
-        elif offer.step is Way.LEAVE_OUT:
+        elif offer.kind is ProposalKind.LEAVE_OUT:
             self.action_leave_out()
         elif not offer.ready:
             self.action_edit()
@@ -183,7 +183,7 @@ class AnsweringScreen(FittedScreen):
     def _leave_out(self, reason: str, chosen: Sequence[Case]) -> None:
         case, row = self._row.case, self._row.row
         if chosen:
-            self._plan(chosen, Offer(Way.LEAVE_OUT, "left out", value=reason))
+            self._plan(chosen, Offer(ProposalKind.LEAVE_OUT, "left out", value=reason))
         elif case is not None and row is not None:
             answers = Answers(self._repairs)
             answers.leave_out(row.name, reason)
@@ -196,17 +196,17 @@ class AnsweringScreen(FittedScreen):
         if cause is None or case is None or offer is None or self._busy:
             return
         rows = [each for each in cause.cases if self._cases.status(each).needs_you]
-        if offer.step is Way.LEAVE_OUT:
+        if offer.kind is ProposalKind.LEAVE_OUT:
             self._list.selected = {*map(id, rows)}
             self.action_leave_out()
             return
         repair = self._cases.repair_of(case)
         field = case.error.field or ""
-        if repair is not None and field in repair.values and offer.step is not Way.NEW_ID:
-            offer = Offer(Way.TYPE, "the same answer as this row", value=repair.values[field])
+        if repair is not None and field in repair.values and offer.kind is not ProposalKind.NEW_ID:
+            offer = Offer(ProposalKind.TYPE, "the same answer as this row", value=repair.values[field])
         first = self._row.offers and offer is self._row.offers[0]
         if rows:
-            self._plan(rows, None if first and offer.step is not Way.CHOOSE else offer)
+            self._plan(rows, None if first and offer.kind is not ProposalKind.CHOOSE else offer)
 
     def _plan(self, rows: Sequence[Case], offer: Offer | None) -> None:
         """Find out what one way makes of several rows."""

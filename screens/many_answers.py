@@ -9,8 +9,7 @@ from pathlib import Path
 
 from vestige_tui.core.repairs.answers import Answers, RowName
 from vestige_tui.core.repairs.document import Repairs
-from vestige_tui.core.repairs.proposals import Step as Way
-from vestige_tui.core.repairs.proposals import new_id
+from vestige_tui.core.repairs.proposals import ProposalKind, new_id
 from vestige_tui.core.source.broken_rows import BrokenRow, broken_rows
 from vestige_tui.core.text import count
 from vestige_tui.screens.cases import Case
@@ -37,8 +36,8 @@ class Plan:
     @property
     def words(self) -> str:
         """How many rows are answered how."""
-        ways = Counter(offer.way for _, _, offer in self.answers)
-        said = [f"{number:,}  {way}" for way, number in ways.items()]
+        summaries = Counter(offer.summary for _, _, offer in self.answers)
+        said = [f"{number:,}  {summary}" for summary, number in summaries.items()]
         if self.without:
             said.append(f"{self.without:,}  stay open: they need a value of their own")
         return "\n".join(said)
@@ -54,7 +53,7 @@ class Plan:
         """The repairs with these answers."""
         answers = Answers(repairs)
         for case, name, offer in self.answers:
-            if offer.step is Way.LEAVE_OUT:
+            if offer.kind is ProposalKind.LEAVE_OUT:
                 answers.leave_out(name, str(offer.value))
             elif case.error.field is not None:
                 answers.set(name, case.error.field, offer.value)
@@ -78,12 +77,14 @@ def plan_for(path: Path, cases: Sequence[Case], offer: Offer | None, read: Read)
 
 def _offer_for(case: Case, row: BrokenRow, chosen: Offer | None, read: Read) -> Offer | None:
     """The offer that answers a row in the chosen way; None where it has none."""
-    if chosen is not None and chosen.step in (Way.LEAVE_OUT, Way.TYPE):
+    if chosen is not None and chosen.kind in (ProposalKind.LEAVE_OUT, ProposalKind.TYPE):
         return chosen
-    if chosen is not None and chosen.step is Way.NEW_ID:
+    if chosen is not None and chosen.kind is ProposalKind.NEW_ID:
         return replace(chosen, value=new_id())
     found = (offer for offer in read(case, row) if offer.ready)
     if chosen is None:
         return next(found, None)
-    same = (offer for offer in found if offer.step is chosen.step)
-    return next((offer for offer in same if chosen.step is not Way.CHOOSE or offer.value == chosen.value), None)
+    same = (offer for offer in found if offer.kind is chosen.kind)
+    return next(
+        (offer for offer in same if chosen.kind is not ProposalKind.CHOOSE or offer.value == chosen.value), None
+    )

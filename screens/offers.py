@@ -9,7 +9,7 @@ from typing import Any
 
 from vestige_tui.core.repairs.broken_json import JsonError
 from vestige_tui.core.repairs.document import as_json
-from vestige_tui.core.repairs.proposals import Proposal, Step, proposals
+from vestige_tui.core.repairs.proposals import Proposal, ProposalKind, proposals
 from vestige_tui.core.rows.tables import BY_NAME, Column
 from vestige_tui.core.run.people import Person
 from vestige_tui.core.source.broken_rows import BrokenRow
@@ -17,14 +17,14 @@ from vestige_tui.core.text import count
 from vestige_tui.screens.cases import Case
 
 _WORDS = {
-    Step.NEW_ID: "a new UUID",
-    Step.CLOSE: "closed where it was cut off",
-    Step.READ_AS: "read as it was meant",
-    Step.KEEP_AS_TEXT: "kept as text",
-    Step.EMPTY: "leave it empty",
-    Step.CHOOSE: "choose",
-    Step.TYPE: "type it",
-    Step.LEAVE_OUT: "leave the row out",
+    ProposalKind.NEW_ID: "a new UUID",
+    ProposalKind.CLOSE: "closed where it was cut off",
+    ProposalKind.READ_AS: "read as it was meant",
+    ProposalKind.KEEP_AS_TEXT: "kept as text",
+    ProposalKind.EMPTY: "leave it empty",
+    ProposalKind.CHOOSE: "choose",
+    ProposalKind.TYPE: "type it",
+    ProposalKind.LEAVE_OUT: "leave the row out",
 }
 _NO_VECTOR = "without a vector; an embedder can make one"
 _MOST_CHOICES = 5
@@ -35,16 +35,16 @@ _MOST_CHOICES = 5
 class Offer:
     """One way: ``label`` says what is done, ``shown`` is the value as a short text. Not ``ready``: a value is asked."""
 
-    step: Step
+    kind: ProposalKind
     label: str
     shown: str = ""
     value: Any = None
     ready: bool = True
 
     @property
-    def way(self) -> str:
+    def summary(self) -> str:
         """What is done, without what differs from row to row."""
-        return _WORDS[self.step] if self.step is Step.NEW_ID else self.label
+        return _WORDS[self.kind] if self.kind is ProposalKind.NEW_ID else self.label
 
 
 def offers(
@@ -56,9 +56,9 @@ def offers(
     """
     names = {person.id: person.handle for person in owners}
     for proposal in proposals(case.error, row.text, [*names], _by_name(groups)):
-        if proposal.step is Step.CHOOSE and len(proposal.choices) <= _MOST_CHOICES:
+        if proposal.kind is ProposalKind.CHOOSE and len(proposal.choices) <= _MOST_CHOICES:
             yield from (_chosen(each, names) for each in proposal.choices)
-        elif proposal.step is not Step.LEAVE_OUT or not there:
+        elif proposal.kind is not ProposalKind.LEAVE_OUT or not there:
             yield _offer(proposal, row)
 
 
@@ -81,19 +81,19 @@ def column_of(case: Case) -> Column | None:
 
 def _chosen(value: str, names: Mapping[str, str]) -> Offer:
     handle = names.get(value)
-    return Offer(Step.CHOOSE, handle or value, value if handle else "", value)
+    return Offer(ProposalKind.CHOOSE, handle or value, value if handle else "", value)
 
 
 def _offer(proposal: Proposal, row: BrokenRow) -> Offer:
-    label, shown = _WORDS[proposal.step], ""
-    ready = proposal.step not in (Step.TYPE, Step.CHOOSE, Step.LEAVE_OUT)
-    if proposal.step is Step.EMPTY and proposal.value is None:
+    label, shown = _WORDS[proposal.kind], ""
+    ready = proposal.kind not in (ProposalKind.TYPE, ProposalKind.CHOOSE, ProposalKind.LEAVE_OUT)
+    if proposal.kind is ProposalKind.EMPTY and proposal.value is None:
         label = _NO_VECTOR
-    elif proposal.step is Step.NEW_ID:
+    elif proposal.kind is ProposalKind.NEW_ID:
         label, shown = f"a new UUID{_in_referring(row)}", str(proposal.value)
     elif ready:
         shown = as_json(proposal.value)
-    return Offer(proposal.step, label, shown, proposal.value, ready)
+    return Offer(proposal.kind, label, shown, proposal.value, ready)
 
 
 def _in_referring(row: BrokenRow) -> str:

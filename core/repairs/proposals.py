@@ -23,7 +23,7 @@ KEPT_AS = "text"
 """The name under which metadata keep a text that is no JSON."""
 
 
-class Step(StrEnum):
+class ProposalKind(StrEnum):
     """What a proposal is."""
 
     NEW_ID = "new_id"
@@ -57,7 +57,7 @@ class Proposal:
     ``error`` is where the present text is wrong as JSON.
     """
 
-    step: Step
+    kind: ProposalKind
     field: str | None = None
     value: Any = None
     choices: tuple[str, ...] = ()
@@ -84,7 +84,7 @@ def proposals(
         column = table.columns[table.position(error.field)]
         found = _of_field(error.kind, table, column, text, users, groups=groups or {})
         yield from (one for one in found if _fits(column, one))
-    yield Proposal(Step.LEAVE_OUT)
+    yield Proposal(ProposalKind.LEAVE_OUT)
 
 
 def _of_field(
@@ -92,32 +92,32 @@ def _of_field(
 ) -> Iterator[Proposal]:
     name = column.name
     if kind in EMBEDDING_KINDS or column.type is PgType.VECTOR:
-        yield Proposal(Step.EMPTY, name)
+        yield Proposal(ProposalKind.EMPTY, name)
     elif kind in _JSON_KINDS or column.type in _LISTS:
         yield from _of_json(column, text, groups)
     elif table.key == (name,) and column.type is PgType.UUID and not _refers(table, name):
-        yield Proposal(Step.NEW_ID, name, new_id())
+        yield Proposal(ProposalKind.NEW_ID, name, new_id())
     elif _refers(table, name) == USERS.name:
-        yield Proposal(Step.CHOOSE, name, choices=tuple(users))
+        yield Proposal(ProposalKind.CHOOSE, name, choices=tuple(users))
     elif column.allowed:
-        yield Proposal(Step.CHOOSE, name, choices=column.allowed)
+        yield Proposal(ProposalKind.CHOOSE, name, choices=column.allowed)
     elif not _refers(table, name):
-        yield Proposal(Step.TYPE, name)
+        yield Proposal(ProposalKind.TYPE, name)
 
 
 def _of_json(column: Column, text: str | None, groups: Mapping[str, str]) -> Iterator[Proposal]:
     error = json_error(text) if text is not None else None
     if text is not None:
-        for step, read in ((Step.CLOSE, completed), (Step.READ_AS, reread)):
+        for proposed, read in ((ProposalKind.CLOSE, completed), (ProposalKind.READ_AS, reread)):
             if (value := read(text)) is not NOTHING:
                 cleaned = _cleaned(column, value, groups)
                 if cleaned or not value:  # a list of which nothing is left is not what was meant
-                    yield Proposal(step, column.name, cleaned, error=error)
+                    yield Proposal(proposed, column.name, cleaned, error=error)
         if error is not None and column.type in (PgType.JSONB, PgType.TEXT_ARRAY) and text.strip():
             kept: Any = {KEPT_AS: text} if column.type is PgType.JSONB else [text]
-            yield Proposal(Step.KEEP_AS_TEXT, column.name, kept, error=error)
-    yield Proposal(Step.TYPE, column.name, error=error)
-    yield Proposal(Step.EMPTY, column.name, [] if column.type in _LISTS else {})
+            yield Proposal(ProposalKind.KEEP_AS_TEXT, column.name, kept, error=error)
+    yield Proposal(ProposalKind.TYPE, column.name, error=error)
+    yield Proposal(ProposalKind.EMPTY, column.name, [] if column.type in _LISTS else {})
 
 
 def _cleaned(column: Column, value: Any, groups: Mapping[str, str]) -> Any:
@@ -143,9 +143,9 @@ def _refers(table: Table, name: str) -> str | None:
 
 def _fits(column: Column, proposal: Proposal) -> bool:
     """Whether a proposal's value is taken, and there is something to choose."""
-    if proposal.step is Step.CHOOSE:
+    if proposal.kind is ProposalKind.CHOOSE:
         return bool(proposal.choices)
-    if proposal.step is Step.TYPE:
+    if proposal.kind is ProposalKind.TYPE:
         return True
     try:
         source_value(column, proposal.value)

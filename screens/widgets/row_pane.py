@@ -14,7 +14,7 @@ from textual.timer import Timer
 from textual.widgets import Button, Static
 
 from vestige_tui.core.errors import MigrationError
-from vestige_tui.core.repairs.proposals import Step as Way
+from vestige_tui.core.repairs.proposals import ProposalKind
 from vestige_tui.core.rows.tables import GROUPS, USERS
 from vestige_tui.core.source.broken_rows import BrokenRow
 from vestige_tui.screens.background import ask
@@ -83,7 +83,7 @@ class RowPane(Vertical):
     @property
     def can_leave_out(self) -> bool:
         """Whether the row can be left out."""
-        return any(offer.step is Way.LEAVE_OUT for offer in self.offers)
+        return any(offer.kind is ProposalKind.LEAVE_OUT for offer in self.offers)
 
     def show(self, cases: Cases, case: Case | None, selected: int) -> None:
         """Show a row, of ``cases``, or how far it is by now; ``selected`` is the number of rows that are."""

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from vestige_tui.core.repairs.broken_json import NOTHING, completed, json_error, reread
 from vestige_tui.core.repairs.document import Repair, Repairs, as_file, as_json, parse
-from vestige_tui.core.repairs.proposals import Proposal, Step, proposals
+from vestige_tui.core.repairs.proposals import Proposal, ProposalKind, proposals
 from vestige_tui.core.repairs.references import replaced
 from vestige_tui.core.repairs.typed import to_type, typed
 from vestige_tui.core.repairs.values import Unfit, source_value
@@ -35,24 +35,34 @@ def of(table: str, field: str | None, kind: Kind, text: str | None = None) -> li
     error = RowError(table, "row", field, kind, "message", copied=False)
     found = [*proposals(error, text, [OWNER], {"platform-team": OWNER})]
     for each in found:
-        assert (each.field, each.step is Step.LEAVE_OUT) in ((field, False), (None, True))
-        if each.step not in (Step.CHOOSE, Step.TYPE, Step.LEAVE_OUT):
+        assert (each.field, each.kind is ProposalKind.LEAVE_OUT) in ((field, False), (None, True))
+        if each.kind not in (ProposalKind.CHOOSE, ProposalKind.TYPE, ProposalKind.LEAVE_OUT):
             column = BY_NAME[table].columns[BY_NAME[table].position(each.field or "")]
             source_value(column, each.value)
     return found
 
 
-def steps(found: list[Proposal]) -> list[tuple[Step, Any]]:
-    return [(each.step, each.choices or each.value) for each in found]
+def by_kind(found: list[Proposal]) -> list[tuple[ProposalKind, Any]]:
+    return [(each.kind, each.choices or each.value) for each in found]
 
 
-EMPTY: list[tuple[Step, Any]] = [(Step.TYPE, None), (Step.EMPTY, {}), (Step.LEAVE_OUT, None)]
-NO_LIST: list[tuple[Step, Any]] = [(Step.TYPE, None), (Step.EMPTY, []), (Step.LEAVE_OUT, None)]
-OF_THE_DEMO: dict[str, list[tuple[Step, Any]]] = {
-    '{"source": "chat", "confidence": 0.8': [(Step.CLOSE, {"source": "chat", "confidence": Decimal("0.8")})],
-    "{'source': 'import', 'reviewed': True}": [(Step.READ_AS, {"source": "import", "reviewed": True})],
+EMPTY: list[tuple[ProposalKind, Any]] = [
+    (ProposalKind.TYPE, None),
+    (ProposalKind.EMPTY, {}),
+    (ProposalKind.LEAVE_OUT, None),
+]
+NO_LIST: list[tuple[ProposalKind, Any]] = [
+    (ProposalKind.TYPE, None),
+    (ProposalKind.EMPTY, []),
+    (ProposalKind.LEAVE_OUT, None),
+]
+OF_THE_DEMO: dict[str, list[tuple[ProposalKind, Any]]] = {
+    '{"source": "chat", "confidence": 0.8': [(ProposalKind.CLOSE, {"source": "chat", "confidence": Decimal("0.8")})],
+    "{'source': 'import', 'reviewed': True}": [(ProposalKind.READ_AS, {"source": "import", "reviewed": True})],
     "[object Object]": [],
-    '{"source": "chat", "files": ["src/main.rs",]}': [(Step.READ_AS, {"source": "chat", "files": ["src/main.rs"]})],
+    '{"source": "chat", "files": ["src/main.rs",]}': [
+        (ProposalKind.READ_AS, {"source": "chat", "files": ["src/main.rs"]})
+    ],
     "imported by hand, see the wiki": [],
 }
 
@@ -61,7 +71,7 @@ OF_THE_DEMO: dict[str, list[tuple[Step, Any]]] = {
 def test_metadata_of_the_demo(text: str) -> None:
     assert text in {flaw.value for flaw in FLAWS if flaw.column == "metadata"}
     found = of("knowledge_nodes", "metadata", Kind.MALFORMED_JSON, text)
-    assert steps(found) == [*OF_THE_DEMO[text], (Step.KEEP_AS_TEXT, {"text": text}), *EMPTY]
+    assert by_kind(found) == [*OF_THE_DEMO[text], (ProposalKind.KEEP_AS_TEXT, {"text": text}), *EMPTY]
     with pytest.raises(json.JSONDecodeError) as caught:
         json.loads(text)
     assert {each.error and each.error.offset for each in found} == {caught.value.pos, None}
@@ -70,33 +80,33 @@ def test_metadata_of_the_demo(text: str) -> None:
 @pytest.mark.parametrize(
     ("table", "field", "kind", "text", "expected"),
     [
-        ("knowledge_nodes", "shared_with_groups", Kind.BAD_UUID, '["platform-team"]', [(Step.READ_AS, [OWNER]), *NO_LIST]),
+        ("knowledge_nodes", "shared_with_groups", Kind.BAD_UUID, '["platform-team"]', [(ProposalKind.READ_AS, [OWNER]), *NO_LIST]),
         ("knowledge_nodes", "shared_with_groups", Kind.BAD_UUID, '["no team"]', NO_LIST),
         ("knowledge_nodes", "shared_with_groups", Kind.MISSHAPEN_JSON, '{"groups": "all"}', NO_LIST),
-        ("knowledge_nodes", "tags", Kind.MALFORMED_JSON, "a, b", [(Step.KEEP_AS_TEXT, ["a, b"]), *NO_LIST]),
+        ("knowledge_nodes", "tags", Kind.MALFORMED_JSON, "a, b", [(ProposalKind.KEEP_AS_TEXT, ["a, b"]), *NO_LIST]),
         ("knowledge_nodes", "domain_scores", Kind.MISSHAPEN_JSON, '{"a": "b"}', EMPTY),
-        ("knowledge_nodes", "content", Kind.EMPTY_CONTENT, "", [(Step.TYPE, None), (Step.LEAVE_OUT, None)]),
-        ("knowledge_nodes", "visibility", Kind.VALUE_NOT_ALLOWED, "secret", [(Step.CHOOSE, ("private", "group", "public")), (Step.LEAVE_OUT, None)]),
-        ("knowledge_nodes", "owner_user_id", Kind.MISSING_REFERENCE, "x", [(Step.CHOOSE, (OWNER,)), (Step.LEAVE_OUT, None)]),
-        ("knowledge_nodes", "embedding", Kind.WRONG_DIMENSION, None, [(Step.EMPTY, None), (Step.LEAVE_OUT, None)]),
-        ("knowledge_nodes", "created_at", Kind.BAD_TIMESTAMP, "now", [(Step.TYPE, None), (Step.LEAVE_OUT, None)]),
-        ("edges", "source_id", Kind.MISSING_REFERENCE, "x", [(Step.LEAVE_OUT, None)]),
-        ("knowledge_nodes", None, Kind.REFUSED_BY_SERVER, None, [(Step.LEAVE_OUT, None)]),
+        ("knowledge_nodes", "content", Kind.EMPTY_CONTENT, "", [(ProposalKind.TYPE, None), (ProposalKind.LEAVE_OUT, None)]),
+        ("knowledge_nodes", "visibility", Kind.VALUE_NOT_ALLOWED, "secret", [(ProposalKind.CHOOSE, ("private", "group", "public")), (ProposalKind.LEAVE_OUT, None)]),
+        ("knowledge_nodes", "owner_user_id", Kind.MISSING_REFERENCE, "x", [(ProposalKind.CHOOSE, (OWNER,)), (ProposalKind.LEAVE_OUT, None)]),
+        ("knowledge_nodes", "embedding", Kind.WRONG_DIMENSION, None, [(ProposalKind.EMPTY, None), (ProposalKind.LEAVE_OUT, None)]),
+        ("knowledge_nodes", "created_at", Kind.BAD_TIMESTAMP, "now", [(ProposalKind.TYPE, None), (ProposalKind.LEAVE_OUT, None)]),
+        ("edges", "source_id", Kind.MISSING_REFERENCE, "x", [(ProposalKind.LEAVE_OUT, None)]),
+        ("knowledge_nodes", None, Kind.REFUSED_BY_SERVER, None, [(ProposalKind.LEAVE_OUT, None)]),
         ("knowledge_nodes", "embedding", Kind.OTHER_MODEL, None, []),
         ("knowledge_nodes", "content", Kind.DIFFERS_AT_DESTINATION, None, []),
     ],
     ids=["groups", "no group", "no list", "tags", "scores", "content", "visibility", "owner", "vector", "date", "edge", "row", "many", "differs"],
 )  # fmt: skip
 def test_every_kind(
-    table: str, field: str | None, kind: Kind, text: str | None, expected: list[tuple[Step, Any]]
+    table: str, field: str | None, kind: Kind, text: str | None, expected: list[tuple[ProposalKind, Any]]
 ) -> None:
-    assert steps(of(table, field, kind, text)) == expected
+    assert by_kind(of(table, field, kind, text)) == expected
 
 
 @pytest.mark.parametrize("kind", [Kind.BAD_UUID, Kind.DUPLICATE_ID])
 def test_a_new_id_is_new_each_time(kind: Kind) -> None:
     first, second = (of("knowledge_nodes", "id", kind, "note-7")[0] for _ in range(2))
-    assert (first.step, UUID(first.value).version) == (Step.NEW_ID, 4)
+    assert (first.kind, UUID(first.value).version) == (ProposalKind.NEW_ID, 4)
     assert first.value != second.value
 
 
