@@ -86,19 +86,19 @@ class Dsn:
         return Dsn({**self.parameters, **parameters}, self.driver_dropped, self.late_password)
 
     @property
-    def complete(self) -> Mapping[str, str]:
+    def all_parameters(self) -> Mapping[str, str]:
         """The parameters, with the late password if it was found."""
         late = self.late_password.found if self.late_password is not None else None
         return self.parameters if late is None else {"password": late.reveal(), **self.parameters}
 
     def conninfo(self, **defaults: str | int) -> str:
         """The connection string itself, secrets included, for libpq alone; ``defaults`` yield to what is set."""
-        return make_conninfo("", **{**defaults, **self.complete})
+        return make_conninfo("", **{**defaults, **self.all_parameters})
 
     @property
     def secrets(self) -> tuple[str, ...]:
         """Every secret that a message about this destination might contain."""
-        candidates = [self.complete.get(name) for name in SECRET_PARAMETERS]
+        candidates = [self.all_parameters.get(name) for name in SECRET_PARAMETERS]
         candidates.append(os.environ.get("PGPASSWORD"))
         return tuple(sorted({secret for secret in candidates if secret}, key=len, reverse=True))
 

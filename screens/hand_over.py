@@ -260,7 +260,7 @@ class HandOverDialog(ModalScreen[Onward | None]):
             what = error.what if isinstance(error, UsageError) else f"It cannot be read: {error.strerror}."
             self.query_one("#result", Notice).say(Tone.BAD, what)
             return
-        password = self._target.dsn.complete.get("password")
+        password = self._target.dsn.all_parameters.get("password")
         given = Secret(password) if password else None
         self._busy = True
         self.query_one("#result", Notice).say(Tone.BUSY, f"Connecting with {self._lines_of}…")

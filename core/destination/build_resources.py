@@ -1,4 +1,4 @@
-"""What building an index may use at the server: memory and parallel workers, and what it makes do with."""
+"""Memory and parallel workers at the server for building an index, and what to do where it lacks them."""
 
 from __future__ import annotations
 
@@ -67,8 +67,8 @@ def own_processors(connection: Connection, destination: Destination) -> int | No
     return (os.cpu_count() or 1) if here else None
 
 
-class Means(Enum):
-    """How much of what it wants a build may use."""
+class Resources(Enum):
+    """Which of the resources that it asks for a build gets."""
 
     ALL = auto()
     MEMORY = auto()
@@ -77,21 +77,21 @@ class Means(Enum):
     NEITHER = auto()
 
     def limit(self, wanted: Mapping[str, str]) -> Mapping[str, str]:
-        """The settings for a build, of those that are ``wanted``."""
-        if self is Means.ALL:
+        """The settings of a build with these resources; ``wanted`` are those of one with all."""
+        if self is Resources.ALL:
             return wanted
-        return {**(wanted if self is Means.MEMORY else {}), WORKERS: "0"}
+        return {**(wanted if self is Resources.MEMORY else {}), WORKERS: "0"}
 
 
-def make_do(build: Callable[[Means], None], note: Note) -> None:
-    """Call ``build`` with all means, and again with fewer where the server does not have them.
+def build_with_fallback(build: Callable[[Resources], None], note: Note) -> None:
+    """Call ``build`` with all resources, and again with fewer where the server lacks them.
 
     Parallel workers share the memory of a build through /dev/shm, which is small in many containers. One process alone
-    does not need that: it keeps the memory, and only then does without. ``note`` takes what the server lacks. Raises
-    ``psycopg.Error``, that of the last attempt.
+    needs no shared memory, so it gets the memory next; the last attempt has neither. ``note`` takes what the server
+    lacks. Raises ``psycopg.Error``, that of the last attempt.
     """
     try:
-        build(Means.ALL)
+        build(Resources.ALL)
     except (psycopg.errors.DiskFull, psycopg.errors.OutOfMemory) as error:
         shared = error.diag.source_file in _SHARED_MEMORY
     else:
@@ -99,10 +99,10 @@ def make_do(build: Callable[[Means], None], note: Note) -> None:
     if shared:
         note(Shortage.SHARED_MEMORY)
         try:
-            build(Means.MEMORY)
+            build(Resources.MEMORY)
         except (psycopg.errors.DiskFull, psycopg.errors.OutOfMemory):
             pass
         else:
             return
     note(Shortage.MEMORY)
-    build(Means.NEITHER)
+    build(Resources.NEITHER)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from math import ceil, log
 from typing import NamedTuple
 
-from vestige_tui.core.destination.build_means import build_memory, build_workers, graph_size, own_processors
+from vestige_tui.core.destination.build_resources import build_memory, build_workers, graph_size, own_processors
 from vestige_tui.core.destination.connection import Connection
 from vestige_tui.core.destination.indexes import HNSW, missing_indexes, takes_dimension
 from vestige_tui.core.destination.inspection import Destination

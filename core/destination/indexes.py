@@ -11,15 +11,15 @@ from typing import NamedTuple
 
 from psycopg import sql
 
-from vestige_tui.core.destination.build_means import (
+from vestige_tui.core.destination.build_resources import (
     MEMORY,
     WORKERS,
-    Means,
     Note,
+    Resources,
     build_memory,
+    build_with_fallback,
     build_workers,
     graph_size,
-    make_do,
 )
 from vestige_tui.core.destination.catalog import count_rows
 from vestige_tui.core.destination.connection import Connection, unlimited
@@ -80,7 +80,7 @@ def build(
     ``patience``: how many seconds to wait for the table's lock, 0 for ever. ``note`` takes what the server lacks for a
     quick build. Raises ``psycopg.Error``, among them ``LockNotAvailable`` when that time is over.
     """
-    make_do(partial(_build, connection, destination, index, patience), note)
+    build_with_fallback(partial(_build, connection, destination, index, patience), note)
 
 
 class Observed(NamedTuple):
@@ -108,9 +108,11 @@ def observe(observer: Connection, builder: Connection) -> Observed:
     return Observed(active and not waiting, None if fraction is None else min(1.0, fraction), active and waiting)
 
 
-def _build(connection: Connection, destination: Destination, index: Index, patience: float, means: Means) -> None:
+def _build(
+    connection: Connection, destination: Destination, index: Index, patience: float, resources: Resources
+) -> None:
     with unlimited(connection):
-        settings = means.limit(_build_settings(connection, destination, index))
+        settings = resources.limit(_build_settings(connection, destination, index))
         settings = {**settings, "lock_timeout": f"{patience * 1_000:.0f}ms"}
         statements = [
             sql.SQL("SET LOCAL {} = {}").format(sql.Identifier(name), value) for name, value in settings.items()

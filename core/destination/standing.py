@@ -13,6 +13,7 @@ from vestige_tui.core import system
 from vestige_tui.core.destination import postmaster
 from vestige_tui.core.destination.connection import APPLICATION
 from vestige_tui.core.destination.embedded import EmbeddedServer
+from vestige_tui.core.destination.programs import STAND_IN
 from vestige_tui.core.errors import DestinationError, RefusedError
 from vestige_tui.core.text import count
 
@@ -126,14 +127,14 @@ def _exists(folder: Path) -> bool:
 
 
 def _check_owner(folder: Path) -> None:
-    """Leave the servers of others alone. As root, ours are those of ``nobody``."""
+    """Leave the servers of others alone. As root, ours are also those of its stand-in."""
     user = system.user_id()
     if user is None or not folder.exists():
         return
     import pwd
 
     owner = folder.stat().st_uid
-    mine = {user} if user else {0, pwd.getpwnam("nobody").pw_uid}
+    mine = {user} if user else {0, pwd.getpwnam(STAND_IN).pw_uid}
     if owner not in mine:
         try:
             name = pwd.getpwuid(owner).pw_name

@@ -63,7 +63,7 @@ def make_handover(dsn: Dsn, model: str | None, home: Path) -> Handover:
         resolved = resolve(dsn, home)
         unreached: tuple[Note, ...] = ()
     except DestinationError as error:
-        resolved = Resolved(dsn.parameters, bool(dsn.complete.get("password")))
+        resolved = Resolved(dsn.parameters, bool(dsn.all_parameters.get("password")))
         unreached = (Note(Remark.NOT_REACHED, (error.what,)),)
     try:
         settings = VestigeSettings(url_of(resolved.parameters), known_to_vestige(model))

@@ -14,8 +14,8 @@ from psycopg import sql
 
 from vestige_tui.core import notices
 from vestige_tui.core.destination import indexes
-from vestige_tui.core.destination.build_means import MEMORY, Means, make_do
 from vestige_tui.core.destination.build_observer import BuildObserver
+from vestige_tui.core.destination.build_resources import MEMORY, Resources, build_with_fallback
 from vestige_tui.core.destination.catalog import count_rows
 from vestige_tui.core.destination.connection import unlimited
 from vestige_tui.core.destination.indexes import HNSW, HNSW_NAME
@@ -47,12 +47,12 @@ def build(job: Job, dimension: int, *, concurrently: bool, column: str = SHADOW)
     started = time.monotonic()
     with _watched(job, HNSW_NAME):
 
-        def attempt(means: Means) -> None:
-            if means is not Means.ALL:
+        def attempt(resources: Resources) -> None:
+            if resources is not Resources.ALL:
                 drop_invalid(job)
-            _execute(job, statement, means.limit(_settings(job, dimension)), concurrently=concurrently)
+            _execute(job, statement, resources.limit(_settings(job, dimension)), concurrently=concurrently)
 
-        make_do(attempt, lambda shortage: job.recorder.notice(notices.index_takes_longer(shortage)))
+        build_with_fallback(attempt, lambda shortage: job.recorder.notice(notices.index_takes_longer(shortage)))
     job.recorder.report.index_rebuild_secs += time.monotonic() - started
     return True
 

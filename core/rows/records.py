@@ -70,7 +70,7 @@ class Form(Enum):
     """``InColumns``, to be looked at."""
 
 
-class Unmade(Sequence[Record]):
+class LazyRecords(Sequence[Record]):
     """Records of rows without problems; a record is made when it is asked for.
 
     Most never are. To make them all costs 14 to 27 % more CPU time of the client (20,000 memories of 256 elements,
@@ -99,7 +99,7 @@ class Unmade(Sequence[Record]):
         return iter(self[:])
 
 
-class Packed(Unmade):
+class Packed(LazyRecords):
     """Such records, ``packed`` for a ``COPY``."""
 
     def __init__(
@@ -109,7 +109,7 @@ class Packed(Unmade):
         self.packed = packed
 
 
-class InColumns(Unmade):
+class InColumns(LazyRecords):
     """Such records, with the fields of each of their ``columns``."""
 
     def __init__(

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from vestige_tui.core.destination.build_means import BUILD_MEMORY_MB
+from vestige_tui.core.destination.build_resources import BUILD_MEMORY_MB
 from vestige_tui.core.dsn import Dsn
 
 FOLDER = next(

@@ -27,8 +27,14 @@ from tests.support.sources import SMALL_SPEC, Sources, edit, memory_ids, signatu
 from vestige_tui.core import events
 from vestige_tui.core.destination import index_forecast, inspection
 from vestige_tui.core.destination import indexes as builds
-from vestige_tui.core.destination.build_means import Means, build_memory, build_workers, graph_size, make_do
 from vestige_tui.core.destination.build_observer import BuildObserver
+from vestige_tui.core.destination.build_resources import (
+    Resources,
+    build_memory,
+    build_with_fallback,
+    build_workers,
+    graph_size,
+)
 from vestige_tui.core.destination.sessions import Sessions
 from vestige_tui.core.destination.waits import Waits
 from vestige_tui.core.explain import index_advice, index_time
@@ -403,7 +409,7 @@ def test_a_vector_that_half_precision_cannot_hold(sources: Sources, server: Serv
 def test_a_build_asks_for_what_it_needs_and_the_server_may_have(
     copied_database: Database, rows: int, cache: str, wanted: int
 ) -> None:
-    """In MB, for vectors of 8 dimensions, where the administrator allows 300 by himself."""
+    """In MB, for vectors of 8 dimensions, where the administrator allows 300 anyway."""
     with copied_database.connect() as connection:
         connection.execute(f"SET effective_cache_size = '{cache}'")
         connection.execute("SET maintenance_work_mem = '292969kB'")
@@ -416,14 +422,14 @@ def test_a_build_asks_for_what_it_needs_and_the_server_may_have(
 @pytest.mark.parametrize(
     ("refused", "used", "said"),
     [
-        ({}, [Means.ALL], []),
-        ({Means.ALL: "dsm_impl.c"}, [Means.ALL, Means.MEMORY], [Shortage.SHARED_MEMORY]),
-        ({Means.ALL: "dsm_impl.c", Means.MEMORY: "mcxt.c"}, [*Means], [*Shortage]),
-        ({Means.ALL: "aset.c"}, [Means.ALL, Means.NEITHER], [Shortage.MEMORY]),
+        ({}, [Resources.ALL], []),
+        ({Resources.ALL: "dsm_impl.c"}, [Resources.ALL, Resources.MEMORY], [Shortage.SHARED_MEMORY]),
+        ({Resources.ALL: "dsm_impl.c", Resources.MEMORY: "mcxt.c"}, [*Resources], [*Shortage]),
+        ({Resources.ALL: "aset.c"}, [Resources.ALL, Resources.NEITHER], [Shortage.MEMORY]),
     ],
 )
 def test_a_build_makes_do_with_what_the_server_has(
-    refused: dict[Means, str], used: list[Means], said: list[Shortage]
+    refused: dict[Resources, str], used: list[Resources], said: list[Shortage]
 ) -> None:
     """Without shared memory for its workers, one process keeps the memory that they would have had."""
 
@@ -435,21 +441,21 @@ def test_a_build_makes_do_with_what_the_server_has(
         def diag(self) -> psycopg.errors.Diagnostic:
             return cast(psycopg.errors.Diagnostic, SimpleNamespace(source_file=self.file))
 
-    attempts: list[Means] = []
+    attempts: list[Resources] = []
     noted: list[Shortage] = []
 
-    def build(means: Means) -> None:
-        attempts.append(means)
-        if means in refused:
-            raise Refused(refused[means])
+    def build(resources: Resources) -> None:
+        attempts.append(resources)
+        if resources in refused:
+            raise Refused(refused[resources])
 
-    make_do(build, noted.append)
+    build_with_fallback(build, noted.append)
     assert attempts == used
     assert noted == said
     wanted = {"maintenance_work_mem": "300MB", "max_parallel_maintenance_workers": "7"}
-    assert Means.ALL.limit(wanted) == wanted
-    assert Means.MEMORY.limit(wanted) == {**wanted, "max_parallel_maintenance_workers": "0"}
-    assert Means.NEITHER.limit(wanted) == {"max_parallel_maintenance_workers": "0"}
+    assert Resources.ALL.limit(wanted) == wanted
+    assert Resources.MEMORY.limit(wanted) == {**wanted, "max_parallel_maintenance_workers": "0"}
+    assert Resources.NEITHER.limit(wanted) == {"max_parallel_maintenance_workers": "0"}
 
 
 def test_how_long_the_vector_index_would_take(

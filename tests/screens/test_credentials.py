@@ -129,11 +129,11 @@ class TestTheCommandsPassword:
         backend.kept[SERVICE, ACCOUNT] = "canary-7f3a"
         dsn = with_stored_password(Dsn.parse(f"postgresql://{ACCOUNT}"), Keyring())
         assert backend.calls == 0
-        assert "password" not in dsn.complete
+        assert "password" not in dsn.all_parameters
         assert dsn.late_password is not None
         assert dsn.late_password.look() == dsn.late_password.look() == Secret("canary-7f3a")
         assert backend.calls == 1
-        assert dsn.with_parameters(dbname="x").complete["password"] == "canary-7f3a"
+        assert dsn.with_parameters(dbname="x").all_parameters["password"] == "canary-7f3a"
         assert "canary" not in f"{dsn!r}{dsn.masked}{dsn.mask('said: canary-7f3a')}"
 
     def test_a_keyring_that_does_not_say_ends_the_command(self, backend: MemoryBackend) -> None:
