@@ -36,7 +36,7 @@ tree:  # the packages where they are imported from, for tools that read files
 types: $(VENV)/.dev tree  ## mypy --strict over the package, the tests and the benchmarks
 	$(BIN)/python -m mypy build/tree/vestige_tui tests bench
 
-lint: $(VENV)/.dev tree  ## ruff, and the floors of the house: which room may import which
+lint: $(VENV)/.dev tree  ## ruff, and which package may import which
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	cd build/tree && PYTHONPATH=. ../../$(BIN)/lint-imports --no-cache ../../pyproject.toml

@@ -64,9 +64,15 @@ def test_links_on_the_package_page_are_absolute_or_text(repository: str | None, 
 
 
 def test_every_link_between_pages_leads_somewhere() -> None:
-    pages = [ROOT / "README.md", *(ROOT / "docs").glob("*.md")]
+    pages = [ROOT / "README.md", *(ROOT / "docs").rglob("*.md")]
     links = [
         (page, link) for page in pages for link in re.findall(r"\]\((?![a-z]+:|#)([^)#]+)", page.read_text("utf-8"))
     ]
     assert len(links) > 20
     assert [(page.name, link) for page, link in links if not (page.parent / link).exists()] == []
+
+
+def test_the_index_lists_every_page() -> None:
+    index = (ROOT / "docs/README.md").read_text("utf-8")
+    listed = {ROOT / "docs" / link for link in re.findall(r"\]\(([^)#]+)\)", index)}
+    assert {*(ROOT / "docs").rglob("*.md"), man.PAGE} - {ROOT / "docs/README.md"} <= listed
