@@ -100,8 +100,9 @@ def _source(ours: Distribution) -> str:
     """The URL that vestige-tui was installed from, as ``direct_url.json`` (PEP 610) has it; empty for an index."""
     found = json.loads(ours.read_text("direct_url.json") or "{}")
     url = urlsplit(str(found.get("url", "")))
-    if ":" in url.netloc.rpartition("@")[0]:  # a password is nobody's business
-        url = url._replace(netloc=url.netloc.rpartition("@")[2])
+    user, _, host = url.netloc.rpartition("@")
+    if ":" in user or (url.scheme in ("http", "https") and user != "git"):  # a token may stand in place of a name
+        url = url._replace(netloc=host)
     vcs = found.get("vcs_info")
     if vcs is None:
         return urlunsplit(url)

@@ -87,6 +87,7 @@ def test_on_windows_the_command_is_one_for_its_shell(prefix: Path, monkeypatch: 
         ("file:///a%20b/clone", {"dir_info": {"editable": True}}, " @ file:///a%20b/clone"),
         ("https://h/v.whl", {"archive_info": {}}, " @ https://h/v.whl"),
         ("https://anna:secret@h/v.whl", {"archive_info": {}}, " @ https://h/v.whl"),
+        ("https://token@h/v.whl", {"archive_info": {}}, " @ https://h/v.whl"),
         ("ssh://git@h/r", {"vcs_info": {"vcs": "git", "commit_id": "c0ffee"}}, " @ git+ssh://git@h/r@c0ffee"),
         (
             "https://h/r",
