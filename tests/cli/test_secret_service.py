@@ -27,7 +27,8 @@ def session() -> Iterator[SecretService]:
 
 def test_whatever_a_visit_meets(session: SecretService) -> None:
     command = [sys.executable, "-m", "tests.support.keyring_visit", str(session.daemon.pid)]
-    done = subprocess.run(command, env=session.environment, cwd=ROOT, capture_output=True, text=True, check=False)
+    done = subprocess.run(command, env=session.environment, cwd=ROOT, timeout=120,
+                          capture_output=True, text=True, check=False)  # fmt: skip
     assert json.loads(done.stdout or done.stderr) == {
         "open": [None, "NONE", "DONE", "FOUND"],
         "replaced": ["DONE", "FOUND"],
