@@ -1,6 +1,6 @@
 """Reads kept reports back: of this version, of older ones that lack a field, and of newer ones that have more.
 
-A report that was read has no values of rows either, and no key of a difference: ``difference_of`` finds it by its name.
+A report has no values of rows and no keys of differences; one that was read back has none either.
 """
 
 from __future__ import annotations

@@ -217,7 +217,7 @@ The report is saved in a file; the last page says where. F4 lists the reports of
         yield VerifyBar(id="verifying")
         with TabbedContent(initial=self._first_page, id="pages"):
             with TabPane(f"Problems {len(self._errors):,}", id="rows"):
-                yield ProblemBrowser(self._errors, self._source, dry=False)
+                yield ProblemBrowser(self._errors, self._source)
                 with Horizontal(id="row-actions"):
                     yield Button("Mend the rows", id="mend", compact=True)
                     failed = sum(map(len, self._failed.values()))

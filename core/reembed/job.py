@@ -74,7 +74,7 @@ class Job:
                 remedy="Find out which program did that. --abandon removes what this run has made.",
             )
 
-    def patiently(self, attempt: Callable[[int], T], table: str = MEMORIES) -> T:
+    def patiently(self, attempt: Callable[[int], T]) -> T:
         """What an attempt returns that waits for locks only briefly; it is repeated while other sessions hold them.
 
         Between two attempts those that waited behind this one get their turn. Raises ``DestinationError`` where others
@@ -89,16 +89,16 @@ class Job:
             except (errors.LockNotAvailable, errors.DeadlockDetected):
                 left = give_up - watchdog.now
                 if left <= 0:
-                    raise _in_use(table, waits.short_lock) from None
+                    raise _in_use(waits.short_lock) from None
             self.recorder.stop_if_cancelled()
-            self.recorder.emit(Waiting((table,), left))
+            self.recorder.emit(Waiting((MEMORIES,), left))
             self.recorder.cancel.wait(waits.enforce_attempt)
             number += 1
 
 
-def _in_use(table: str, seconds: float) -> DestinationError:
+def _in_use(seconds: float) -> DestinationError:
     return DestinationError(
-        f"Other sessions have held locks on {table} for {seconds:,.0f} seconds, and this run needs one for a moment.",
+        f"Other sessions have held locks on {MEMORIES} for {seconds:,.0f} seconds, and this run needs one briefly.",
         state=DataState.EMBEDDED_KEPT,
         remedy="Find them in pg_stat_activity: often it is a transaction that was never ended. Then run again.",
     )

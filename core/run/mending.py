@@ -29,11 +29,7 @@ from vestige_tui.core.facts import DataState
 from vestige_tui.core.mending import MendedField, MendRefusal, MendState
 from vestige_tui.core.repairs.document import NO_REPAIRS, Repairs
 from vestige_tui.core.report import DestinationReport, SourceReport
-from vestige_tui.core.rows.literals import literal
-from vestige_tui.core.rows.problems import RowError
-from vestige_tui.core.rows.records import ARROW
 from vestige_tui.core.rows.tables import BY_NAME, TABLES, Table
-from vestige_tui.core.rows.values import ValueProblem
 from vestige_tui.core.run.announcer import Announcer
 from vestige_tui.core.run.destination_steps import connected, look
 from vestige_tui.core.run.mending_report import MendingOutcome, MendingReport
@@ -43,7 +39,7 @@ from vestige_tui.core.verify.compare import common_key
 from vestige_tui.core.verify.expectation import Expectation
 from vestige_tui.core.verify.literals import expected_literal
 from vestige_tui.core.verify.meaning import equal
-from vestige_tui.core.verify.result import Difference, DifferenceKind
+from vestige_tui.core.verify.result import Difference
 from vestige_tui.core.verify.snapshot import open_snapshot
 from vestige_tui.core.verify.stored import Key, check_comparable
 
@@ -59,24 +55,6 @@ class Shown:
 
     difference: Difference
     digest: str | None
-
-
-def difference_of(error: RowError) -> Difference | None:
-    """The difference that a problem of a report is about, to be mended: of a kept report, too.
-
-    None where the problem names no field, or where its row cannot be found by its name.
-    """
-    table = BY_NAME.get(error.table)
-    if table is None or error.field is None or error.field not in table.column_names:
-        return None
-    parts = error.row.split(ARROW)
-    if len(parts) != len(table.key):
-        return None
-    try:
-        key = tuple(_key_part(table, name, part) for name, part in zip(table.key, parts, strict=True))
-    except ValueProblem:
-        return None
-    return Difference(error.table, error.row, error.field, DifferenceKind.DIFFERENT, key)
 
 
 def current(dsn: Dsn, differences: Sequence[Difference], *, waits: Waits = DEFAULT_WAITS) -> list[Shown]:
@@ -260,12 +238,6 @@ def _grouped(differences: Sequence[Difference]) -> Iterator[tuple[Table, str, li
     order = [table.name for table in TABLES]
     for (table, name), group in sorted(groups.items(), key=lambda item: order.index(item[0][0])):
         yield BY_NAME[table], name, group
-
-
-def _key_part(table: Table, name: str, part: str) -> str:
-    """A part of a row's label as the destination spells it. Raises ``ValueProblem``."""
-    column = table.columns[table.position(name)]
-    return literal(column.type, column.converter.one(part)) or ""
 
 
 @contextmanager

@@ -98,14 +98,6 @@ def _says_its_key(part: str) -> bool:
     return 0 < len(part) < LONGEST_PART and part.isascii() and part.isprintable() and part != NIL_UUID
 
 
-def find_rows(
-    connection: sqlite3.Connection, source: ResolvedSource, labels: Collection[str]
-) -> dict[str, list[FoundRow]]:
-    """The rows with these labels, for repairs to be made of them. Raises ``sqlite3.Error``."""
-    with decoding(connection):
-        return Rows(connection, source).found(labels)
-
-
 @contextmanager
 def decoding(connection: sqlite3.Connection) -> Iterator[None]:
     """Decode TEXT value by value."""

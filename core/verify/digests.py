@@ -8,7 +8,7 @@ neither the order of the rows nor a collation matters, and a part tells where so
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from datetime import datetime
@@ -81,17 +81,16 @@ def take(
 def digests(
     connection: Connection,
     destination: Destination,
-    tables: Iterable[Table] = TABLES,
     *,
     step: Callable[[], AbstractContextManager[object]] = nullcontext,
 ) -> dict[str, TableDigest]:
-    """The digests of those of the tables that exist, by name.
+    """The digests of the tables that exist, by name.
 
     The connection is inside the caller's transaction (REPEATABLE READ, READ ONLY). ``step`` is entered around the query
     of each table. Raises ``psycopg.Error``.
     """
     found = {}
-    for table in tables:
+    for table in TABLES:
         if table.name in destination.tables:
             with step():
                 found[table.name] = TableDigest.of(read_parts(connection, destination, table))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from enum import StrEnum
@@ -210,9 +210,3 @@ def selects(table: Table, part: str) -> str:
     if table.columns[table.position(name)].type is PgType.UUID:
         return f"right({name}::text, 2) = '{part}'"
     return f"get_byte(sha256(convert_to({name}, 'UTF8')), 0) = {int(part, 16)}"
-
-
-def differing_parts(one: TableDigest, other: TableDigest) -> Collection[str]:
-    """The names of the parts in which two digests differ, as far as a receipt keeps them."""
-    names = sorted({*one.parts, *other.parts})
-    return [name for name in names if not _same(one.parts.get(name, NOTHING), other.parts.get(name, NOTHING))]

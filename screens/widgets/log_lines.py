@@ -44,8 +44,8 @@ class LogTail(Static):
 class LogLines(Static):
     """The lines; new ones appear by themselves. ``read`` gives all that are kept, the last one last."""
 
-    def __init__(self, read: Callable[[], Sequence[str]], *, id: str | None = None) -> None:
-        super().__init__(id=id)
+    def __init__(self, read: Callable[[], Sequence[str]]) -> None:
+        super().__init__()
         self._read = read
         self._last: Sequence[str] | None = None
 

@@ -23,15 +23,14 @@ from vestige_tui.screens.widgets.problem_list import ProblemList
 
 
 class ProblemBrowser(Vertical):
-    """Filters, the list, and the row in full when one is opened; ``source`` is the file that the rows come from."""
+    """The problems of a copy from the file ``source``: filters, the list, and the row in full when one is opened."""
 
     BINDINGS: ClassVar[list[BindingType]] = [Binding("slash", "find", "Find", key_display="/")]
 
-    def __init__(self, errors: Sequence[RowError], source: Path, *, dry: bool, id: str | None = None) -> None:
-        super().__init__(id=id)
+    def __init__(self, errors: Sequence[RowError], source: Path) -> None:
+        super().__init__()
         self._errors = _sorted(errors)
         self._source = source
-        self._dry = dry
 
     def compose(self) -> ComposeResult:
         """The filters in a row, and the list."""
@@ -94,7 +93,7 @@ class ProblemBrowser(Vertical):
     @on(ProblemList.Opened)
     def _open(self, event: ProblemList.Opened) -> None:
         event.stop()
-        self.app.push_screen(RowDialog(event.error, self._source, dry=self._dry))
+        self.app.push_screen(RowDialog(event.error, self._source, dry=False))
 
 
 def _sorted(errors: Sequence[RowError]) -> list[RowError]:

@@ -31,7 +31,7 @@ from vestige_tui.core.verify.result import (
     TableComparison,
     VerificationOutcome,
 )
-from vestige_tui.user.kept_reports import Headline, RunKind, kept_reports, verifications_of
+from vestige_tui.user.kept_reports import Headline, RunKind, kept_reports
 from vestige_tui.user.saving import Report, kept_report, save
 from vestige_tui.user.settings import reports_folder
 
@@ -135,9 +135,11 @@ def test_a_list_has_the_headline_of_every_kind(tmp_path: Path) -> None:
         (RunKind.COPY, Headline("errors", "/x/half \udc80.db", URL, counts | {"problems": 1_000}, verified=True)),
     ]
     first = next(each for each in reports if each.started_at == START)
-    (verification,) = verifications_of(first, reports)
-    assert verification.headline is not None
-    assert verification.headline.counts == {
+    newest, verification = (each.headline for each in reports if each.kind is RunKind.VERIFICATION)
+    assert newest is not None
+    assert newest.source == "/x/other.db"
+    assert verification is not None
+    assert verification.counts == {
         "source": 6, "left_out": 1, "compared": 4, "equal": 3, "different": 1, "missing": 1, "extra": 4,
     }  # fmt: skip
     assert (first.receipt(), first.receipt_file) == (None, None)

@@ -6,6 +6,7 @@ import threading
 from pathlib import Path
 
 from tests.support.destination import read_tables
+from tests.support.differences import differing
 from tests.support.roles import DML, role
 from tests.support.servers import Database
 from tests.support.sources import edit, memory_ids, query
@@ -14,7 +15,7 @@ from vestige_tui.core.mending import MendRefusal, MendState
 from vestige_tui.core.plan import VerificationPlan
 from vestige_tui.core.rows.problems import Kind, RowError
 from vestige_tui.core.run.both_sides import read_sides
-from vestige_tui.core.run.mending import current, difference_of, mend
+from vestige_tui.core.run.mending import current, mend
 from vestige_tui.core.run.mending_report import MendingOutcome
 from vestige_tui.core.run.verification import run_verification
 from vestige_tui.core.verify.result import Difference, VerificationOutcome
@@ -82,7 +83,7 @@ def test_what_does_not_fit_is_left_as_it_is_and_named(small_source: Path, copied
     ]
     errors.append(RowError(MEMORIES, orphan, "owner_user_id", Kind.DIFFERS_AT_DESTINATION, "", copied=True))
     errors.append(RowError("users", user, "handle", Kind.DIFFERS_AT_DESTINATION, "", copied=True))
-    shown = current(copied_database.dsn, [each for error in errors if (each := difference_of(error)) is not None])
+    shown = current(copied_database.dsn, [*map(differing, errors)])
     assert len(shown) == len(errors)
     edit(small_source, "DELETE FROM knowledge_nodes WHERE id = ?", (gone,))
     copied_database.execute(

@@ -17,6 +17,7 @@ import pytest
 
 from tests.support.clusters import Cluster, free_port, programs
 from tests.support.destination import fingerprint
+from tests.support.differences import differing
 from tests.support.disturbances import completed, interrupted, outlast, wait_until
 from tests.support.embedders import HashEmbedder
 from tests.support.folders import data_folder, give_away
@@ -42,7 +43,7 @@ from vestige_tui.core.reembed.embedders.treatment import from_values
 from vestige_tui.core.repairs.document import Repair, Repairs
 from vestige_tui.core.report import Outcome
 from vestige_tui.core.rows.problems import Kind
-from vestige_tui.core.run.mending import current, difference_of, mend
+from vestige_tui.core.run.mending import current, mend
 from vestige_tui.core.run.receipt_check import run_receipt_check
 from vestige_tui.core.run.verification import run_verification
 from vestige_tui.core.search.answers import By, Meaning, Question
@@ -183,7 +184,7 @@ def test_through_a_pooler(sources: Sources, tcp_database: Database, pooled: Data
     assert again.memories_copied == 60
     repairs = Repairs((Repair("knowledge_nodes", report.errors[0].row, {"metadata": {"a": 1}}),))
     assert copy(source, pooled, batch_size=batch_size, repairs=repairs, verify=False).mended == {"knowledge_nodes": 1}
-    shown = current(pooled.dsn, [each for error in report.errors[:1] if (each := difference_of(error)) is not None])
+    shown = current(pooled.dsn, [differing(report.errors[0])])
     assert [each.state for each in mend(source, pooled.dsn, shown).fields] == [MendState.MENDED]
     assert tcp_database.value("SELECT count(*) FROM knowledge_nodes WHERE metadata = '{}'") > 0
 

@@ -21,7 +21,7 @@ from vestige_tui.core.report import Outcome
 from vestige_tui.core.run.verification import run_verification
 from vestige_tui.core.source.describe import describe_open
 from vestige_tui.core.source.opening import open_source
-from vestige_tui.core.source.repaired_rows import find_rows
+from vestige_tui.core.source.repaired_rows import Rows, decoding
 from vestige_tui.core.verify.report import VerificationReport
 from vestige_tui.core.verify.result import VerificationOutcome
 
@@ -51,7 +51,9 @@ def marked(source: Path, repair: Repair, row: int = 0) -> Repair:
     """A repair with the fingerprint of its row."""
     with open_source(source) as connection:
         table = describe_open(connection, source).sources[repair.table]
-        return replace(repair, fingerprint=find_rows(connection, table, {repair.row})[repair.row][row].fingerprint)
+        with decoding(connection):
+            found = Rows(connection, table).found({repair.row})[repair.row]
+        return replace(repair, fingerprint=found[row].fingerprint)
 
 
 def refused(source: Path, database: Database, repairs: Repairs) -> list[tuple[Flaw, str | None, str | None]]:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import os
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -127,17 +127,6 @@ def kept_reports() -> list[KeptReport]:
     with suppress(OSError), os.scandir(reports_folder()) as entries:
         found += (report for entry in entries if (report := _listed(entry, receipts)) is not None)
     return sorted(found, key=lambda report: (report.started_at, report.path.name), reverse=True)
-
-
-def verifications_of(report: KeptReport, reports: list[KeptReport]) -> Iterator[KeptReport]:
-    """The verifications of the same source and destination since a copy, newest first."""
-    headline = report.headline
-    for other in reports:
-        if other.kind is RunKind.VERIFICATION and other.started_at >= report.started_at and headline is not None:
-            found = other.headline
-            same = found is not None and (found.source, found.destination) == (headline.source, headline.destination)
-            if same:
-                yield other
 
 
 def _listed(entry: os.DirEntry[str], receipts: Path) -> KeptReport | None:
