@@ -46,9 +46,13 @@ def about_embedded(machine: Machine) -> Content:
         words = "It is not installed. Quit, install it with this command, and begin again:"
         return Content("\n\n").join((plain(words), plain(host.to_install)))
     port = "its port asks for a password" if machine.platform == WINDOWS else "no port is opened"
+    if host.kept:
+        ends = "It runs already, and goes on when vestige-tui ends."
+    else:
+        ends = "It stops when vestige-tui ends" + (", and its data stays." if host.commands else ".")
     return paragraphs(
         f"vestige-tui runs a PostgreSQL of its own: nothing to install, {port}, and only you on this "
-        "machine can reach it. It stops when vestige-tui ends" + (", and its data stays." if host.commands else ".")
+        f"machine can reach it. {ends}"
     )
 
 

@@ -35,9 +35,9 @@ def report(*, errors: int = 0, dry_run: bool = False, outcome: Outcome | None = 
     return made
 
 
-def shown(made: MigrationReport, saved: Sequence[Path] = ()) -> str:
+def shown(made: MigrationReport, saved: Sequence[Path] = (), *, width: int = 100) -> str:
     stream = io.StringIO()
-    print_summary(Console(file=stream, width=100, markup=False, highlight=False, emoji=False), made, saved)
+    print_summary(Console(file=stream, width=width, markup=False, highlight=False, emoji=False), made, saved)
     return stream.getvalue()
 
 
@@ -110,7 +110,7 @@ def test_what_was_compared() -> None:
     made.expected = (Expected.BOOTSTRAP_USER,)
     made.tables["knowledge_nodes"].already_equal, made.tables["knowledge_nodes"].already_different = 345, 0
     text = shown(made)
-    for part in ("clean, every value is equal", "there, equal", "there, different", "that is no difference"):
+    for part in ("clean, every value is equal", "equal  different", "that is no difference"):
         assert part in text
     made.tables["knowledge_nodes"].already_equal, made.tables["knowledge_nodes"].already_different = 344, 1
     difference = Difference("knowledge_nodes", "row\x1b", "tags", DifferenceKind.DIFFERENT, ("row",), was_there=True)
@@ -119,6 +119,17 @@ def test_what_was_compared() -> None:
     text = shown(made)
     assert "different: 1 row that was there before has other values; nothing is overwritten" in text
     assert "=== Already there, with other values ===\nMemories row␛: tags has another value at the destination" in text
+
+
+@pytest.mark.parametrize("width", [80, 40])
+def test_the_rows_of_the_table_keep_their_names_and_figures(width: int) -> None:
+    made = report()
+    made.tables["knowledge_nodes"] = TableReport(0, 1_234_567, 1_000_000, 234_567, 0, 7, 1.5, 234_560, 7)
+    lines = shown(made, width=width).splitlines()
+    assert [line.split() for line in lines if line.startswith(" Memories ")] == [
+        ["Memories", "1,234,567", "1,000,000", "234,560", "7", "0", "7", "1.5"]
+    ]
+    assert any(line.startswith(" Review events  ") for line in lines)
 
 
 def test_a_copy_that_is_not_verified() -> None:

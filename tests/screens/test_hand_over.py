@@ -19,6 +19,7 @@ from vestige_tui.core.dsn import EMBEDDED
 from vestige_tui.core.handover.file import file_of_vestige
 from vestige_tui.core.handover.settings import settings_in
 from vestige_tui.screens.destination import DestinationScreen
+from vestige_tui.screens.destination_facts import about_embedded
 from vestige_tui.screens.onward import Onward, begun_again
 from vestige_tui.screens.server_form import ServerForm
 from vestige_tui.screens.state import PasswordOrigin, Target, WizardState
@@ -111,6 +112,7 @@ def test_the_embedded_server_is_kept_and_left_for_another(home: Path, monkeypatc
         assert isinstance(screen, DestinationScreen)
         assert not screen.embedded
         assert screen.query_one(ServerForm).dsn.parameters == {}
+        assert about_embedded(on).plain.endswith("It runs already, and goes on when vestige-tui ends.")
         assert screen.state.source == scenes.source()
         assert (screen.state.report, screen.state.target) == (None, None)
 

@@ -33,7 +33,7 @@ from vestige_tui.core.rows.problems import EXPLANATIONS, FIELD_NOT_IN_MESSAGE, N
 from vestige_tui.core.rows.tables import BY_NAME, TABLES, shown
 from vestige_tui.core.text import count, duration, size
 from vestige_tui.core.verify.words import EXPECTED
-from vestige_tui.terminal.output import heading, labelled, safe
+from vestige_tui.terminal.output import figures, heading, labelled, safe
 
 PROBLEMS_SHOWN = 20
 _WIDTH = max(len(table.title) for table in TABLES) + 1
@@ -51,7 +51,7 @@ def print_summary(
     _print_ends(console, report)
     heading(console, "Rows that a copy would bring" if dry else "Rows of the source at the destination")
     _print_counters(console, report)
-    console.print(_tables(report))
+    figures(console, _tables(report))
     print_vectors(console, report.vectors)
     print_not_copied(console, "Not copied", report.left_behind)
     if report.errors:
@@ -151,9 +151,9 @@ def _tables(report: MigrationReport) -> Table:
     grid = Table(box=None, padding=(0, 1), header_style="dim")
     grid.add_column("")
     compared = any(counts.already_different is not None for counts in report.tables.values())
-    there = ("there, equal", "there, different") if compared else ("already there",)
-    for title in ("read", "to insert" if dry else "inserted", *there, "not copied", "repaired", "seconds"):
-        grid.add_column(title, justify="right", no_wrap=True)
+    there = ("there,\nequal", "there,\ndifferent") if compared else ("already\nthere",)
+    for title in ("read", "to insert" if dry else "inserted", *there, "not\ncopied", "repaired", "seconds"):
+        grid.add_column(title, justify="right", no_wrap=True, vertical="bottom")
     for table in TABLES:
         counts = report.tables.get(table.name)
         if counts is not None:

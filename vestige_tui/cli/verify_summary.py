@@ -15,7 +15,7 @@ from vestige_tui.core.verify.receipt_report import ReceiptReport
 from vestige_tui.core.verify.report import VerificationReport
 from vestige_tui.core.verify.result import VerificationOutcome
 from vestige_tui.core.verify.words import EXPECTED, in_short
-from vestige_tui.terminal.output import heading, labelled, safe
+from vestige_tui.terminal.output import figures, heading, labelled, safe
 
 _COLUMNS = ("source", "equal", "different", "missing", "left_out", "extra")
 _STYLES = {"different": "bold red", "missing": "bold red"}
@@ -41,7 +41,7 @@ def print_verification(console: Console, report: VerificationReport, saved: Save
     for notice in (*report.notices, *(EXPECTED[each] for each in report.comparison.expected)):
         labelled(console, "Note", safe(notice))
     heading(console, "Rows of the source, compared with the destination")
-    console.print(_tables(report))
+    figures(console, _tables(report))
     print_differences(console, report.comparison.differences, report.comparison.differences_omitted)
     _print_saved(console, saved)
 
