@@ -5,6 +5,7 @@ from __future__ import annotations
 import fcntl
 import os
 import pty
+import select
 import statistics
 import struct
 import subprocess
@@ -41,7 +42,8 @@ def _start(command: Sequence[str], shown: str, home: str) -> float:
         seen = b""
         try:
             while shown.encode() not in seen:
-                if time.monotonic() - started > _LIMIT:
+                ready, _, _ = select.select([controller], [], [], max(0.0, started + _LIMIT - time.monotonic()))
+                if not ready:
                     raise SystemExit(f"{command[-1]} did not show {shown!r}")
                 seen += os.read(controller, 1 << 16)
             return time.monotonic() - started
