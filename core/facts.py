@@ -195,9 +195,10 @@ class Shortage(Enum):
 class IndexEstimate:
     """How long the vector index would take to build: from ``least`` to ``most`` seconds.
 
-    It would have ``memory`` MB, of the ``needed`` MB of its graph, and so many parallel ``workers`` beside the session.
-    With ``more_workers`` in their place (0: none to propose) it would be so many times ``quicker``, if the server has
-    processors for them; with all the memory that it needs, so many times ``quicker_in_memory`` (1: it has that).
+    The build gets ``memory`` MB; its graph needs ``needed`` MB. Beside the session it has ``workers`` parallel workers.
+    ``quicker`` is how many times as fast it would be with ``more_workers`` instead, if the server has processors for
+    them (0 workers: no proposal), and ``quicker_in_memory`` the same with all the memory that the graph needs (1: it
+    has that).
     """
 
     least: float

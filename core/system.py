@@ -53,7 +53,7 @@ def give_to(path: Path, status: os.stat_result) -> None:
 
 
 def processors() -> int:
-    """How many of them this process may use; only Linux says which those are."""
+    """How many processors this process may use; where the system does not say, how many there are."""
     affinity = getattr(os, "sched_getaffinity", None)
     return len(affinity(0)) if affinity is not None else os.cpu_count() or 1
 
@@ -64,7 +64,7 @@ def ending_signals() -> list[signal.Signals]:
 
 
 def terminal_signals() -> list[signal.Signals]:
-    """Those that a terminal sends to every program that was started in it."""
+    """The ones that a terminal sends to every program that was started in it."""
     return [each for each in ending_signals() if each.name != "SIGTERM"]
 
 
@@ -102,7 +102,7 @@ def file_of(descriptor: int) -> Path | None:
 
 
 def appends(descriptor: int) -> bool:
-    """Whether what is written to a descriptor goes to the end of its file. Windows keeps that to itself."""
+    """Whether what is written to a descriptor goes to the end of its file. Windows does not say."""
     return not is_windows() and bool(_fcntl().fcntl(descriptor, _fcntl().F_GETFL) & os.O_APPEND)
 
 

@@ -62,7 +62,7 @@ def _paragraphs(text: str | None) -> Iterator[str]:
 
 
 def _options(context: click.Context) -> Iterator[str]:
-    """The options; that of the help is said once, for all commands."""
+    """The options; the help option is listed once, for all commands."""
     of_help = context.command.get_help_option(context) if context.parent else None
     for parameter in context.command.get_params(context):
         record = parameter.get_help_record(context) if parameter is not of_help else None

@@ -176,8 +176,9 @@ class Cases:
         return (case for cause in self.causes for case in cause.cases)
 
     def judge(self, repairs: Repairs, verdicts: Verdicts | None, refused: Iterable[RepairProblem] = ()) -> None:
-        """Take the repairs as they are now, and what the last run says. After an answer only what it changes is judged
-        again: whoever has ten thousand rows goes on at once.
+        """Take the repairs as they are now, and what the last run says.
+
+        After an answer, only the rows that it changes are judged again: with ten thousand, judging all takes too long.
         """
         before, self._repairs = self._repairs, {}
         for repair in repairs.entries:

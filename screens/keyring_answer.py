@@ -27,7 +27,7 @@ class KeyringState(Enum):
     """It has not answered in time: a prompt waits for its user, or the program behind it hangs."""
 
     UNSUITABLE = auto()
-    """It is none that keeps a password safe."""
+    """It is not one that keeps passwords safe."""
 
     FAILED = auto()
     """It raised an error."""

@@ -81,7 +81,7 @@ class RunningStep(StepScreen):
             self.query_one("#back").display = False
 
     def stopping(self) -> Content:
-        """What is said once it has been cancelled."""
+        """The line that is shown once it has been cancelled."""
         return Content.assemble(("… ", "bold $warning"), (self.stop.doing, "bold"))
 
     @on(Button.Pressed, "#cancel")

@@ -71,7 +71,7 @@ class SourceDetails(Horizontal):
         self._draw()
 
     def on_unmount(self) -> None:
-        """Nobody looks at it any more."""
+        """Stop counting."""
         self._left.set()
 
     def _draw(self) -> None:

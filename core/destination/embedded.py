@@ -246,7 +246,7 @@ class EmbeddedServer:
         login.keep(fresh)
 
     def _guard(self) -> bool:
-        """Let nobody but its owner connect. Returns whether that has changed its rules."""
+        """Let only the owner connect. Returns whether that has changed the rules."""
         running = self.running
         tcp = running.sockets is None if running is not None else self._tcp
         if tcp and running is None:

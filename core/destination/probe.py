@@ -28,7 +28,7 @@ STATEMENT_TIMEOUT = 5
 _MAINTENANCE = ("postgres", "template1")
 
 _WAITS = Waits(first_answer=10.0)
-"""Somebody waits for the answer to a test, so it does not wait as long as a run for a pooler that is full."""
+"""An operator waits for this test: it gives a full pooler less time than a run does."""
 
 
 @dataclass(frozen=True, slots=True)

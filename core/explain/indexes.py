@@ -8,17 +8,17 @@ from vestige_tui.core.facts import IndexEstimate
 from vestige_tui.core.text import count
 
 _WORTH_SAYING = 10.0
-"""Seconds, from which on the index is worth a sentence."""
+"""Seconds from which the index is worth a sentence."""
 
 _IN_MINUTES = 120.0
-"""Seconds, from which on a span is told in minutes."""
+"""Seconds from which a span is given in minutes."""
 
 _WORTH_CHANGING = 1.2
-"""Times as fast, from which on a change of settings is."""
+"""How many times as fast a build must become for a change of settings to be proposed."""
 
 
 def index_time(estimate: IndexEstimate | None) -> str:
-    """How long the index takes, and with what; nothing where it takes but seconds."""
+    """How long the index takes, and with what; empty where it takes only seconds."""
     if estimate is None or estimate.most < _WORTH_SAYING:
         return ""
     workers = count(estimate.workers, "parallel worker") if estimate.workers else "one process"

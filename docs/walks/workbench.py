@@ -23,7 +23,7 @@ CAST = Path(__file__).with_suffix(".cast")
 COLUMNS, ROWS = 80, 24
 CONTENT = "The harbor crane is serviced every second Tuesday."
 _BEAT = 0.4
-"""Seconds between two keys: nobody reads faster."""
+"""Seconds between two keys, so that the recording can be followed."""
 
 
 class Recording:
@@ -41,14 +41,14 @@ class Recording:
         for key in keys:
             self.keys += 1
             self._term.press(key)
-            self._look_for(_BEAT)
+            self._watch(_BEAT)
 
     def type(self, text: str) -> None:
         """Type a text, a word at a time."""
         self.keys += len(text)
         for word in text.split(" "):
             self._term.press("-l", word if text.endswith(word) else f"{word} ")
-            self._look_for(_BEAT / 2)
+            self._watch(_BEAT / 2)
 
     def wait(self, *texts: str) -> None:
         """Wait until all of these show."""
@@ -56,15 +56,15 @@ class Recording:
         while not all(text in (shown := self._term.text) for text in texts):
             if time.monotonic() > deadline:
                 raise TimeoutError(f"{texts} never showed:\n{shown}")
-            self._look_for(0.1)
-        self._look_for(_BEAT)
+            self._watch(0.1)
+        self._watch(_BEAT)
 
     @property
     def seconds(self) -> float:
         """Since the recording began."""
         return time.monotonic() - self._started
 
-    def _look_for(self, seconds: float) -> None:
+    def _watch(self, seconds: float) -> None:
         end = time.monotonic() + seconds
         while True:
             self._look()

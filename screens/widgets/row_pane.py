@@ -27,7 +27,7 @@ from vestige_tui.screens.widgets.offer_list import OfferList
 from vestige_tui.screens.widgets.text import plain, shortened
 
 _REST = 0.05
-"""Seconds for which the cursor stays before a row is read: whoever holds a key down reads none of them."""
+"""Seconds for which the cursor rests before a row is read: while a key is held down, none is."""
 
 _KEYS = (("1–9", "choose"), ("y", "copy value"), ("o", "whole row"), ("d", "take back"), ("N", "previous"))
 
@@ -57,7 +57,7 @@ class RowPane(Vertical):
         self.case: Case | None = None
         """The row that is shown."""
         self.row: BrokenRow | None = None
-        """It as it is in the source; None until it is read, or where it is not there any more."""
+        """The same row as it is in the source; None until it is read, or where the source no longer has it."""
         self.offers: Sequence[Offer] = ()
         """What can be done about it."""
 
@@ -186,7 +186,7 @@ class RowPane(Vertical):
 
 
 class RowText(Static):
-    """A text that lays the screen out again only where it needs other room: most rows fit into what is there."""
+    """A text that lays the screen out again only where its height changes: most rows fit into the room it has."""
 
     def show(self, text: Content) -> None:
         """Replace the text."""

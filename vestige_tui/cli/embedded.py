@@ -63,7 +63,7 @@ def _print_url(found: Standing) -> None:
 
 
 def _passfile(found: Standing) -> str:
-    """The file with the password of a server that asks for one; empty where the system vouches for its owner."""
+    """The file with the password of a server that asks for one; empty where its owner needs none."""
     return found.dsn.parameters.get("passfile", "") if found.dsn is not None else ""
 
 
