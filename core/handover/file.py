@@ -20,7 +20,7 @@ from vestige_tui.core import system
 from vestige_tui.core.dsn import MASK
 from vestige_tui.core.errors import UsageError
 from vestige_tui.core.files import replacing
-from vestige_tui.core.handover.settings import VestigeSettings, edited
+from vestige_tui.core.handover.settings import VestigeSettings, edited, parse_toml
 from vestige_tui.core.outputs import Output, check_outputs
 
 CONTEXT = 2
@@ -28,8 +28,9 @@ CONTEXT = 2
 
 _LARGEST = 1 << 20
 _PRIVATE = 0o600
-_PASSWORD_OF_URL = re.compile(r"""(://[^\s:/@"']*:)[^\s"']*(?=@)|([?&]password=)[^\s&"']*""")
-_SECRET_KEY = re.compile(r"^(\s*[\w.-]*(?:key|token|secret|passw)[\w.-]*\s*=\s*).*", re.IGNORECASE | re.DOTALL)
+_PASSWORD_OF_URL = re.compile(r"""(://[^\s:/@"']*:)\S*(?=@)""")
+_TELLING = r"(?<!ssl)key|token|secret|passw"
+_SECRET_KEY = re.compile(rf"""((?:{_TELLING})[\w .-]*["']?\s*=\s*).*""", re.IGNORECASE | re.DOTALL)
 
 
 class Change(Enum):
@@ -166,12 +167,33 @@ def _dress(path: Path, status: os.stat_result | None) -> None:
 
 
 def _lines(data: bytes) -> list[str]:
-    return [_masked(line) for line in data.decode().splitlines()]
+    """The lines for people. Where a secret has several lines, none of them is shown."""
+    text = data.decode()
+    try:
+        hidden = {line.strip() for value in _secrets(parse_toml(text)) for line in value.splitlines()[1:]} - {""}
+    except UsageError:
+        hidden = set()
+    return [
+        MASK if any(line.strip().startswith(each) for each in hidden) else _masked(line) for line in text.splitlines()
+    ]
+
+
+def _secrets(value: object, *, under_secret: bool = False) -> Iterator[str]:
+    """The texts under a name that says that they are secret."""
+    if isinstance(value, dict):
+        for name, inner in value.items():
+            secret = under_secret or re.search(_TELLING, name, re.IGNORECASE) is not None
+            yield from _secrets(inner, under_secret=secret)
+    elif isinstance(value, list):
+        for inner in value:
+            yield from _secrets(inner, under_secret=under_secret)
+    elif under_secret and isinstance(value, str):
+        yield value
 
 
 def _masked(line: str) -> str:
-    line = _SECRET_KEY.sub(rf"\g<1>{MASK}", line)
-    return _PASSWORD_OF_URL.sub(lambda found: f"{found[1] or found[2]}{MASK}", line)
+    line = _PASSWORD_OF_URL.sub(rf"\g<1>{MASK}", line)
+    return _SECRET_KEY.sub(rf"\g<1>{MASK}", line)
 
 
 def _diff(before: Sequence[str], after: Sequence[str]) -> Iterator[tuple[Change, str]]:

@@ -48,7 +48,7 @@ def known_to_vestige(model: str | None) -> str | None:
 
 def settings_in(data: bytes) -> VestigeSettings:
     """The settings that a file has. Raises ``UsageError`` where it is not TOML, or names no PostgreSQL."""
-    parsed = _parse(_text(data))
+    parsed = parse_toml(_text(data))
     match parsed:
         case {"storage": {"backend": "postgres", "postgres": {"url": str(url)}}}:
             embeddings = parsed.get(_EMBEDDINGS)
@@ -66,7 +66,7 @@ def edited(data: bytes, settings: VestigeSettings) -> bytes:
     A URL that differs in nothing but its password stays as it is, so that no password is lost.
     """
     text = _text(data)
-    before = _parse(text)
+    before = parse_toml(text)
     wanted = _changes(before, settings)
     if not wanted:
         return data
@@ -163,7 +163,8 @@ def _text(data: bytes) -> str:
         raise UsageError("The file is not text in UTF-8.", remedy="Name another file.") from None
 
 
-def _parse(text: str) -> dict[str, Any]:
+def parse_toml(text: str) -> dict[str, Any]:
+    """What a file says. Raises ``UsageError``, in words that quote nothing of it."""
     try:
         return tomllib.loads(text.removeprefix(_MARK))
     except tomllib.TOMLDecodeError:  # its message may quote a line, and a line may hold a password

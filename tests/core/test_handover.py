@@ -193,6 +193,25 @@ def test_the_diff_shows_no_secret(tmp_path: Path) -> None:
     assert "postgres://me:***@old/x" in shown
 
 
+@pytest.mark.parametrize(
+    "text",
+    [
+        '[llm]\n"api key" = "CANARY"\n',
+        '[llm]\nauth = { token = "CANARY" }\n',
+        '[llm]\nprivate_key = """\nBEGIN\nCANARY\n"""\n',
+        '[storage.postgres]\nurl = "host=h user=me password=CANARY"\n',
+        '[storage.postgres]\nurl = "postgres://me:pw@h/x?sslpassword=CANARY"\n',
+        "[storage.postgres]\nurl = '''postgres://me:it'sCANARY@h/x'''\n",
+    ],
+)
+def test_the_diff_shows_no_secret_in_any_form(text: str, tmp_path: Path) -> None:
+    path = tmp_path / "vestige.toml"
+    path.write_text(text)
+    shown = [line for _, line in propose(path, SETTINGS, source=None, now=NOW).diff]
+    assert "CANARY" not in "\n".join(shown)
+    assert any("***" in line for line in shown)
+
+
 def test_a_change_in_the_meantime_is_not_overwritten(tmp_path: Path) -> None:
     path = tmp_path / "vestige.toml"
     path.write_text("a = 1\n")
