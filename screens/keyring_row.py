@@ -72,7 +72,7 @@ class KeyringRow(VerticalGroup):
         """Another destination: what is stored for it is not known, and nothing without one that the operator names."""
         if account != self._account:
             self._account = account
-            self._show(_PLACE)
+            self._show_with_account(_PLACE)
             self._offer(stored=None if named else False)
 
     def read(self, account: str) -> None:
@@ -94,12 +94,12 @@ class KeyringRow(VerticalGroup):
 
     def show_stored(self, *, refused: bool = False) -> None:
         """A password is stored for this destination; where the server has refused it, a typed one is to replace it."""
-        self._show("Refused by the server, from the keyring: {place}" if refused else _STORED)
+        self._show_with_account("Refused by the server, from the keyring: {place}" if refused else _STORED)
         self._offer(stored=True, replace=refused)
 
     def _ask(self, question: str, call: Callable[[], KeyringAnswer], text: str) -> None:
         account = self._account
-        self._show(text)
+        self._show_with_account(text)
         ask(self, call, lambda outcome: self._Answered(question, account, outcome), name=f"keyring {question}")
 
     @on(_Answered)
@@ -125,7 +125,7 @@ class KeyringRow(VerticalGroup):
         elif why:
             self._show(f"! {_NOT_DONE[question]} {why}")
         else:
-            self._show(_SAID[question, answer.state])
+            self._show_with_account(_SAID[question, answer.state])
             self._offer(stored=answer.state is KeyringState.FOUND or question == _STORE)
 
     def _say_unusable(self, answer: KeyringAnswer) -> None:
@@ -141,10 +141,13 @@ class KeyringRow(VerticalGroup):
         tick.disabled = not self._usable
         self.query_one("#forget").display = stored is not False and self._usable
 
+    def _show_with_account(self, text: str) -> None:
+        """Show a sentence about the account; of a keyring that is not used, only the reason is shown."""
+        if self._usable:
+            self._show(text.format(place=f"{self._passwords.service}, {self._account}"))
+
     def _show(self, text: str) -> None:
-        if self._usable or "{place}" not in text:
-            place = f"{self._passwords.service}, {self._account}"
-            self.query_one("#account", Label).update(plain(text.replace("{place}", place)))
+        self.query_one("#account", Label).update(plain(text))
 
 
 _SUITS, _READ, _STORE, _FORGET = "suits", "read", "store", "forget"
