@@ -237,8 +237,8 @@ class EmbeddedServer:
         descriptor, name = tempfile.mkstemp(prefix=f".{self.data_dir.name}-", dir=self.data_dir.parent)
         file = Path(name)
         try:
-            os.write(descriptor, login.password.reveal().encode())
-            os.close(descriptor)
+            with os.fdopen(descriptor, "w", encoding="ascii") as opened:
+                opened.write(login.password.reveal())
             self._give_away(file)
             initialize("--auth=scram-sha-256", f"--pwfile=../{file.name}")
         finally:
