@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from typing import ClassVar
 
 from textual.content import Content
 from textual.widgets import Static
@@ -23,36 +24,36 @@ _STAYING = 8  # lines about what is not copied
 _NAME, _NUMBER, _LEAST_BAR = 12, 9, 4
 
 
-class Months(Static):
-    """When the memories were made, as a chart as wide as there is room."""
+class _ContentsBox(Static):
+    """A box about the memories of a file, as wide as there is room."""
 
-    def __init__(self) -> None:
-        super().__init__(id="months", classes="box")
-        self.border_title = "Memories by month"
+    TITLE: ClassVar[str]
+
+    def __init__(self, *, id: str) -> None:
+        super().__init__(id=id, classes="box")
+        self.border_title = self.TITLE
         self._contents = Contents({}, {})
 
     def show(self, contents: Contents) -> None:
         """Show these memories."""
         self._contents = contents
         self.refresh(layout=True)
+
+
+class Months(_ContentsBox):
+    """When the memories were made, as a chart."""
+
+    TITLE = "Memories by month"
 
     def render(self) -> Content:
         """The bars, and below them what they stand for."""
         return chart(self._contents, self.size.width)
 
 
-class Kinds(Static):
+class Kinds(_ContentsBox):
     """Which kinds of memories there are, the most frequent first."""
 
-    def __init__(self) -> None:
-        super().__init__(id="kinds", classes="box")
-        self.border_title = "Kinds of memories"
-        self._contents = Contents({}, {})
-
-    def show(self, contents: Contents) -> None:
-        """Show these memories."""
-        self._contents = contents
-        self.refresh(layout=True)
+    TITLE = "Kinds of memories"
 
     def render(self) -> Content:
         """One line for each kind."""

@@ -44,11 +44,11 @@ class SourceDetails(Horizontal):
         """Two columns, or two parts of one."""
         with VerticalGroup():
             yield Static(id="rows", classes="box")
-            yield Months()
+            yield Months(id="months")
         with VerticalGroup():
             yield KeyValues(id="facts", classes="box")
             yield Stays()
-            yield Kinds()
+            yield Kinds(id="kinds")
 
     def on_mount(self) -> None:
         """Name the boxes; they are empty."""
