@@ -111,8 +111,8 @@ def found_by_keys(rows: int) -> str:
     """Rows whose values were not read, since their keys are at the destination."""
     were = "1 row was" if rows == 1 else f"{rows:,} rows were"
     return (
-        f"{were} at the destination already: found by key, not changed, and not compared with the source. A preview "
-        "(--dry-run) looks for errors in all values."
+        f"{were} at the destination already: found by key, not changed, and not compared with the source. "
+        "vestige-tui verify compares them."
     )
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from functools import partial
 
+from vestige_tui.core import notices
 from vestige_tui.core.destination.completeness import enforceable, missing_beforehand
 from vestige_tui.core.destination.connection import unlimited
 from vestige_tui.core.destination.index_forecast import forecast
@@ -44,7 +45,7 @@ def preview(run: Run, transfer: Transfer, agreement: Agreement, session: Session
     transfer.announce()
     with unlimited(session.connection):
         sink = Preview(session, destination, transfer.seen_keys, run.progress)
-        transfer.run(TABLES, sink)
+        found_by_key = transfer.run(TABLES, sink, sink)
         foretell_mending(run, transfer, destination, session, sink)
         if agreement.refusal is not None:  # the role may not even read what is to be counted
             raise agreement.refusal
@@ -55,6 +56,8 @@ def preview(run: Run, transfer: Transfer, agreement: Agreement, session: Session
             index = _foretell_index(transfer, stamped, session)
     if destination.populated and run.plan.verify:
         _compare_present(run, transfer, agreement, session)
+    elif found_by_key:
+        run.recorder.notice(notices.found_by_keys(found_by_key))
     read = run.progress.read.total()
     run.recorder.estimated(estimate(run.progress.inserted, read, transfer.source.size, dimension, index))
 

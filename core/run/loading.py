@@ -35,14 +35,14 @@ def load(transfer: Transfer, sessions: Sessions, opened: Sequence[Session], dest
     found = 0
     with Writers(opened, destination, progress) as writers:
         for tables in (*first, *(() if others else (last,))):
-            found += transfer.run(tables, writers, writers if transfer.only is None else None)
+            found += transfer.run(tables, writers, writers)
     builder = IndexBuilder(control, destination, progress, sessions.waits)
     observer = BuildObserver(others, sessions)
     filling = {table.name for table in last} if others else set()
     with builder.in_background(filling) as full, closing(observer):
         if others:
             with Writers(others, destination, progress) as writers:
-                found += transfer.run(last, writers, writers if transfer.only is None else None)
+                found += transfer.run(last, writers, writers)
         progress.begin(Phase.INDEXES)
         full.set()
         builder.watch(observer)

@@ -6,19 +6,19 @@ already taken. Which rows would arrive is kept on disk, so that memory stays fla
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 
 from psycopg import sql
 
 from vestige_tui.core.destination.bootstrap import free_handle, handle_taken
 from vestige_tui.core.destination.foreign_keys import PendingForeignKey, dangling_error, dangling_keys
 from vestige_tui.core.destination.inspection import Destination
-from vestige_tui.core.destination.keys import KeyLookups, skip_present
+from vestige_tui.core.destination.keys import KeyLookups, look_up, skip_present
 from vestige_tui.core.destination.row_errors import check, row_error
 from vestige_tui.core.destination.sessions import Session
 from vestige_tui.core.mending import MendRefusal
 from vestige_tui.core.rows import copy_format
-from vestige_tui.core.rows.batches import BatchResult, FinishedBatch, RowBatch, rejected
+from vestige_tui.core.rows.batches import BatchResult, FinishedBatch, KeyBatch, RowBatch, rejected
 from vestige_tui.core.rows.converters import uuid
 from vestige_tui.core.rows.problems import Kind, RowError
 from vestige_tui.core.rows.records import InColumns, Record, fields_of, keys_of
@@ -55,18 +55,31 @@ class Preview:
             return True
         return USERS.name in self.destination.tables and handle_taken(self._connection, self.destination, handle)
 
-    def write(self, table: Table, batches: Iterable[RowBatch]) -> None:
-        """Record every batch as if it had been written."""
+    def write(self, table: Table, batches: Iterable[KeyBatch | RowBatch]) -> None:
+        """Record every batch as if it had been looked up, or written."""
         judge = TablePreview(self, table)
         for group in grouped(batches):
             self._progress.stop_if_cancelled()
-            with self._watchdog.step():
-                found = skip_present(self._connection, self._lookups.by_key(table), group)
-            for batch, present in found:
-                with self._watchdog.step():
-                    result = rejected(batch) + present + judge.write(batch)
-                self._finished.append(finished := FinishedBatch(table.name, batch.number, result))
+            keys = [batch for batch in group if isinstance(batch, KeyBatch)]
+            rows = [batch for batch in group if isinstance(batch, RowBatch)]
+            for number, result in self._look_up(table, keys) if keys else self._foretell(judge, table, rows):
+                self._finished.append(finished := FinishedBatch(table.name, number, result))
                 self._progress.batch_done(finished)
+
+    def _look_up(self, table: Table, batches: Sequence[KeyBatch]) -> Iterator[tuple[int, BatchResult]]:
+        with self._watchdog.step():
+            results = look_up(self._connection, self._lookups.by_key(table), batches)
+        return zip((batch.number for batch in batches), results, strict=True)
+
+    def _foretell(
+        self, judge: TablePreview, table: Table, batches: Sequence[RowBatch]
+    ) -> Iterator[tuple[int, BatchResult]]:
+        with self._watchdog.step():
+            found = skip_present(self._connection, self._lookups.by_key(table), batches)
+        for batch, present in found:
+            with self._watchdog.step():
+                result = rejected(batch) + present + judge.write(batch)
+            yield batch.number, result
 
     def finish(self) -> list[FinishedBatch]:
         """The batches since the last call; none is ever under way."""

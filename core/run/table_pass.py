@@ -102,18 +102,19 @@ class Transfer:
         """How many rows of a table are to be read."""
         return self.source.rows.get(table.name, 0) if self.only is None else len(self.only.get(table.name, ()))
 
-    def run(self, tables: Iterable[Table], sink: BatchSink, keys: KeySink | None = None) -> int:
+    def run(self, tables: Iterable[Table], sink: BatchSink, keys: KeySink) -> int:
         """Send these tables to the sink, and wait until they have arrived.
 
-        With ``keys``, rows of tables that have some at the destination are looked up by their keys alone first; those
-        that are present are not read any further. Returns how many they are.
+        Rows of tables that have some at the destination are looked up by their keys alone first, which ``keys`` takes;
+        those that are present are not read any further. Returns how many they are. A run that is restricted to some
+        rows reads them whole.
         """
         present = 0
         for table in tables:
             self.progress.recorder.table_started(table)
             rows = 0
             if table.name in self.source.sources and (self.only is None or self.only.get(table.name)):
-                absent, found = self._look_up(table, sink, keys) if keys is not None else (None, 0)
+                absent, found = self._look_up(table, sink, keys)
                 present += found
                 rows = found + self._send(table, sink, absent)
             self._check_complete(table, rows)
@@ -132,7 +133,7 @@ class Transfer:
         """
         reader = KeyReader(self.reading, self.source.sources[table.name], self.key_of(table))
         ambiguous = table.unique or self.guarantees.keys_may_repeat(table)
-        if table.name not in self.populated or not reader.usable or ambiguous:
+        if self.only is not None or table.name not in self.populated or not reader.usable or ambiguous:
             return None, 0
         keys.write(table, reader.batches())
         results = {batch.number: batch.result for batch in sink.finish() if batch.table == table.name}

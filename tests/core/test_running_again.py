@@ -12,7 +12,7 @@ import pytest
 
 from tests.support.destination import read_tables
 from tests.support.disturbances import assert_equal
-from tests.support.hostile import loosen
+from tests.support.hostile import foretold_and_copied, loosen
 from tests.support.runs import TABLES, copy, counts, found_by_keys, only_error
 from tests.support.servers import Database
 from tests.support.sources import Sources, edit, memory_ids, query
@@ -129,8 +129,10 @@ WRONG_ACCESS = [
 ]
 
 
-def test_a_preview_reports_new_problems_of_rows_already_copied(small_source: Path, copied_database: Database) -> None:
-    """The copy says that a value differs, unless the one that is there is what stands in for a broken one."""
+def test_new_problems_of_rows_already_copied(small_source: Path, copied_database: Database) -> None:
+    """Dry run and copy say that a value differs, unless the one that is there is what stands in for a broken one; a run
+    of those rows alone names their problems.
+    """
     different = dict(NOTHING)
     for table in KEYED:
         loosen_all_but_keys(small_source, table)
@@ -138,15 +140,30 @@ def test_a_preview_reports_new_problems_of_rows_already_copied(small_source: Pat
         row = 3 + sum(earlier == table for earlier, *_ in WRONG[:number])
         assert edit(small_source, f"UPDATE {table} SET {change} WHERE rowid = {row}") == 1
         different[table] += kind is not Kind.MISSING_VALUE
-    preview = copy(small_source, copied_database, dry_run=True)
-    assert Counter((error.table, error.field, error.kind) for error in preview.errors) == Counter(
-        (table, change.partition(" ")[0], kind) for table, change, kind in WRONG
+    reports = [copy(small_source, copied_database, dry_run=dry_run) for dry_run in (True, False)]
+    for report in reports:
+        assert (report.outcome, report.errors, report.notices) == (Outcome.DIFFERENT, [], [])
+        assert counts(report, "already_different") == different
+        assert counts(report, "already_present") == counts(report, "source")
+    own: dict[str, list[str]] = {}
+    for difference in reports[1].differences:
+        own.setdefault(difference.table, []).append(difference.row)
+    alone = copy(small_source, copied_database, dry_run=True, only=own)
+    assert Counter((error.table, error.field, error.kind) for error in alone.errors) == Counter(
+        (table, change.partition(" ")[0], kind) for table, change, kind in WRONG if kind is not Kind.MISSING_VALUE
     )
-    report = copy(small_source, copied_database)
-    assert (report.outcome, report.errors, report.notices) == (Outcome.DIFFERENT, [], [])
-    for ended in (preview, report):
-        assert counts(ended, "already_different") == different
-        assert counts(ended, "already_present") == counts(ended, "source")
+
+
+def test_a_dry_run_counts_what_it_finds_by_key_as_the_copy_does(small_source: Path, copied_database: Database) -> None:
+    """With nothing compared, its words are the copy's, too; and the outcome is."""
+    loosen_all_but_keys(small_source, "knowledge_nodes")
+    edit(small_source, "UPDATE knowledge_nodes SET metadata = '{' WHERE rowid < 9")
+    copied_database.execute("DELETE FROM knowledge_nodes WHERE hashtext(id::text) % 2 = 0")
+    report = foretold_and_copied(small_source, copied_database, verify=False)
+    assert 0 < report.tables["knowledge_nodes"].repaired < 8
+    preview = foretold_and_copied(small_source, copied_database, verify=False)
+    assert (preview.outcome, preview.errors) == (Outcome.CLEAN, [])
+    assert found_by_keys(preview)
 
 
 @pytest.mark.parametrize(
@@ -159,15 +176,15 @@ def test_a_preview_reports_new_problems_of_rows_already_copied(small_source: Pat
 def test_a_row_already_copied_does_not_fail(
     small_source: Path, copied_database: Database, table: str, change: str, kind: Kind
 ) -> None:
-    """Even where no row is left to send; a preview reports its problems."""
+    """Even where no row is left to send. A run of that row alone names its problem."""
     loosen_all_but_keys(small_source, table)
     edit(small_source, f"UPDATE {table} SET {change} WHERE rowid = 7")
-    preview, real = (copy(small_source, copied_database, dry_run=dry_run) for dry_run in (True, False))
-    error = only_error(preview)
+    report = foretold_and_copied(small_source, copied_database)
+    assert report.errors == []
+    assert counts(report, "already_present") == counts(report, "source")
+    ((row,),) = query(small_source, f"SELECT id FROM {table} WHERE rowid = 7")
+    error = only_error(copy(small_source, copied_database, dry_run=True, only={table: [row]}))
     assert (error.table, error.kind, error.copied) == (table, kind, True)
-    assert real.errors == []
-    for report in (preview, real):
-        assert counts(report, "already_present") == counts(report, "source")
 
 
 def test_who_may_see_a_memory_is_looked_at_every_time(small_source: Path, copied_database: Database) -> None:
