@@ -206,10 +206,3 @@ def moment(text: str | None) -> datetime | None:
 def floats(blob: bytes) -> tuple[float, ...]:
     """The float32 values of a vector as Vestige stores it."""
     return struct.unpack(f"<{len(blob) // 4}f", blob)
-
-
-def count_source_rows(source: Path, table: str) -> int:
-    """How many rows a table of the source has."""
-    with closing(sqlite3.connect(f"{source.absolute().as_uri()}?mode=ro", uri=True)) as connection:
-        (count,) = connection.execute(f'SELECT count(*) FROM "{table}"').fetchone()
-        return int(count)
