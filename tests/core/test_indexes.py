@@ -25,7 +25,7 @@ from tests.support.runs import copy
 from tests.support.servers import HALFVEC_SINCE, Database, Server
 from tests.support.sources import SMALL_SPEC, Sources, edit, memory_ids, signature
 from vestige_tui.core import events
-from vestige_tui.core.destination import index_forecast, inspection
+from vestige_tui.core.destination import build_resources, index_forecast, inspection
 from vestige_tui.core.destination import indexes as builds
 from vestige_tui.core.destination.build_observer import BuildObserver
 from vestige_tui.core.destination.build_resources import (
@@ -35,6 +35,7 @@ from vestige_tui.core.destination.build_resources import (
     build_workers,
     graph_size,
 )
+from vestige_tui.core.destination.connection import Connection
 from vestige_tui.core.destination.sessions import Sessions
 from vestige_tui.core.destination.waits import Waits
 from vestige_tui.core.explain import index_advice, index_time
@@ -404,19 +405,35 @@ def test_a_vector_that_half_precision_cannot_hold(sources: Sources, server: Serv
     assert report.memories_copied == 6
 
 
-@pytest.mark.parametrize(("rows", "cache", "wanted"), [(1_000, "4GB", 300), (400_000, "4GB", 516), (10**7, "4GB", 2_048),
-                                                       (10**7, "1GB", 536), (10**7, "64MB", 300)])  # fmt: skip
 def test_a_build_asks_for_what_it_needs_and_the_server_may_have(
-    copied_database: Database, rows: int, cache: str, wanted: int
+    copied_database: Database, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """In MB, for vectors of 8 dimensions, where the administrator allows 300 anyway."""
+    free = 40_000
+    monkeypatch.setattr(build_resources, "free_memory", lambda: free)
     with copied_database.connect() as connection:
-        connection.execute(f"SET effective_cache_size = '{cache}'")
         connection.execute("SET maintenance_work_mem = '292969kB'")
-        assert build_memory(connection, graph_size(rows, 8)) == wanted
+        for rows, cache, wanted in ((1_000, "4GB", 300), (400_000, "4GB", 516), (10**7, "4GB", 2_048),
+                                    (10**7, "1GB", 536), (10**7, "64MB", 300)):  # fmt: skip
+            connection.execute(f"SET effective_cache_size = '{cache}'")
+            assert build_memory(connection, graph_size(rows, 8)) == wanted
         assert build_memory(connection) == 300
         connection.execute("RESET maintenance_work_mem")
         assert build_memory(connection) == 256
+        connection.execute("SET effective_cache_size = '4GB'")
+        free = 900
+        here = connection.info.host.startswith("/")
+        assert build_memory(connection, graph_size(10**7, 8)) == (450 if here else 2_048)
+
+
+@pytest.mark.parametrize(
+    ("allowed", "highest", "wanted"), [(64, 2_097_151, 2_047), (2_147, 2_097_151, 2_047), (64, 2**31 - 1, 2_048)]
+)
+def test_no_build_asks_for_more_than_the_setting_takes(allowed: int, highest: int, wanted: int) -> None:
+    """On Windows that was less than 2 GB, until PostgreSQL 18."""
+    answer = SimpleNamespace(fetchall=lambda: [(10_000, 2**21), (allowed, highest // 1_024)])
+    connection = SimpleNamespace(execute=lambda _: answer, info=SimpleNamespace(host="db.example"))
+    assert build_memory(cast(Connection, connection), 5_000) == wanted
 
 
 @pytest.mark.parametrize(
@@ -463,6 +480,7 @@ def test_how_long_the_vector_index_would_take(
 ) -> None:
     """By rows, dimension, memory and workers, in the words that an operator reads."""
     monkeypatch.setattr(index_forecast, "_slowness", lambda _: 1.0)
+    monkeypatch.setattr(build_resources, "free_memory", lambda: 40_000)
     monkeypatch.setattr(index_forecast, "own_processors", lambda *_: None)
     with database.connect() as connection:
         destination = replace(inspection.inspect(connection), dimension=256)
