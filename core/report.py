@@ -168,9 +168,9 @@ class MigrationReport:
     @property
     def differing_rows(self) -> int:
         """How many rows that this run did not write have other values at the destination, as far as was compared."""
-        changed = {(each.table, each.row) for each in self.mending if each.state is MendState.CHANGED}
-        if not self.verified and not self.plan.dry_run:
-            return len(changed)
+        compared = self.plan.verify if self.plan.dry_run else self.verified
+        if not compared:
+            return len({(each.table, each.row) for each in self.mending if each.state is MendState.CHANGED})
         counted = sum(table.already_different or 0 for table in self.tables.values())
         return counted or len({(each.table, each.row) for each in self.differences})
 

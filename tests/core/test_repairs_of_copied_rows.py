@@ -222,9 +222,12 @@ def test_a_run_of_a_few_rows_and_runs_that_break_off(small_source: Path, copied_
     report = copy(small_source, copied_database, repairs=repairs, on_event=stop, cancel=cancel)
     assert (report.outcome, report.mending) == (Outcome.CANCELLED, [])
     for row, state, outcome in ((first, MENDED, Outcome.CLEAN), (second, CHANGED, Outcome.DIFFERENT)):
-        report = copy(small_source, copied_database, repairs=repairs, only={MEMORIES: {row}}, verify=False)
-        assert states(report) == {(MEMORIES, row, "metadata"): (state, None)}
-        assert (report.outcome, report.errors) == (outcome, [])
+        for dry_run in (True, False):
+            report = copy(
+                small_source, copied_database, repairs=repairs, only={MEMORIES: {row}}, verify=False, dry_run=dry_run
+            )
+            assert states(report) == {(MEMORIES, row, "metadata"): (state, None)}
+            assert (report.outcome, report.errors) == (outcome, [])
     assert copy(small_source, copied_database, repairs=repairs).mended == {MEMORIES: len(rest)}
 
 
