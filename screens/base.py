@@ -138,6 +138,11 @@ class StepScreen(FittedScreen):
     def explain_unready(self) -> None:
         """Say what is missing for the main action; called by its key while ``primary_ready`` does not hold."""
 
+    def start_embedded(self) -> None:
+        """Start the embedded server again where it is the destination and has ended. Raises ``MigrationError``."""
+        if self.state.target is not None and self.state.target.embedded:
+            self.machine.embedded.start()
+
     def keep(self, state: WizardState) -> None:
         """Set a new state and stay here."""
         self.state = state

@@ -73,6 +73,7 @@ verification ends the comparison; the report then says that the values are not v
             only=self.state.only,
             keep=self.machine.keep_report,
         )
+        self._run.before = self.start_embedded
         self.post_message(WorkRequested(self._run))
         self._show(self._progress)
         self._show_problem_count(0)

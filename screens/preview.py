@@ -119,6 +119,7 @@ and your file is never written to.
 
     def _start(self) -> None:
         self._run = Run(self.state.plan(dry_run=True), self.state.presented_to_run, self.post_message)
+        self._run.before = self.start_embedded
         self.query_one("#rows").display = False
         self.set_focus(None)
         if self.workbench is None:  # else it compares with what was found before

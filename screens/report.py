@@ -396,6 +396,7 @@ The report is saved in a file; the last page says where. F4 lists the reports of
         elif self._comparable:
             plan, presented = self.state.verification_plan(), self.state.presented_to_run
             run = Verification(plan, presented, self._bar.post_message, keep=self.machine.keep_report)
+            run.before = self.start_embedded
             self._bar.begin(run)
             self.post_message(WorkRequested(run))  # not by the bar: it would not bubble beyond this screen
             self._show_buttons()

