@@ -6,8 +6,6 @@ import re
 import tomllib
 from pathlib import Path
 
-from setuptools import setup
-
 ROOT = Path(__file__).parent
 _LINK = re.compile(r"(?<!!)\[([^\]]+)\]\((?![a-z]+:|#)([^)]+)\)")
 _IMAGE = re.compile(r"(!\[[^\]]*\])\((?![a-z]+:)([^)]+)\)")
@@ -28,6 +26,8 @@ def package_page(readme: str, repository: str | None, version: str) -> str:
 
 def main() -> None:
     """Give setuptools what ``pyproject.toml`` leaves to this file."""
+    from setuptools import setup
+
     project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
     repository = project.get("urls", {}).get("Repository")
     readme = (ROOT / "README.md").read_text(encoding="utf-8")

@@ -21,6 +21,7 @@ from vestige_tui.core.explain import (
     what_is_missing,
 )
 from vestige_tui.core.facts import EmbedderObstacle, Refusal
+from vestige_tui.core.installation import Extra, install_command
 from vestige_tui.core.missing import MissingPart, PartKind, Reason
 from vestige_tui.core.rows.problems import NIL_UUID, Kind, RowError
 from vestige_tui.core.rows.tables import BY_NAME
@@ -166,8 +167,9 @@ def test_a_statement_for_every_foreign_key() -> None:
 @pytest.mark.parametrize("obstacle", EmbedderObstacle)
 def test_every_obstacle_of_an_embedder_has_words(obstacle: EmbedderObstacle) -> None:
     error = EmbedderError(obstacle, "the server", "HTTP 418")
+    command = install_command(Extra.LOCAL_EMBEDDER)  # a full stop behind it would be copied along
     assert error.what.endswith(".")
-    assert error.remedy.endswith(".")
+    assert error.remedy.endswith((".", command))
     assert "{" not in error.what + error.remedy
 
 

@@ -318,7 +318,7 @@ def test_a_pool_of_two_will_do(
             waits=Waits(lent_connection=0.5),
         )
     assert (report.outcome, report.verified) == (Outcome.CLEAN, True)
-    assert report.notices == ([fewer_connections(1, 4)] if max_connections > 1 else [])
+    assert report.notices == ([fewer_connections(1, 2)] if max_connections > 1 else [])
 
 
 def test_a_full_pooler_is_said_to_be_that(sources: Sources, cluster: Cluster, tcp_database: Database) -> None:
