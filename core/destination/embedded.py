@@ -359,6 +359,12 @@ class EmbeddedServer:
     def _in_plain_words(self) -> Iterator[None]:
         try:
             yield
+        except PermissionError as error:
+            raise DestinationError(
+                f"The embedded PostgreSQL in {self.data_dir} cannot be used. "
+                f"Its folder, or a file in it, belongs to another user: {error}.",
+                remedy="Run this as that user, or give the URL of another server.",
+            ) from error
         except OSError as error:
             raise _failed(f"Its folder cannot be used: {error}.", self.data_dir) from error
         except psycopg.Error as error:

@@ -165,6 +165,16 @@ def test_a_folder_with_something_else_is_left_alone(tmp_path: Path) -> None:
     assert [path.name for path in (tmp_path / "letters").iterdir()] == ["mum.txt"]
 
 
+def test_to_move_a_folder_of_another_user_away_is_no_remedy(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def locked(_: Path) -> object:
+        raise PermissionError(13, "Permission denied", "x")
+
+    monkeypatch.setattr(embedded, "FileLock", locked)
+    with pytest.raises(DestinationError, match="belongs to another user") as raised, EmbeddedServer(tmp_path / "pg"):
+        pass
+    assert raised.value.remedy == "Run this as that user, or give the URL of another server."
+
+
 def test_a_cluster_of_another_version_is_refused(tmp_path: Path) -> None:
     (tmp_path / "pg").mkdir()
     (tmp_path / "pg" / "PG_VERSION").write_text("16\n")
