@@ -115,7 +115,7 @@ def test_a_list_has_the_headline_of_every_kind(tmp_path: Path) -> None:
     runs: list[Report] = [
         a_copy(START),
         a_verification(START + hour),
-        a_verification(START + hour, path="/x/other.db"),
+        a_verification(START + 1.5 * hour, path="/x/other.db"),
         a_mending(START + 2 * hour),
         ReembedReport(Action.ROLLBACK, URL, started_at=START + 3 * hour, memories=9, rows_updated=4),
     ]
