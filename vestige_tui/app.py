@@ -20,7 +20,7 @@ from textual.binding import Binding, BindingType
 from textual.driver import Driver
 from textual.filter import LineFilter
 from textual.screen import Screen
-from textual.worker import Worker
+from textual.worker import Worker, WorkerState
 
 from vestige_tui.core.explain import unexpected_fault
 from vestige_tui.core.system import ending_signals
@@ -44,6 +44,8 @@ WARM_UP_AFTER = 0.5
 
 TITLE_EVERY = 1.0
 """Seconds."""
+
+_ENDED = (WorkerState.SUCCESS, WorkerState.ERROR, WorkerState.CANCELLED)
 
 LONG_WORK = 10.0
 """Seconds after which the end of work rings the bell: the operator may be looking elsewhere."""
@@ -239,7 +241,7 @@ class VestigeApp(App[None], inherit_bindings=False):
 
     @on(Worker.StateChanged)
     def _work_ended(self, event: Worker.StateChanged) -> None:
-        if not event.worker.is_finished or (self.work is not None and self.work.running):
+        if event.state not in _ENDED or (self.work is not None and self.work.running):
             return
         if self._leaving:
             self.exit(return_code=self.return_code or 0)

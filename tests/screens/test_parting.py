@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import time
 from dataclasses import replace
 from pathlib import Path
 
 from textual.pilot import Pilot
+from textual.worker import Worker, WorkerState
 
 from tests.support import scenes
 from tests.support.states import target
@@ -115,6 +117,24 @@ class _Work:
 
     def carry_out(self) -> None:
         self.running = False
+
+
+def test_news_of_a_beginning_that_is_read_after_the_end_rings_no_bell(home: Path) -> None:
+    bells = []
+
+    async def scenario(app: VestigeApp, pilot: Pilot[None]) -> None:
+        await on_screen(pilot, "SourceScreen")
+        app.bell = lambda: bells.append(1)  # type: ignore[method-assign]
+        app._began = time.monotonic() - 2 * application.LONG_WORK
+        worker = app.run_worker(lambda: None, thread=True, group="work")
+        await until(pilot, lambda: len(bells) == 1)
+        for state in (WorkerState.PENDING, WorkerState.RUNNING):
+            app.post_message(Worker.StateChanged(worker, state))
+        await pilot.pause()
+        await pilot.pause()
+        assert len(bells) == 1
+
+    play(scenario, machine(home))
 
 
 def test_one_bell_after_long_work_and_a_title_with_its_state(home: Path) -> None:
