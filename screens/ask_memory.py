@@ -8,7 +8,7 @@ from typing import ClassVar
 from textual import on
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
-from textual.containers import Horizontal, Vertical, VerticalScroll
+from textual.containers import Vertical, VerticalScroll
 from textual.content import Content
 from textual.message import Message
 from textual.screen import ModalScreen, Screen
@@ -21,6 +21,7 @@ from vestige_tui.core.search.wording import date_of, no_connections
 from vestige_tui.core.text import count
 from vestige_tui.screens.background import ask
 from vestige_tui.screens.inquiry import Searching
+from vestige_tui.screens.widgets.button_row import ButtonRow
 from vestige_tui.screens.widgets.found_list import MemoryList, marked
 from vestige_tui.screens.widgets.key_bar import KeyBar
 from vestige_tui.screens.widgets.key_values import two_columns
@@ -67,7 +68,7 @@ class MemoryDialog(ModalScreen[None]):
                 yield Static(id="facts")
             yield Static(id="connected")
             yield MemoryList(id="connections", compact=True)
-            with Horizontal(classes="dialog-buttons"):
+            with ButtonRow(classes="dialog-buttons"):
                 yield Button("Copy id", id="copy-id", compact=True)
                 yield Button("Copy text", id="copy-text", compact=True)
                 yield Static(classes="spacer")

@@ -20,6 +20,7 @@ from vestige_tui.screens.keys import show_help
 from vestige_tui.screens.machine import Machine
 from vestige_tui.screens.state import WizardState
 from vestige_tui.screens.steps import Step, previous_step, reachable
+from vestige_tui.screens.widgets.button_row import ButtonRow
 from vestige_tui.screens.widgets.key_bar import KeyBar
 from vestige_tui.screens.widgets.sidebar import Sidebar, StepLine
 from vestige_tui.screens.widgets.text import plain
@@ -187,7 +188,7 @@ class StepScreen(FittedScreen):
                     yield Label(id="lead")
                 with _Body(id="body", can_focus=False):
                     yield from self.compose_body()
-                with Horizontal(id="buttons"):
+                with ButtonRow(id="buttons"):
                     yield Button("Back", id="back", compact=True)
                     yield from self.extra_buttons()
                     yield Static(classes="spacer")

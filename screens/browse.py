@@ -11,13 +11,14 @@ from rich.text import Text
 from textual import on
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
-from textual.containers import Horizontal, Vertical
+from textual.containers import Vertical
 from textual.screen import ModalScreen
 from textual.widgets import Button, DirectoryTree, Label, Static
 from textual.widgets.directory_tree import DirEntry
 from textual.widgets.tree import TreeNode
 
 from vestige_tui.core.text import display_safe
+from vestige_tui.screens.widgets.button_row import ButtonRow
 from vestige_tui.screens.widgets.key_bar import KeyBar
 from vestige_tui.screens.widgets.path_input import DATABASE_ENDINGS
 from vestige_tui.screens.widgets.text import plain
@@ -41,7 +42,7 @@ class BrowseDialog(ModalScreen[Path | None]):
             yield Label("Choose a database file", classes="dialog-title")
             yield Label(plain(self._folder), id="place")
             yield DatabaseTree(self._folder)
-            with Horizontal(classes="dialog-buttons"):
+            with ButtonRow(classes="dialog-buttons"):
                 yield Button("Folder above", id="parent", compact=True)
                 yield Static(classes="spacer")
                 yield Button("Close", id="close", compact=True)

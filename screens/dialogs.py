@@ -8,11 +8,12 @@ from typing import ClassVar
 from textual import on
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
-from textual.containers import Horizontal, Vertical, VerticalScroll
+from textual.containers import Vertical, VerticalScroll
 from textual.content import Content
 from textual.screen import ModalScreen
 from textual.widgets import Button, Label, Static
 
+from vestige_tui.screens.widgets.button_row import ButtonRow
 from vestige_tui.screens.widgets.key_bar import KeyBar
 from vestige_tui.screens.widgets.key_values import two_columns
 from vestige_tui.screens.widgets.text import lines, paragraphs, plain
@@ -41,7 +42,7 @@ class TextDialog(ModalScreen[None]):
             yield Label(classes="dialog-title")
             with VerticalScroll(classes="dialog-text", can_focus=False):
                 yield from self.compose_text()
-            with Horizontal(classes="dialog-buttons"):
+            with ButtonRow(classes="dialog-buttons"):
                 yield from self.compose_buttons()
                 yield Static(classes="spacer")
                 yield Button("Close", id="close", compact=True, classes="-primary")
@@ -127,7 +128,7 @@ class ConfirmDialog(ModalScreen[bool]):
         with Vertical(classes="dialog"):
             yield Label(plain(self._question), classes="dialog-title")
             yield Static(lines(self._text), classes="dialog-text")
-            with Horizontal(classes="dialog-buttons"):
+            with ButtonRow(classes="dialog-buttons"):
                 yield Button(Content(self._no), id="no", compact=True)
                 yield Static(classes="spacer")
                 yield Button(Content(self._yes), id="yes", compact=True, classes="-primary")

@@ -7,7 +7,7 @@ from typing import Any, ClassVar
 from textual import on
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
-from textual.containers import Horizontal, Vertical
+from textual.containers import Vertical
 from textual.screen import ModalScreen
 from textual.widgets import Button, Label, Static, TextArea
 
@@ -17,6 +17,7 @@ from vestige_tui.core.repairs.values import Unfit
 from vestige_tui.core.rows.pg_types import PgType
 from vestige_tui.core.rows.tables import Column
 from vestige_tui.screens.dialogs import ConfirmDialog
+from vestige_tui.screens.widgets.button_row import ButtonRow
 from vestige_tui.screens.widgets.key_bar import KeyBar
 from vestige_tui.screens.widgets.notice import Notice, Tone
 from vestige_tui.screens.widgets.text import plain
@@ -55,7 +56,7 @@ class EditorDialog(ModalScreen[list[Any] | None]):
             yield Static(_FORMS.get(self._column.type, "The text itself."), id="form")
             yield TextArea(self._text, id="value", show_line_numbers=True, tab_behavior="focus")
             yield Notice(id="judgement")
-            with Horizontal(classes="dialog-buttons"):
+            with ButtonRow(classes="dialog-buttons"):
                 yield Button("Back", id="leave", compact=True)
                 yield Static(classes="spacer")
                 yield Button("Use this value", id="use", compact=True, classes="-primary")

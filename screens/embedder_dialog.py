@@ -21,6 +21,7 @@ from vestige_tui.core.search.wording import words_go_to
 from vestige_tui.core.secret import Secret
 from vestige_tui.screens.background import ask
 from vestige_tui.screens.embedding import Embedding, FindKey, tried
+from vestige_tui.screens.widgets.button_row import ButtonRow
 from vestige_tui.screens.widgets.choice import Choice, Choices
 from vestige_tui.screens.widgets.key_bar import KeyBar
 from vestige_tui.screens.widgets.notice import Notice, Tone
@@ -75,7 +76,7 @@ class EmbedderDialog(ModalScreen[Embedding | None]):
             folder = Input(placeholder="empty: Vestige's cache, or fetched into it", id="folder", compact=True)
             yield from self._field("Folder", folder)
             yield Notice(id="found")
-            with Horizontal(classes="dialog-buttons"):
+            with ButtonRow(classes="dialog-buttons"):
                 yield Button("Close", id="close", compact=True)
                 yield Static(classes="spacer")
                 yield Button(_TEST, id="test", compact=True, classes="-primary")

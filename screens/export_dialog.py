@@ -9,7 +9,7 @@ from typing import ClassVar
 from textual import on
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
-from textual.containers import Horizontal, Vertical
+from textual.containers import Vertical
 from textual.screen import ModalScreen
 from textual.widgets import Button, Input, Label, Static
 
@@ -18,6 +18,7 @@ from vestige_tui.core.outputs import Output, check_outputs
 from vestige_tui.core.rows.problems import RowError
 from vestige_tui.core.text import count
 from vestige_tui.screens.export import export_rows
+from vestige_tui.screens.widgets.button_row import ButtonRow
 from vestige_tui.screens.widgets.key_bar import KeyBar
 from vestige_tui.screens.widgets.notice import Notice, Tone
 from vestige_tui.screens.widgets.text import lines
@@ -44,7 +45,7 @@ class ExportDialog(ModalScreen[Path | None]):
             yield Static(lines(what), classes="dialog-text")
             yield Input(str(self._suggested), id="file", compact=True)
             yield Notice(id="refused")
-            with Horizontal(classes="dialog-buttons"):
+            with ButtonRow(classes="dialog-buttons"):
                 yield Button("Close", id="close", compact=True)
                 yield Static(classes="spacer")
                 yield Button("Write file", id="write", compact=True, classes="-primary")

@@ -9,7 +9,7 @@ from typing import ClassVar
 from textual import on
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
-from textual.containers import Horizontal, HorizontalScroll, Vertical, VerticalScroll
+from textual.containers import HorizontalScroll, Vertical, VerticalScroll
 from textual.content import Content
 from textual.message import Message
 from textual.screen import ModalScreen
@@ -28,6 +28,7 @@ from vestige_tui.screens.machine import Machine
 from vestige_tui.screens.onward import Onward
 from vestige_tui.screens.settings_dialog import SettingsDialog, Written
 from vestige_tui.screens.state import Target, WizardState
+from vestige_tui.screens.widgets.button_row import ButtonRow
 from vestige_tui.screens.widgets.key_bar import KeyBar
 from vestige_tui.screens.widgets.notice import Notice, Tone
 from vestige_tui.screens.widgets.text import plain, short_path
@@ -107,11 +108,11 @@ class HandOverDialog(ModalScreen[Onward | None]):
                     yield Static(id="block")
                 yield Static(id="notes")
             yield Notice(id="result")
-            with Horizontal(classes="dialog-buttons", id="onward"):
+            with ButtonRow(classes="dialog-buttons", id="onward"):
                 yield Button("Keep it running", id="keep", compact=True)
                 yield Button("Move on to a server", id="server", compact=True)
                 yield Button("Another machine's file", id="source", compact=True)
-            with Horizontal(classes="dialog-buttons"):
+            with ButtonRow(classes="dialog-buttons"):
                 yield Button("Close", id="close", compact=True)
                 yield Static(classes="spacer")
                 yield Button("Copy", id="copy", compact=True)

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, ClassVar, Protocol
 from textual import on
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
-from textual.containers import Horizontal, Vertical
+from textual.containers import Vertical
 from textual.content import Content
 from textual.message import Message
 from textual.screen import ModalScreen
@@ -32,6 +32,7 @@ from vestige_tui.screens.outcome import verdict
 from vestige_tui.screens.problems import table_title
 from vestige_tui.screens.report_counts import counts
 from vestige_tui.screens.table_groups import title_of
+from vestige_tui.screens.widgets.button_row import ButtonRow
 from vestige_tui.screens.widgets.key_bar import KeyBar
 from vestige_tui.screens.widgets.key_values import two_columns
 from vestige_tui.screens.widgets.line_list import LineList
@@ -145,7 +146,7 @@ class KeptReportsDialog(ModalScreen[None]):
         with Vertical(classes="dialog -whole"):
             yield Label("Reports of earlier runs", classes="dialog-title")
             yield ReportList(empty="Looking for them…")
-            with Horizontal(classes="dialog-buttons"):
+            with ButtonRow(classes="dialog-buttons"):
                 yield Static(classes="spacer")
                 yield Button("Close", id="close", compact=True, classes="-primary")
         yield KeyBar()

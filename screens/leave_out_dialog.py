@@ -7,10 +7,11 @@ from typing import ClassVar
 from textual import on
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
-from textual.containers import Horizontal, Vertical
+from textual.containers import Vertical
 from textual.screen import ModalScreen
 from textual.widgets import Button, Input, Label, Static
 
+from vestige_tui.screens.widgets.button_row import ButtonRow
 from vestige_tui.screens.widgets.key_bar import KeyBar
 from vestige_tui.screens.widgets.text import lines, plain
 
@@ -34,7 +35,7 @@ class LeaveOutDialog(ModalScreen[str | None]):
             yield Label(plain(f"Leave out {self._what}, knowingly"), classes="dialog-title")
             yield Static(lines(self._means), classes="dialog-text")
             yield Input(placeholder="why, such as: empty on purpose", id="reason", compact=True)
-            with Horizontal(classes="dialog-buttons"):
+            with ButtonRow(classes="dialog-buttons"):
                 yield Button("Back", id="leave", compact=True)
                 yield Static(classes="spacer")
                 yield Button("Leave out", id="out", compact=True, classes="-primary", disabled=True)

@@ -8,12 +8,13 @@ from typing import ClassVar
 from textual import on
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
-from textual.containers import Horizontal, Vertical
+from textual.containers import Vertical
 from textual.content import Content
 from textual.screen import ModalScreen
 from textual.widgets import Button, Label, OptionList, Static
 from textual.widgets.option_list import Option
 
+from vestige_tui.screens.widgets.button_row import ButtonRow
 from vestige_tui.screens.widgets.key_bar import KeyBar
 from vestige_tui.screens.widgets.text import plain
 
@@ -39,7 +40,7 @@ class PickerDialog(ModalScreen[list[str] | None]):
         with Vertical(classes="dialog -broad"):
             yield Label(plain(self._title), classes="dialog-title")
             yield OptionList(*(Option(self._line(place)) for place in range(len(self._choices))), id="choices")
-            with Horizontal(classes="dialog-buttons"):
+            with ButtonRow(classes="dialog-buttons"):
                 yield Button("Back", id="leave", compact=True)
                 yield Static(classes="spacer")
                 if self._several:

@@ -46,6 +46,7 @@ from vestige_tui.screens.steps import Step
 from vestige_tui.screens.vector_groups import vectors
 from vestige_tui.screens.verification import Verification
 from vestige_tui.screens.verify_bar import VerifyBar
+from vestige_tui.screens.widgets.button_row import ButtonRow
 from vestige_tui.screens.widgets.difference_list import DifferenceList
 from vestige_tui.screens.widgets.notice import Notice, Tone
 from vestige_tui.screens.widgets.problem_browser import ProblemBrowser
@@ -218,7 +219,7 @@ The report is saved in a file; the last page says where. F4 lists the reports of
         with TabbedContent(initial=self._first_page, id="pages"):
             with TabPane(f"Problems {len(self._errors):,}", id="rows"):
                 yield ProblemBrowser(self._errors, self._source)
-                with Horizontal(id="row-actions"):
+                with ButtonRow(id="row-actions"):
                     yield Button("Mend the rows", id="mend", compact=True)
                     failed = sum(map(len, self._failed.values()))
                     yield Button(f"Retry {count(failed, 'row')}", id="retry", compact=True)

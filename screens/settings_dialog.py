@@ -10,7 +10,7 @@ from typing import ClassVar
 from textual import on
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
-from textual.containers import Horizontal, ScrollableContainer, Vertical
+from textual.containers import ScrollableContainer, Vertical
 from textual.content import Content
 from textual.screen import ModalScreen
 from textual.widgets import Button, Input, Label, Static
@@ -21,6 +21,7 @@ from vestige_tui.core.handover.settings import VestigeSettings
 from vestige_tui.core.system import WINDOWS
 from vestige_tui.screens.base import ROOMY
 from vestige_tui.screens.machine import Machine
+from vestige_tui.screens.widgets.button_row import ButtonRow
 from vestige_tui.screens.widgets.key_bar import KeyBar
 from vestige_tui.screens.widgets.notice import Notice, Tone
 from vestige_tui.screens.widgets.text import plain, short_path
@@ -66,7 +67,7 @@ class SettingsDialog(ModalScreen[Written | None]):
             yield Static(id="facts")
             with ScrollableContainer(id="change", can_focus=False):
                 yield Static(id="diff")
-            with Horizontal(classes="dialog-buttons"):
+            with ButtonRow(classes="dialog-buttons"):
                 yield Button("Close", id="close", compact=True)
                 yield Static(classes="spacer")
                 yield Button("Write it", id="write", compact=True, classes="-primary")

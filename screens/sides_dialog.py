@@ -9,7 +9,7 @@ from typing import ClassVar, NamedTuple
 from textual import events, on
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
-from textual.containers import Container, Horizontal, Vertical, VerticalScroll
+from textual.containers import Container, Vertical, VerticalScroll
 from textual.content import Content
 from textual.message import Message
 from textual.screen import ModalScreen
@@ -23,6 +23,7 @@ from vestige_tui.screens.background import ask
 from vestige_tui.screens.base import WIDE
 from vestige_tui.screens.dialogs import ConfirmDialog
 from vestige_tui.screens.table_groups import title_of
+from vestige_tui.screens.widgets.button_row import ButtonRow
 from vestige_tui.screens.widgets.key_bar import KeyBar
 from vestige_tui.screens.widgets.notice import Notice, Tone
 from vestige_tui.screens.widgets.text import lines, plain
@@ -93,7 +94,7 @@ class SidesDialog(ModalScreen[Wanted | None]):
             with Container(id="sides"):
                 yield Side("In the source", id="source")
                 yield Side("At the destination", id="stored")
-            with Horizontal(classes="dialog-buttons"):
+            with ButtonRow(classes="dialog-buttons"):
                 yield Button("Previous", id="previous", compact=True)
                 yield Button("Next", id="next", compact=True)
                 yield Button("Set it to your file's value", id="set", compact=True)

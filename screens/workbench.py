@@ -22,6 +22,7 @@ from vestige_tui.screens.keys import show_help
 from vestige_tui.screens.repairs_owner import RepairsOwner
 from vestige_tui.screens.row_dialog import RowDialog
 from vestige_tui.screens.row_questions import People, needs_people, people, references
+from vestige_tui.screens.widgets.button_row import ButtonRow
 from vestige_tui.screens.widgets.case_list import CaseList
 from vestige_tui.screens.widgets.key_bar import KeyBar
 from vestige_tui.screens.widgets.offer_list import OfferList
@@ -113,7 +114,7 @@ class Workbench(AnsweringScreen):
                 yield CaseList(id="cases")
                 yield Static(legend(_KEYS), classes="legend")
             yield RowPane(self._path, dry=self._owner.dry, id="row")
-        with Horizontal(id="buttons"):
+        with ButtonRow(id="buttons"):
             yield Button("Back", id="back", compact=True)
             yield Button("Undo", id="undo", compact=True)
             yield Static(id="going-on")

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from textual import on
 from textual.app import ComposeResult
-from textual.containers import Horizontal, Vertical, VerticalScroll
+from textual.containers import Vertical, VerticalScroll
 from textual.content import Content
 from textual.message import Message
 from textual.timer import Timer
@@ -23,6 +23,7 @@ from vestige_tui.screens.offers import Offer, offers
 from vestige_tui.screens.problems import short_row, table_title
 from vestige_tui.screens.row_questions import People, look
 from vestige_tui.screens.row_text import row_text
+from vestige_tui.screens.widgets.button_row import ButtonRow
 from vestige_tui.screens.widgets.offer_list import OfferList
 from vestige_tui.screens.widgets.text import plain, shortened
 
@@ -68,7 +69,7 @@ class RowPane(Vertical):
             yield RowText(id="row-text")
         yield Static("Ways to deal with it", id="ways-title")
         yield OfferList(id="offers")
-        with Horizontal(id="row-buttons"):
+        with ButtonRow(id="row-buttons"):
             yield Button("Accept", id="accept", compact=True)
             yield Button("Edit", id="edit", compact=True)
             yield Button("Leave out", id="leave-out", compact=True)

@@ -1,17 +1,21 @@
-"""Keys that arrive together, as a slow line delivers them, act in their order."""
+"""Keys in dialogs: those that arrive together, as a slow line delivers them, act in their order; arrows choose a button."""
 
 from __future__ import annotations
 
 import asyncio
 from typing import Any
 
+import pytest
 from textual import events
 from textual.app import App
 from textual.screen import ModalScreen
 
 from vestige_tui.core.rows.tables import BY_NAME
+from vestige_tui.screens.dialogs import ConfirmDialog
 from vestige_tui.screens.editor_dialog import EditorDialog
 from vestige_tui.screens.picker_dialog import PickerDialog
+
+NAMES = {" ": "space", "\x0e": "ctrl+n", "→": "right", "←": "left", "⏎": "enter"}
 
 
 def _answer(dialog: ModalScreen[Any], keys: str) -> Any:
@@ -24,7 +28,7 @@ def _answer(dialog: ModalScreen[Any], keys: str) -> Any:
             app.push_screen(dialog, found.append)
             await pilot.pause()
             for key in keys:
-                app.post_message(events.Key({" ": "space", "\x0e": "ctrl+n"}.get(key, key), key))
+                app.post_message(events.Key(NAMES.get(key, key), key if len(key) == 1 else None))
             while not found:
                 await pilot.pause(0.01)
 
@@ -37,3 +41,8 @@ def test_keys_that_arrive_together_act_in_their_order() -> None:
     editor = EditorDialog(table.columns[table.position("content")], "content", "")
     assert _answer(editor, "noted\x0e") == ["noted"]
     assert _answer(PickerDialog("groups", [("1", "one"), ("2", "two")], several=True), " \x0e") == ["1"]
+
+
+@pytest.mark.parametrize(("keys", "answer"), [("⏎", False), ("→⏎", True), ("→→⏎", True), ("→←⏎", False), ("←⏎", False)])
+def test_arrows_go_from_one_button_to_the_next(keys: str, answer: bool) -> None:
+    assert _answer(ConfirmDialog("Stop?", "What has arrived stays.", yes="Stop", no="Go on"), keys) is answer
