@@ -8,7 +8,7 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from urllib.parse import quote
 
 import psycopg
@@ -40,11 +40,14 @@ class Dsn:
     """Where a PostgreSQL database is: libpq parameters by name. Its ``repr`` and ``str`` mask every secret.
 
     ``late_password`` is for a server that asks for one where neither the parameters nor libpq's own places have any.
+    ``isolated``: the parameters say everything, and libpq's environment variables, which may be about another server,
+    do not count.
     """
 
     parameters: Mapping[str, str] = field(repr=False)
     driver_dropped: bool = field(default=False, compare=False)
     late_password: LatePassword | None = field(default=None, compare=False)
+    isolated: bool = field(default=False, compare=False)
 
     @classmethod
     def parse(cls, text: str) -> Dsn:
@@ -83,7 +86,11 @@ class Dsn:
 
     def with_parameters(self, **parameters: str) -> Dsn:
         """The same destination with these libpq parameters set."""
-        return Dsn({**self.parameters, **parameters}, self.driver_dropped, self.late_password)
+        return replace(self, parameters={**self.parameters, **parameters})
+
+    def for_other_process(self) -> Dsn:
+        """The same destination, to be pickled: with the late password, if it was found, among the parameters."""
+        return replace(self, parameters={**self.all_parameters}, late_password=None)
 
     @property
     def all_parameters(self) -> Mapping[str, str]:

@@ -5,13 +5,14 @@ from __future__ import annotations
 import os
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from ipaddress import ip_address
 from typing import Any
 
 import psycopg
 from psycopg import IsolationLevel, sql
 
+from vestige_tui.core.destination.environment import defaults, without_variables
 from vestige_tui.core.destination.waits import DEFAULT_WAITS, Waits
 from vestige_tui.core.destination.watchdog import Watchdog
 from vestige_tui.core.dsn import Dsn
@@ -58,14 +59,19 @@ def conninfo(dsn: Dsn) -> str:
     The encoding is always ours. In the start-up message it overrides ``options``, service file, environment, role and
     database, and a pooler respects it.
     """
-    return dsn.with_parameters(client_encoding="utf8").conninfo(
-        application_name=APPLICATION,
-        connect_timeout=os.environ.get("PGCONNECT_TIMEOUT", CONNECT_TIMEOUT),
-        keepalives_idle=10,
-        keepalives_interval=5,
-        keepalives_count=4,
-        tcp_user_timeout=30_000,  # milliseconds until unacknowledged data means a dead connection
-    )
+    ours: dict[str, str | int] = {
+        "application_name": APPLICATION,
+        "connect_timeout": CONNECT_TIMEOUT,
+        "keepalives_idle": 10,
+        "keepalives_interval": 5,
+        "keepalives_count": 4,
+        "tcp_user_timeout": 30_000,  # milliseconds until unacknowledged data means a dead connection
+    }
+    if dsn.isolated:
+        ours = defaults() | ours
+    elif timeout := os.environ.get("PGCONNECT_TIMEOUT"):
+        ours["connect_timeout"] = timeout
+    return dsn.with_parameters(client_encoding="utf8").conninfo(**ours)
 
 
 def connect(dsn: Dsn, *, read_only: bool = False, waits: Waits = DEFAULT_WAITS) -> Connection:
@@ -98,7 +104,8 @@ def _open(dsn: Dsn) -> Connection:
 
 
 def _log_in(dsn: Dsn) -> Connection:
-    return psycopg.connect(conninfo(dsn), autocommit=True, prepare_threshold=None)
+    with without_variables() if dsn.isolated else nullcontext():
+        return psycopg.connect(conninfo(dsn), autocommit=True, prepare_threshold=None)
 
 
 def _begin(connection: Connection, first_answer: float) -> None:

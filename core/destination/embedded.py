@@ -163,8 +163,8 @@ class EmbeddedServer:
             login = Login.read(self.data_dir) if running is not None and running.sockets is None else None
         if running is None:
             raise _unusable("It is not running.", self.data_dir)
-        place = {"host": running.host, "hostaddr": "", "port": running.port}  # or else PGHOSTADDR names another server
-        dsn = Dsn({**place, "user": SUPERUSER, "dbname": DATABASE})
+        place = {"host": running.host, "port": running.port}
+        dsn = Dsn({**place, "user": SUPERUSER, "dbname": DATABASE}, isolated=True)
         if login is None:
             return dsn
         file = str(access.passfile(self.data_dir))

@@ -216,7 +216,7 @@ class Work:
         return Task(
             source=self.reading.path,
             shown=self.plan.sqlite_path,
-            parameters={**self.sessions.dsn.all_parameters},
+            dsn=self.sessions.dsn.for_other_process(),
             snapshot=snapshot,
             destination=self.destination,
             model=self.model,

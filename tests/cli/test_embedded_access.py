@@ -11,9 +11,10 @@ from pathlib import Path
 import psycopg
 import pytest
 from psycopg.conninfo import make_conninfo
+from psycopg.pq import Conninfo
 
 from vestige_tui.cli.embedded import _facts
-from vestige_tui.core.destination import access
+from vestige_tui.core.destination import access, environment
 from vestige_tui.core.destination.connection import connect
 from vestige_tui.core.destination.embedded import EmbeddedServer
 from vestige_tui.core.destination.programs import Programs, SystemUser, server_user
@@ -94,6 +95,33 @@ def test_over_tcp_the_owner_has_the_password_in_a_file(tmp_path: Path, monkeypat
         assert str(folder / "passfile") in note_in_words(note)
     with EmbeddedServer(folder, tcp=True) as server:
         assert server.dsn == dsn, "what Vestige was given still leads there"
+
+
+@pytest.mark.parametrize("tcp", [False, True])
+def test_variables_about_another_server_do_not_count(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, tcp: bool
+) -> None:
+    """Each alone, since one may hide the other; most of these values refuse every connection."""
+    named = {option.envvar.decode() for option in Conninfo.get_defaults() if option.envvar}
+    values = dict.fromkeys(named | {"PGTZ", "PGDATESTYLE", "PGGEQO", "PGSERVICEFILE", "PGSYSCONFDIR"}, "nonsense")
+    values |= {
+        "PGCHANNELBINDING": "require",
+        "PGGSSENCMODE": "require",
+        "PGHOSTADDR": "127.0.0.9",
+        "PGPORT": "1",
+        "PGREQUIREAUTH": "gss",
+        "PGSSLMODE": "require",
+        "PGTARGETSESSIONATTRS": "standby",
+    }
+    with EmbeddedServer(tmp_path / "pg", tcp=tcp) as server:
+        for name, value in values.items():
+            with monkeypatch.context() as patch:
+                patch.setenv(name, value)
+                with connect(server.dsn) as connection:
+                    query = "SELECT current_user, current_database(), current_setting('application_name')"
+                    assert connection.execute(query).fetchone() == ("postgres", "vestige", "vestige-tui"), name
+                assert os.environ[name] == value
+    assert environment.defaults().keys() >= {"hostaddr", "options", "sslmode", "password"}
 
 
 def test_rules_that_an_owner_has_set_stay(tmp_path: Path) -> None:

@@ -216,7 +216,7 @@ def embedded_server(version: int) -> Iterator[Server]:
     with (
         data_folder(f"pg{version}", Programs.find(version)) as folder,
         EmbeddedServer(folder / "data", major=version, settings=FAST) as running,
-        closing(Server(running.dsn.with_parameters(dbname="postgres"))) as server,
+        closing(Server(Dsn({**running.dsn.parameters, "dbname": "postgres"}))) as server,
     ):
         yield server
 

@@ -19,14 +19,13 @@ from vestige_tui.core.verify.result import Comparison, Difference, TableComparis
 class Task:
     """What the second process is to compare: as ``compare``, from ``start`` on.
 
-    ``source`` is the file to read, ``shown`` the operator's own, which words of errors name. ``parameters`` are those
-    of the destination's ``Dsn``, password included. ``model``, ``dimension`` and ``surveys`` are those of the
-    expectation.
+    ``source`` is the file to read, ``shown`` the operator's own, which words of errors name. ``dsn`` has the
+    password. ``model``, ``dimension`` and ``surveys`` are those of the expectation.
     """
 
     source: Path
     shown: Path
-    parameters: dict[str, str]
+    dsn: Dsn
     snapshot: str
     destination: Destination
     model: str | None
@@ -38,11 +37,6 @@ class Task:
     judge_missing: bool
     surveys: Mapping[str, Survey]
     waits: Waits
-
-    @property
-    def dsn(self) -> Dsn:
-        """The destination."""
-        return Dsn(self.parameters)
 
 
 @dataclass(frozen=True, slots=True)
