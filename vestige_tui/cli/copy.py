@@ -10,7 +10,7 @@ import click
 from vestige_tui.cli.completion import words
 from vestige_tui.cli.destination import postgres_url
 from vestige_tui.cli.exit_codes import ExitCode, code_of_outcome
-from vestige_tui.cli.outputs import OutputFailures, outputs_of, repairs_in
+from vestige_tui.cli.outputs import OutputFailures, log_option, outputs_of, receipt_option, repairs_in, report_option
 from vestige_tui.cli.reports import Files, check_files
 from vestige_tui.cli.session import working_with
 from vestige_tui.core.embedder import embedder_from_environment, parse_embedder
@@ -58,11 +58,9 @@ _POSITIVE = click.IntRange(min=1)
     help="The embedding model that the destination is for. Default: VESTIGE_EMBEDDING_MODEL, "
     "else what the destination has registered, else the source's own.",
 )
-@click.option("--report", "report_file", type=_FILE, help="Also write the report, as JSON, to this file.")
-@click.option(
-    "--receipt-out", "receipt_file", type=_FILE, help="Also write a receipt to this file; as a page if it ends in .md."
-)
-@click.option("--log-file", type=_FILE, help="Add a log of the run to this file.")
+@report_option
+@receipt_option
+@log_option
 @click.option("--quiet", is_flag=True, help="Show no progress, only the report and errors.")
 def copy(
     *,

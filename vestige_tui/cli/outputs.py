@@ -5,7 +5,9 @@ from __future__ import annotations
 import os
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
+import click
 from rich.console import Console
 
 from vestige_tui.cli.exit_codes import ExitCode
@@ -14,9 +16,32 @@ from vestige_tui.core.errors import MigrationError
 from vestige_tui.core.outputs import Output, check_outputs
 from vestige_tui.core.repairs.document import NO_REPAIRS, Repairs, read_repairs
 from vestige_tui.terminal.output import safe
-from vestige_tui.terminal.streams import descriptor_of
+from vestige_tui.terminal.streams import STANDARD_OUTPUT, descriptor_of
 
 _STREAMS = {1: "Standard output", 2: "Standard error"}
+
+
+class _OutputFile(click.Path):
+    """The path of a file to write; ``-`` is standard output."""
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        return STANDARD_OUTPUT if value == "-" else super().convert(value, param, ctx)
+
+
+_FILE = _OutputFile(path_type=Path)
+report_option = click.option(
+    "--report",
+    "report_file",
+    type=_FILE,
+    help='Also write the report, as JSON, to this file; "-" is standard output.',
+)
+receipt_option = click.option(
+    "--receipt-out",
+    "receipt_file",
+    type=_FILE,
+    help='Also write a receipt to this file, or to "-"; as a page if its name ends in .md.',
+)
+log_option = click.option("--log-file", type=_FILE, help="Add a log of the run to this file.")
 
 
 def outputs_of(*, report_file: Path | None, receipt_file: Path | None, log_file: Path | None) -> list[Output]:

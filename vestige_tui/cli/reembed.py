@@ -12,7 +12,7 @@ from click.core import ParameterSource
 from vestige_tui.cli.destination import postgres_url
 from vestige_tui.cli.embedder import embedder_choice, embedder_flags
 from vestige_tui.cli.exit_codes import ExitCode, code_of_reembedding
-from vestige_tui.cli.outputs import OutputFailures, outputs_of
+from vestige_tui.cli.outputs import OutputFailures, log_option, outputs_of, report_option
 from vestige_tui.cli.reembed_run import Outputs, Request, carry_out
 from vestige_tui.cli.reports import Files, check_files
 from vestige_tui.cli.session import working_with
@@ -59,8 +59,8 @@ _IN_PLACE = ("no_swap", "drop_hnsw_first", "concurrent_index")
 @click.option("--dry-run", is_flag=True, help="Say what a run would do and how long it would take; change nothing.")
 @click.option("--json", "as_json", is_flag=True, help="With --dry-run: print the report as JSON.")
 @click.option("--no-confirm", is_flag=True, help="Begin at once, without the five seconds to think again.")
-@click.option("--report", "report_file", type=_FILE, help="Also write the report, as JSON, to this file.")
-@click.option("--log-file", type=_FILE, help="Add a log of the run to this file.")
+@report_option
+@log_option
 @click.option("--quiet", is_flag=True, help="Show no progress, only warnings, the report and errors.")
 def reembed(**flags: Any) -> ExitCode:
     """Embed the memories of a store with another model, or those that have no vector.

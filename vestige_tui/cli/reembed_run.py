@@ -81,7 +81,7 @@ class Outputs:
             for path in saved:  # the error says it all
                 self.say(f"Report saved: {path}")
         else:
-            print_reembedding(standard_output(), report, saved, url=request.url)
+            print_reembedding(self.files.console(), report, saved, url=request.url)
 
 
 def carry_out(request: Request, outputs: Outputs, cancel: Event) -> ReembedOutcome:

@@ -8,8 +8,12 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from rich.console import Console
+
 from vestige_tui.cli.outputs import OutputFailures
 from vestige_tui.core.errors import UsageError
+from vestige_tui.terminal.output import standard_error, standard_output
+from vestige_tui.terminal.streams import descriptor_of
 from vestige_tui.user import saving
 from vestige_tui.user.settings import receipts_folder, reports_folder
 
@@ -23,6 +27,11 @@ class Files:
 
     report: Path | None = None
     receipt: Path | None = None
+
+    def console(self) -> Console:
+        """Where the summary is printed: standard output, unless the report or the receipt is to be had from there."""
+        written = (descriptor_of(file) for file in (self.report, self.receipt) if file is not None)
+        return standard_error() if 1 in written else standard_output()
 
 
 NO_FILES = Files()

@@ -5,13 +5,12 @@ from __future__ import annotations
 import threading
 from functools import partial
 
-from rich.console import Console
 from rich.text import Text
 
 from vestige_tui.cli.background import in_background
 from vestige_tui.cli.outputs import OutputFailures
 from vestige_tui.cli.progress import watching
-from vestige_tui.cli.reports import NO_FILES, Files, Saved, save
+from vestige_tui.cli.reports import NO_FILES, Files, save
 from vestige_tui.cli.summary import print_summary
 from vestige_tui.core.embedder import Embedder
 from vestige_tui.core.errors import MigrationError
@@ -19,7 +18,8 @@ from vestige_tui.core.notices import DRIVER_DROPPED
 from vestige_tui.core.plan import CopyPlan
 from vestige_tui.core.report import MigrationReport, Outcome
 from vestige_tui.core.run.copier import run_sqlite_to_postgres
-from vestige_tui.terminal.output import safe, standard_output
+from vestige_tui.core.verify.receipt import Receipt
+from vestige_tui.terminal.output import safe
 
 
 def run_plan(
@@ -44,15 +44,16 @@ def run_plan(
             report = in_background(copy, cancel, "copy")
     except MigrationError as error:
         if isinstance(error.report, MigrationReport):
-            _conclude(error.report, console, save(error.report, None, files, failures))
+            _conclude(error.report, None, failures, files)
         raise
-    _conclude(report, console, save(report, report.receipt, files, failures))
+    _conclude(report, report.receipt, failures, files)
     return report
 
 
-def _conclude(report: MigrationReport, console: Console, saved: Saved) -> None:
+def _conclude(report: MigrationReport, receipt: Receipt | None, failures: OutputFailures, files: Files) -> None:
+    saved = save(report, receipt, files, failures)
     if report.outcome is Outcome.FAILED and not any(table.read for table in report.tables.values()):
         for path in saved.reports:  # the error says it all
-            console.print(Text.assemble("Report saved: ", safe(path)), soft_wrap=True)
+            failures.console.print(Text.assemble("Report saved: ", safe(path)), soft_wrap=True)
     else:
-        print_summary(standard_output(), report, saved.reports, saved.receipts)
+        print_summary(files.console(), report, saved.reports, saved.receipts)

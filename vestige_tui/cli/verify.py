@@ -8,7 +8,7 @@ import click
 
 from vestige_tui.cli.destination import postgres_url
 from vestige_tui.cli.exit_codes import ExitCode, code_of_verification
-from vestige_tui.cli.outputs import OutputFailures, outputs_of, repairs_in
+from vestige_tui.cli.outputs import OutputFailures, log_option, outputs_of, receipt_option, repairs_in, report_option
 from vestige_tui.cli.reports import Files, check_files
 from vestige_tui.cli.session import working_with
 from vestige_tui.cli.verify_runner import verify_receipt, verify_source
@@ -37,11 +37,9 @@ _FILE = click.Path(path_type=Path)
     metavar="NAME:DIM[:HASH]",
     help="The embedding model that the destination is for, as for a copy.",
 )
-@click.option("--report", "report_file", type=_FILE, help="Also write the report, as JSON, to this file.")
-@click.option(
-    "--receipt-out", "receipt_file", type=_FILE, help="Also write a receipt to this file; as a page if it ends in .md."
-)
-@click.option("--log-file", type=_FILE, help="Add a log of the run to this file.")
+@report_option
+@receipt_option
+@log_option
 @click.option("--quiet", is_flag=True, help="Show no progress, only the report and errors.")
 def verify(
     *,

@@ -23,7 +23,7 @@ from vestige_tui.core.verify.receipt import load_receipt
 from vestige_tui.core.verify.receipt_report import ReceiptReport
 from vestige_tui.core.verify.report import VerificationReport
 from vestige_tui.core.verify.result import VerificationOutcome
-from vestige_tui.terminal.output import safe, standard_output
+from vestige_tui.terminal.output import safe
 
 
 def verify_source(
@@ -44,11 +44,11 @@ def verify_source(
         if isinstance(error.report, VerificationReport):
             saved = save(error.report, None, files, failures)
             if error.report.comparison.tables:
-                print_verification(standard_output(), error.report, saved)
+                print_verification(files.console(), error.report, saved)
             else:
                 _print_saved(saved, failures)
         raise
-    print_verification(standard_output(), report, save(report, report.receipt, files, failures))
+    print_verification(files.console(), report, save(report, report.receipt, files, failures))
     return report.outcome
 
 
@@ -65,7 +65,7 @@ def verify_receipt(
         if isinstance(error.report, ReceiptReport):
             _print_saved(save(error.report, None, files, failures), failures)
         raise
-    print_receipt_check(standard_output(), report, save(report, None, files, failures))
+    print_receipt_check(files.console(), report, save(report, None, files, failures))
     return report.outcome
 
 

@@ -12,6 +12,7 @@ from typing import IO, Any, TextIO, cast
 
 from vestige_tui.core import system
 
+STANDARD_OUTPUT = Path("/dev/stdout")
 _BY_NAME = {"/dev/stdout": 1, "/dev/stderr": 2}
 _BY_NUMBER = re.compile(r"/(?:dev|proc/self)/fd/(\d+)")
 
@@ -95,8 +96,9 @@ def failure_of(stream: TextIO | None) -> OSError | None:
 
 def descriptor_of(path: Path) -> int | None:
     """The descriptor that a path such as ``/dev/stdout`` names; None for any other path."""
-    number = _BY_NUMBER.fullmatch(str(path))
-    return int(number[1]) if number else _BY_NAME.get(str(path))
+    name = path.as_posix()
+    number = _BY_NUMBER.fullmatch(name)
+    return int(number[1]) if number else _BY_NAME.get(name)
 
 
 def write_all(descriptor: int, data: bytes) -> None:
