@@ -56,6 +56,17 @@ class DataState(Enum):
     """The swap is done; what failed came after it."""
 
 
+class NameFault(Enum):
+    """Why no role or database can be made with a name."""
+
+    UNPRINTABLE = auto()
+    """It is empty, or nothing can paste it."""
+
+    TOO_LONG = auto()
+    RESERVED = auto()
+    """PostgreSQL keeps it for roles of its own."""
+
+
 class Obstacle(StrEnum):
     """Why no connection to a server could be opened."""
 

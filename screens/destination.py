@@ -17,7 +17,8 @@ from textual.widgets import Button, Static
 from vestige_tui.core.destination.probe import Probe, database_name, probe
 from vestige_tui.core.dsn import EMBEDDED, Dsn
 from vestige_tui.core.errors import DestinationError, MigrationError, UsageError
-from vestige_tui.core.facts import Obstacle
+from vestige_tui.core.explain.connecting import NAME_FAULTS
+from vestige_tui.core.facts import NameFault, Obstacle
 from vestige_tui.core.secret import Secret
 from vestige_tui.screens.background import ask
 from vestige_tui.screens.base import StepScreen
@@ -392,18 +393,21 @@ vestige-tui that writes to the server.
         self.query_one(NewDatabaseBox).show(self.query_one(ServerForm).dsn if wanted else None)
 
     @property
-    def _script(self) -> str | None:
-        """The SQL for what the form names, None where there is none."""
+    def _script(self) -> str | NameFault | None:
+        """The SQL for what the form names, or why there is none; None for an embedded server."""
         return None if self.embedded else script_for(self.query_one(ServerForm).dsn)
 
     def action_new_database(self) -> None:
         """Show the SQL that an administrator needs."""
-        if (script := self._script) is not None:
+        script = self._script
+        if isinstance(script, NameFault):
+            self.app.notify(NAME_FAULTS[script], severity="warning", markup=False)
+        elif script is not None:
             self.app.push_screen(NewDatabaseDialog(self.query_one(ServerForm).dsn, script))
 
     @on(NewDatabaseBox.Copied)
     def _copy_script(self) -> None:
-        if (script := self._script) is not None:
+        if isinstance(script := self._script, str):
             copy_script(self.app, script)
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:

@@ -12,8 +12,10 @@ from textual.content import Content
 from textual.message import Message
 from textual.widgets import Button, Label, Static
 
-from vestige_tui.core.destination.creation import creation_sql
+from vestige_tui.core.destination.creation import RefusedNameError, creation_sql
 from vestige_tui.core.dsn import Dsn
+from vestige_tui.core.explain.connecting import NAME_FAULTS
+from vestige_tui.core.facts import NameFault
 from vestige_tui.screens.dialogs import TextDialog
 from vestige_tui.screens.widgets.text import plain
 
@@ -21,13 +23,13 @@ _NAME = "vestige"
 """The name of role and database where the form has none."""
 
 
-def script_for(dsn: Dsn) -> str | None:
-    """The SQL with the names of a destination; None where one of them cannot be pasted."""
+def script_for(dsn: Dsn) -> str | NameFault:
+    """The SQL with the names of a destination, or what is wrong with one of them."""
     user = dsn.parameters.get("user") or _NAME
     try:
         return creation_sql(user, dsn.parameters.get("dbname") or user)
-    except ValueError:
-        return None
+    except RefusedNameError as error:
+        return error.fault
 
 
 def how_to_run(dsn: Dsn) -> Content:
@@ -61,10 +63,13 @@ class NewDatabaseBox(Vertical):
             yield Button("Copy SQL", id="copy-sql", compact=True)
 
     def show(self, dsn: Dsn | None) -> None:
-        """Show the lines for a destination; None hides them."""
+        """Show the lines for a destination, or why there are none; None hides the box."""
         script = script_for(dsn) if dsn is not None else None
         self.set_class(script is None, "-empty")
-        if dsn is not None and script is not None:
+        self.query_one(Horizontal).display = isinstance(script, str)
+        if isinstance(script, NameFault):
+            self.query_one("#script", Static).update(plain(NAME_FAULTS[script]))
+        elif dsn is not None and script is not None:
             self.query_one("#script", Static).update(in_colours(script))
             self.query_one("#how", Static).update(how_to_run(dsn).stylize("$muted"))
 

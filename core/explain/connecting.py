@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from vestige_tui.core.facts import Obstacle, Stranger
+from vestige_tui.core.facts import NameFault, Obstacle, Stranger
 
 OBSTACLES = {
     Obstacle.NO_ANSWER: (
@@ -88,6 +88,15 @@ STRANGERS: Mapping[Stranger, str] = {
     Stranger.MAIL_OR_FTP: "a mail or FTP server",
 }
 """What answers, where it can be recognised."""
+
+
+NAME_FAULTS: Mapping[NameFault, str] = {
+    NameFault.UNPRINTABLE: "User or Database has a character that cannot be pasted.",
+    NameFault.TOO_LONG: "PostgreSQL takes names of 63 bytes at most. Shorten User or Database.",
+    NameFault.RESERVED: "PostgreSQL keeps role names that begin with pg_, “public” and “none” for itself. Put another "
+    "name into User.",
+}
+"""Why there is no SQL for the names in the form."""
 
 
 def obstacle_met(obstacle: Obstacle, stranger: Stranger | None = None) -> str:

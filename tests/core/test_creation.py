@@ -5,11 +5,12 @@ from __future__ import annotations
 import os
 import subprocess
 
+import psycopg
 import pytest
 from psycopg import sql
 
 from tests.support.servers import Server
-from vestige_tui.core.destination.creation import creation_sql
+from vestige_tui.core.destination.creation import RefusedNameError, creation_sql
 from vestige_tui.core.destination.programs import Programs
 
 PASSWORD = "öpen sesame"
@@ -27,7 +28,13 @@ def psql(server: Server, script: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("role", "database"), [("creation_agent", "creation_memories"), ('An "odd" one', "dbname='x' \\ \"é\"")]
+    ("role", "database"),
+    [
+        ("creation_agent", "creation_memories"),
+        ('An "odd" one', "dbname='x' \\ \"é\""),
+        ("select", "pg_Memories"),
+        ("user", "é" * 31),
+    ],
 )
 def test_what_it_makes(server: Server, role: str, database: str) -> None:
     if not server.is_superuser:
@@ -54,9 +61,25 @@ def test_what_it_makes(server: Server, role: str, database: str) -> None:
             connection.execute(sql.SQL("DROP ROLE IF EXISTS {}").format(sql.Identifier(role)))
 
 
-@pytest.mark.parametrize("name", ["", "two\nlines", "a\0b", "\x1b[2J"])
-def test_a_name_that_cannot_be_pasted(name: str) -> None:
-    with pytest.raises(ValueError, match="cannot be pasted"):
+@pytest.mark.parametrize("name", ["", "two\nlines", "a\0b", "\x1b[2J", "é" * 32])
+def test_a_name_that_cannot_be_pasted_or_is_cut_off(name: str) -> None:
+    fault = "TOO_LONG" if len(name) > 9 else "UNPRINTABLE"
+    with pytest.raises(RefusedNameError, match=fault):
         creation_sql(name, "vestige")
-    with pytest.raises(ValueError, match="cannot be pasted"):
+    with pytest.raises(RefusedNameError, match=fault):
         creation_sql("vestige", name)
+
+
+@pytest.mark.parametrize("name", ["pg_x", "public", "none"])
+def test_a_name_that_the_server_keeps_for_itself(server: Server, name: str) -> None:
+    with server.administer() as connection, pytest.raises(psycopg.errors.ReservedName):
+        connection.execute(sql.SQL("CREATE ROLE {}").format(sql.Identifier(name)))
+    with pytest.raises(RefusedNameError, match="RESERVED"):
+        creation_sql(name, "vestige")
+
+
+def test_the_superuser_keeps_its_password() -> None:
+    script = creation_sql("postgres", "vestige")
+    assert "ROLE" not in script
+    assert "password" not in script
+    assert 'OWNER "postgres"' in script

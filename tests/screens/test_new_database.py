@@ -12,6 +12,7 @@ from tests.support.wizard import LARGE, FakeHost, machine, on_screen, play, scre
 from vestige_tui.app import VestigeApp
 from vestige_tui.core.destination.creation import creation_sql
 from vestige_tui.core.dsn import Dsn
+from vestige_tui.core.facts import NameFault
 from vestige_tui.core.files import free_at
 from vestige_tui.screens import destination_boxes
 from vestige_tui.screens.destination_boxes import embedded_facts, rows_there
@@ -24,7 +25,7 @@ def test_the_names_of_the_form_are_those_of_the_sql() -> None:
     assert script_for(Dsn({})) == creation_sql("vestige", "vestige")
     assert script_for(Dsn({"user": "memory"})) == creation_sql("memory", "memory")
     assert script_for(Dsn({"user": "memory", "dbname": "shared"})) == creation_sql("memory", "shared")
-    assert script_for(Dsn({"dbname": "two\nlines"})) is None
+    assert script_for(Dsn({"dbname": "two\nlines"})) is NameFault.UNPRINTABLE
 
 
 def test_where_the_sql_is_pasted() -> None:
@@ -52,6 +53,11 @@ def test_the_sql_is_copied_from_the_form_and_from_the_dialog(home: Path) -> None
         await pilot.press("y")
         assert app.clipboard == creation_sql("other", "shared")
         await pilot.press("escape")
+        screen.query_one("#user", Input).value = "pg_agent"
+        await until(pilot, lambda: "keeps role names" in " ".join(screen_lines(app)))
+        assert "Copy SQL" not in "\n".join(screen_lines(app))
+        await pilot.press("f2")
+        assert app.screen is screen
         screen.query_one("#kind").focus()
         await pilot.press("down")
         await until(pilot, lambda: "CREATE ROLE" not in "\n".join(screen_lines(app)))
