@@ -79,6 +79,9 @@ class Obstacle(StrEnum):
     NO_PASSWORD = "no password"  # noqa: S105
     UNKNOWN_HOST = "unknown host"
     REFUSED = "refused"
+    FOLDER_GONE = "folder gone"
+    """The folder of the embedded server was moved or deleted while it ran."""
+
     TLS_REQUIRED = "TLS required"
     NOT_ALLOWED = "not allowed"
     NO_TLS = "no TLS"

@@ -16,6 +16,7 @@ from pathlib import Path
 
 from vestige_tui.core import system
 from vestige_tui.core.destination.programs import STAND_IN, SystemUser
+from vestige_tui.core.errors import DestinationError
 from vestige_tui.core.files import replacing
 from vestige_tui.core.secret import Secret
 
@@ -69,6 +70,33 @@ class Login:
 def passfile(data_dir: Path) -> Path:
     """The file with the password of a server that listens on TCP; libpq reads it."""
     return data_dir / PASSFILE
+
+
+def check_owner(data_dir: Path) -> None:
+    """Leave the servers of others alone: raise ``DestinationError`` where the folder is another user's.
+
+    As root, ours are also those of its stand-in. What root wrote into the folder of another user, or beside it, that
+    user could neither change nor remove.
+    """
+    user = system.user_id()
+    try:
+        owner = data_dir.stat().st_uid
+    except OSError:  # none yet; or it cannot be used, which is said where that is tried
+        return
+    if user is None:
+        return
+    import pwd
+
+    mine = {user} if user else {0, pwd.getpwnam(STAND_IN).pw_uid}
+    if owner not in mine:
+        try:
+            name = pwd.getpwuid(owner).pw_name
+        except KeyError:
+            name = str(owner)
+        raise DestinationError(
+            f"The embedded PostgreSQL in {data_dir} belongs to the user {name}.",
+            remedy="Run this as that user, or give the URL of another server.",
+        )
 
 
 def guard(data_dir: Path, *, tcp: bool, server: SystemUser | None, new: bool = False) -> bool:

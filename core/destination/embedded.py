@@ -27,6 +27,7 @@ from filelock import FileLock
 from vestige_tui.core import system
 from vestige_tui.core.destination import access, postmaster
 from vestige_tui.core.destination.access import SUPERUSER, Login
+from vestige_tui.core.destination.astray import check_in_place
 from vestige_tui.core.destination.connection import Connection, connect
 from vestige_tui.core.destination.programs import Programs, last_words, make_reachable, server_user
 from vestige_tui.core.dsn import Dsn
@@ -67,7 +68,7 @@ class EmbeddedServer:
     the server and the last one to leave stops it, which the server's own list of connections decides, so that a
     process that crashed does not count. After ``keep`` it goes on until ``stop``. With ``tcp`` it listens on loopback
     and asks for a password, else at a socket. Raises ``UsageError`` where the package is missing, else
-    ``DestinationError``.
+    ``DestinationError``, also where the folder belongs to another user.
     """
 
     def __init__(
@@ -83,6 +84,7 @@ class EmbeddedServer:
         self._major = major
         self._settings = tuple(f"{name}={value}" for name, value in (settings or {}).items())
         self._programs = Programs.find(major)
+        access.check_owner(self.data_dir)
         self._user = server_user(self.data_dir)
         self._holder: Connection | None = None
 
@@ -185,6 +187,8 @@ class EmbeddedServer:
                 f"The embedded PostgreSQL in {self.data_dir} cannot be used. That is a link, and it leads nowhere.",
                 remedy="If its target is on another disk, mount that. Else remove the link.",
             )
+        if not self._is_running():
+            check_in_place(self.data_dir)
         if self._user is not None:
             make_reachable(self.data_dir, self._programs.folder)
         self._create_cluster()
@@ -222,7 +226,8 @@ class EmbeddedServer:
             return
         if self.data_dir.exists() and any(self.data_dir.iterdir()):
             raise _unusable("Its folder holds something else.", self.data_dir)
-        fresh = Path(tempfile.mkdtemp(prefix=f".{self.data_dir.name}-", dir=self.data_dir.parent))
+        postmaster.remove_unfinished(self.data_dir)
+        fresh = Path(tempfile.mkdtemp(prefix=postmaster.unfinished(self.data_dir), dir=self.data_dir.parent))
         try:
             self._give_away(fresh)
             locale = ["--locale=C", "--encoding=UTF8"]
@@ -243,7 +248,7 @@ class EmbeddedServer:
             initialize("--auth=reject")
             return
         login = Login.new()
-        descriptor, name = tempfile.mkstemp(prefix=f".{self.data_dir.name}-", dir=self.data_dir.parent)
+        descriptor, name = tempfile.mkstemp(prefix=postmaster.unfinished(self.data_dir), dir=self.data_dir.parent)
         file = Path(name)
         try:
             with os.fdopen(descriptor, "w", encoding="ascii") as opened:

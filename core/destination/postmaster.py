@@ -8,10 +8,11 @@ outlive the server.
 from __future__ import annotations
 
 import os
+import shutil
 import socket
 import time
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import psutil
@@ -20,6 +21,7 @@ from vestige_tui.core.files import replacing
 
 PID_FILE = "postmaster.pid"
 _KEPT = "kept"
+_STARTED = "postmaster.opts"  # every start of a server writes it, and initdb does not
 _LARGEST_PID = 2**31 - 1
 _CRASHED_SERVER_ENDS = 10.0  # seconds; the processes of a killed server end as soon as they notice, mostly at once
 
@@ -59,6 +61,8 @@ def read_postmaster(data_dir: Path) -> Postmaster | None:
         pid, _, started, port, folder, address = (line.strip() for line in lines[:6])
         sockets, ready = Path(folder) if folder else None, lines[7].strip() == "ready"
         found = Postmaster(int(pid), int(started), port, sockets, address, ready)
+        if found.socket is not None and not found.socket.exists() and (data_dir / found.socket.name).exists():
+            found = replace(found, sockets=data_dir)  # the folder was moved while the server ran
         return found if 0 < found.pid <= _LARGEST_PID else None
     except (FileNotFoundError, IndexError, ValueError):
         return None
@@ -86,6 +90,23 @@ def remove_stale_files(data_dir: Path, *, wait: float = _CRASHED_SERVER_ENDS) ->
     if found is not None and found.socket is not None:
         found.socket.with_name(f"{found.socket.name}.lock").unlink(missing_ok=True)
     file.unlink(missing_ok=True)
+
+
+def unfinished(data_dir: Path) -> str:
+    """How the names of what belongs to a cluster begin that is being made, beside the folder that it gets."""
+    return f".{data_dir.name}-initdb-"
+
+
+def remove_unfinished(data_dir: Path) -> None:
+    """Remove what a first start that was killed has left: a cluster in which no server ever ran, or the file with its
+    password. Call it where no other process makes one. Raises ``OSError``.
+    """
+    for left in data_dir.parent.iterdir():
+        if left.name.startswith(unfinished(data_dir)) and not left.is_symlink():
+            if left.is_file():
+                left.unlink()
+            elif not (left / _STARTED).exists() and _all_gone(left, 0):  # initdb may have outlived what ran it
+                shutil.rmtree(left, ignore_errors=True)
 
 
 def keep(data_dir: Path, server: Postmaster) -> None:

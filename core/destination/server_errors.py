@@ -8,6 +8,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 
 import psycopg
 
@@ -216,6 +217,8 @@ def explain_connecting(error: psycopg.Error, dsn: Dsn) -> DestinationError:
         obstacle: Obstacle | None = Obstacle.NO_FIRST_ANSWER
     else:
         obstacle = next((found for pattern, found in _CONNECTING if re.search(pattern, text, re.IGNORECASE)), None)
+    if obstacle is Obstacle.REFUSED and dsn.isolated and not _folder_is_there(dsn):
+        obstacle = Obstacle.FOLDER_GONE
     stranger = who_answers(dsn) if obstacle in _PERHAPS_STRANGERS and _BY_SERVER not in text else None
     if stranger is not None:
         obstacle = Obstacle.SILENT if stranger is Stranger.SILENT else Obstacle.NOT_POSTGRESQL
@@ -233,6 +236,12 @@ def explain_connecting(error: psycopg.Error, dsn: Dsn) -> DestinationError:
         f"No connection to {dsn.masked}: {dsn.mask(lines[-1].strip()) if lines else 'no reason given'}",
         remedy="Check host, port, database, user and password.",
     )
+
+
+def _folder_is_there(dsn: Dsn) -> bool:
+    """Whether the folder of the embedded server's socket exists; true of one that listens at an address."""
+    host = dsn.parameters.get("host", "")
+    return not host.startswith("/") or Path(host).is_dir()
 
 
 _BY_SERVER = "FATAL: "

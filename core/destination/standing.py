@@ -9,12 +9,11 @@ from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from vestige_tui.core import system
 from vestige_tui.core.destination import postmaster
+from vestige_tui.core.destination.astray import check_in_place
 from vestige_tui.core.destination.connection import APPLICATION
 from vestige_tui.core.destination.embedded import EmbeddedServer
-from vestige_tui.core.destination.programs import STAND_IN
-from vestige_tui.core.errors import DestinationError, RefusedError
+from vestige_tui.core.errors import RefusedError
 from vestige_tui.core.text import count
 
 if TYPE_CHECKING:
@@ -55,7 +54,6 @@ class Standing:
 
 def start(folder: Path) -> Standing:
     """Start the server, if it does not run, so that it goes on. Raises ``MigrationError``."""
-    _check_owner(folder)
     EmbeddedServer(folder).keep()
     return look(folder)
 
@@ -67,16 +65,16 @@ def stop(folder: Path, *, force: bool = False) -> bool:
     disconnected.
     """
     if not _exists(folder):
+        check_in_place(folder)
         return False
-    _check_owner(folder)
     return EmbeddedServer(folder).stop(_refuse_while_used if not force else lambda _: None)
 
 
 def look(folder: Path) -> Standing:
     """What runs on a folder, if anything. Changes nothing. Raises ``MigrationError``."""
     if not _exists(folder):
+        check_in_place(folder)
         return Standing(folder, None, kept=False, version="", size=None)
-    _check_owner(folder)
     server = EmbeddedServer(folder)
     with server.visit() as connection:
         size = sum(_sizes(folder))
@@ -124,26 +122,6 @@ def _refuse_while_used(connection: Connection) -> None:
 def _exists(folder: Path) -> bool:
     """Whether there is data of a server, also where this user may not read it."""
     return os.path.lexists(folder) and (not os.access(folder, os.X_OK) or (folder / VERSION_FILE).exists())
-
-
-def _check_owner(folder: Path) -> None:
-    """Leave the servers of others alone. As root, ours are also those of its stand-in."""
-    user = system.user_id()
-    if user is None or not folder.exists():
-        return
-    import pwd
-
-    owner = folder.stat().st_uid
-    mine = {user} if user else {0, pwd.getpwnam(STAND_IN).pw_uid}
-    if owner not in mine:
-        try:
-            name = pwd.getpwuid(owner).pw_name
-        except KeyError:
-            name = str(owner)
-        raise DestinationError(
-            f"The embedded PostgreSQL in {folder} belongs to the user {name}.",
-            remedy="Run this as that user.",
-        )
 
 
 def _sizes(folder: Path) -> Iterator[int]:

@@ -32,6 +32,10 @@ OBSTACLES = {
         "Nothing answers at that address.",
         "Check host and port, that PostgreSQL runs there, and that it listens on that address.",
     ),
+    Obstacle.FOLDER_GONE: (
+        "The folder of the embedded PostgreSQL was moved or deleted while the server ran.",
+        "Put it back where it was, and run this again.",
+    ),
     Obstacle.TLS_REQUIRED: (
         "The server wants an encrypted connection.",
         "Add sslmode=require to the connection string.",

@@ -1,11 +1,13 @@
 from __future__ import annotations
 
 import os
+import shutil
 import signal
 import subprocess
 import sys
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from pathlib import Path
 
 import psycopg
@@ -14,7 +16,9 @@ import pytest
 from tests.support.disturbances import wait_until
 from vestige_tui.core.destination import embedded, postmaster, programs
 from vestige_tui.core.destination.embedded import EmbeddedServer
+from vestige_tui.core.destination.probe import probe
 from vestige_tui.core.destination.programs import Programs
+from vestige_tui.core.destination.standing import look, stop
 from vestige_tui.core.dsn import Dsn
 from vestige_tui.core.errors import DestinationError, UsageError
 from vestige_tui.user.embedded_host import EmbeddedHost
@@ -154,6 +158,46 @@ def test_discard_removes_a_cluster_but_not_under_others(tmp_path: Path, folder: 
         assert answers(server.dsn)
     server.discard()
     assert not folder.exists()
+
+
+def test_what_a_killed_first_start_left_is_removed(tmp_path: Path, folder: Path) -> None:
+    """But nothing that has data in it, or that a process works in; and nothing else."""
+    left = [tmp_path / f".new-initdb-{number}" for number in range(6)]
+    for place in left[:4]:
+        place.mkdir()
+        (place / "PG_VERSION").write_text("18\n")
+    left[4].write_text("password")
+    left[5].symlink_to(folder)
+    (left[2] / "postmaster.opts").touch()
+    with subprocess.Popen(["sleep", "60"], cwd=left[3]) as working, EmbeddedServer(tmp_path / "new", tcp=True):
+        working.kill()
+    assert [place for place in left if os.path.lexists(place)] == [left[2], left[3], left[5]]
+    assert (folder / "PG_VERSION").exists()
+
+
+def test_moved(folder: Path, tmp_path: Path) -> None:
+    """A folder whose server runs: at its new place it is used; at the old one no other starts, whose socket it would
+    remove in the end. The name of this test is short, or else the socket would be elsewhere.
+    """
+    with EmbeddedServer(folder) as server:
+        dsn, running = server.dsn, server.running
+        assert running is not None
+        moved = folder.rename(tmp_path / "moved")
+        with pytest.raises(DestinationError, match="was moved or deleted while the server ran"):
+            probe(dsn)
+        for use in (EmbeddedServer(folder).keep, lambda: look(folder), lambda: stop(folder)):
+            with pytest.raises(DestinationError, match=f"moved to {moved} while .*process {running.pid}"):
+                use()
+        with EmbeddedServer(moved) as found:
+            assert found.running == replace(running, sockets=moved)
+            assert answers(found.dsn)
+        shutil.rmtree(folder, ignore_errors=True)
+        moved.rename(folder)
+        assert answers(server.dsn)
+        shutil.rmtree(folder)
+        with pytest.raises(DestinationError, match=f"deleted while .*process {running.pid}"):
+            look(folder)
+        os.kill(running.pid, signal.SIGQUIT)
 
 
 def test_a_folder_with_something_else_is_left_alone(tmp_path: Path) -> None:

@@ -82,15 +82,17 @@ def test_from_start_to_stop(vestige_tui: VestigeTui, data: Path, small_source: P
 
 
 @pytest.mark.skipif(sys.platform == "win32" or os.geteuid() != 0, reason="only root can give a folder away")
-def test_the_server_of_another_user_is_left_alone(vestige_tui: VestigeTui, data: Path) -> None:
+def test_the_server_of_another_user_is_left_alone(vestige_tui: VestigeTui, data: Path, small_source: Path) -> None:
     data.mkdir(parents=True)
     (data / "PG_VERSION").write_text("18\n")
     os.chown(data, 12_345, 12_345)
-    for command in ("start", "stop", "status"):
-        result = vestige_tui("embedded", command)
+    results = [vestige_tui("embedded", command) for command in ("start", "stop", "status")]
+    results += [vestige_tui.copy(small_source, "embedded")]
+    for result in results:
         assert result.code == 4
         assert f"The embedded PostgreSQL in {data} belongs to the user 12345." in result.err
     assert [path.name for path in data.iterdir()] == ["PG_VERSION"]
+    assert [path.name for path in data.parent.iterdir()] == [data.name], "no lock that its owner could not take"
 
 
 def test_a_home_in_which_nothing_can_be_made(vestige_tui: VestigeTui, monkeypatch: pytest.MonkeyPatch) -> None:
