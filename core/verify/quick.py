@@ -20,6 +20,7 @@ from typing import Any
 import orjson
 
 from vestige_tui.core.rows.pg_types import PgType
+from vestige_tui.core.verify.same_text import LONGEST, unsettled_documents, unsettled_lists, unsettled_scores
 
 Lane = Callable[[Sequence[Any], Sequence[Any]], list[int]]
 """The positions of the stored values (second) that are not surely what is expected of the source's values (first)."""
@@ -79,12 +80,14 @@ def _with_nulls(rule: _Rule, source: Sequence[Any], stored: Sequence[Any], *, nu
     """Whether a rule accepts the values, NULL on both sides aside where that may be."""
     if _accepts(rule, source, stored):
         return nullable or None not in stored
-    if not nullable:
+    if not nullable or [value is None for value in source] != [value is None for value in stored]:
         return False
-    pairs = [pair for pair in zip(source, stored, strict=True) if pair != (None, None)]
-    if len(pairs) == len(source):
-        return False
-    return not pairs or _accepts(rule, *map(list, zip(*pairs, strict=True)))
+    mine, theirs = _values(source), _values(stored)
+    return len(mine) < len(source) and (not mine or _accepts(rule, mine, theirs))
+
+
+def _values(column: Sequence[Any]) -> list[Any]:
+    return [value for value in column if value is not None]
 
 
 def _accepts(rule: Callable[[Any, Any], bool], source: Any, stored: Any) -> bool:
@@ -131,9 +134,13 @@ _TO_THE_MICROSECOND = len("0000-00-00 00:00:00.000000")
 def _moments(source: Sequence[Any], stored: Sequence[str]) -> bool:
     """The source's texts are brought to the form in which the server writes a date and a time that exist, in UTC."""
     joined = "\n".join(source)
-    if not _SHAPES.issuperset(joined.encode("ascii").translate(_NO_DIGITS).split(b"\n")):
-        return False
+    shapes = joined.encode("ascii").translate(_NO_DIGITS)
     if joined.count("+") != joined.count("+00:00"):
+        return False
+    shape = shapes[: len(source[0])]
+    if shape in _SHAPES and shapes == b"\n".join([shape] * len(source)):
+        return _written(source, shape) == "\n".join(stored)
+    if not _SHAPES.issuperset(shapes.split(b"\n")):
         return False
     plain = joined.replace("T", " ").replace("Z", "").replace("+00:00", "").split("\n")
     return stored == [
@@ -141,6 +148,13 @@ def _moments(source: Sequence[Any], stored: Sequence[str]) -> bool:
         else f"{moment[:_TO_THE_MICROSECOND].rstrip('0').rstrip('.')}+00"
         for moment in plain
     ]  # fmt: skip
+
+
+def _written(source: Sequence[str], shape: bytes) -> str:
+    """Moments of one shape as the server writes them, one a line."""
+    end = min(len(shape.removesuffix(b"Z").removesuffix(b"+00:00")), _TO_THE_MICROSECOND)
+    cut = [moment[:end] if end == _TO_THE_SECOND else moment[:end].rstrip("0") for moment in source]
+    return ("+00\n".join(cut) + "+00").replace("T", " ").replace(".+00", "+00")
 
 
 _DEEPEST = 500
@@ -165,13 +179,9 @@ _AT_ONCE = 500_000
 
 
 def _documents(source: Sequence[Any], stored: Sequence[Any], *, numbers: bool) -> list[int]:
-    """NULL is the empty object. The same short text is the same document."""
+    """NULL is the empty object. What is not written alike is parsed."""
     mine = ["{}" if value is None else value for value in source] if None in source else source
-    places = [
-        place
-        for place, (one, other) in enumerate(zip(mine, stored, strict=True))
-        if numbers or one != other or len(one) > 2 * _DEEPEST
-    ]
+    places = unsettled_scores(mine, stored) if numbers else unsettled_documents(mine, stored)
     rule = partial(_accepts, partial(_same_documents, numbers=numbers))
     found = _halving(rule, [mine[place] for place in places], [stored[place] for place in places])
     return [places[position] for position in found]
@@ -261,8 +271,15 @@ _OF_LISTS = str.maketrans("", "", '[],"\n')
 
 
 def _lists(source: Sequence[Any], stored: Sequence[Any], *, indexed: bool) -> list[int]:
-    """The server writes a list of texts as JSON without blanks. NULL is the empty list."""
+    """NULL is the empty list. What is not written alike is looked at more closely."""
     mine = ["[]" if value is None else value for value in source] if None in source else source
+    places = unsettled_lists(mine, stored, _SURELY_SHORT if indexed else LONGEST)
+    found = _other_lists([mine[place] for place in places], [stored[place] for place in places], indexed=indexed)
+    return [places[position] for position in found]
+
+
+def _other_lists(mine: Sequence[Any], stored: Sequence[Any], *, indexed: bool) -> list[int]:
+    """The server writes a list of texts as JSON without blanks."""
     alone, together = _by_escapes(mine, stored)
     one_by_one = partial(_accepts, partial(_same_items, indexed=indexed))
     rule = partial(_accepts, partial(_same_lists, indexed=indexed))
@@ -307,6 +324,10 @@ def _same_items(source: str, stored: str, *, indexed: bool) -> bool:
     return type(items) is list and {str}.issuperset(map(type, items)) and bool(items == orjson.loads(stored))
 
 
+_IN_CACHE = 40_000
+"""Bytes of vectors that are turned round and compared at once: the processor's cache holds them."""
+
+
 def _vectors(source: Sequence[Any], stored: Sequence[bytes], *, dimension: int | None) -> bool:
     """Little-endian float32 values, against the server's form: dimension, two bytes, elements in network order."""
     size = len(source[0])
@@ -315,6 +336,14 @@ def _vectors(source: Sequence[Any], stored: Sequence[bytes], *, dimension: int |
     if size == 0 or size % 4 or dimension not in (None, size // 4):
         return False
     heading = struct.pack("<HH", 0, size // 4)
+    step = max(1, _IN_CACHE // size)
+    return all(
+        _same_vectors(heading, source[start : start + step], stored[start : start + step])
+        for start in range(0, len(source), step)
+    )
+
+
+def _same_vectors(heading: bytes, source: Sequence[bytes], stored: Sequence[bytes]) -> bool:
     words = array("I", heading + heading.join(source))
     words.byteswap()
     return words.tobytes() == b"".join(stored)

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import json
 import struct
+from collections.abc import Callable
 from datetime import UTC, datetime
 from decimal import Decimal
+from functools import partial
 from typing import Any
 
 import pytest
@@ -20,6 +22,8 @@ from vestige_tui.core.verify.expectation.shapes import shapes
 from vestige_tui.core.verify.expectation.values import Lost
 from vestige_tui.core.verify.judging import Judge
 from vestige_tui.core.verify.meaning import equal
+from vestige_tui.core.verify.quick import lane
+from vestige_tui.core.verify.same_text import unsettled_documents, unsettled_lists, unsettled_scores
 from vestige_tui.core.verify.stored import StoredRows
 
 DIMENSION = 3
@@ -28,10 +32,13 @@ TRICKY = {
     PgType.JSONB: [
         "1", "1.0", "[1.0]", "[true]", "[1]", '{"a": 1, "a": "\\u0000"}', '{"a": "\\u0000", "a": 1}', '{"a": 1}',
         '{"a": true}', "0.1", "0.1000000000000000055", "123456789012345678901", "1e400", '{"a": 1e400, "a": 1}',
-        '{"a":1}', "-0", "0", '"\\ud83d\\ude00"', "[" * 501 + "]" * 501, '{"a": NaN, "a": 1}', '{"a": null}', "{}",
+        '{"a":1}', "-0", "0", '{"a": ": b"}', '{"a":":b"}', '{"a": ":b"}', '{"a": "b, "}', '{"a":"b,"}', '{"a": "b,"}',
+        '[": b", "c"]', '[":b","c"]', '[":b", "c"]', '"b, "', '"b,"', '{": a": 1}', '{":a":1}', '{":a": 1}',
+        '{"a, ": "b"}', '{"a,":"b"}', '{"a,": "b"}', '{"a": "b"}', '["a, ", "b"]', '["a,","b"]', '["a,", "b"]', '"\\ud83d\\ude00"', "[" * 501 + "]" * 501, '{"a": NaN, "a": 1}', '{"a": null}', "{}",
     ],
     PgType.TEXT_ARRAY: ["[null]", '["null"]', '["a", "b"]', '["a","b"]', '["b","a"]', '[["a"]]', "[2:3]={a,b}", "[]",
-                        '["' + "x" * 2_601 + '"]', '["' + "x" * 2_600 + '"]', '["a", 1]'],
+                        '[","]', '[", "]', '["a",",","b"]', '["a",", ","b"]', '["a",",", "b"]', '["a,","b"]', '["a, ","b"]',
+                        '["a,", "b"]', '["",""]', '["", ""]', '["x,null"]', '["a",null]', '["' + "x" * 2_601 + '"]', '["' + "x" * 2_600 + '"]', '["a", 1]'],
     PgType.TIMESTAMPTZ: ["2026-02-13T24:00:00Z", "2026-02-13T10:11:12.1234567Z", "2026-02-13T10:11:12-00:00",
                          "2026-02-13 10:11:12Z", "2026-02-13T10:11:12.000001+00:00", "9999-12-31T23:59:59.9999999Z"],
     PgType.TEXT: ["", "x" * 2_601, "x" * 650, "member", "private", "a\0b", "A", "a ", "a"],
@@ -173,3 +180,33 @@ def test_what_is_accepted_is_equal(table: str, column: str) -> None:
             assert equal(kind, judged.values[column], stored[place])
 
     check()
+
+
+@pytest.mark.parametrize(
+    ("settle", "source", "stored", "left"),
+    [
+        (unsettled_documents, ['{"a":"b","c":[1]}', "{}", "[ ]"], ['{"a": "b", "c": [1]}', "{}", "[]"], [2]),
+        (unsettled_documents, ['{"b":1,"a":2}', '{"a": 1}'], ['{"a": 2, "b": 1}', '{"a": 1}'], [0]),
+        (unsettled_documents, ["1" * 1_000, "1" * 1_001, None], ["1" * 1_000, "1" * 1_001, "{}"], [0, 1, 2]),
+        (unsettled_scores, ['{"a":0.5}', "{}"], ['{"a": 0.5}', "{}"], []),
+        (unsettled_scores, ['{"a":0.5}', "1"], ['{"a": 0.5}', "1"], [0, 1]),
+        (partial(unsettled_lists, longest=9), ['["a","b"]', '["a", "b"]', "[]"], ['["a","b"]', '["a","b"]', "[]"], [1]),
+        (partial(unsettled_lists, longest=10), ['["a", "b"]', "[]", "[]"], ['["a","b"]', "[]", "[]"], []),
+    ],
+)
+def test_which_texts_settle_it(
+    settle: Callable[[list[Any], list[Any]], list[int]], source: list[Any], stored: list[Any], left: list[int]
+) -> None:
+    """What is not settled here is parsed, which is slow and as right."""
+    assert settle(source, stored) == left
+
+
+@pytest.mark.parametrize("fraction", ["", ".5", ".050", ".000", ".123456", ".123400", ".1234567", ".000000999"])
+@pytest.mark.parametrize(("between", "zone"), [("T", "Z"), ("T", "+00:00"), (" ", ""), ("T", "+05:30")])
+def test_moments_of_one_shape(fraction: str, between: str, zone: str) -> None:
+    source = [f"2026-02-1{day}{between}10:00:0{day}{fraction}{zone}" for day in range(3)]
+    kept = fraction[:7].rstrip("0").rstrip(".")
+    stored = [f"2026-02-1{day} 10:00:0{day}{kept}+00" for day in range(3)]
+    settled = [] if zone != "+05:30" else [0, 1, 2]
+    assert lane(PgType.TIMESTAMPTZ)(source, stored) == settled
+    assert lane(PgType.TIMESTAMPTZ)(source, [*stored[:2], stored[2].replace("+00", "1+00")]) == (settled or [2])
