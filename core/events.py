@@ -10,6 +10,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from enum import StrEnum
 
+from vestige_tui.core.facts import IndexEstimate
 from vestige_tui.core.rows.problems import RowError
 
 
@@ -65,6 +66,15 @@ class RowProblem:
     """A row has an error; it may have arrived all the same (``error.copied``)."""
 
     error: RowError
+
+
+@dataclass(frozen=True, slots=True)
+class IndexForetold:
+    """How long the vector index is going to take after the rows; sent once, before the first batch, where it is worth a
+    sentence.
+    """
+
+    estimate: IndexEstimate
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,6 +150,7 @@ Event = (
     | TableProgress
     | TableFinished
     | RowProblem
+    | IndexForetold
     | IndexProgress
     | Waiting
     | VerificationPlanned

@@ -118,6 +118,7 @@ def _migration(document: Document) -> MigrationReport:
         mending=[*unknown.known(document.get("mending", ()), _mended)],
         failure=document.get("failure"),
         estimate=_estimate(document["estimate"]) if document.get("estimate") else None,
+        index_estimate=_index(document.get("index_estimate")),
         started_at=_moment(document),
         duration_ms=int(document.get("duration_ms", 0)),
     )
@@ -182,8 +183,11 @@ def _known(made: type[Any], entry: Document, skip: tuple[str, ...] = ()) -> dict
 
 
 def _estimate(entry: Document) -> Estimate:
-    index = IndexEstimate(**_known(IndexEstimate, entry["index"])) if entry.get("index") else None
-    return Estimate(**_known(Estimate, entry, skip=("index",)), index=index)
+    return Estimate(**_known(Estimate, entry, skip=("index",)), index=_index(entry.get("index")))
+
+
+def _index(entry: Document | None) -> IndexEstimate | None:
+    return IndexEstimate(**_known(IndexEstimate, entry)) if entry else None
 
 
 def _dsn(document: Document) -> Dsn:

@@ -111,7 +111,8 @@ class MigrationReport:
     what ended the comparison. ``differences`` are what it found, as far as it lists them; ``expected`` are those that
     have a reason and count as none. ``receipt`` is a document of its own. ``repaired_by_operator`` and
     ``left_out_by_operator`` count rows by table; the latter count nowhere else. ``mending`` is what became of fields
-    that repairs alter in rows that were at the destination before.
+    that repairs alter in rows that were at the destination before. ``index_estimate`` is what a copy foretold of the
+    vector index.
     """
 
     plan: CopyPlan
@@ -136,6 +137,7 @@ class MigrationReport:
     mending: list[MendedField] = field(default_factory=list)
     failure: str | None = None
     estimate: Estimate | None = None
+    index_estimate: IndexEstimate | None = None
     started_at: datetime = field(default_factory=lambda: datetime.now(UTC))
     duration_ms: int = 0
 
@@ -235,6 +237,8 @@ class MigrationReport:
             document["failure"] = self.failure
         if self.estimate is not None:
             document["estimate"] = asdict(self.estimate)
+        if self.index_estimate is not None:
+            document["index_estimate"] = asdict(self.index_estimate)
         return document
 
 

@@ -12,7 +12,7 @@ from textual.content import Content
 from textual.widgets import Button, Label, Static
 
 from vestige_tui.core.events import Phase
-from vestige_tui.core.explain import waiting_for
+from vestige_tui.core.explain import index_foretold, index_span, waiting_for
 from vestige_tui.core.text import clock
 from vestige_tui.screens.progress import Progress
 from vestige_tui.screens.row_dialog import RowDialog
@@ -86,6 +86,8 @@ verification ends the comparison; the report then says that the values are not v
         parts = [self.elapsed]
         if self._progress.phase is Phase.COPY and (left := self._progress.seconds_left) is not None:
             parts.append(f"about {clock(max(1.0, left))} left for the rows")
+            if (index := self._progress.index_estimate) is not None and index_foretold(index):
+                parts.append(f"then the index: {index_span(index)}")
         if (left := self._progress.index_seconds_left) is not None:
             parts.append(f"about {clock(max(1.0, left))} left for this index")
         if (compared := self._progress.compared) is not None and (left := compared.seconds_left) is not None:

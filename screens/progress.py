@@ -8,6 +8,7 @@ from dataclasses import dataclass, field, replace
 
 from vestige_tui.core import events
 from vestige_tui.core.events import Event, IndexProgress, Phase, Waiting
+from vestige_tui.core.facts import IndexEstimate
 from vestige_tui.core.run.estimate import (
     SECONDS_PER_MEMORY,
     SECONDS_PER_OTHER_ROW,
@@ -93,7 +94,7 @@ class Progress:
     """A run at one moment. ``rates`` are rows per second of the last while, one value for each ``RATE_EVERY`` seconds.
 
     ``copying`` is how long it has been reading rows, ``indexing`` how long it has been building the ``index``, in
-    seconds.
+    seconds. ``index_estimate`` is what was foretold of the vector index.
     """
 
     phase: Phase | None = None
@@ -106,6 +107,7 @@ class Progress:
     dimension: int = 0
     compared: Compared | None = None
     rates: tuple[float, ...] = ()
+    index_estimate: IndexEstimate | None = None
 
     @property
     def overall(self) -> float:
@@ -197,6 +199,8 @@ class Meter:
                 if self.progress.index is None or self.progress.index.position != event.position:
                     self._index_started = now
                 self.progress = replace(self.progress, index=event, waiting=None, indexing=now - self._index_started)
+            case events.IndexForetold(estimate):
+                self.progress = replace(self.progress, index_estimate=estimate)
             case events.Waiting():
                 self.progress = replace(self.progress, waiting=event)
             case events.VerificationPlanned(totals):

@@ -6,7 +6,7 @@ Each module has the words of one subject; this is where all of them are imported
 from vestige_tui.core.explain.connecting import OBSTACLES, STORED_PASSWORD_REFUSED, obstacle_met
 from vestige_tui.core.explain.embedders import REFUSALS, embedder_obstacle
 from vestige_tui.core.explain.errors import REFERENCES_PENDING, data_state, unexpected_fault
-from vestige_tui.core.explain.indexes import index_advice, index_time
+from vestige_tui.core.explain.indexes import index_advice, index_foretold, index_span, index_time
 from vestige_tui.core.explain.locks import lock_holder, waiting_for
 from vestige_tui.core.explain.mending import mended_words, why_not_mended
 from vestige_tui.core.explain.missing import Shortfall, shortfalls, what_is_missing
@@ -42,6 +42,8 @@ __all__ = [
     "fate",
     "fate_in_full",
     "index_advice",
+    "index_foretold",
+    "index_span",
     "index_time",
     "lock_holder",
     "meaning",

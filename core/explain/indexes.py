@@ -21,11 +21,26 @@ def index_time(estimate: IndexEstimate | None) -> str:
     """How long the index takes, and with what; empty where it takes only seconds."""
     if estimate is None or estimate.most < _WORTH_SAYING:
         return ""
+    return f"Of that, the index for searching by meaning takes about {index_span(estimate)}, {_means(estimate)}."
+
+
+def index_foretold(estimate: IndexEstimate | None) -> str:
+    """The same before a copy; empty where the index takes only seconds."""
+    if estimate is None or estimate.most < _WORTH_SAYING:
+        return ""
+    span = index_span(estimate)
+    return f"After the rows, the index for searching by meaning will take about {span}, {_means(estimate)}."
+
+
+def index_span(estimate: IndexEstimate) -> str:
+    """From how long to how long the index takes."""
+    return _between(estimate.least, estimate.most)
+
+
+def _means(estimate: IndexEstimate) -> str:
+    """With what the index is built."""
     workers = count(estimate.workers, "parallel worker") if estimate.workers else "one process"
-    return (
-        f"Of that, the index for searching by meaning takes about {_between(estimate.least, estimate.most)}, with "
-        f"{workers} and {estimate.memory:,} MB of memory."
-    )
+    return f"with {workers} and {estimate.memory:,} MB of memory"
 
 
 def index_advice(estimate: IndexEstimate | None) -> Iterator[str]:

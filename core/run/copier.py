@@ -40,6 +40,7 @@ from vestige_tui.core.run.destination_steps import (
 )
 from vestige_tui.core.run.dry_run import preview
 from vestige_tui.core.run.failure import say_what_it_means
+from vestige_tui.core.run.index_foretelling import foretell_index
 from vestige_tui.core.run.loading import load
 from vestige_tui.core.run.progress import Progress
 from vestige_tui.core.run.recorder import Recorder
@@ -161,6 +162,7 @@ def _copy(run: Run, transfer: Transfer, agreement: Agreement, control: Session) 
         transfer = replace(transfer, pending=destination.unchecked, populated=destination.populated, form=Form.PACKED)
         run.progress.begin(Phase.COPY)
         transfer.announce()
+        foretell_index(run, transfer, destination, control)
         with control.watchdog.step():
             since = next_transaction(control.connection)
         wanted = min(run.plan.max_connections, useful_writers(transfer.planned().values(), run.plan.batch_size))

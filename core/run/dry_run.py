@@ -18,12 +18,12 @@ from vestige_tui.core.facts import IndexEstimate
 from vestige_tui.core.missing import Cause, Reason
 from vestige_tui.core.rows.records import Form
 from vestige_tui.core.rows.tables import KNOWLEDGE_NODES, TABLES
-from vestige_tui.core.rows.vectors import Fate
 from vestige_tui.core.run.context import Run
 from vestige_tui.core.run.copy_mending import foretell_mending
 from vestige_tui.core.run.destination_steps import Agreement
 from vestige_tui.core.run.estimate import estimate
 from vestige_tui.core.run.findings import Findings
+from vestige_tui.core.run.index_foretelling import vectors_to_copy
 from vestige_tui.core.run.preview import Preview
 from vestige_tui.core.run.table_pass import Transfer
 from vestige_tui.core.run.verification import Work
@@ -64,8 +64,7 @@ def preview(run: Run, transfer: Transfer, agreement: Agreement, session: Session
 
 def _foretell_index(transfer: Transfer, destination: Destination, session: Session) -> IndexEstimate | None:
     """How long a copy would build the vector index; None where it would not."""
-    vectors = sum(group.count for group in transfer.vectors if group.fate is Fate.COPIED)
-    rows = min(vectors, transfer.progress.arrived(KNOWLEDGE_NODES.name))
+    rows = min(vectors_to_copy(transfer), transfer.progress.arrived(KNOWLEDGE_NODES.name))
     return forecast(session.connection, destination, rows)
 
 

@@ -12,7 +12,7 @@ from vestige_tui.core import events
 from vestige_tui.core.destination.inspection import Destination
 from vestige_tui.core.events import Watcher
 from vestige_tui.core.explain import why_not_mended
-from vestige_tui.core.facts import NotVerified
+from vestige_tui.core.facts import IndexEstimate, NotVerified
 from vestige_tui.core.mending import MendedField, MendState
 from vestige_tui.core.missing import MissingPart
 from vestige_tui.core.model import ModelSignature
@@ -71,6 +71,12 @@ class Recorder(Announcer):
     def estimated(self, estimate: Estimate) -> None:
         """What a copy would take."""
         self._report.estimate = estimate
+
+    def index_foretold(self, estimate: IndexEstimate) -> None:
+        """How long the vector index is going to take."""
+        self._report.index_estimate = estimate
+        log.info("migrate: vector index: %.0f to %.0f s expected", estimate.least, estimate.most)
+        self.emit(events.IndexForetold(estimate))
 
     def problem(self, error: RowError, batch: int = -1) -> None:
         """What is wrong with a row of a batch, or with the source as a whole."""

@@ -12,7 +12,7 @@ import pytest
 from vestige_tui.cli.exit_codes import ExitCode
 from vestige_tui.cli.main import cli
 from vestige_tui.core.dsn import Dsn
-from vestige_tui.core.facts import NotVerified, Sign, Staleness
+from vestige_tui.core.facts import IndexEstimate, NotVerified, Sign, Staleness
 from vestige_tui.core.missing import MissingPart, PartKind, Reason
 from vestige_tui.core.model import ModelSignature
 from vestige_tui.core.plan import CopyPlan, VerificationPlan
@@ -78,6 +78,7 @@ def full_report() -> MigrationReport:
         differences=(Difference("knowledge_nodes", "id", "tags", DifferenceKind.DIFFERENT, ("id",), was_there=True),),
         failure="a failure",
         estimate=Estimate(1.0, 1),
+        index_estimate=IndexEstimate(1.0, 2.0, 1, 1, 1),
     )
 
 

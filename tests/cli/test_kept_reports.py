@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from vestige_tui.core.dsn import Dsn
-from vestige_tui.core.facts import NotVerified, Sign, Staleness
+from vestige_tui.core.facts import IndexEstimate, NotVerified, Sign, Staleness
 from vestige_tui.core.mending import MendedField, MendRefusal, MendState
 from vestige_tui.core.missing import MissingPart, PartKind, Reason
 from vestige_tui.core.model import ModelSignature
@@ -70,6 +70,7 @@ def a_copy(started: datetime = START, problems: int = 2) -> MigrationReport:
         ],
         failure="why",
         estimate=Estimate(1.5, 1000),
+        index_estimate=IndexEstimate(1.0, 2.0, 256, 285, 1),
         started_at=started,
         duration_ms=812,
     )

@@ -5,9 +5,10 @@ import io
 import pytest
 from rich.console import Console
 
-from vestige_tui.cli.progress import Lines, watching
+from vestige_tui.cli.progress import Bars, Lines, watching
 from vestige_tui.core.events import (
     Event,
+    IndexForetold,
     IndexProgress,
     Notice,
     Phase,
@@ -21,6 +22,7 @@ from vestige_tui.core.events import (
     VerificationProgress,
     Waiting,
 )
+from vestige_tui.core.facts import IndexEstimate
 from vestige_tui.core.rows.problems import Kind, RowError
 
 RUN: tuple[Event, ...] = (
@@ -138,3 +140,12 @@ def test_what_is_waited_for_is_said_at_once_and_every_ten_seconds() -> None:
     assert stream.getvalue().splitlines() == [
         f"Waiting for another session that uses edges, at most {left} s…" for left in (30, 20, 10, 6)
     ]
+
+
+def test_the_time_of_the_index_is_foretold() -> None:
+    estimate = IndexEstimate(20, 58, 256, 285, 1)
+    told = "After the rows, the index for searching by meaning will take about 20 to 58 seconds, with 1 parallel worker"
+    plain, bars = io.StringIO(), io.StringIO()
+    Lines(Console(file=plain))(IndexForetold(estimate))
+    Bars(Console(file=bars, width=200))(IndexForetold(estimate))
+    assert plain.getvalue() == bars.getvalue() == f"{told} and 256 MB of memory.\n"

@@ -38,10 +38,11 @@ from vestige_tui.core.destination.build_resources import (
 from vestige_tui.core.destination.connection import Connection
 from vestige_tui.core.destination.sessions import Sessions
 from vestige_tui.core.destination.waits import Waits
-from vestige_tui.core.explain import index_advice, index_time
+from vestige_tui.core.explain import index_advice, index_foretold, index_time
 from vestige_tui.core.facts import Shortage
 from vestige_tui.core.missing import MissingPart, PartKind, Reason
 from vestige_tui.core.report import Outcome
+from vestige_tui.core.run import index_foretelling
 from vestige_tui.core.run.index_builder import IndexBuilder
 from vestige_tui.core.run.progress import Progress
 from vestige_tui.core.run.recorder import Recorder
@@ -498,6 +499,11 @@ def test_how_long_the_vector_index_would_take(
         "Of that, the index for searching by meaning takes about 8 to 23 minutes, with 1 parallel worker and 838 MB of "
         "memory."
     )
+    assert index_foretold(small) == ""
+    assert index_foretold(large) == (
+        "After the rows, the index for searching by meaning will take about 8 to 23 minutes, with 1 parallel worker and "
+        "838 MB of memory."
+    )
     assert [*index_advice(large)] == [
         "The graph of the search index needs about 1,265 MB. If the server has the memory, maintenance_work_mem = "
         "'1265MB' makes it about 1.7 times as fast.",
@@ -510,6 +516,24 @@ def test_how_long_the_vector_index_would_take(
         assert index_forecast.forecast(connection, there, 100) is None, "the index is there"
         connection.execute(f"DROP INDEX {HNSW}")
         assert index_forecast.forecast(connection, there, 100) is not None
+
+
+def test_a_copy_foretells_the_vector_index(
+    small_source: Path, database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Once, before the first row, where there are many vectors and the index is to be built; the report keeps it."""
+    assert copy(small_source, database).index_estimate is None, "of so few vectors it takes no time"
+    monkeypatch.setattr(index_foretelling, "FEWEST", 1)
+    assert copy(small_source, database).index_estimate is None, "the index is there"
+    database.execute(f"DROP INDEX {HNSW}")
+    seen: list[events.Event] = []
+    report = copy(small_source, database, on_event=seen.append)
+    told = [event for event in seen if isinstance(event, events.IndexForetold)]
+    assert report.index_estimate is not None
+    assert told == [events.IndexForetold(report.index_estimate)]
+    first = next(place for place, event in enumerate(seen) if isinstance(event, events.TableProgress))
+    assert seen.index(told[0]) < first
+    assert report.as_dict()["index_estimate"]["workers"] == report.index_estimate.workers
 
 
 NOTE_WORKERS = (

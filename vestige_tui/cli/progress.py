@@ -12,6 +12,7 @@ from rich.text import Text
 
 from vestige_tui.core.events import (
     Event,
+    IndexForetold,
     IndexProgress,
     Notice,
     PhaseStarted,
@@ -26,7 +27,7 @@ from vestige_tui.core.events import (
     Watcher,
     ignore,
 )
-from vestige_tui.core.explain import waiting_for
+from vestige_tui.core.explain import index_advice, index_foretold, waiting_for
 from vestige_tui.core.rows.tables import BY_NAME
 from vestige_tui.core.run.estimate import seconds_left
 from vestige_tui.core.text import clock, count, duration
@@ -101,10 +102,14 @@ class Bars:
                 self._bars[_COMPARING] = self._add("Comparing", sum(totals.values()))
             case VerificationProgress():
                 self._show_compared(event)
-            case Notice(text):
-                self._console.print(safe(text))
+            case Notice() | IndexForetold():
+                self._say(event)
             case _:
                 pass
+
+    def _say(self, event: Notice | IndexForetold) -> None:
+        for sentence in _sentences(event):
+            self._console.print(safe(sentence))
 
     def _plan(self, totals: dict[str, int]) -> None:
         for table, total in totals.items():
@@ -227,10 +232,14 @@ class Lines:
                 if tables != self._waiting or self._is_due():
                     self._waiting = tables
                     self._print(f"{waiting_for(event)}…")
-            case Notice(text):
-                self._print(text)
+            case Notice() | IndexForetold():
+                self._say(event)
             case _:
                 self._compared(event)
+
+    def _say(self, event: Notice | IndexForetold) -> None:
+        for sentence in _sentences(event):
+            self._print(sentence)
 
     def _compared(self, event: Event) -> None:
         match event:
@@ -256,3 +265,11 @@ class Lines:
 
 def _sentence(phase: str) -> str:
     return phase[0].upper() + phase[1:]
+
+
+def _sentences(event: Notice | IndexForetold) -> Iterator[str]:
+    """A notice; or how long the vector index will take, and what would make it quicker."""
+    if isinstance(event, Notice):
+        yield event.text
+    else:
+        yield from filter(None, (index_foretold(event.estimate), *index_advice(event.estimate)))
