@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from pathlib import Path
 
-import pytest
 from textual.message import Message
 from textual.pilot import Pilot
 from textual.widgets import Input
@@ -14,8 +12,9 @@ from tests.support import scenes
 from tests.support.asking import FakeStore
 from tests.support.disturbances import wait_until
 from tests.support.embedders import HashEmbedder
+from tests.support.pictures import BOTH, Compare, Sizes, look_the_same
 from tests.support.runs import copy
-from tests.support.scenes import MODEL, StillWizard, settle
+from tests.support.scenes import MODEL, StillWizard
 from tests.support.servers import Database
 from tests.support.walking import chosen, walk
 from tests.support.wizard import LARGE, SMALL, machine, on_screen, screen_lines, shown, until
@@ -26,8 +25,6 @@ from vestige_tui.screens.ask_memory import MemoryDialog
 from vestige_tui.screens.inquiry import Inquiry
 from vestige_tui.screens.steps import Step
 from vestige_tui.screens.widgets.found_list import FoundList
-
-both_sizes = pytest.mark.parametrize("size", [SMALL, LARGE], ids=["80x24", "120x40"])
 
 
 def test_from_the_report_by_keyboard_alone(home: Path, small_source: Path, database: Database) -> None:
@@ -97,9 +94,7 @@ def test_the_newest_question_counts() -> None:
     assert store.closed.wait(10)
 
 
-def _picture(
-    compare: Callable[..., bool], size: tuple[int, int], *keys: str, until_shown: str, equipped: bool = False
-) -> bool:
+def _picture(compare: Compare, sizes: Sizes, *keys: str, until_shown: str, equipped: bool = False) -> bool:
     async def ready(pilot: Pilot[None]) -> None:
         screen = AskScreen(FakeStore(), "memory@db.example:5432/vestige", equip=False)
         await pilot.app.push_screen(screen)
@@ -108,26 +103,22 @@ def _picture(
         await shown(pilot, "These are the newest memories.")
         await pilot.press(*keys)
         await shown(pilot, until_shown)
-        await settle(pilot)
 
     state = scenes.reported(scenes.report())
-    return compare(StillWizard(machine(scenes.HOME), state, Step.REPORT), terminal_size=size, run_before=ready)
+    return look_the_same(compare, StillWizard(machine(scenes.HOME), state, Step.REPORT), sizes, ready)
 
 
-@both_sizes
-def test_nothing_typed_yet(snap_compare: Callable[..., bool], size: tuple[int, int]) -> None:
-    assert _picture(snap_compare, size, until_shown="replica")
+def test_nothing_typed_yet(snap_compare: Compare) -> None:
+    assert _picture(snap_compare, BOTH, until_shown="replica")
 
 
-@both_sizes
-def test_found_both_ways(snap_compare: Callable[..., bool], size: tuple[int, int]) -> None:
-    assert _picture(snap_compare, size, *"lag", until_shown="by meaning.", equipped=True)
+def test_found_both_ways(snap_compare: Compare) -> None:
+    assert _picture(snap_compare, BOTH, *"lag", until_shown="by meaning.", equipped=True)
 
 
-def test_found_by_words_with_the_cursor_in_the_list(snap_compare: Callable[..., bool]) -> None:
-    assert _picture(snap_compare, SMALL, *"lag", "enter", "j", until_shown="begin like them")
+def test_found_by_words_with_the_cursor_in_the_list(snap_compare: Compare) -> None:
+    assert _picture(snap_compare, (SMALL,), *"lag", "enter", "j", until_shown="begin like them")
 
 
-@both_sizes
-def test_a_memory(snap_compare: Callable[..., bool], size: tuple[int, int]) -> None:
-    assert _picture(snap_compare, size, "down", "j", "enter", until_shown="database vestige")
+def test_a_memory(snap_compare: Compare) -> None:
+    assert _picture(snap_compare, BOTH, "down", "j", "enter", until_shown="database vestige")

@@ -5,7 +5,6 @@ After a wanted change: ``pytest --snapshot-update``, and look at the report befo
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
 from dataclasses import replace
 
 import pytest
@@ -13,8 +12,9 @@ from textual.pilot import Pilot
 from textual.widgets import Input
 
 from tests.support import scenes
-from tests.support.scenes import StillWizard, settle
-from tests.support.wizard import LARGE, SMALL, machine, on_screen, shown
+from tests.support.pictures import BOTH, Compare, Prepare, Sizes, look_the_same
+from tests.support.scenes import StillWizard
+from tests.support.wizard import SMALL, machine, on_screen, shown
 from vestige_tui.core.errors import EmbedderError
 from vestige_tui.core.facts import DataState, EmbedderObstacle
 from vestige_tui.core.reembed.report import ReembedOutcome
@@ -25,9 +25,6 @@ from vestige_tui.screens.embedding import Embedding
 from vestige_tui.screens.state import ModelAgreement, WizardState
 from vestige_tui.screens.steps import Step
 
-Compare = Callable[..., bool]
-Prepare = Callable[[Pilot[None]], Awaitable[None]]
-both_sizes = pytest.mark.parametrize("size", [SMALL, LARGE], ids=["80x24", "120x40"])
 ANSWER = ModelAgreement(scenes.MODEL, None)
 
 
@@ -37,13 +34,12 @@ def _no_server(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(embed_offer, "without_vector", lambda *_: 32)
 
 
-def _at(step: Step, state: WizardState, size: tuple[int, int], compare: Compare, prepare: Prepare) -> bool:
+def _at(step: Step, state: WizardState, sizes: Sizes, compare: Compare, prepare: Prepare) -> bool:
     async def ready(pilot: Pilot[None]) -> None:
         await on_screen(pilot, f"{step.name.title()}Screen")
         await prepare(pilot)
-        await settle(pilot)
 
-    return compare(StillWizard(machine(scenes.HOME), state, step), terminal_size=size, run_before=ready)
+    return look_the_same(compare, StillWizard(machine(scenes.HOME), state, step), sizes, ready)
 
 
 def _copied(embedding: Embedding | None) -> WizardState:
@@ -59,10 +55,9 @@ async def _nothing(_: Pilot[None]) -> None:
     """It is ready."""
 
 
-@both_sizes
-def test_the_choice(snap_compare: Compare, size: tuple[int, int]) -> None:
+def test_the_choice(snap_compare: Compare) -> None:
     state = scenes.state(presented=scenes.OTHER).with_model(ANSWER, scenes.embedding())
-    assert _at(Step.MODEL, state, size, snap_compare, _nothing)
+    assert all(_at(Step.MODEL, state, (size,), snap_compare, _nothing) for size in BOTH)
 
 
 @pytest.mark.parametrize("fails", [False, True], ids=["works", "fails"])
@@ -80,16 +75,15 @@ def test_the_dialog(snap_compare: Compare, monkeypatch: pytest.MonkeyPatch, fail
         await shown(pilot, "✗" if fails else "It works")
 
     monkeypatch.setattr(embedder_dialog, "tried", tried)
-    assert _at(Step.MODEL, scenes.state(presented=scenes.OTHER), SMALL, snap_compare, test)
+    assert _at(Step.MODEL, scenes.state(presented=scenes.OTHER), (SMALL,), snap_compare, test)
 
 
-@both_sizes
-def test_running(snap_compare: Compare, size: tuple[int, int]) -> None:
+def test_running(snap_compare: Compare) -> None:
     async def progress(pilot: Pilot[None]) -> None:
         pilot.app.screen.post_message(EmbedRun.Progressed(scenes.embed_progress()))
         await shown(pilot, "67%")
 
-    assert _at(Step.EMBED, _copied(scenes.embedding()), size, snap_compare, progress)
+    assert all(_at(Step.EMBED, _copied(scenes.embedding()), (size,), snap_compare, progress) for size in BOTH)
 
 
 @pytest.mark.parametrize("moment", ["done", "cancelled", "failed", "missing"])
@@ -108,4 +102,4 @@ def test_the_report(snap_compare: Compare, monkeypatch: pytest.MonkeyPatch, mome
         if moment == "missing":
             await shown(pilot, "Embed the 32 memories without a vector")
 
-    assert _at(Step.REPORT, state, SMALL, snap_compare, asked)
+    assert _at(Step.REPORT, state, (SMALL,), snap_compare, asked)

@@ -5,7 +5,6 @@ After a wanted change: ``pytest --snapshot-update``, and look at the report befo
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
 from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
@@ -15,7 +14,7 @@ import pytest
 from textual.pilot import Pilot
 from textual.widgets import Input, Label
 
-from tests.support.scenes import settle
+from tests.support.pictures import BOTH, Compare, look_the_same
 from tests.support.states import probed
 from tests.support.wizard import (
     LARGE,
@@ -58,10 +57,6 @@ NO_DATABASE = SourceError(
     f"{BROKEN} is not a plain SQLite database; it may be encrypted (SQLCipher), damaged, or of another kind.",
     remedy="If it is encrypted, let Vestige export it without encryption; otherwise look for a backup.",
 )
-
-Compare = Callable[..., bool]
-Prepare = Callable[[Pilot[None]], Awaitable[None]]
-both_sizes = pytest.mark.parametrize("size", [SMALL, LARGE], ids=["80x24", "120x40"])
 
 
 def description(path: Path) -> SourceDescription:
@@ -170,22 +165,17 @@ async def destination_screen(pilot: Pilot[None]) -> DestinationScreen:
     return screen
 
 
-@both_sizes
 @pytest.mark.parametrize("path", [NEW, OLD, BROKEN], ids=["new", "old", "broken"])
-def test_source(snap_compare: Compare, size: tuple[int, int], path: Path) -> None:
+def test_source(snap_compare: Compare, path: Path) -> None:
     async def prepare(pilot: Pilot[None]) -> None:
         await source_screen(pilot, ready=path != BROKEN)
-        await settle(pilot)
 
     app = at_source(chosen=path if path != BROKEN else None, named=path)
-    assert snap_compare(app, terminal_size=size, run_before=prepare)
+    assert look_the_same(snap_compare, app, BOTH, prepare)
 
 
-@both_sizes
 @pytest.mark.parametrize("asked", [False, True], ids=["shown", "asked"])
-def test_source_stale(
-    snap_compare: Compare, size: tuple[int, int], asked: bool, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_source_stale(snap_compare: Compare, asked: bool, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(source, "locate", lambda *_args, **_more: (STALE, NEW))
 
     async def prepare(pilot: Pilot[None]) -> None:
@@ -193,65 +183,50 @@ def test_source_stale(
         if asked:
             await pilot.press("ctrl+n")
             await until(pilot, lambda: isinstance(pilot.app.screen, StaleDialog))
-        await settle(pilot)
 
-    assert snap_compare(at_source(chosen=STALE, named=STALE), terminal_size=size, run_before=prepare)
+    assert all(look_the_same(snap_compare, at_source(chosen=STALE, named=STALE), (size,), prepare) for size in BOTH)
 
 
-@both_sizes
-def test_source_in_rollback_journal_mode(
-    snap_compare: Compare, size: tuple[int, int], monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_source_in_rollback_journal_mode(snap_compare: Compare, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(source, "describe", lambda path: replace(description(path), journal_mode="delete"))
 
     async def prepare(pilot: Pilot[None]) -> None:
         await source_screen(pilot)
-        await settle(pilot)
 
-    assert snap_compare(at_source(chosen=NEW, named=NEW), terminal_size=size, run_before=prepare)
+    assert all(look_the_same(snap_compare, at_source(chosen=NEW, named=NEW), (size,), prepare) for size in BOTH)
 
 
-@both_sizes
-def test_source_nothing_found(snap_compare: Compare, size: tuple[int, int], monkeypatch: pytest.MonkeyPatch) -> None:
+def test_source_nothing_found(snap_compare: Compare, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(source, "locate", lambda *_args, **_more: ())
 
     async def prepare(pilot: Pilot[None]) -> None:
         screen = await on_screen(pilot, "SourceScreen")
         await until(pilot, lambda: screen.focused is screen.query_one("#path"))
-        await settle(pilot)
 
-    assert snap_compare(at_source(), terminal_size=size, run_before=prepare)
+    assert look_the_same(snap_compare, at_source(), BOTH, prepare)
 
 
-@both_sizes
-def test_destination_empty(snap_compare: Compare, size: tuple[int, int]) -> None:
+def test_destination_empty(snap_compare: Compare) -> None:
     async def prepare(pilot: Pilot[None]) -> None:
         screen = await destination_screen(pilot)
         screen.query_one("#user", Input).placeholder = "your login"
         screen.query_one("#account", Label).update("keyring: vestige-tui, me@localhost:5432/me")
-        await settle(pilot)
 
-    assert snap_compare(at_destination(), terminal_size=size, run_before=prepare)
+    assert look_the_same(snap_compare, at_destination(), BOTH, prepare)
 
 
-@both_sizes
 @pytest.mark.parametrize("stored", [False, True], ids=["typed", "stored"])
-def test_destination_tested(snap_compare: Compare, size: tuple[int, int], stored: bool) -> None:
+def test_destination_tested(snap_compare: Compare, stored: bool) -> None:
     origin = PasswordOrigin.KEYRING if stored else PasswordOrigin.TYPED
     target = Target(Dsn.parse(URL), probed(registered=MODEL, rows={"knowledge_nodes": 250}), password=origin)
 
     async def prepare(pilot: Pilot[None]) -> None:
         await destination_screen(pilot)
-        await settle(pilot)
 
-    app = at_destination(target=target)
-    assert snap_compare(app, terminal_size=size, run_before=prepare)
+    assert all(look_the_same(snap_compare, at_destination(target=target), (size,), prepare) for size in BOTH)
 
 
-@both_sizes
-def test_destination_without_its_database(
-    snap_compare: Compare, size: tuple[int, int], monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_destination_without_its_database(snap_compare: Compare, monkeypatch: pytest.MonkeyPatch) -> None:
     def missing(dsn: Dsn, **_: object) -> Any:
         error = DestinationError("That database does not exist on the server.", remedy="?")
         error.obstacle = Obstacle.DATABASE_MISSING
@@ -263,10 +238,9 @@ def test_destination_without_its_database(
         screen = await destination_screen(pilot)
         await pilot.press("ctrl+n")
         await until(pilot, lambda: screen.focused is screen.query_one("#create"))
-        await settle(pilot)
 
     app = at_destination(url=URL, keyring=MemoryKeyring(trouble=NO_KEYRING))
-    assert snap_compare(app, terminal_size=size, run_before=prepare)
+    assert look_the_same(snap_compare, app, BOTH, prepare)
 
 
 def test_sql_for_a_new_database(snap_compare: Compare) -> None:
@@ -274,46 +248,40 @@ def test_sql_for_a_new_database(snap_compare: Compare) -> None:
         await destination_screen(pilot)
         await pilot.press("f2")
         await until(pilot, lambda: isinstance(pilot.app.screen, NewDatabaseDialog))
-        await settle(pilot)
 
-    assert snap_compare(at_destination(url=URL), terminal_size=SMALL, run_before=prepare)
+    assert look_the_same(snap_compare, at_destination(url=URL), (SMALL,), prepare)
 
 
-@both_sizes
 @pytest.mark.parametrize("installed", [True, False], ids=["installed", "missing"])
-def test_destination_embedded(snap_compare: Compare, size: tuple[int, int], installed: bool) -> None:
+def test_destination_embedded(snap_compare: Compare, installed: bool) -> None:
     host = FakeHost(HOME / ".local/share/vestige-tui/postgres", Dsn({}) if installed else None)
 
     async def prepare(pilot: Pilot[None]) -> None:
         screen = await destination_screen(pilot)
         screen.query_one("#kind").focus()
         await pilot.press("down")
-        await settle(pilot)
 
-    assert snap_compare(at_destination(host=host), terminal_size=size, run_before=prepare)
+    assert look_the_same(snap_compare, at_destination(host=host), BOTH, prepare)
 
 
 def test_help(snap_compare: Compare) -> None:
     async def prepare(pilot: Pilot[None]) -> None:
         await source_screen(pilot)
         await pilot.press("f1")
-        await settle(pilot)
 
-    assert snap_compare(at_source(chosen=NEW), terminal_size=SMALL, run_before=prepare)
+    assert look_the_same(snap_compare, at_source(chosen=NEW), (SMALL,), prepare)
 
 
 def test_light_theme(snap_compare: Compare) -> None:
     async def prepare(pilot: Pilot[None]) -> None:
         await source_screen(pilot)
         await pilot.press("ctrl+t")
-        await settle(pilot)
 
-    assert snap_compare(at_source(chosen=NEW), terminal_size=LARGE, run_before=prepare)
+    assert look_the_same(snap_compare, at_source(chosen=NEW), (LARGE,), prepare)
 
 
 def test_too_small(snap_compare: Compare) -> None:
     async def prepare(pilot: Pilot[None]) -> None:
         await on_screen(pilot, "SourceScreen")
-        await settle(pilot)
 
-    assert snap_compare(at_source(chosen=NEW), terminal_size=(60, 15), run_before=prepare)
+    assert look_the_same(snap_compare, at_source(chosen=NEW), ((60, 15),), prepare)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
@@ -10,14 +9,14 @@ import pytest
 from textual.pilot import Pilot
 
 from tests.support import scenes
-from tests.support.scenes import HOME, StillWizard, settle
+from tests.support.pictures import BOTH, Compare, Sizes, look_the_same
+from tests.support.scenes import HOME, StillWizard
 from tests.support.states import target
-from tests.support.wizard import LARGE, SMALL, FakeHost, machine, on_screen, shown
+from tests.support.wizard import SMALL, FakeHost, machine, on_screen, shown
 from vestige_tui.core.dsn import Dsn
 from vestige_tui.core.handover import file
 from vestige_tui.screens.steps import Step
 
-Compare = Callable[..., bool]
 OLD = """\
 # my Vestige
 [server]
@@ -43,7 +42,7 @@ def _handover(dsn: Dsn, model: str | None, home: Path) -> object:
     return scenes.handover(dsn, model or scenes.MODEL.name, home)
 
 
-def _picture(compare: Compare, size: tuple[int, int], *keys: str, embedded: bool = False) -> bool:
+def _picture(compare: Compare, sizes: Sizes, *keys: str, embedded: bool = False) -> bool:
     place = replace(target(embedded=True), dsn=scenes.embedded_dsn()) if embedded else target()
 
     async def ready(pilot: Pilot[None]) -> None:
@@ -51,21 +50,19 @@ def _picture(compare: Compare, size: tuple[int, int], *keys: str, embedded: bool
         await pilot.press("ctrl+n")
         await shown(pilot, "[storage.postgres]")
         await pilot.press(*keys)
-        await settle(pilot)
 
     host = FakeHost(HOME / ".local/share/vestige-tui/postgres", place.dsn)
     state = replace(scenes.reported(scenes.verified()), target=place)
-    return compare(StillWizard(machine(HOME, embedded=host), state, Step.REPORT), terminal_size=size, run_before=ready)
+    return look_the_same(compare, StillWizard(machine(HOME, embedded=host), state, Step.REPORT), sizes, ready)
 
 
-@pytest.mark.parametrize("size", [SMALL, LARGE], ids=["80x24", "120x40"])
-def test_lines_for_a_server(snap_compare: Compare, size: tuple[int, int]) -> None:
-    assert _picture(snap_compare, size)
+def test_lines_for_a_server(snap_compare: Compare) -> None:
+    assert _picture(snap_compare, BOTH)
 
 
 def test_lines_for_the_embedded_server(snap_compare: Compare) -> None:
-    assert _picture(snap_compare, SMALL, embedded=True)
+    assert _picture(snap_compare, (SMALL,), embedded=True)
 
 
 def test_the_change_of_the_file(snap_compare: Compare) -> None:
-    assert _picture(snap_compare, SMALL, "w")
+    assert _picture(snap_compare, (SMALL,), "w")

@@ -6,7 +6,7 @@ After a wanted change: ``pytest --snapshot-update``, and look at the report befo
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -16,8 +16,9 @@ from textual.pilot import Pilot
 from textual.screen import ModalScreen
 
 from tests.support import scenes
-from tests.support.scenes import StillWizard, settle
-from tests.support.wizard import LARGE, SMALL, machine, on_screen, play, shown, until
+from tests.support.pictures import BOTH, Compare, look_the_same
+from tests.support.scenes import StillWizard
+from tests.support.wizard import machine, on_screen, play, shown, until
 from vestige_tui.app import VestigeApp
 from vestige_tui.core.reading_reports import ReadReport
 from vestige_tui.core.repairs import proposals
@@ -39,7 +40,6 @@ from vestige_tui.screens.workbench import Workbench
 from vestige_tui.user.kept_repairs import KeptRepairs, repairs_file
 from vestige_tui.user.kept_reports import RunKind
 
-Compare = Callable[..., bool]
 PEOPLE = {
     "users": [Person("11111111-2222-4333-8444-55555555555a", "ada"), Person("11111111-2222-4333-8444-55555555555b", "Zoë")],
     "groups": [Person("99999999-2222-4333-8444-55555555555c", "harbor-team"),
@@ -90,14 +90,8 @@ def _pictures(compare: Compare, state: WizardState, *keys: str, words: str = "",
                 await until(pilot, lambda: _is_ready(pilot))
         if words:
             await shown(pilot, words)
-        await settle(pilot)
 
-    wizards = [StillWizard(on or machine(scenes.HOME), state, step) for _ in (SMALL, LARGE)]
-    same = [
-        compare(wizard, terminal_size=size, run_before=press)
-        for wizard, size in zip(wizards, (SMALL, LARGE), strict=True)
-    ]
-    return all(same)
+    return look_the_same(compare, StillWizard(on or machine(scenes.HOME), state, step), BOTH, press)
 
 
 def _is_ready(pilot: Pilot[None]) -> bool:
@@ -242,11 +236,6 @@ def test_kept_reports(snap_compare: Compare, keys: tuple[str, ...], words: str) 
         await pilot.press(*keys)
         await until(pilot, lambda: not keys or pilot.app.screen is not under)
         await shown(pilot, words)
-        await settle(pilot)
 
     state = scenes.reported(scenes.report())
-    same = [
-        snap_compare(StillWizard(on, state, Step.REPORT), terminal_size=size, run_before=listed)
-        for size in (SMALL, LARGE)
-    ]
-    assert all(same)
+    assert look_the_same(snap_compare, StillWizard(on, state, Step.REPORT), BOTH, listed)
