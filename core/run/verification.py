@@ -25,6 +25,7 @@ from vestige_tui.core.run.model_check import agree, check_presented
 from vestige_tui.core.run.recorder import source_report
 from vestige_tui.core.run.source_hashes import hashing_around
 from vestige_tui.core.run.source_steps import check_stale, note_waiting_writer
+from vestige_tui.core.run.surveying import surveyed
 from vestige_tui.core.run.tally import Tally
 from vestige_tui.core.run.verification_record import recorded
 from vestige_tui.core.source.describe import SourceDescription, describe_open, with_repairs
@@ -182,7 +183,7 @@ class Work:
         """
         dimension = model.dimension if model else destination.dimension
         name = model.name if model else None
-        expectation = Expectation(reading, model=name, dimension=dimension, repairs=plan.repairs)
+        expectation = surveyed(reading, partial(Expectation, model=name, dimension=dimension, repairs=plan.repairs))
         chosen = None if tables is None else frozenset(tables)
         totals = {one: expectation.count(one) for one in BY_NAME if chosen is None or one in chosen}
         tally = Tally(totals, announcer.emit)

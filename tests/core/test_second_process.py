@@ -9,9 +9,11 @@ import sqlite3
 import subprocess
 import sys
 import threading
-from collections.abc import Callable
+from collections import deque
+from collections.abc import Callable, Mapping
 from contextlib import closing
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -25,9 +27,11 @@ from vestige_tui.core import events
 from vestige_tui.core.destination.waits import DEFAULT_WAITS
 from vestige_tui.core.errors import MigrationError
 from vestige_tui.core.plan import VerificationPlan
+from vestige_tui.core.run import surveying
 from vestige_tui.core.run.verification import run_verification
 from vestige_tui.core.source.opening import Reading, open_source
 from vestige_tui.core.verify import compare as compare_module
+from vestige_tui.core.verify.expectation import Expectation
 from vestige_tui.core.verify.report import VerificationReport
 from vestige_tui.core.verify.result import VerificationOutcome
 from vestige_tui.core.verify.second import comparison, process
@@ -61,6 +65,8 @@ def in_two(monkeypatch: pytest.MonkeyPatch) -> list[bool]:
     monkeypatch.setattr(SecondProcess, "is_useful", noted)
     monkeypatch.setattr(comparison, "LEAST_ROWS", 1)
     monkeypatch.setattr(comparison, "processors", lambda: 2)
+    monkeypatch.setattr(surveying, "LEAST_BYTES", 1)
+    monkeypatch.setattr(surveying, "processors", lambda: 2)
     monkeypatch.setattr(compare_module, "_BLOCK", 7)
     return used
 
@@ -74,6 +80,28 @@ def verified(source: Path, database: Database, **options: Any) -> tuple[Verifica
             last[event.table] = event
 
     return run_verification(VerificationPlan(source, database.dsn), on_event=watch, **options), last
+
+
+@pytest.mark.parametrize("proven", [True, False], ids=["one moment", "another moment"])
+def test_what_another_connection_has_scanned(
+    proven: bool, small_source: Path, in_two: list[bool], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It counts only where that connection has seen the same rows."""
+    surveys, added = surveying._surveys, []
+
+    def add(self: Expectation, found: Mapping[str, Any]) -> None:
+        added.append(found)
+
+    monkeypatch.setattr(surveying, "_surveys", lambda path, of, _: surveys(path, of, deque(["edges", "users"])))
+    monkeypatch.setattr(Expectation, "add_surveys", add)
+    with open_source(small_source) as reading:
+        if not proven:
+            monkeypatch.setattr(Reading, "is_newest", lambda self: False)
+        of = partial(Expectation, dimension=256)
+        expected = of(reading).surveys
+        assert surveying.surveyed(reading, of).surveys == expected
+        assert added == ([{name: expected[name] for name in ("edges", "users")}] if proven else [])
+        assert surveys(small_source / "not there", of, deque(["edges"])) == {}
 
 
 @pytest.mark.parametrize("proven", [True, False], ids=["one moment", "another moment"])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from vestige_tui.core.events import (
+    IndexForetold,
     IndexProgress,
     Notice,
     Phase,
@@ -15,6 +16,7 @@ from vestige_tui.core.events import (
     VerificationProgress,
     Waiting,
 )
+from vestige_tui.core.facts import IndexEstimate
 from vestige_tui.core.rows.problems import Kind, RowError
 from vestige_tui.screens.progress import Compared, Meter, Pace
 
@@ -46,6 +48,14 @@ def test_counts_follow_the_events() -> None:
     assert meter.progress.tables["domains"].finished, "an empty table is done from the start"
     assert meter.progress.total.read == 4
     assert meter.progress.total.total == 12
+
+
+def test_what_is_foretold_of_the_index_stays() -> None:
+    meter = _meter(_Clock(), knowledge_nodes=10)
+    foretold = IndexEstimate(20, 58, 256, 285, 1)
+    meter.take(IndexForetold(foretold))
+    meter.take(TableProgress("knowledge_nodes", 4, 2, 1, 1))
+    assert meter.progress.index_estimate == foretold
 
 
 def test_a_rate_counts_from_the_first_batch_on() -> None:

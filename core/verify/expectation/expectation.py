@@ -41,7 +41,7 @@ class Expectation:
         repairs: Repairs = NO_REPAIRS,
         surveys: Mapping[str, Survey] = MappingProxyType({}),
     ) -> None:
-        self._surveys = surveys
+        self._surveys = {**surveys}
         self._file = File(connection)
         self._shapes = shapes(dimension)
         self._places = find(self._file, self._shapes)
@@ -59,8 +59,17 @@ class Expectation:
 
     def count(self, table: str) -> int:
         """The same of one table; 0 where the file has none."""
+        found = self.survey(table)
+        return 0 if found is None else found.count
+
+    def survey(self, table: str) -> Survey | None:
+        """What a scan of a table finds; None where the file has none."""
         found = self._rows_of(table, None)
-        return 0 if found is None else found.rows.survey.count
+        return None if found is None else found.rows.survey
+
+    def add_surveys(self, surveys: Mapping[str, Survey]) -> None:
+        """Take what another expectation of the same rows has found of tables that this one was not asked about yet."""
+        self._surveys |= surveys
 
     @property
     def surveys(self) -> dict[str, Survey]:
