@@ -6,6 +6,7 @@ import sqlite3
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
+from uuid import UUID
 
 import pytest
 
@@ -149,13 +150,33 @@ def test_rows_of_other_tables_that_come_twice(small_source: Path, database: Data
     assert set(counts(report, "already_present").values()) == {0}
 
 
-def test_sound_ids_do_not_repeat(small_source: Path) -> None:
-    """Whatever index there is, or none: so that these tables take the quick way."""
+def guaranteed(source: Path) -> tuple[set[str], set[str]]:
+    """The tables whose keys may repeat, and those that refer to rows that may be missing."""
+    with open_source(source) as connection:
+        guarantees = Guarantees(connection, describe_open(connection, source).sources)
+        repeating = {name for name, table in BY_NAME.items() if guarantees.keys_may_repeat(table)}
+        return repeating, {name for name, table in BY_NAME.items() if not guarantees.foreign_keys_resolve(table)}
+
+
+@pytest.mark.parametrize("row_numbers", ["rowid", "rowid + 5000000000000", "-rowid"])
+def test_sound_ids_do_not_repeat(small_source: Path, row_numbers: str) -> None:
+    """Whatever index and row numbers there are, or none: so that these tables take the quick way."""
     loosen(small_source, "review_events", "edges")
-    with open_source(small_source) as connection:
-        guarantees = Guarantees(connection, describe_open(connection, small_source).sources)
-        found = {name for name, table in BY_NAME.items() if guarantees.keys_may_repeat(table)}
-    assert found == {"domains"}
+    edit(small_source, f"UPDATE knowledge_nodes SET rowid = {row_numbers}")
+    assert guaranteed(small_source) == ({"domains"}, set())
+
+
+def test_a_connection_to_a_missing_memory_repeats_no_other(small_source: Path) -> None:
+    loosen(small_source, "edges")
+    edit(small_source, f"UPDATE edges SET target_id = '{UUID(int=7)}' WHERE rowid = 1")
+    assert guaranteed(small_source) == ({"domains"}, {"edges"})
+
+
+def test_ids_in_capitals_may_repeat_those_in_small_letters(small_source: Path) -> None:
+    edit(small_source, "UPDATE knowledge_nodes SET id = upper(id)")
+    edit(small_source, "UPDATE scheduling SET memory_id = upper(memory_id)")
+    repeating, _ = guaranteed(small_source)
+    assert repeating == {"domains", "knowledge_nodes", "scheduling"}
 
 
 def test_many_keys_are_found_as_one_is() -> None:
