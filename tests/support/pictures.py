@@ -22,6 +22,10 @@ Sizes = Sequence[tuple[int, int]]
 BOTH: Sizes = (LARGE, SMALL)
 """The large one first: what has room there is waited for, and hides when the terminal shrinks."""
 
+GROWING: Sizes = (SMALL, LARGE)
+"""The small one first, where a scrollbar would stay in a terminal that shrinks: its width makes a text one line longer.
+"""
+
 
 class _Taken(App[str]):
     """Stands for a wizard whose picture has been taken."""
@@ -38,15 +42,16 @@ class _Taken(App[str]):
 def look_the_same(compare: Compare, wizard: VestigeApp, sizes: Sizes, prepare: Prepare) -> bool:
     """Whether a wizard looks in every size as it did. ``prepare`` brings it to its moment, in the first one."""
 
-    async def take() -> list[str]:
-        taken = []
+    async def take() -> dict[tuple[int, int], str]:
+        taken = {}
         async with wizard.run_test(size=sizes[0]) as pilot:
             await prepare(pilot)
             for size in sizes:
                 if size != wizard.size:
                     await pilot.resize_terminal(*size)
                 await settle(pilot)
-                taken.append(wizard.export_screenshot(title=wizard.title, simplify=True))
+                taken[size] = wizard.export_screenshot(title=wizard.title, simplify=True)
         return taken
 
-    return all(compare(_Taken(picture)) for picture in asyncio.run(take()))
+    pictures = asyncio.run(take())
+    return all(compare(_Taken(pictures[size])) for size in sorted(sizes, reverse=True))
