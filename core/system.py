@@ -73,6 +73,15 @@ def program_file(program: str) -> str:
     return f"{program}.exe" if is_windows() else program
 
 
+def python_module(name: str) -> tuple[str, ...]:
+    """The command that runs a module of ours in a process of its own.
+
+    ``-P``: no file of the current folder is taken for a module; ``-I``, as this process has it: nor one that the
+    environment names.
+    """
+    return sys.executable, "-I" if sys.flags.isolated else "-P", "-m", name
+
+
 def apart_from_terminal() -> dict[str, Any]:
     """What ``subprocess`` is given for a program that a Ctrl-C in this terminal is not meant for."""
     return {"creationflags": _NEW_PROCESS_GROUP} if is_windows() else {"start_new_session": True}

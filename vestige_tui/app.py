@@ -22,6 +22,7 @@ from textual.filter import LineFilter
 from textual.screen import Screen
 from textual.worker import Worker, WorkerState
 
+from vestige_tui.core.errors import frames
 from vestige_tui.core.explain import unexpected_fault
 from vestige_tui.core.system import ending_signals
 from vestige_tui.screens.base import StepScreen
@@ -37,7 +38,6 @@ from vestige_tui.terminal.lost_terminal import surviving_its_terminal
 from vestige_tui.terminal.signals import on_signal
 from vestige_tui.terminal.themes import DARK, LIGHT
 from vestige_tui.terminal.title import titled
-from vestige_tui.user.logs import frames
 
 WARM_UP_AFTER = 0.5
 """Seconds after the first screen."""
