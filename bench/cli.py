@@ -73,8 +73,8 @@ def main(
 
     Without a RACE all of them are held. "quick" makes every size a small one, to see whether everything works; its
     figures mean nothing. "journey" are those of what an operator waits for. The races:
-    first-screen, inspect, preview, fresh, plain, keys, verify, reembed, search, workbench, specification,
-    specification-plain, slow-link, pgloader, large.
+    first-screen, inspect, preview, fresh, plain, keys, keys-apart, verify, reembed, search, workbench,
+    specification, specification-plain, slow-link, pgloader, large.
 
     The exit code is 1 where a contender failed, 130 after Ctrl-C.
     """

@@ -55,6 +55,7 @@ EMPTY_APP = Entrant("an empty Textual app", "empty_app", copy=False)
 IMPORT_TEXTUAL = Entrant("import textual", "import_textual", copy=False)
 
 PRESSES = Entrant("this tool, keys", "keys")
+PRESSES_APART = Entrant("this tool, keys apart", "keys_apart")
 
 REFERENCES = (HEADLESS, FLOOR, SPECIFICATION)
 """Whose times the others are divided by."""
@@ -86,9 +87,22 @@ FIRST_SCREEN = "first-screen"
 INSPECTED = "inspect"
 PREVIEWED = "preview"
 PRESSED = "keys"
+PRESSED_APART = "keys-apart"
 LARGE = "large"
 
-JOURNEY = (FIRST_SCREEN, INSPECTED, PREVIEWED, MENDED, FRESH, PLAIN, PRESSED, VERIFY, REEMBEDDED, SEARCHED)
+JOURNEY = (
+    FIRST_SCREEN,
+    INSPECTED,
+    PREVIEWED,
+    MENDED,
+    FRESH,
+    PLAIN,
+    PRESSED,
+    PRESSED_APART,
+    VERIFY,
+    REEMBEDDED,
+    SEARCHED,
+)
 """What an operator waits for, in the order of the wizard."""
 
 NAMES = (*JOURNEY, SPECIFIED, SPECIFIED_PLAIN, SLOW_LINK, LOADER, LARGE)
@@ -124,6 +138,7 @@ def races(main: Recipe, small: int, large: int | None) -> tuple[Race, ...]:
         Race(SLOW_LINK, f"A link that adds {DELAY * 1000:.0f} ms each way", main, True, (HEADLESS, SLOW)),
         Race(LOADER, "Not comparable: it does far less", main, True, (HEADLESS, PGLOADER)),
         Race(PRESSED, "Keys pressed while the wizard copies", main, True, (PRESSES,)),
+        Race(PRESSED_APART, "The same, the server on a processor of its own", main, True, (PRESSES_APART,)),
         Race(VERIFY, "Every value compared, beside the copy without HNSW", main, False, (COPY_AND_VERIFICATION,)),
         Race(REEMBEDDED, "All memories embedded anew, by an embedder that answers at once", smaller, True, reembedded),
         Race(SEARCHED, "Questions to a store, nineteen of twenty of them", main, True, (COPY_AND_SEARCH,)),

@@ -21,6 +21,7 @@ from bench.stopwatch import COPY, Stopwatch
 from bench.tasks import Measured, Task
 from vestige_tui.app import VestigeApp
 from vestige_tui.core.destination.probe import probe
+from vestige_tui.core.run.child.process import end_idle
 from vestige_tui.core.source.describe import describe
 from vestige_tui.screens.state import Target, WizardState
 from vestige_tui.screens.steps import Step
@@ -77,6 +78,7 @@ async def _operate(
         begin()
         await _until(lambda: app.state.report is not None or app.state.failure is not None)
         end()
+        end_idle()  # what its process took counts once that is gone, also what it took for the preview
     app.exit()
 
 
