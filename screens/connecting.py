@@ -76,6 +76,7 @@ _REMEDIES = {
     Obstacle.UNKNOWN_HOST: "Check how the host is spelt, and your network or VPN.",
     Obstacle.REFUSED: "Check host and port, that PostgreSQL is running there, and that it listens on that address "
     "(listen_addresses in postgresql.conf).",
+    Obstacle.FOLDER_GONE: "Put it back where it was, and test again.",
     Obstacle.TLS_REQUIRED: "Set TLS to “always”.",
     Obstacle.NOT_ALLOWED: "Check user and database; else the server's administrator has to allow your address "
     "(pg_hba.conf).",

@@ -33,7 +33,7 @@ OBSTACLES = {
         "Check host and port, that PostgreSQL runs there, and that it listens on that address.",
     ),
     Obstacle.FOLDER_GONE: (
-        "The folder of the embedded PostgreSQL was moved or deleted while the server ran.",
+        "The folder of the embedded PostgreSQL was moved or deleted.",
         "Put it back where it was, and run this again.",
     ),
     Obstacle.TLS_REQUIRED: (

@@ -183,7 +183,7 @@ def test_moved(folder: Path, tmp_path: Path) -> None:
         dsn, running = server.dsn, server.running
         assert running is not None
         moved = folder.rename(tmp_path / "moved")
-        with pytest.raises(DestinationError, match="was moved or deleted while the server ran"):
+        with pytest.raises(DestinationError, match="embedded PostgreSQL was moved or deleted"):
             probe(dsn)
         for use in (EmbeddedServer(folder).keep, lambda: look(folder), lambda: stop(folder)):
             with pytest.raises(DestinationError, match=f"moved to {moved} while .*process {running.pid}"):

@@ -192,6 +192,7 @@ ADVICE = {
     Obstacle.NO_PASSWORD: "Type it into the field Password",
     Obstacle.UNKNOWN_HOST: "how the host is spelt",
     Obstacle.REFUSED: "listen_addresses",
+    Obstacle.FOLDER_GONE: "back where it was",
     Obstacle.TLS_REQUIRED: "Set TLS to “always”",
     Obstacle.NO_ANSWER: "firewall",
     Obstacle.NOT_POSTGRESQL: "usually listens at 5432",
