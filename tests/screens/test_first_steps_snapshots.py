@@ -170,8 +170,8 @@ def test_source(snap_compare: Compare, path: Path) -> None:
     async def prepare(pilot: Pilot[None]) -> None:
         await source_screen(pilot, ready=path != BROKEN)
 
-    app = at_source(chosen=path if path != BROKEN else None, named=path)
-    assert look_the_same(snap_compare, app, BOTH, prepare)
+    chosen = path if path != BROKEN else None
+    assert all(look_the_same(snap_compare, at_source(chosen=chosen, named=path), (size,), prepare) for size in BOTH)
 
 
 @pytest.mark.parametrize("asked", [False, True], ids=["shown", "asked"])
@@ -184,7 +184,7 @@ def test_source_stale(snap_compare: Compare, asked: bool, monkeypatch: pytest.Mo
             await pilot.press("ctrl+n")
             await until(pilot, lambda: isinstance(pilot.app.screen, StaleDialog))
 
-    assert look_the_same(snap_compare, at_source(chosen=STALE, named=STALE), GROWING, prepare)
+    assert all(look_the_same(snap_compare, at_source(chosen=STALE, named=STALE), (size,), prepare) for size in BOTH)
 
 
 def test_source_in_rollback_journal_mode(snap_compare: Compare, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -193,7 +193,7 @@ def test_source_in_rollback_journal_mode(snap_compare: Compare, monkeypatch: pyt
     async def prepare(pilot: Pilot[None]) -> None:
         await source_screen(pilot)
 
-    assert look_the_same(snap_compare, at_source(chosen=NEW, named=NEW), GROWING, prepare)
+    assert all(look_the_same(snap_compare, at_source(chosen=NEW, named=NEW), (size,), prepare) for size in BOTH)
 
 
 def test_source_nothing_found(snap_compare: Compare, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -203,7 +203,7 @@ def test_source_nothing_found(snap_compare: Compare, monkeypatch: pytest.MonkeyP
         screen = await on_screen(pilot, "SourceScreen")
         await until(pilot, lambda: screen.focused is screen.query_one("#path"))
 
-    assert look_the_same(snap_compare, at_source(), BOTH, prepare)
+    assert all(look_the_same(snap_compare, at_source(), (size,), prepare) for size in BOTH)
 
 
 def test_destination_empty(snap_compare: Compare) -> None:
