@@ -78,9 +78,7 @@ async def _operate(
         begin()
         await _until(lambda: app.state.report is not None or app.state.failure is not None)
         end()
-        await asyncio.to_thread(
-            end_idle
-        )  # what its process took counts once that is gone, also what it took for the preview
+        await asyncio.to_thread(end_idle)  # what its process took, also for the preview, counts once that is gone
     app.exit()
 
 
