@@ -112,6 +112,7 @@ Cancel ends it after the batch in flight. It can go on from there, now or later,
             self._run = EmbedRun(
                 self.state.target.dsn, self.state.embedding, self.post_message, keep=self.machine.keep_embedding
             )
+            self._run.before = self.start_embedded
             self.post_message(WorkRequested(self._run))
         self._show(self._progress)
         self.query_one("#cancel").focus()

@@ -109,6 +109,7 @@ class EmbedRun(CancellableWork):
     def carry_out(self) -> None:
         """Run to the end, however it ends, and save the report; never raises."""
         try:
+            self._prepare()
             self._run()
             self._keep()
         finally:

@@ -455,6 +455,7 @@ The report is saved in a file; the last page says where. F4 lists the reports of
             repairs=self.state.repairs_of_copy,
             keep=self.machine.keep_report,
         )
+        run.before = self.start_embedded
         number = count(len(alike) if wanted.all_alike else 1, "value")
         self.query_one("#outcome", Notice).say(Tone.BUSY, f"Setting {number} at the destination…")
         self.post_message(WorkRequested(run))

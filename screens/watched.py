@@ -5,7 +5,6 @@ from __future__ import annotations
 import time
 from abc import ABC, abstractmethod
 from collections.abc import Callable
-from contextlib import suppress
 
 from textual.message import Message
 
@@ -27,8 +26,7 @@ class Watched(CancellableWork, ABC):
     """Something that is carried out once, in a thread of its own. ``post`` takes its messages, from that thread.
 
     ``keep`` saves its report. When it is over, ``failure`` says what ended it early. ``kept`` are the files that keep
-    report and receipt, or ``unsaved`` says why there are none. ``before`` comes first: it starts the embedded server
-    again where that has ended; where it cannot, the work says what is missing.
+    report and receipt, or ``unsaved`` says why there are none.
     """
 
     class Progressed(Message, bubble=False):
@@ -62,7 +60,6 @@ class Watched(CancellableWork, ABC):
         self.failure: MigrationError | None = None
         self.kept: Kept | None = None
         self.unsaved = ""
-        self.before: Callable[[], object] | None = None
         self._post = post
         self._save = keep
         self._embedder = PresentedEmbedder(presented) if presented is not None else None
@@ -90,9 +87,7 @@ class Watched(CancellableWork, ABC):
     def carry_out(self) -> None:
         """Do it to the end, however it ends, and save the report; never raises."""
         try:
-            if self.before is not None:
-                with suppress(MigrationError):
-                    self.before()
+            self._prepare()
             report = self._work()
             if report is not None and self._save is not None:
                 self._keep(self._save, report)

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Protocol
 
 from textual.message import Message
 
+from vestige_tui.core.errors import MigrationError
 from vestige_tui.core.text import clock
 
 
@@ -61,9 +64,14 @@ class Work(Protocol):
 
 
 class CancellableWork:
-    """What all work in a thread does alike: it can be asked to end, and at some time is over."""
+    """What all work in a thread does alike: it can be asked to end, and at some time is over.
+
+    ``before`` comes first: it starts the embedded server again where that has ended; where it cannot, the work itself
+    says what is missing.
+    """
 
     def __init__(self) -> None:
+        self.before: Callable[[], object] | None = None
         self._cancel = threading.Event()
         self._over = threading.Event()
 
@@ -80,6 +88,11 @@ class CancellableWork:
     def cancel(self) -> None:
         """Ask it to end at the next safe point; returns at once."""
         self._cancel.set()
+
+    def _prepare(self) -> None:
+        if self.before is not None:
+            with suppress(MigrationError):
+                self.before()
 
 
 def percent(fraction: float, left: float | None) -> str:

@@ -8,7 +8,7 @@ import pytest
 from textual.message import Message
 
 from vestige_tui.core.dsn import Dsn
-from vestige_tui.core.errors import DestinationError
+from vestige_tui.core.errors import DestinationError, MigrationError
 from vestige_tui.core.events import (
     Event,
     IndexProgress,
@@ -21,10 +21,12 @@ from vestige_tui.core.events import (
     Watcher,
 )
 from vestige_tui.core.plan import CopyPlan
+from vestige_tui.core.repairs.document import NO_REPAIRS
 from vestige_tui.core.report import DestinationReport, MigrationReport, SourceReport
 from vestige_tui.core.rows.problems import Kind, RowError
 from vestige_tui.core.run.child import process
 from vestige_tui.screens.machine import Keep, Kept
+from vestige_tui.screens.mending_run import Mending
 from vestige_tui.screens.run import Run
 
 PLAN = CopyPlan(Path("vestige.db"), Dsn({"host": "h"}))
@@ -144,3 +146,20 @@ def test_a_closed_screen_stops_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
     run = Run(PLAN, None, lambda _: False)
     run.carry_out()
     assert run.report is not None
+
+
+def test_the_embedded_server_is_started_before_values_are_set(small_source: Path) -> None:
+    messages: list[Message] = []
+    nowhere = Dsn.parse("postgresql://u@127.0.0.1:1/vestige?connect_timeout=1")
+    mending = Mending(small_source, nowhere, messages.append, repairs=NO_REPAIRS)  # type: ignore[arg-type]
+    failures: list[MigrationError | None] = []
+
+    def start() -> None:
+        failures.append(mending.failure)
+        raise MigrationError("It cannot start.", remedy="")
+
+    mending.before = start
+    mending.carry_out()
+    assert failures == [None]
+    assert mending.failure is not None
+    assert "127.0.0.1" in mending.failure.what
