@@ -440,6 +440,7 @@ class TestPasswords:
             await shown(pilot, "It could not be removed. The keyring is locked")
             assert app.state.target is not None
             keyring.trouble = None
+            await pilot.pause()  # the second line of what was said has moved everything below
             await pilot.click("#forget")
             await shown(pilot, "Removed from the keyring")
             await until(pilot, lambda: app.state.target is None)  # it was tested with what is gone
