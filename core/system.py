@@ -41,6 +41,24 @@ def names_holders() -> bool:
     return name() == LINUX
 
 
+_parts: set[int] = set()
+
+
+def take_in(number: int) -> None:
+    """A process does a part of our work, or we of its: what it has open, no other program has."""
+    _parts.add(number)
+
+
+def let_go(number: int) -> None:
+    """That process has ended: another one may get its number."""
+    _parts.discard(number)
+
+
+def parts() -> frozenset[int]:
+    """The numbers of this process, and of those that were taken in."""
+    return frozenset({os.getpid(), *_parts})
+
+
 def user_id() -> int | None:
     """The number of the user whose rights this process has; None on Windows."""
     return None if is_windows() else os.geteuid()

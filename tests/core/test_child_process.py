@@ -39,6 +39,8 @@ from vestige_tui.core.run.child.messages import Happened
 from vestige_tui.core.run.child.outbox import Outbox, Pipe
 from vestige_tui.core.run.child.tasks import Copying, Verifying
 from vestige_tui.core.secret import LatePassword, Secret
+from vestige_tui.core.source.opening import open_source
+from vestige_tui.core.source.overview import file_usage
 from vestige_tui.core.verify.receipt import ReceiptError
 from vestige_tui.core.verify.result import VerificationOutcome
 
@@ -255,6 +257,21 @@ def test_a_password_is_in_no_list_of_processes(long_source: Path, database: Data
     following.cancel.set()
     gate.open()
     following.end()
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="other systems do not name the program")
+def test_no_part_of_us_is_another_program_that_uses_the_source(
+    long_source: Path, database: Database, gate: Gate
+) -> None:
+    with open_source(long_source):  # as the wizard may, while its child begins
+        following = _Copy(long_source, database)
+        wait_until(gate.reached)
+        assert file_usage(long_source).process is None
+        following.cancel.set()
+        gate.open()
+        report = following.end()
+    assert isinstance(report, MigrationReport)
+    assert "has it open" not in " ".join(map(str, report.notices))
 
 
 def test_one_that_dies_between_two_runs_is_replaced(small_source: Path, database: Database) -> None:

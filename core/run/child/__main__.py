@@ -17,7 +17,7 @@ from vestige_tui.core.run import copier, verification  # noqa: F401  (loaded bef
 from vestige_tui.core.run.child.messages import Done, Failed, Request, Stop
 from vestige_tui.core.run.child.outbox import Outbox, Pipe
 from vestige_tui.core.run.child.tasks import Task
-from vestige_tui.core.system import ending_signals
+from vestige_tui.core.system import ending_signals, take_in
 
 _GRACE = 60.0
 """Seconds in which a task whose parent is gone may reach a safe point."""
@@ -28,6 +28,7 @@ def main() -> None:
     answers = Pipe(os.fdopen(os.dup(sys.stdout.fileno()), "wb"))
     os.dup2(sys.stderr.fileno(), sys.stdout.fileno())  # what is printed by mistake is no answer
     logging.getLogger("vestige_tui").setLevel(logging.INFO)
+    take_in(os.getppid())
     requests = _Requests(sys.stdin.buffer)
     for number in ending_signals():  # a terminal sends them to every process; the parent decides what they mean
         signal.signal(number, signal.SIG_IGN)

@@ -18,7 +18,7 @@ from vestige_tui.core.facts import DataState
 from vestige_tui.core.run.announcer import Announcer
 from vestige_tui.core.run.child.messages import Answer, Done, Failed, Happened, LogLine, Request, Stop
 from vestige_tui.core.run.child.tasks import Task
-from vestige_tui.core.system import python_module
+from vestige_tui.core.system import let_go, python_module, take_in
 
 log = logging.getLogger(__name__)
 
@@ -46,6 +46,7 @@ class Child:
         self._process = subprocess.Popen(  # noqa: S603  (our own words)
             COMMAND, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL
         )
+        take_in(self._process.pid)
         self._requests, self._stream = (cast("BinaryIO", each) for each in (self._process.stdin, self._process.stdout))
         self._answers: queue.SimpleQueue[Answer | None] = queue.SimpleQueue()
         threading.Thread(target=self._read, name="child process", daemon=True).start()
@@ -78,6 +79,7 @@ class Child:
         except subprocess.TimeoutExpired:
             self._process.kill()
             self._process.wait()
+        let_go(self._process.pid)
 
     def _follow(self, watcher: Watcher, cancel: threading.Event) -> Done | Failed:
         stopped, silent = False, 0.0
