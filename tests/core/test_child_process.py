@@ -6,10 +6,12 @@ import logging
 import os
 import pickle
 import signal
+import sqlite3
 import subprocess
 import sys
 import threading
 from collections.abc import Iterator
+from contextlib import closing
 from dataclasses import replace
 from io import BytesIO
 from pathlib import Path
@@ -263,6 +265,8 @@ def test_a_password_is_in_no_list_of_processes(long_source: Path, database: Data
 def test_no_part_of_us_is_another_program_that_uses_the_source(
     long_source: Path, database: Database, gate: Gate
 ) -> None:
+    with closing(sqlite3.connect(long_source)) as connection:
+        connection.execute("PRAGMA journal_mode = DELETE")  # a reader keeps writers waiting, and they are named
     with open_source(long_source):  # as the wizard may, while its child begins
         following = _Copy(long_source, database)
         wait_until(gate.reached)
