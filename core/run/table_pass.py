@@ -132,8 +132,8 @@ class Transfer:
         and how many rows are present.
         """
         reader = KeyReader(self.reading, self.source.sources[table.name], self.key_of(table))
-        ambiguous = table.unique or self.guarantees.keys_may_repeat(table)
-        if self.only is not None or table.name not in self.populated or not reader.usable or ambiguous:
+        told_apart = table.name in self.populated and reader.usable and not table.unique
+        if self.only is not None or not told_apart or self.guarantees.keys_may_repeat(table, alone=True):
             return None, 0
         keys.write(table, reader.batches())
         results = {batch.number: batch.result for batch in sink.finish() if batch.table == table.name}

@@ -40,23 +40,30 @@ class Guarantees:
         self._connection = connection
         self._sources = sources
         self._exact: dict[str, _ExactIndex | None] = {}
+        self._may_repeat: dict[str, bool] = {}
         self._repeats: dict[str, bool] = {}
         self._references: dict[str, bool] = {}
 
-    def keys_may_repeat(self, table: Table) -> bool:
+    def keys_may_repeat(self, table: Table, *, alone: bool = False) -> bool:
         """Whether two rows of a table may have the same canonical key.
 
         They cannot where every id is spelled canonically and no two are equal. The query trusts no index: an index may
         be damaged, or compare in another way than it says. Keys that are text may always repeat: they can become equal
         when a character that PostgreSQL cannot store is replaced, or a number becomes text.
+
+        ``alone``: probably nothing else will be asked of the table. Sorting its keys is quicker then.
         """
         if any(table.columns[table.position(name)].type is not PgType.UUID for name in table.key):
             return True
+        if table.name not in self._may_repeat:
+            self._may_repeat[table.name] = (alone or not self._told_by_references(table)) and self._repeat(table)
+        return self._may_repeat[table.name]
+
+    def _told_by_references(self, table: Table) -> bool:
+        """Whether questions that are asked in any case tell that no key of a table repeats."""
         if self._keys_are_references(table):
-            return False
-        if self._is_referenced(table) and (index := self._index_of(table.name)) is not None and index.canonical:
-            return False
-        return self._repeat(table)
+            return True
+        return self._is_referenced(table) and (index := self._index_of(table.name)) is not None and index.canonical
 
     def foreign_keys_resolve(self, table: Table) -> bool:
         """Whether every row that a table refers to is in the source, with its id spelled in the same way."""
@@ -102,7 +109,8 @@ class Guarantees:
         rows = (
             f"SELECT {number} AS r FROM {quoted(source.source.table)} n NOT INDEXED WHERE {source.condition} LIMIT -1"
         )
-        return not self._exists(f"FROM ({rows}) GROUP BY r HAVING count(*) > 1 OR r IS NULL")
+        with _larger_cache(self._connection):
+            return not self._exists(f"FROM ({rows}) GROUP BY r HAVING count(*) > 1 OR r IS NULL")
 
     def _is_referenced(self, table: Table) -> bool:
         """Whether other tables of the source refer to this one: then its index is compared with it in any case."""
@@ -115,10 +123,11 @@ class Guarantees:
         value = source.expressions[table.position(column)]
         if index is None or value is None:
             return False
-        return not self._exists(
-            f"FROM {quoted(source.source.table)} n NOT INDEXED WHERE {source.condition} AND ({value} IS NULL"
-            f" OR {self._rowid(parent, index, value)} IS NULL)"
-        )
+        with _larger_cache(self._connection):
+            return not self._exists(
+                f"FROM {quoted(source.source.table)} n NOT INDEXED WHERE {source.condition} AND ({value} IS NULL"
+                f" OR {self._rowid(parent, index, value)} IS NULL)"
+            )
 
     def _rowid(self, parent: str, index: _ExactIndex, value: str) -> str:
         """SQL for the rowid of the row of ``parent`` whose key is ``value``; NULL where there is none."""
@@ -163,14 +172,16 @@ class Guarantees:
         return [index for (index,) in indexes]
 
     def _exists(self, clauses: str) -> bool:
-        with _larger_cache(self._connection):
-            (value,) = self._connection.execute(f"SELECT EXISTS (SELECT 1 {clauses})").fetchone()
+        (value,) = self._connection.execute(f"SELECT EXISTS (SELECT 1 {clauses})").fetchone()
         return bool(value)
 
 
 @contextmanager
 def _larger_cache(connection: sqlite3.Connection) -> Iterator[None]:
-    """More memory while the block looks keys up. Reading goes on without it: what it reads is not to be an old page."""
+    """More memory while the block looks keys up. Reading goes on without it: what it reads is not to be an old page.
+
+    Sorting long keys goes on without it, too: SQLite sorts parts as large as its cache, and larger ones take longer.
+    """
     (usual,) = connection.execute("PRAGMA cache_size").fetchone()
     connection.execute(f"PRAGMA cache_size = -{_CACHE}")
     try:

@@ -154,7 +154,9 @@ def guaranteed(source: Path) -> tuple[set[str], set[str]]:
     """The tables whose keys may repeat, and those that refer to rows that may be missing."""
     with open_source(source) as connection:
         guarantees = Guarantees(connection, describe_open(connection, source).sources)
+        alone = Guarantees(connection, describe_open(connection, source).sources)
         repeating = {name for name, table in BY_NAME.items() if guarantees.keys_may_repeat(table)}
+        assert repeating == {name for name, table in BY_NAME.items() if alone.keys_may_repeat(table, alone=True)}
         return repeating, {name for name, table in BY_NAME.items() if not guarantees.foreign_keys_resolve(table)}
 
 
