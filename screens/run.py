@@ -56,7 +56,7 @@ class Run(Watched):
     @property
     def quit_prompt(self) -> QuitPrompt:
         """The question when the operator quits before it is done."""
-        return stop_in(self._meter.progress.phase).quit
+        return stop_in(self.progress.phase).quit
 
     def _work(self) -> MigrationReport | None:
         from vestige_tui.core.run.child import process

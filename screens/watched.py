@@ -77,9 +77,14 @@ class Watched(CancellableWork, ABC):
         """Do it, and return the report, also of what an error ended; never raises."""
 
     @property
+    def progress(self) -> Progress:
+        """How far it has come, as far as it has told."""
+        return self._meter.progress
+
+    @property
     def how_far(self) -> str:
         """How far the rows have come, or their comparison."""
-        progress = self._meter.progress
+        progress = self.progress
         if (compared := progress.compared) is not None:
             return percent(compared.fraction, compared.seconds_left)
         return percent(progress.fraction, progress.seconds_left) if progress.tables else ""
