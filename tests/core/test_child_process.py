@@ -168,6 +168,8 @@ def test_totals_replace_each_other_and_nothing_else_does() -> None:
     progress = [event for event in news if isinstance(event, events.TableProgress)]
     assert progress[-1] == many[-1]
     assert len(progress) < 20
+    problems = [place for place, event in enumerate(news) if event == PROBLEM]
+    assert news.index(many[-1]) > problems[1], "a total stands after what was told before it"
 
 
 def test_the_report_is_that_of_this_process(
