@@ -34,10 +34,10 @@ class Stopwatch:
         self.batches = 0
         self._phases: list[tuple[str, float]] = []
         self._started = self._ended = 0.0
-        self._cpu_before = self._cpu_after = 0.0
+        self._cpu = 0.0
 
     def __enter__(self) -> Self:
-        self._cpu_before = _cpu()
+        self._cpu = _cpu()
         self._started = time.monotonic()
         return self
 
@@ -45,22 +45,18 @@ class Stopwatch:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self._ended = time.monotonic()
-        self.count_processor_time()
+        self._cpu = _cpu() - self._cpu
 
     def phase(self, name: str) -> None:
         """The next phase begins."""
         self._phases.append((name, time.monotonic()))
-
-    def count_processor_time(self) -> None:
-        """Count it up to now: that of another process is known when that has ended, which may be after the block."""
-        self._cpu_after = _cpu()
 
     def measured(self) -> Measured:
         """What the block took; to be asked after it."""
         ends = [*(started for _, started in self._phases[1:]), self._ended]
         return Measured(
             seconds=self._ended - self._started,
-            cpu=self._cpu_after - self._cpu_before,
+            cpu=self._cpu,
             peak=_peak(),
             phases=tuple(
                 Phase(name, started, end - started) for (name, started), end in zip(self._phases, ends, strict=False)

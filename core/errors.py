@@ -6,10 +6,8 @@ is data here (``DataState`` and the facts beside it); ``explain`` has its words.
 
 from __future__ import annotations
 
-import copyreg
 import logging
 from pathlib import Path
-from traceback import extract_tb
 
 from vestige_tui.core.facts import DataState, EmbedderObstacle, LockHolder, Obstacle, Staleness, Stranger
 from vestige_tui.core.model import ModelSignature
@@ -53,10 +51,6 @@ class MigrationError(Exception):
     def __str__(self) -> str:
         return "\n".join((self.what, self.means, self.remedy))
 
-    def __reduce__(self) -> tuple[object, ...]:
-        """To another process go the attributes, whatever the class is made of; neither traceback nor cause."""
-        return copyreg.__newobj__, (type(self), self.what), self.__dict__  # type: ignore[attr-defined]
-
 
 def unexpected(
     error: Exception, doing: str, *, state: DataState = DataState.NOTHING_CHANGED, remedy: str = ""
@@ -70,24 +64,6 @@ def unexpected(
         state=state,
         remedy=remedy or "Try again. If it comes back, please report it, with what you did.",
     )
-
-
-def frames(error: BaseException) -> str:
-    """Where an error and its causes came from: files, lines and types.
-
-    Messages and variables are left out: they may quote the row that caused the error.
-    """
-    chain: list[BaseException] = []
-    current: BaseException | None = error
-    while current is not None and current not in chain:
-        chain.append(current)
-        current = current.__cause__ or (None if current.__suppress_context__ else current.__context__)
-    return "\nwhich came from\n".join(map(_frames_of_one, chain))
-
-
-def _frames_of_one(error: BaseException) -> str:
-    places = [f"{frame.filename}:{frame.lineno} in {frame.name}" for frame in extract_tb(error.__traceback__)]
-    return "\n".join([*places, type(error).__qualname__])
 
 
 class UsageError(MigrationError):

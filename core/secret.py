@@ -54,13 +54,3 @@ class LatePassword:
             if find is not None:
                 self._found = find()
             return self._found
-
-    def __reduce__(self) -> tuple[object, ...]:
-        """To another process goes the password, which is looked for now: what finds it cannot travel."""
-        return _looked_for, (self.look(),)
-
-
-def _looked_for(password: Secret | None) -> LatePassword:
-    late = LatePassword(lambda: password)
-    late.look()
-    return late

@@ -41,24 +41,6 @@ def names_holders() -> bool:
     return name() == LINUX
 
 
-_parts: set[int] = set()
-
-
-def take_in(number: int) -> None:
-    """A process does a part of our work, or we of its: what it has open, no other program has."""
-    _parts.add(number)
-
-
-def let_go(number: int) -> None:
-    """That process has ended: another one may get its number."""
-    _parts.discard(number)
-
-
-def parts() -> frozenset[int]:
-    """The numbers of this process, and of those that were taken in."""
-    return frozenset({os.getpid(), *_parts})
-
-
 def user_id() -> int | None:
     """The number of the user whose rights this process has; None on Windows."""
     return None if is_windows() else os.geteuid()
@@ -89,15 +71,6 @@ def terminal_signals() -> list[signal.Signals]:
 def program_file(program: str) -> str:
     """The name of a program's file; a path without its suffix does not start it on Windows."""
     return f"{program}.exe" if is_windows() else program
-
-
-def python_module(name: str) -> tuple[str, ...]:
-    """The command that runs a module of ours in a process of its own.
-
-    ``-P``: no file of the current folder is taken for a module; ``-I``, as this process has it: nor one that the
-    environment names.
-    """
-    return sys.executable, "-I" if sys.flags.isolated else "-P", "-m", name
 
 
 def apart_from_terminal() -> dict[str, Any]:

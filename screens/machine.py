@@ -151,7 +151,8 @@ class Machine:
     ``find_key`` finds the key of a server that embeds, and ``keep_embedding`` writes the report of an embedding.
     ``keep_report`` writes the report and the receipt of a run to where they are kept. ``repairs`` keeps the operator's
     repairs of each source; without it they last as long as the wizard. ``kept_reports`` lists the reports of earlier
-    runs. ``log`` gives the last lines of the log, the newest one last.
+    runs. ``log`` gives the last lines of the log, the newest one last. ``freeze_objects`` comes before long work: keys
+    do not wait for garbage collection then.
     """
 
     version: str
@@ -169,3 +170,4 @@ class Machine:
     repairs: KeptRepairs | None = None
     kept_reports: Callable[[], Sequence[KeptReport]] | None = None
     log: Callable[[], Sequence[str]] = tuple
+    freeze_objects: Callable[[], None] = lambda: None

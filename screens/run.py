@@ -1,4 +1,4 @@
-"""A run of the copier, followed by a thread."""
+"""A run of the copier in a thread."""
 
 from __future__ import annotations
 
@@ -7,8 +7,9 @@ from collections.abc import Callable, Mapping
 
 from textual.message import Message
 
-from vestige_tui.core.errors import MigrationError
+from vestige_tui.core.errors import MigrationError, unexpected
 from vestige_tui.core.events import Event, RowProblem
+from vestige_tui.core.facts import DataState
 from vestige_tui.core.model import ModelSignature
 from vestige_tui.core.plan import CopyPlan
 from vestige_tui.core.report import MigrationReport
@@ -59,15 +60,22 @@ class Run(Watched):
         return stop_in(self.progress.phase).quit
 
     def _work(self) -> MigrationReport | None:
-        from vestige_tui.core.run.child import process
-        from vestige_tui.core.run.child.tasks import Copying
+        from vestige_tui.core.run.copier import run_sqlite_to_postgres
 
-        task = Copying(self.plan, self._embedder, self.only)
         try:
-            self.report = process.carry_out(task, on_event=self._take, cancel=self._cancel)
+            self.report = run_sqlite_to_postgres(
+                self.plan, self._embedder, on_event=self._take, cancel=self._cancel, only=self.only
+            )
         except MigrationError as error:
             self.failure = error
             self.report = error.report if isinstance(error.report, MigrationReport) else None
+        except Exception as error:
+            self.failure = unexpected(
+                error,
+                "copy",
+                state=DataState.NOTHING_CHANGED if self.plan.dry_run else DataState.BATCHES_STAY,
+                remedy="Run again: what has arrived is skipped. If it comes back, please report it.",
+            )
         return self.report
 
     def _take(self, event: Event) -> None:

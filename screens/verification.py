@@ -5,7 +5,8 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 
-from vestige_tui.core.errors import MigrationError
+from vestige_tui.core.errors import MigrationError, unexpected
+from vestige_tui.core.facts import DataState
 from vestige_tui.core.model import ModelSignature
 from vestige_tui.core.plan import VerificationPlan
 from vestige_tui.core.verify.report import VerificationReport
@@ -39,13 +40,13 @@ class Verification(Watched):
         self.report: VerificationReport | None = None
 
     def _work(self) -> VerificationReport | None:
-        from vestige_tui.core.run.child import process
-        from vestige_tui.core.run.child.tasks import Verifying
+        from vestige_tui.core.run.verification import run_verification
 
-        task = Verifying(self.plan, self._embedder)
         try:
-            self.report = process.carry_out(task, on_event=self._take, cancel=self._cancel)
+            self.report = run_verification(self.plan, self._embedder, on_event=self._take, cancel=self._cancel)
         except MigrationError as error:
             self.failure = error
             self.report = error.report if isinstance(error.report, VerificationReport) else None
+        except Exception as error:
+            self.failure = unexpected(error, "verify", state=DataState.NOTHING_CHANGED)
         return self.report

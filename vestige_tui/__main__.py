@@ -44,7 +44,8 @@ def run(arguments: Sequence[str]) -> int:
 
     from vestige_tui.cli.exit_codes import ExitCode, code_of_error
     from vestige_tui.cli.main import cli
-    from vestige_tui.core.errors import MigrationError, frames
+    from vestige_tui.core.errors import MigrationError
+    from vestige_tui.user.logs import frames
 
     mask = ArgumentMask.of(arguments)
     try:

@@ -22,7 +22,6 @@ from textual.filter import LineFilter
 from textual.screen import Screen
 from textual.worker import Worker, WorkerState
 
-from vestige_tui.core.errors import frames
 from vestige_tui.core.explain import unexpected_fault
 from vestige_tui.core.system import ending_signals
 from vestige_tui.screens.base import StepScreen
@@ -38,6 +37,7 @@ from vestige_tui.terminal.lost_terminal import surviving_its_terminal
 from vestige_tui.terminal.signals import on_signal
 from vestige_tui.terminal.themes import DARK, LIGHT
 from vestige_tui.terminal.title import titled
+from vestige_tui.user.logs import frames
 
 WARM_UP_AFTER = 0.5
 """Seconds after the first screen."""
@@ -236,6 +236,7 @@ class VestigeApp(App[None], inherit_bindings=False):
         """Run work in a worker of the application, so that leaving a screen does not end it."""
         self.work = event.work
         self.done.append(event.work)
+        self.machine.freeze_objects()
         self._began = time.monotonic()
         self.run_worker(event.work.carry_out, thread=True, exit_on_error=False, group="work")
 

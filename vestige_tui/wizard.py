@@ -14,6 +14,7 @@ from vestige_tui.app import VestigeApp
 from vestige_tui.core import system
 from vestige_tui.screens.machine import Kept, Machine, Report
 from vestige_tui.screens.state import Prefill, WizardState
+from vestige_tui.terminal.collector import freeze_objects
 from vestige_tui.user.credentials import Keyring
 from vestige_tui.user.embedded_host import EmbeddedHost
 from vestige_tui.user.logs import logging_to, recent_lines
@@ -138,6 +139,7 @@ def this_machine(host: EmbeddedHost, memory: Path | None = None) -> Machine:
         keep_report=_keep,
         repairs=_Repairs(),
         kept_reports=_kept_reports,
+        freeze_objects=freeze_objects,
     )
 
 

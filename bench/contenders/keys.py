@@ -1,4 +1,4 @@
-"""Keys pressed in the wizard while it copies: from the press to the frame that shows its effect.
+"""Keys pressed in the wizard while it copies and compares: from the press to the frame that shows its effect.
 
 The key is Tab, which moves the focus. A thread presses it, as the thread that reads a terminal does, and the time ends
 when the frame is written that shows the focus elsewhere. The phases are not parts of a whole: each is one figure of all
@@ -82,7 +82,7 @@ def run(task: Task) -> Measured:
     def end() -> None:
         copying.clear()
 
-    measured = copy_in_wizard(task, driver=Keyboard, begin=begin, end=end)
+    measured = copy_in_wizard(task, driver=Keyboard, begin=begin, end=end, compared=True)
     took = sorted(Keyboard.took)
     if len(took) < 20:
         raise SystemExit(f"only {len(took)} keys were pressed")

@@ -23,7 +23,6 @@ from bench.tasks import Measured, Task
 from vestige_tui.app import VestigeApp
 from vestige_tui.core.destination.probe import probe
 from vestige_tui.core.events import Phase
-from vestige_tui.core.run.child.process import end_idle
 from vestige_tui.core.source.describe import describe
 from vestige_tui.screens.run import Run
 from vestige_tui.screens.state import Target, WizardState
@@ -46,8 +45,12 @@ def copy_in_wizard(
     driver: type[Driver] | None = None,
     begin: Callable[[VestigeApp], None] = lambda _: None,
     end: Callable[[], None] = lambda: None,
+    compared: bool = False,
 ) -> Measured:
-    """The same with another terminal; ``begin`` and ``end`` are called when the copy begins, and when it has ended."""
+    """The same with another terminal; ``begin`` and ``end`` are called when the copy begins, and when it has ended.
+
+    ``compared``: the comparison belongs to it.
+    """
     with tempfile.TemporaryDirectory(prefix="vestige-bench-wizard-") as folder:
         os.environ |= dict.fromkeys(("XDG_STATE_HOME", "XDG_DATA_HOME", "XDG_CONFIG_HOME"), folder)
         with EmbeddedHost(Path(folder) / "postgres") as host:
@@ -57,7 +60,7 @@ def copy_in_wizard(
             watch = Stopwatch()
 
             async def operate(pilot: Pilot[object]) -> None:
-                await _operate(app, pilot, watch, partial(begin, app), end)
+                await _operate(app, pilot, watch, partial(begin, app), end, compared=compared)
 
             if driver is not None:
                 app.driver_class = driver
@@ -69,9 +72,15 @@ def copy_in_wizard(
 
 
 async def _operate(
-    app: VestigeApp, pilot: Pilot[object], watch: Stopwatch, begin: Callable[[], None], end: Callable[[], None]
+    app: VestigeApp,
+    pilot: Pilot[object],
+    watch: Stopwatch,
+    begin: Callable[[], None],
+    end: Callable[[], None],
+    *,
+    compared: bool,
 ) -> None:
-    """What the operator does: waits for the preview, starts the copy, skips the comparison, and leaves."""
+    """What the operator does: waits for the preview, starts the copy, skips what is left of it, and leaves."""
     app.show_step(Step.PREVIEW)
     await _until(lambda: app.state.preview is not None or app.state.preview_failure is not None)
     await pilot.pause()
@@ -79,12 +88,11 @@ async def _operate(
         watch.phase(COPY)
         await pilot.press("ctrl+n")
         begin()
-        await _until(lambda: _has_copied(app) or _has_ended(app))
+        await _until(lambda: _has_ended(app) or (not compared and _has_copied(app)))
         end()
-    await pilot.press("escape")
-    await _until(lambda: _has_ended(app))
-    await asyncio.to_thread(end_idle)
-    watch.count_processor_time()  # that of the copier's process, also for the preview
+    if not _has_ended(app):
+        await pilot.press("escape")
+        await _until(lambda: _has_ended(app))
     app.exit()
 
 

@@ -79,23 +79,12 @@ def _count_memories(path: Path) -> int:
 
 
 def _holder(path: Path) -> str | None:
-    """The first process of this user that has the file open, and is none of ours."""
-    ours = _ours()
+    """The first other process of this user that has the file open."""
     for process in psutil.process_iter(["name", "open_files"]):
         files = process.info["open_files"] or ()
-        if process.pid not in ours and any(_is_same(path, file.path) for file in files):
+        if process.pid != os.getpid() and any(_is_same(path, file.path) for file in files):
             return f"{process.info['name']}, process {process.pid}"
     return None
-
-
-def _ours() -> set[int]:
-    """The numbers of all parts of vestige-tui, and of what those have started that were taken in."""
-    parts = system.parts()
-    ours = set(parts)
-    for number in parts - {os.getpid()}:
-        with suppress(psutil.Error):
-            ours.update(child.pid for child in psutil.Process(number).children(recursive=True))
-    return ours
 
 
 def _is_same(path: Path, other: str) -> bool:

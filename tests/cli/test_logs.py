@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from vestige_tui.core.errors import UsageError, frames
-from vestige_tui.user.logs import logging_to
+from vestige_tui.core.errors import UsageError
+from vestige_tui.user.logs import frames, logging_to
 from vestige_tui.user.masking import Mask
 
 LINE = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z (INFO|WARNING|ERROR|CRITICAL) +vestige_tui\.\S+: .+")

@@ -100,7 +100,7 @@ def test_a_cancelled_copy_is_completed_by_the_next(
         await on_screen(pilot, "PreviewScreen")
         with held_copy(monkeypatch) as gate:
             await forward(pilot, "CopyScreen")
-            await until(pilot, gate.reached)
+            await until(pilot, gate.reached.is_set)
             await pilot.press("ctrl+b", "ctrl+n")
             await pilot.press("escape")
             await until(pilot, lambda: isinstance(app.screen, ConfirmDialog))
@@ -134,7 +134,7 @@ def test_quitting_a_copy_waits_for_its_batch(
         await on_screen(pilot, "PreviewScreen")
         with held_copy(monkeypatch) as gate:
             await forward(pilot, "CopyScreen")
-            await until(pilot, gate.reached)
+            await until(pilot, gate.reached.is_set)
             await pilot.press("ctrl+q")
             await shown(pilot, "Stop the copy and quit?")
             await pilot.press("tab", "enter")
@@ -159,7 +159,7 @@ def test_a_copy_that_ends_under_a_dialog_waits_for_it_to_close(
         await on_screen(pilot, "PreviewScreen")
         with held_copy(monkeypatch) as gate:
             await forward(pilot, "CopyScreen")
-            await until(pilot, gate.reached)
+            await until(pilot, gate.reached.is_set)
             await pilot.press("escape")
             await until(pilot, lambda: isinstance(app.screen, ConfirmDialog))
             gate.open()

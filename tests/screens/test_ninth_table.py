@@ -12,8 +12,7 @@ from textual.content import Content
 from textual.pilot import Pilot
 
 from tests.support import scenes
-from tests.support.children import patched
-from tests.support.ninth import IN_CHILD, NOTES, add_ninth_table, write_notes
+from tests.support.ninth import NOTES, add_ninth_table, write_notes
 from tests.support.servers import Database
 from tests.support.sources import memory_ids
 from tests.support.walking import chosen, walk
@@ -84,9 +83,7 @@ def test_the_report_counts_and_names_its_rows() -> None:
     assert table_title(error) == TITLE
 
 
-def test_the_wizard_copies_it(
-    home: Path, small_source: Path, database: Database, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_the_wizard_copies_it(home: Path, small_source: Path, database: Database) -> None:
     write_notes(small_source, memory_ids(small_source))
 
     async def scenario(app: VestigeApp, pilot: Pilot[None]) -> None:
@@ -101,6 +98,5 @@ def test_the_wizard_copies_it(
         assert [error.table for error in app.screen.query_one(ProblemBrowser).shown] == [NAME]
         await shown(pilot, f"{TITLE} ")
 
-    with patched(monkeypatch, IN_CHILD):
-        walk(scenario, home, chosen(small_source, database), first=Step.PREVIEW, size=LARGE)
+    walk(scenario, home, chosen(small_source, database), first=Step.PREVIEW, size=LARGE)
     assert database.value("SELECT count(*) FROM notes") == 30

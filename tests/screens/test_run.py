@@ -20,16 +20,18 @@ from vestige_tui.core.events import (
     Waiting,
     Watcher,
 )
+from vestige_tui.core.facts import DataState
 from vestige_tui.core.plan import CopyPlan
 from vestige_tui.core.repairs.document import NO_REPAIRS
 from vestige_tui.core.report import DestinationReport, MigrationReport, SourceReport
 from vestige_tui.core.rows.problems import Kind, RowError
-from vestige_tui.core.run.child import process
+from vestige_tui.core.run import copier
 from vestige_tui.screens.machine import Keep, Kept
 from vestige_tui.screens.mending_run import Mending
 from vestige_tui.screens.run import Run
 
-PLAN = CopyPlan(Path("vestige.db"), Dsn({"host": "h"}))
+CANARY = "canary-7f3a"
+PLAN = CopyPlan(Path("vestige.db"), Dsn({"host": "h", "password": CANARY}))
 
 
 def _report() -> MigrationReport:
@@ -41,7 +43,7 @@ def _problem(number: int) -> RowProblem:
 
 
 class _Played:
-    """A run whose process does nothing but tell these events, one every ``step`` seconds."""
+    """A run whose copier does nothing but emit these events, one every ``step`` seconds."""
 
     def __init__(
         self,
@@ -54,7 +56,7 @@ class _Played:
         self.now = 0.0
         self.messages: list[Message] = []
 
-        def carry_out(*_: object, on_event: Watcher, **__: object) -> MigrationReport:
+        def copy(*_: object, on_event: Watcher, **__: object) -> MigrationReport:
             for event in events:
                 self.now += step
                 on_event(event)
@@ -62,7 +64,7 @@ class _Played:
                 raise ending
             return _report()
 
-        monkeypatch.setattr(process, "carry_out", carry_out)
+        monkeypatch.setattr(copier, "run_sqlite_to_postgres", copy)
         self.run = Run(PLAN, None, self._post, keep=keep, clock=lambda: self.now)
         self.run.carry_out()
 
@@ -141,8 +143,17 @@ def test_a_failure_brings_the_report_of_what_was_done(monkeypatch: pytest.Monkey
     assert run.report is error.report
 
 
+def test_an_unexpected_error_is_shown_without_its_message(monkeypatch: pytest.MonkeyPatch) -> None:
+    run = _Played(monkeypatch, ending=RuntimeError(CANARY)).run
+    assert run.failure is not None
+    assert "RuntimeError" in run.failure.what
+    assert run.failure.state is not DataState.NOTHING_CHANGED, "rows may have arrived"
+    assert CANARY not in str(run.failure)
+    assert not run.running
+
+
 def test_a_closed_screen_stops_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(process, "carry_out", lambda *_, **__: _report())
+    monkeypatch.setattr(copier, "run_sqlite_to_postgres", lambda *_, **__: _report())
     run = Run(PLAN, None, lambda _: False)
     run.carry_out()
     assert run.report is not None

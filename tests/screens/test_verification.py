@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import threading
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -9,14 +11,13 @@ import pytest
 from textual.pilot import Pilot
 from textual.widgets import Button, TabbedContent
 
-from tests.support.children import Gate, held
 from tests.support.runs import copy
 from tests.support.servers import Database
 from tests.support.sources import edit, memory_ids
 from tests.support.walking import chosen, ready, walk
-from tests.support.wizard import LARGE, SMALL, on_screen, shown, until
+from tests.support.wizard import LARGE, PATIENCE, SMALL, on_screen, shown, until
 from vestige_tui.app import VestigeApp
-from vestige_tui.core.events import Phase, VerificationProgress
+from vestige_tui.core.events import Event, VerificationProgress
 from vestige_tui.core.facts import NotVerified
 from vestige_tui.core.report import Outcome
 from vestige_tui.core.verify.result import VerificationOutcome
@@ -24,6 +25,7 @@ from vestige_tui.screens.machine import Kept
 from vestige_tui.screens.sides_dialog import Side, SidesDialog
 from vestige_tui.screens.state import WizardState
 from vestige_tui.screens.steps import Step
+from vestige_tui.screens.watched import Watched
 from vestige_tui.screens.widgets.difference_list import DifferenceList
 from vestige_tui.screens.widgets.key_bar import KeyBar
 from vestige_tui.user.logs import logging_to
@@ -32,11 +34,30 @@ from vestige_tui.user.masking import mask_by_form
 CANARY = "canary-3c21"
 
 
+class Gate:
+    """Holds a comparison at its first rows, until it is opened or cancelled."""
+
+    def __init__(self) -> None:
+        self.reached = threading.Event()
+        self.opened = threading.Event()
+
+
 @pytest.fixture
 def gate(monkeypatch: pytest.MonkeyPatch) -> Iterator[Gate]:
-    """A gate that the next comparison comes to at its first rows; also cancelling it lets it go on."""
-    with held(monkeypatch, VerificationProgress, Phase.VERIFY, released_by_cancel=True) as made:
-        yield made
+    """A gate that the next comparison comes to."""
+    made, take = Gate(), Watched._take
+
+    def hold(run: Watched, event: Event) -> None:
+        take(run, event)
+        if isinstance(event, VerificationProgress) and not made.opened.is_set():
+            made.reached.set()
+            latest = time.monotonic() + 2 * PATIENCE  # a test that failed ends, too
+            while not made.opened.wait(0.02) and not run.cancelled and time.monotonic() < latest:
+                pass
+
+    monkeypatch.setattr(Watched, "_take", hold)
+    yield made
+    made.opened.set()
 
 
 def _copied(source: Path, database: Database) -> WizardState:
@@ -65,7 +86,7 @@ def test_skipping_leaves_the_copy_finished(
         await ready(pilot)
         await pilot.press("ctrl+n")
         await on_screen(pilot, "CopyScreen")
-        await until(pilot, gate.reached)
+        await until(pilot, gate.reached.is_set)
         await shown(pilot, "Skip verification")
         assert "Skip verification" in _keys(app)
         await shown(pilot, "the copy is complete")
@@ -75,7 +96,7 @@ def test_skipping_leaves_the_copy_finished(
         assert app.state.report is not None
         assert app.state.report.outcome is Outcome.CLEAN
         assert app.state.report.not_verified is NotVerified.CANCELLED
-        gate.open()
+        gate.opened.set()
         await until(pilot, lambda: "Verify" in _keys(app))
         await pilot.press("v")
         await shown(pilot, "Compared again: every value of")
@@ -181,7 +202,7 @@ def test_stopping_it(home: Path, small_source: Path, database: Database, gate: G
     async def scenario(app: VestigeApp, pilot: Pilot[None]) -> None:
         screen = await on_screen(pilot, "ReportScreen")
         await pilot.press("v")
-        await until(pilot, gate.reached)
+        await until(pilot, gate.reached.is_set)
         await shown(pilot, "Comparing every value")
         assert "Stop verifying" in _keys(app)
         assert not screen.query_one("#again", Button).display
@@ -214,11 +235,11 @@ def test_quitting_says_what_is_stopped(home: Path, small_source: Path, database:
         await on_screen(pilot, "PreviewScreen")
         await ready(pilot)
         await pilot.press("ctrl+n")
-        await until(pilot, gate.reached)
+        await until(pilot, gate.reached.is_set)
         await shown(pilot, "equal so far")
         await pilot.press("ctrl+q")
         await shown(pilot, "Skip verification and quit?")
-        gate.open()
+        gate.opened.set()
         await pilot.press("escape")
         await on_screen(pilot, "ReportScreen")
 

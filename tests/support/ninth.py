@@ -42,14 +42,6 @@ def add_ninth_table(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(tables.BY_NAME, NOTES.name, NOTES)
 
 
-IN_CHILD = """
-import pytest
-from tests.support.ninth import add_ninth_table
-add_ninth_table(pytest.MonkeyPatch())
-"""
-"""The same in a child process that copies, see ``children.patched``."""
-
-
 def write_notes(source: Path, memories: list[str]) -> None:
     """Give a source a table ``notes`` with a row a memory; the second is without what may be left out."""
     with closing(sqlite3.connect(source)) as connection, connection:

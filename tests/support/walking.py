@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
@@ -10,19 +11,19 @@ from pathlib import Path
 import pytest
 from textual.pilot import Pilot
 
-from tests.support.children import Gate, held
 from tests.support.servers import Database
 from tests.support.sources import SMALL_SPEC
 from tests.support.wizard import SMALL, FakeHost, Scenario, machine, on_screen, play, until
 from vestige_tui.app import VestigeApp
 from vestige_tui.core.destination.probe import probe
-from vestige_tui.core.events import Phase, TableProgress
+from vestige_tui.core.events import Event, TableProgress
 from vestige_tui.core.model import ModelSignature
 from vestige_tui.core.plan import CopyPlan
 from vestige_tui.core.reembed.report import ReembedReport
 from vestige_tui.core.source.describe import describe
 from vestige_tui.screens.base import StepScreen
 from vestige_tui.screens.machine import Kept, Machine, Report
+from vestige_tui.screens.run import Run
 from vestige_tui.screens.state import Prefill, Target, WizardState
 from vestige_tui.screens.steps import Step
 from vestige_tui.user.saving import save, save_receipt
@@ -91,14 +92,41 @@ async def to_the_preview(pilot: Pilot[None]) -> StepScreen:
     return await forward(pilot, "PreviewScreen")
 
 
+class Gate:
+    """Holds a copy after a batch of memories has arrived, until ``open`` is called."""
+
+    def __init__(self) -> None:
+        self.reached = threading.Event()
+        self._opened = threading.Event()
+
+    def open(self) -> None:
+        """Let the copy go on."""
+        self._opened.set()
+
+    def pass_by(self, event: Event) -> None:
+        """Called from the threads of the run."""
+        if isinstance(event, TableProgress) and event.table == "knowledge_nodes" and not self._opened.is_set():
+            self.reached.set()
+            self._opened.wait(30)
+
+
 @contextmanager
 def held_copy(monkeypatch: pytest.MonkeyPatch) -> Iterator[Gate]:
-    """A gate that the next copy comes to after a batch has arrived; it is open when the block ends."""
-    plan = WizardState.plan
+    """A gate that the next copy comes to; it is open when the block ends."""
+    gate = Gate()
+    take, plan = Run._take, WizardState.plan
+
+    def hold(run: Run, event: Event) -> None:
+        take(run, event)
+        if not run.plan.dry_run:
+            gate.pass_by(event)
 
     def small_batches(state: WizardState, *, dry_run: bool) -> CopyPlan:
         return replace(plan(state, dry_run=dry_run), batch_size=10)
 
+    monkeypatch.setattr(Run, "_take", hold)
     monkeypatch.setattr(WizardState, "plan", small_batches)
-    with held(monkeypatch, TableProgress, Phase.COPY, "knowledge_nodes") as gate:
+    try:
         yield gate
+    finally:
+        gate.open()

@@ -9,9 +9,10 @@ from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, nullcontext, suppress
 from pathlib import Path
+from traceback import extract_tb
 from typing import ClassVar
 
-from vestige_tui.core.errors import MigrationError, UsageError, frames
+from vestige_tui.core.errors import MigrationError, UsageError
 from vestige_tui.core.text import display_safe
 from vestige_tui.terminal.streams import descriptor_of, write_all
 
@@ -83,6 +84,24 @@ def recent_lines(mask: Callable[[str], str]) -> Iterator[RecentLines]:
         logging.getLogger().removeHandler(kept)
 
 
+def frames(error: BaseException) -> str:
+    """Where an error and its causes came from: files, lines and types.
+
+    Messages and variables are left out: they may quote the row that caused the error.
+    """
+    chain: list[BaseException] = []
+    current: BaseException | None = error
+    while current is not None and current not in chain:
+        chain.append(current)
+        current = current.__cause__ or (None if current.__suppress_context__ else current.__context__)
+    return "\nwhich came from\n".join(map(_frames_of_one, chain))
+
+
+def _frames_of_one(error: BaseException) -> str:
+    places = [f"{frame.filename}:{frame.lineno} in {frame.name}" for frame in extract_tb(error.__traceback__)]
+    return "\n".join([*places, type(error).__qualname__])
+
+
 class _LineFormatter(logging.Formatter):
     """Writes a message on one line, whatever it holds, and an exception by its frames only."""
 
@@ -96,9 +115,8 @@ class _LineFormatter(logging.Formatter):
 
     def format(self, record: logging.LogRecord) -> str:
         lines = [display_safe(self._mask(record.getMessage()))]
-        error = record.exc_info[1] if record.exc_info else None
-        came = frames(error) if error is not None else getattr(record, "frames", "")  # of a child, see ``LogLine``
-        lines += ["  " + display_safe(self._mask(line)) for line in came.splitlines()]
+        if record.exc_info and record.exc_info[1]:
+            lines += ["  " + display_safe(self._mask(line)) for line in frames(record.exc_info[1]).splitlines()]
         record.message = "\n".join(lines)
         record.asctime = self.formatTime(record)
         return self.formatMessage(record)

@@ -6,6 +6,7 @@ import logging
 import pickle
 import queue
 import subprocess
+import sys
 import threading
 from collections.abc import Callable, Sequence
 from contextlib import suppress
@@ -13,13 +14,15 @@ from types import TracebackType
 from typing import IO
 
 from vestige_tui.core.errors import MigrationError
-from vestige_tui.core.system import python_module
 from vestige_tui.core.verify.result import Comparison, Difference, TableComparison
 from vestige_tui.core.verify.second.messages import Begun, Counted, Done, Failed, Found, Message, Task
 
 log = logging.getLogger(__name__)
 
-COMMAND = python_module("vestige_tui.core.verify.second")
+COMMAND = (sys.executable, "-I" if sys.flags.isolated else "-P", "-m", "vestige_tui.core.verify.second")
+"""``-P``: no file of the current folder is taken for a module; ``-I``, as this process has it: nor one that the
+environment names.
+"""
 
 _MOST_WAITING = 100
 """Messages with differences that wait for the first process; then the second one waits, too."""
