@@ -14,6 +14,7 @@ from typing import Any, LiteralString, NamedTuple, TypeVar
 import psycopg
 from psycopg import errors, sql
 
+from vestige_tui.core.destination.autovacuum import step_aside
 from vestige_tui.core.destination.connection import unlimited
 from vestige_tui.core.destination.inspection import Destination
 from vestige_tui.core.destination.server_errors import ends_run, is_row_error
@@ -131,7 +132,8 @@ class FieldSetter:
         self._in_key = column in (*found.key, *table.key)
         self._has_date = _DATE in found.columns
         self._rewritten = MendRefusal.DATE if column == _DATE else MendRefusal.REWRITTEN
-        self._table, self._column = sql.Identifier(destination.schema, table.name), column
+        self._schema, self._name, self._column = destination.schema, table.name, column
+        self._table = sql.Identifier(destination.schema, table.name)
         self._queries = _queries(
             destination, table, key, column, by_digest=by_digest, dated=self._has_date and column != _DATE
         )
@@ -161,11 +163,15 @@ class FieldSetter:
         answers = self.look(changes)
         waits = self._sessions.waits
         give_up = self._watchdog.now + waits.tables_in_use
+        again = False
         while any(answer.state is MendState.MENDED for answer in answers):
             try:
                 with self._watchdog.step():
+                    if again:  # what was in the way may be autovacuum
+                        step_aside(self._connection, self._schema, (self._name,))
                     return self._attempt(changes)
             except (errors.LockNotAvailable, errors.DeadlockDetected):
+                again = True
                 if self._watchdog.now >= give_up:
                     return _all_refused(answers, Answer(MendState.REFUSED, MendRefusal.IN_USE))
             except psycopg.Error as error:

@@ -63,6 +63,11 @@ class PendingForeignKey:
         """The name of its constraint."""
         return self.foreign_key.constraint(self.table)
 
+    @property
+    def tables(self) -> tuple[str, ...]:
+        """The tables that are locked while it is enforced."""
+        return tuple(dict.fromkeys((self.table, self.foreign_key.table)))
+
 
 def pending(destination: Destination) -> Iterator[PendingForeignKey]:
     """The foreign keys that are not enforced yet, in the order of the descriptions: where a row violates several, the

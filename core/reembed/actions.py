@@ -3,25 +3,26 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import LiteralString
 
 from psycopg import sql
 
+from vestige_tui.core.destination.autovacuum import long_enough
 from vestige_tui.core.destination.lock import locked
 from vestige_tui.core.destination.waits import DEFAULT_WAITS, Waits
 from vestige_tui.core.dsn import Dsn
 from vestige_tui.core.errors import RefusedError
 from vestige_tui.core.reembed import events, guard, index, notices, preflight, swap
 from vestige_tui.core.reembed.events import ReembedPhase, Watcher
-from vestige_tui.core.reembed.job import Job
+from vestige_tui.core.reembed.job import BRIEFLY, Job
 from vestige_tui.core.reembed.opening import opened, recorded, say_swapped
 from vestige_tui.core.reembed.plan import ReembedPlan
 from vestige_tui.core.reembed.reading import NOT_STAGED
 from vestige_tui.core.reembed.recorder import Recorder
 from vestige_tui.core.reembed.report import Action, ReembedOutcome, ReembedReport
 from vestige_tui.core.reembed.state import ReembedState, Stage, look
-from vestige_tui.core.reembed.store import COLUMN
+from vestige_tui.core.reembed.store import COLUMN, Store
 
 Step = Callable[[Job, ReembedState], None]
 
@@ -137,11 +138,17 @@ def _restore_index(job: Job) -> None:
         index.build(job, job.destination.dimension, concurrently=False, column=COLUMN)
 
 
-_REMOVALS: tuple[LiteralString, ...] = (
-    "ALTER TABLE {memories} DROP COLUMN IF EXISTS {shadow}",
-    "DROP TABLE IF EXISTS {vectors}",
-    "DROP TABLE IF EXISTS {state}",
-)
+def _removals(store: Store) -> Iterator[sql.Composed]:
+    """The statements that remove all parts.
+
+    Side tables come first and with time: autovacuum may work on the TOAST table, which the server alone can lock.
+    """
+    yield long_enough()
+    yield store.sql("DROP TABLE IF EXISTS {vectors}")
+    yield store.sql("DROP TABLE IF EXISTS {state}")
+    yield BRIEFLY
+    yield from guard.removal(store)
+    yield store.sql("ALTER TABLE {memories} DROP COLUMN IF EXISTS {shadow}")
 
 
 def _remove(job: Job, state: ReembedState) -> None:
@@ -151,13 +158,7 @@ def _remove(job: Job, state: ReembedState) -> None:
     if report.action is Action.ABANDON:
         _restore_index(job)
     job.recorder.enter(ReembedPhase.REMOVE)
-    statements = [*guard.removal(job.store), *map(job.store.sql, _REMOVALS)]
-
-    def attempt(_: int) -> None:
-        with job.transaction() as connection:
-            connection.execute(sql.SQL(";\n").join(statements))
-
-    job.patiently(attempt)
+    job.alter(_removals(job.store))
     report.disk_held = 0
     if state.shadow:
         job.recorder.notice(notices.space_is_not_returned())

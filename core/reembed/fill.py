@@ -45,7 +45,7 @@ def add_column(job: Job, dimension: int) -> None:
             for statement in (*_properties(connection, job.store), *guard.statements(job.store, shadow=True)):
                 connection.execute(statement)
 
-    job.patiently(attempt)
+    job.patiently(attempt, exclusively=(MEMORIES,))
 
 
 _COLUMN: LiteralString = """

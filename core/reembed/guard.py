@@ -43,19 +43,9 @@ def removal(store: Store) -> Iterator[sql.Composed]:
 
 def ensure(job: Job, *, shadow: bool) -> None:
     """Create the trigger, waiting for a moment without writers."""
-
-    def attempt(_: int) -> None:
-        with job.transaction() as connection:
-            connection.execute(sql.SQL(";\n").join(statements(job.store, shadow=shadow)))
-
-    job.patiently(attempt)
+    job.alter(statements(job.store, shadow=shadow))
 
 
 def remove(job: Job) -> None:
     """Remove the trigger in the same way."""
-
-    def attempt(_: int) -> None:
-        with job.transaction() as connection:
-            connection.execute(sql.SQL(";\n").join(removal(job.store)))
-
-    job.patiently(attempt)
+    job.alter(removal(job.store))

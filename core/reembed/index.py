@@ -81,12 +81,7 @@ def drop(job: Job, names: list[str]) -> None:
     if not names:
         return
     listed = sql.SQL(", ").join(sql.Identifier(job.store.schema, name) for name in names)
-
-    def attempt(_: int) -> None:
-        with job.transaction() as connection:
-            connection.execute(sql.SQL("DROP INDEX IF EXISTS {}").format(listed))
-
-    job.patiently(attempt)
+    job.alter([sql.SQL("DROP INDEX IF EXISTS {}").format(listed)])
 
 
 def _settings(job: Job, dimension: int) -> Mapping[str, str]:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TypeVar
 
 from psycopg import errors, sql
 
+from vestige_tui.core.destination.autovacuum import step_aside
 from vestige_tui.core.destination.connection import Connection, unlimited
 from vestige_tui.core.destination.inspection import Destination
 from vestige_tui.core.destination.registry import read_registered
@@ -23,6 +24,9 @@ LOCK_MS = 250
 """How long one attempt waits for a lock: others queue behind it. Where two sessions wait for each other, this one gives
 up before the server's ``deadlock_timeout`` (1 s) ends the other one.
 """
+
+BRIEFLY = sql.SQL("SET LOCAL lock_timeout = {}").format(LOCK_MS)
+"""The statement by which the rest of a transaction waits for a lock only so long."""
 
 T = TypeVar("T")
 
@@ -51,7 +55,7 @@ class Job:
         """
         connection, watchdog = session or self.control
         with watchdog.step(), unlimited(connection):
-            connection.execute(sql.SQL("SET LOCAL lock_timeout = {}").format(LOCK_MS))
+            connection.execute(BRIEFLY)
             yield connection
 
     @contextmanager
@@ -74,9 +78,20 @@ class Job:
                 remedy="Find out which program did that. --abandon removes what this run has made.",
             )
 
-    def patiently(self, attempt: Callable[[int], T]) -> T:
+    def alter(self, statements: Iterable[sql.Composed]) -> None:
+        """Alter the table of memories in one transaction. Raises as ``patiently``."""
+        joined = sql.SQL(";\n").join(statements)
+
+        def attempt(_: int) -> None:
+            with self.transaction() as connection:
+                connection.execute(joined)
+
+        self.patiently(attempt, exclusively=(MEMORIES,))
+
+    def patiently(self, attempt: Callable[[int], T], *, exclusively: Sequence[str] = ()) -> T:
         """What an attempt returns that waits for locks only briefly; it is repeated while other sessions hold them.
 
+        ``exclusively``: the tables on which it needs a lock that autovacuum does not share; that steps aside first.
         Between two attempts those that waited behind this one get their turn. Raises ``DestinationError`` where others
         hold their locks for too long.
         """
@@ -85,6 +100,8 @@ class Job:
         number = 0
         while True:
             try:
+                with watchdog.step():
+                    step_aside(self.connection, self.store.schema, exclusively)
                 return attempt(number)
             except (errors.LockNotAvailable, errors.DeadlockDetected):
                 left = give_up - watchdog.now

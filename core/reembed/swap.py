@@ -7,8 +7,6 @@ Readers wait for it and see either all of the old or all of the new. What was tr
   began before would else see the old row beside new vectors. Now it sees none.
 - Both tables are locked, since a transaction that has read one of them would fail at the other. Which one comes first
   changes with every attempt.
-- SHARE UPDATE EXCLUSIVE comes first and waits a little longer: that is what makes autovacuum step aside. A stronger
-  lock there would make transactions that read and then write fail with a deadlock.
 """
 
 from __future__ import annotations
@@ -21,12 +19,10 @@ from psycopg import sql
 from vestige_tui.core.destination.connection import Connection
 from vestige_tui.core.destination.indexes import HNSW_NAME
 from vestige_tui.core.model import ModelSignature
-from vestige_tui.core.reembed.job import LOCK_MS, Job
-from vestige_tui.core.reembed.store import HNSW_SHADOW, MEMORIES
+from vestige_tui.core.reembed.job import Job
+from vestige_tui.core.reembed.store import HNSW_SHADOW, MEMORIES, REGISTRY
 
-VACUUM_MS = 1_500
-"""How long an attempt waits for autovacuum to step aside: longer than ``deadlock_timeout``, after which it does."""
-
+_TABLES = (REGISTRY, MEMORIES)
 _BETWEEN = "embedding_between"
 
 _MISSING: LiteralString = """
@@ -44,12 +40,12 @@ def swap(job: Job, target: ModelSignature) -> bool:
     Raises ``RefusedError`` where another session has changed the registry, ``DestinationError`` where others hold
     locks for too long.
     """
-    return job.patiently(lambda attempt: _exchange(job, attempt, target, back=False))
+    return job.patiently(lambda attempt: _exchange(job, attempt, target, back=False), exclusively=_TABLES)
 
 
 def swap_back(job: Job, target: ModelSignature | None) -> None:
     """Bring the old vectors back into place: ``target`` is their model. Raises as ``swap``."""
-    job.patiently(lambda attempt: _exchange(job, attempt, target, back=True))
+    job.patiently(lambda attempt: _exchange(job, attempt, target, back=True), exclusively=_TABLES)
 
 
 def _exchange(job: Job, attempt: int, target: ModelSignature | None, *, back: bool) -> bool:
@@ -70,12 +66,8 @@ def _exchange(job: Job, attempt: int, target: ModelSignature | None, *, back: bo
 
 
 def _locks(job: Job, attempt: int) -> Iterator[sql.Composed]:
-    yield sql.SQL("SET LOCAL lock_timeout = {}").format(sql.Literal(VACUUM_MS))
-    yield job.store.sql("LOCK TABLE ONLY {memories} IN SHARE UPDATE EXCLUSIVE MODE")
-    yield sql.SQL("SET LOCAL lock_timeout = {}").format(sql.Literal(LOCK_MS))
-    tables: list[LiteralString] = ["{registry}", "{memories}"]
-    for table in tables if attempt % 2 == 0 else reversed(tables):
-        yield sql.SQL("LOCK TABLE ONLY {} IN ACCESS EXCLUSIVE MODE").format(job.store.sql(table))
+    for table in _TABLES if attempt % 2 == 0 else reversed(_TABLES):
+        yield sql.SQL("LOCK TABLE ONLY {} IN ACCESS EXCLUSIVE MODE").format(sql.Identifier(job.store.schema, table))
 
 
 def _is_missing(connection: Connection, job: Job) -> bool:

@@ -12,6 +12,7 @@ from psycopg import errors
 
 from vestige_tui.core import events, notices
 from vestige_tui.core.destination import completeness, foreign_keys, indexes
+from vestige_tui.core.destination.autovacuum import step_aside
 from vestige_tui.core.destination.build_observer import BuildObserver
 from vestige_tui.core.destination.foreign_keys import PendingForeignKey
 from vestige_tui.core.destination.index_forecast import PROGRESS_POWER
@@ -80,18 +81,24 @@ class IndexBuilder:
 
     def _enforce(self, foreign_key: PendingForeignKey) -> None:
         """Enforce a foreign key, and try again while other sessions use its tables."""
-        while not self._try_to_enforce(foreign_key):
+        again = False
+        while not self._try_to_enforce(foreign_key, again=again):
+            again = True
             self._progress.stop_if_cancelled()
-            tables = dict.fromkeys((foreign_key.table, foreign_key.foreign_key.table))
-            self._recorder.emit(events.Waiting(tuple(tables), self._give_up - self._session.watchdog.now))
+            self._recorder.emit(events.Waiting(foreign_key.tables, self._give_up - self._session.watchdog.now))
             time.sleep(self._waits.enforce_attempt)
 
-    def _try_to_enforce(self, foreign_key: PendingForeignKey) -> bool:
-        """Whether no other session was in the way. Raises its error where that has been so for too long."""
-        watchdog = self._session.watchdog
+    def _try_to_enforce(self, foreign_key: PendingForeignKey, *, again: bool) -> bool:
+        """Whether no other session was in the way; ``again``: one was, and it may have been autovacuum.
+
+        Raises its error where one has been in the way for too long.
+        """
+        connection, watchdog = self._session
         try:
             with watchdog.step(long=True):
-                foreign_keys.enforce(self._session.connection, self._destination, foreign_key)
+                if again:
+                    step_aside(connection, self._destination.schema, foreign_key.tables)
+                foreign_keys.enforce(connection, self._destination, foreign_key)
         except (errors.LockNotAvailable, errors.DeadlockDetected):
             self._give_up = min(self._give_up, watchdog.now + self._waits.tables_in_use)
             if watchdog.now > self._give_up:
@@ -100,9 +107,7 @@ class IndexBuilder:
         except errors.ForeignKeyViolation:
             self._left[foreign_key.name] = Cause(Reason.ROWS_IN_THE_WAY)
             with watchdog.step(long=True):
-                self._recorder.problem(
-                    foreign_keys.dangling_rows(self._session.connection, self._destination, foreign_key)
-                )
+                self._recorder.problem(foreign_keys.dangling_rows(connection, self._destination, foreign_key))
         return True
 
     def missing(self) -> tuple[MissingPart, ...]:
