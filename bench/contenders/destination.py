@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from contextlib import suppress
-
 import psycopg
 from psycopg import errors
 
 from bench.tasks import Task
 from vestige_tui.core.destination import foreign_keys, indexes
+from vestige_tui.core.destination.autovacuum import step_aside
 from vestige_tui.core.destination.connection import Connection, conninfo
 from vestige_tui.core.destination.inspection import Destination, inspect
 from vestige_tui.core.destination.prepare import prepare
@@ -29,11 +28,14 @@ def prepared(connection: Connection, model: ModelSignature | None, *, foreign_ke
 
 
 def enforce_foreign_keys(connection: Connection, destination: Destination) -> None:
-    """Enforce the foreign keys that the tool leaves for the end; retried while autovacuum holds a lock."""
+    """Enforce the foreign keys that the tool leaves for the end. Autovacuum steps aside, as it does for the tool."""
     for foreign_key in foreign_keys.pending(destination):
         while True:
-            with suppress(errors.LockNotAvailable):
+            try:
                 foreign_keys.enforce(connection, destination, foreign_key)
+            except errors.LockNotAvailable:
+                step_aside(connection, destination.schema, foreign_key.tables)
+            else:
                 break
 
 
