@@ -26,6 +26,7 @@ from vestige_tui.screens.widgets.choice import Choice, Choices
 from vestige_tui.screens.widgets.key_bar import KeyBar
 from vestige_tui.screens.widgets.notice import Notice, Tone
 from vestige_tui.screens.widgets.password_input import PasswordInput
+from vestige_tui.screens.widgets.path_input import expanded
 
 _SERVER, _HERE = "server", "here"
 _TEST, _USE = "Test", "Use this embedder"
@@ -130,7 +131,7 @@ class EmbedderDialog(ModalScreen[Embedding | None]):
             dimension=known.dimension if known else None,
             hash=known.hash if known else UNKNOWN_HASH,
             url=(text("url") or "") if self._served else None,
-            path=Path(folder).expanduser() if folder and not self._served else None,
+            path=expanded(folder, Path.home(), Path()) if folder and not self._served else None,
             key=Secret(key) if key and self._served else None,
         )
 

@@ -21,6 +21,7 @@ from vestige_tui.screens.export import export_rows
 from vestige_tui.screens.widgets.button_row import ButtonRow
 from vestige_tui.screens.widgets.key_bar import KeyBar
 from vestige_tui.screens.widgets.notice import Notice, Tone
+from vestige_tui.screens.widgets.path_input import expanded
 from vestige_tui.screens.widgets.text import lines
 
 
@@ -29,8 +30,9 @@ class ExportDialog(ModalScreen[Path | None]):
 
     BINDINGS: ClassVar[list[BindingType]] = [Binding("escape", "dismiss(None)", "Close")]
 
-    def __init__(self, errors: Sequence[RowError], suggested: Path, source: Path) -> None:
+    def __init__(self, errors: Sequence[RowError], suggested: Path, source: Path, home: Path) -> None:
         super().__init__()
+        self._home = home
         self._errors = errors
         self._suggested = suggested
         self._source = source
@@ -64,8 +66,18 @@ class ExportDialog(ModalScreen[Path | None]):
     @on(Input.Submitted)
     def write(self) -> None:
         """Write the file, or say why not."""
-        path = Path(self.query_one("#file", Input).value.strip()).expanduser()
+        typed = self.query_one("#file", Input).value.strip()
+        if typed in ("", "-"):
+            self._refuse(
+                "The wizard draws on standard output." if typed else "No file is named.",
+                "Name a file for the list.",
+            )
+            return
+        path = expanded(typed, self._home, self._suggested.parent)
         try:
+            if path.is_dir():
+                self._refuse(f"{path} is a folder.", "Name a file in it.")
+                return
             check_outputs(self._source, [Output("The list", path)])
             export_rows(self._errors, path)
         except UsageError as error:

@@ -512,7 +512,7 @@ The report is saved in a file; the last page says where. F4 lists the reports of
         if rows:
             folder = self.machine.folder
             name = free_name(folder, f"vestige-rows-with-problems-{self.machine.now():%Y%m%d}")
-            self.app.push_screen(ExportDialog(rows, name, self._source), self._exported)
+            self.app.push_screen(ExportDialog(rows, name, self._source, self.machine.home), self._exported)
 
     def _exported(self, path: Path | None) -> None:
         if path is not None:

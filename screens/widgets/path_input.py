@@ -73,7 +73,14 @@ def expanded(typed: str, home: Path, folder: Path) -> Path:
     """
     plain = _joined(typed, home, folder)
     bare = _bare(typed.strip())
-    return plain if bare == typed or plain.exists() else _joined(bare, home, folder)
+    return plain if bare == typed or _is_there(plain) else _joined(bare, home, folder)
+
+
+def _is_there(path: Path) -> bool:
+    try:
+        return path.exists()
+    except OSError:  # a name that is too long for any file
+        return False
 
 
 def _joined(typed: str, home: Path, folder: Path) -> Path:

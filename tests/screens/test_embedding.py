@@ -102,9 +102,10 @@ def test_memories_without_a_vector(home: Path, sources: Sources, database: Datab
         assert not dialog.query_one("#of-url").display
         folder = dialog.query_one("#folder", Input)
         folder.focus()
-        folder.value = str(tmp_path / "nothing")
-        await pilot.press("enter")
-        await shown(pilot, "whole model")
+        for nothing in ("~unknown/model", str(tmp_path / "nothing")):
+            folder.value = nothing
+            await pilot.press("enter")
+            await shown(pilot, "whole model")
         folder.value = str(model.folder)
         await pilot.press("enter")
         await shown(pilot, f"It works: vectors of {SMALL_SPEC.dimension} elements.")

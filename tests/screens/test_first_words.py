@@ -35,6 +35,8 @@ def test_a_path_of_an_odd_name_is_taken_as_it_is(tmp_path: Path) -> None:
         assert expanded(name, tmp_path, tmp_path) == tmp_path / name
     assert expanded("'~/x y.db'", tmp_path, Path("/")) == tmp_path / "x y.db"
     assert expanded("it's.db", tmp_path, tmp_path) == tmp_path / "it's.db"
+    too_long = "x" * 300
+    assert expanded(f"'{too_long}'", tmp_path, tmp_path) == tmp_path / too_long
 
 
 @pytest.mark.parametrize(

@@ -153,7 +153,7 @@ def test_errors_are_reviewed_mended_and_tried_again(home: Path, sources: Sources
         await on_screen(pilot, "ReportScreen")
         await shown(pilot, "56 of 60 memories are at the destination")
         await _look_at_a_row(app, pilot)
-        await _export_over_the_source(app, pilot, source)
+        await _export_where_it_is_refused(app, pilot, source)
         await _export(app, pilot, home)
         edit(source, "UPDATE knowledge_nodes SET content = 'mended' WHERE content = ''")
         edit(source, "UPDATE knowledge_nodes SET visibility = 'private' WHERE visibility = 'secret'")
@@ -185,12 +185,23 @@ async def _look_at_a_row(app: VestigeApp, pilot: Pilot[None]) -> None:
     await pilot.pause()
 
 
-async def _export_over_the_source(app: VestigeApp, pilot: Pilot[None], source: Path) -> None:
+async def _export_where_it_is_refused(app: VestigeApp, pilot: Pilot[None], source: Path) -> None:
     before = source.read_bytes()
     await pilot.press("e")
     await shown(pilot, "Export rows with problems")
     for path, reason in ((source, "the source itself"), (f"{source}-wal", "beside the source")):
         app.screen.query_one("#file", Input).value = str(path)
+        await pilot.press("enter")
+        await pilot.pause()
+        assert reason in str(app.screen.query_one("#refused", Notice).content)
+    folder = source.parent
+    for typed, reason in (
+        ("", "No file is named."),
+        ("-", "standard output"),
+        (str(folder), "is a folder"),
+        ("~unknown/list", "No such file"),
+    ):
+        app.screen.query_one("#file", Input).value = typed
         await pilot.press("enter")
         await pilot.pause()
         assert reason in str(app.screen.query_one("#refused", Notice).content)
