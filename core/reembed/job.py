@@ -100,8 +100,9 @@ class Job:
         number = 0
         while True:
             try:
-                with watchdog.step():
-                    step_aside(self.connection, self.store.schema, exclusively)
+                if exclusively:
+                    with watchdog.step():
+                        step_aside(self.connection, self.store.schema, exclusively)
                 return attempt(number)
             except (errors.LockNotAvailable, errors.DeadlockDetected):
                 left = give_up - watchdog.now
