@@ -24,6 +24,7 @@ from vestige_tui.screens.machine import Machine
 from vestige_tui.screens.widgets.button_row import ButtonRow
 from vestige_tui.screens.widgets.key_bar import KeyBar
 from vestige_tui.screens.widgets.notice import Notice, Tone
+from vestige_tui.screens.widgets.path_input import expanded
 from vestige_tui.screens.widgets.text import plain, short_path
 
 _STYLES = {Change.ADDED: "$text-success", Change.REMOVED: "$text-error", Change.SKIPPED: "$muted"}
@@ -81,7 +82,7 @@ class SettingsDialog(ModalScreen[Written | None]):
     @on(Input.Changed, "#file")
     def _propose(self) -> None:
         text = self.query_one("#file", Input).value.strip()
-        path = self._machine.folder / _expanded(text, self._machine.home)
+        path = expanded(text, self._machine.home, self._machine.folder)
         self._proposal = None
         try:
             self._proposal = propose(path, self._settings, source=self._source, now=self._machine.now())
@@ -149,10 +150,6 @@ class SettingsDialog(ModalScreen[Written | None]):
     def action_scroll_diff(self, columns: int, rows: int) -> None:
         """Show more of the change."""
         self.query_one("#change").scroll_relative(x=columns, y=rows, animate=False)
-
-
-def _expanded(text: str, home: Path) -> Path:
-    return home / text.removeprefix("~").lstrip("/") if text == "~" or text.startswith("~/") else Path(text)
 
 
 def _shown(proposal: Proposal) -> Content:

@@ -76,7 +76,7 @@ def propose(path: Path, settings: VestigeSettings, *, source: Path | None, now: 
     Links are followed. No file of ``source`` is taken, nor anything that is no ordinary file, or has a second name.
     """
     if path.suffix != ".toml":
-        raise UsageError(f"{path} has no name of such a file.", remedy="Name a file that ends in .toml.")
+        raise UsageError(f"{path} is no .toml file.", remedy="Name a file that ends in .toml.")
     try:
         real = path.resolve()
         before = _read(real)

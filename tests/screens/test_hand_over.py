@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 from textual.pilot import Pilot
-from textual.widgets import Button
+from textual.widgets import Button, Input
 
 from tests.support import scenes
 from tests.support.servers import Database
@@ -80,6 +80,12 @@ def test_the_same_by_mouse_alone(copied_database: Database, home: Path) -> None:
         await until(pilot, lambda: bool(app.screen.query("#write")) and not app.screen.query_one("#write").disabled)
         await pilot.click("#write")
         await shown(pilot, "The file is new. Only you may read it.")
+        field = app.screen.query_one("#file", Input)
+        for typed, reason in (("'~/a b.toml'", "The file is new."), (str(home), "is no .toml file")):
+            proposed, field.value = field.value, typed
+            await shown(pilot, reason)
+            field.value = proposed
+            await shown(pilot, "The file is new. Only you may read it.")
         await pilot.click("#write")
         await shown(pilot, "Written into ~/.vestige/vestige.toml.")
         await pilot.click("#test")
