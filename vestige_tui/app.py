@@ -20,6 +20,7 @@ from textual.binding import Binding, BindingType
 from textual.driver import Driver
 from textual.filter import LineFilter
 from textual.screen import Screen
+from textual.theme import BUILTIN_THEMES, Theme
 from textual.worker import Worker, WorkerState
 
 from vestige_tui.core.explain import unexpected_fault
@@ -35,7 +36,7 @@ from vestige_tui.screens.work import UNSAVED, QuitPrompt, Work, WorkRequested
 from vestige_tui.terminal.control_characters import ControlCharacterFilter
 from vestige_tui.terminal.lost_terminal import surviving_its_terminal
 from vestige_tui.terminal.signals import on_signal
-from vestige_tui.terminal.themes import DARK, LIGHT
+from vestige_tui.terminal.themes import DARK, LIGHT, legible
 from vestige_tui.terminal.title import titled
 from vestige_tui.user.logs import frames
 
@@ -156,9 +157,9 @@ class VestigeApp(App[None], inherit_bindings=False):
         if not isinstance(self.screen, LogDialog):
             self.push_screen(LogDialog(self.machine.log))
 
-    def get_theme_variable_defaults(self) -> dict[str, str]:
-        """The colours of ours that other themes do not have."""
-        return {"muted": (DARK if self.current_theme.dark else LIGHT).variables["muted"]}
+    def get_theme(self, theme_name: str) -> Theme | None:
+        """A theme of ours, or one of Textual's as the wizard can write with it."""
+        return legible(theme_name) if theme_name in BUILTIN_THEMES else super().get_theme(theme_name)
 
     def get_system_commands(self, screen: Screen[Any]) -> Iterable[SystemCommand]:
         """What the menu offers: the steps that can be reached, what can be done on this one, and themes."""

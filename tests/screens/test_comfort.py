@@ -27,6 +27,7 @@ from vestige_tui.screens.widgets.difference_list import DifferenceList
 from vestige_tui.screens.widgets.key_bar import Key, KeyBar, fitting
 from vestige_tui.screens.widgets.sparkline import sparkline
 from vestige_tui.screens.work import UNSAVED
+from vestige_tui.terminal.themes import LEAST_CONTRAST, WRITTEN, contrast
 from vestige_tui.user.logs import logging_to, recent_lines
 
 CANARY = "canary-7f3a"
@@ -69,6 +70,18 @@ def test_menu_help_and_log(home: Path, small_source: Path) -> None:
 def _words(app: VestigeApp) -> list[str]:
     """What the keys at the bottom do."""
     return [key.word for bar in app.screen.query(KeyBar) for key in bar.keys]
+
+
+def test_every_theme_can_be_read(home: Path) -> None:
+    app = VestigeApp(machine(home))
+    for name in app.available_themes:
+        app.theme = name
+        if app.current_theme.ansi:
+            continue
+        colours = app.get_css_variables()
+        for written, places in WRITTEN.items():
+            for place in places:
+                assert contrast(colours[written], colours[place]) >= LEAST_CONTRAST, (name, written, place)
 
 
 def test_every_theme_is_kept(home: Path) -> None:

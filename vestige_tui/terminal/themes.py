@@ -1,8 +1,12 @@
-"""The two themes: calm surfaces, one accent colour, and the usual green, amber and red."""
+"""The two themes: calm surfaces, one accent colour, and the usual green, amber and red; and Textual's, made legible."""
 
 from __future__ import annotations
 
-from textual.theme import Theme
+from dataclasses import replace
+from functools import cache
+
+from textual.color import Color
+from textual.theme import BUILTIN_THEMES, Theme
 
 DARK = Theme(
     name="vestige-dark",
@@ -59,3 +63,56 @@ LIGHT = Theme(
         "border-blurred": "#b9bdb8",
     },
 )
+
+LEAST_CONTRAST = 3.0
+"""Between text and what it stands on, as WCAG computes it."""
+
+_SURFACES = ("background", "surface", "panel")
+WRITTEN = {
+    **dict.fromkeys(("accent", "muted", "text-accent", "text-success", "text-warning", "text-error"), _SURFACES),
+    "footer-key-foreground": ("footer-background",),
+}
+"""The colours that the wizard writes with, and what each stands on."""
+
+_CURSOR = "block-cursor-foreground", "block-cursor-background"
+
+
+@cache
+def legible(name: str) -> Theme:
+    """One of Textual's themes with colours that can be read as text: some of theirs are meant for areas alone.
+
+    A colour goes towards black or white until it stands out. The terminal's own colours stay.
+    """
+    theme = BUILTIN_THEMES[name]
+    muted = {"muted": (DARK if theme.dark else LIGHT).variables["muted"]}
+    if theme.ansi:
+        return replace(theme, variables=muted | theme.variables)
+    colours = muted | colours_of(theme)
+    written = {name: _standing_out(colours[name], [colours[on] for on in places]) for name, places in WRITTEN.items()}
+    readable = replace(theme, accent=written.pop("accent"), variables=theme.variables | written)
+    on_cursor, cursor = (colours_of(readable)[name] for name in _CURSOR)
+    if not on_cursor.startswith("auto") and contrast(on_cursor, cursor) < LEAST_CONTRAST:
+        readable.variables[_CURSOR[0]] = Color.parse(cursor).get_contrast_text(1.0).hex
+    return readable
+
+
+def colours_of(theme: Theme) -> dict[str, str]:
+    """What the variables of a theme stand for."""
+    return theme.to_color_system().generate() | theme.variables
+
+
+def contrast(one: str, other: str) -> float:
+    """Between two colours: from 1 for equal ones to 21 for black and white."""
+    darker, lighter = sorted((_luminance(one), _luminance(other)))
+    return (lighter + 0.05) / (darker + 0.05)
+
+
+def _luminance(colour: str) -> float:
+    parts = zip((0.2126, 0.7152, 0.0722), Color.parse(colour).normalized, strict=True)
+    return sum(weight * (part / 12.92 if part <= 0.04 else ((part + 0.055) / 1.055) ** 2.4) for weight, part in parts)
+
+
+def _standing_out(colour: str, places: list[str]) -> str:
+    away = Color.parse(places[0]).get_contrast_text(1.0)
+    mixed = (Color.parse(colour).blend(away, percent / 100).hex for percent in range(0, 101, 5))
+    return next(hex for hex in mixed if min(contrast(hex, place) for place in places) >= LEAST_CONTRAST)
