@@ -68,8 +68,9 @@ LEAST_CONTRAST = 3.0
 """Between text and what it stands on, as WCAG computes it."""
 
 _SURFACES = ("background", "surface", "panel")
+_OF_EACH_THEME = ("accent", "success", "warning", "error")
 WRITTEN = {
-    **dict.fromkeys(("accent", "muted", "text-accent", "text-success", "text-warning", "text-error"), _SURFACES),
+    **dict.fromkeys((*_OF_EACH_THEME, "muted", *(f"text-{name}" for name in _OF_EACH_THEME)), _SURFACES),
     "footer-key-foreground": ("footer-background",),
 }
 """The colours that the wizard writes with, and what each stands on."""
@@ -89,7 +90,8 @@ def legible(name: str) -> Theme:
         return replace(theme, variables=muted | theme.variables)
     colours = muted | colours_of(theme)
     written = {name: _standing_out(colours[name], [colours[on] for on in places]) for name, places in WRITTEN.items()}
-    readable = replace(theme, accent=written.pop("accent"), variables=theme.variables | written)
+    fields = {name: written.pop(name) for name in _OF_EACH_THEME}
+    readable = replace(theme, variables=theme.variables | written, **fields)
     on_cursor, cursor = (colours_of(readable)[name] for name in _CURSOR)
     if not on_cursor.startswith("auto") and contrast(on_cursor, cursor) < LEAST_CONTRAST:
         readable.variables[_CURSOR[0]] = Color.parse(cursor).get_contrast_text(1.0).hex
@@ -113,6 +115,7 @@ def _luminance(colour: str) -> float:
 
 
 def _standing_out(colour: str, places: list[str]) -> str:
+    enough = LEAST_CONTRAST + 0.1  # Textual rounds what it derives of a colour
     away = Color.parse(places[0]).get_contrast_text(1.0)
     mixed = (Color.parse(colour).blend(away, percent / 100).hex for percent in range(0, 101, 5))
-    return next(hex for hex in mixed if min(contrast(hex, place) for place in places) >= LEAST_CONTRAST)
+    return next(hex for hex in mixed if min(contrast(hex, place) for place in places) >= enough)
