@@ -227,6 +227,7 @@ The report is saved in a file; the last page says where. F4 lists the reports of
                     yield Static(classes="spacer")
                     yield Button("Bring", id="bring-rows", compact=True, classes="-primary")
             with TabPane("Differences", id="differences"):
+                yield Static(id="unlisted")
                 yield DifferenceList(id="difference-list")
             with TabPane("Counts", id="counts"):
                 yield Static(counts(self.state.report))
@@ -279,11 +280,14 @@ The report is saved in a file; the last page says where. F4 lists the reports of
         else:
             said = verdict_after_verification(state.report, state.only, state.verification, state.verification_failure)
         self.query_one("#outcome", Notice).say(said.tone, said.headline, *said.details)
-        self.query_one(DifferenceList).show(self._differences, empty="No differences are known.")
+        self.query_one(DifferenceList).show(self._differences, empty="" if self._omitted else "No differences are known.")
+        unlisted = self.query_one("#unlisted", Static)
+        unlisted.update(f"{self._omitted:,} more are not listed: once these are equal, verify again.")
+        unlisted.display = self._omitted > 0
         number = len(self._differences) + self._omitted
         pages = self.query_one("#pages", TabbedContent)
         pages.get_tab("differences").label = Content(f"Differences {number:,}")
-        if not self._differences:
+        if not number:
             pages.hide_tab("differences")
         else:
             pages.show_tab("differences")

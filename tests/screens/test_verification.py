@@ -5,17 +5,19 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from textual.pilot import Pilot
 from textual.widgets import Button, TabbedContent
 
+from tests.support import scenes
 from tests.support.runs import copy
 from tests.support.servers import Database
 from tests.support.sources import edit, memory_ids
 from tests.support.walking import chosen, ready, walk
-from tests.support.wizard import LARGE, PATIENCE, SMALL, on_screen, shown, until
+from tests.support.wizard import LARGE, PATIENCE, SMALL, machine, on_screen, play, shown, until
 from vestige_tui.app import VestigeApp
 from vestige_tui.core.events import Event, VerificationProgress
 from vestige_tui.core.facts import NotVerified
@@ -107,6 +109,26 @@ def test_skipping_leaves_the_copy_finished(
         await shown(pilot, "receipt.json")
 
     walk(scenario, home, chosen(small_source, database), first=Step.PREVIEW, size=LARGE)
+
+
+@pytest.mark.parametrize(("all_set", "number"), [(False, 4_996), (True, 4_992)])
+def test_differences_that_are_not_listed_are_counted(all_set: bool, number: int, home: Path) -> None:
+    more = scenes.verification()
+    listed = tuple(each for each in scenes.differences() if each.field is not None)
+    more.comparison = replace(more.comparison, differences=listed, differences_omitted=4_992)
+    right = frozenset((each.table, each.row, each.field) for each in listed if all_set and each.field is not None)
+    settled = replace(scenes.reported(scenes.verified()), verification=more, mended=right)
+
+    async def scenario(app: VestigeApp, pilot: Pilot[None]) -> None:
+        await on_screen(pilot, "ReportScreen")
+        pages = app.screen.query_one("#pages", TabbedContent)
+        tab = pages.get_tab("differences")
+        assert tab.display
+        assert str(tab.label) == f"Differences {number:,}"
+        pages.active = "differences"
+        await shown(pilot, "4,992 more are not listed: once")
+
+    play(scenario, machine(home), state=settled, first=Step.REPORT)
 
 
 def test_both_sides_by_keyboard(home: Path, small_source: Path, database: Database) -> None:

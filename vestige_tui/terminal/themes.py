@@ -90,8 +90,9 @@ def legible(name: str) -> Theme:
         return replace(theme, variables=muted | theme.variables)
     colours = muted | colours_of(theme)
     written = {name: _standing_out(colours[name], [colours[on] for on in places]) for name, places in WRITTEN.items()}
-    fields = {name: written.pop(name) for name in _OF_EACH_THEME}
-    readable = replace(theme, variables=theme.variables | written, **fields)
+    accent, success, warning, error = (written.pop(name) for name in _OF_EACH_THEME)
+    variables = theme.variables | written
+    readable = replace(theme, accent=accent, success=success, warning=warning, error=error, variables=variables)
     on_cursor, cursor = (colours_of(readable)[name] for name in _CURSOR)
     if not on_cursor.startswith("auto") and contrast(on_cursor, cursor) < LEAST_CONTRAST:
         readable.variables[_CURSOR[0]] = Color.parse(cursor).get_contrast_text(1.0).hex
