@@ -32,9 +32,10 @@ Key = tuple[bytes, ...]
 REMEMBERED = 10_000
 """Keys found before are not looked up again, up to so many: many memories belong to few users."""
 
-LOCK_WAIT_MS = 500
-"""How long one attempt to enforce a foreign key waits for its lock. Other sessions that want the table queue behind it.
-It is less than ``deadlock_timeout``: where two sessions wait for each other, this run gives up first.
+LOCK_WAIT_MS = 250
+"""How long one attempt to enforce a foreign key waits for each of its two locks. Other sessions that want the tables
+queue behind it. Both together are less than ``deadlock_timeout``: where two sessions wait for each other, this run gives
+up first.
 """
 
 _CAN_ENFORCE_LATER = 18_00_00

@@ -29,7 +29,7 @@ from vestige_tui.core.reembed.store import VECTORS
 from vestige_tui.core.report import Outcome
 
 MEMORIES = "knowledge_nodes"
-SHORT = replace(DEFAULT_WAITS, tables_in_use=3, short_lock=3)
+SHORT = replace(DEFAULT_WAITS, tables_in_use=6, short_lock=6)
 """Limits that are over long before autovacuum is done."""
 
 _SETTINGS = {
