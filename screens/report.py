@@ -280,7 +280,8 @@ The report is saved in a file; the last page says where. F4 lists the reports of
         else:
             said = verdict_after_verification(state.report, state.only, state.verification, state.verification_failure)
         self.query_one("#outcome", Notice).say(said.tone, said.headline, *said.details)
-        self.query_one(DifferenceList).show(self._differences, empty="" if self._omitted else "No differences are known.")
+        none = "" if self._omitted else "No differences are known."
+        self.query_one(DifferenceList).show(self._differences, empty=none)
         unlisted = self.query_one("#unlisted", Static)
         unlisted.update(f"{self._omitted:,} more are not listed: once these are equal, verify again.")
         unlisted.display = self._omitted > 0
