@@ -9,7 +9,7 @@ from textual.content import Content
 from textual.message import Message
 from textual.widgets import Button, Static
 
-from vestige_tui.core.errors import MigrationError
+from vestige_tui.core.errors import MigrationError, RefusedError
 from vestige_tui.core.model import ModelSignature
 from vestige_tui.core.rows.tables import KNOWLEDGE_NODES
 from vestige_tui.core.rows.vectors import Fate
@@ -76,10 +76,12 @@ class EmbedOffer(Horizontal):
 
     @property
     def _stopped(self) -> Embedding | None:
-        """What was begun and can go on."""
-        state = self._state
+        """What was begun and can go on. Where a check refused an embedder, another one can be named."""
+        state, failure = self._state, self._state.embedding_failure
+        if isinstance(failure, RefusedError) and state.embedding is not None and state.embedding.only_missing:
+            return None
         unfinished = state.embedded is not None and not state.embedded.outcome.finished
-        return state.embedding if unfinished or state.embedding_failure is not None else None
+        return state.embedding if unfinished or failure is not None else None
 
     def _show(self) -> None:
         state = self._state

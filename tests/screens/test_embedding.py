@@ -80,8 +80,14 @@ def test_copy_then_embed_anew(home: Path, small_source: Path, database: Database
     assert json.loads((home / "embedding.json").read_text())["outcome"] == "clean"
 
 
-def test_memories_without_a_vector(home: Path, sources: Sources, database: Database, tmp_path: Path) -> None:
-    """They get theirs from a model in a folder, which has made those in place: to it all words of a memory are alike."""
+def test_memories_without_a_vector(
+    home: Path, sources: Sources, database: Database, tmp_path: Path, endpoint: Endpoint
+) -> None:
+    """They get theirs from a model in a folder, which has made those in place: to it all words of a memory are alike.
+
+    A server of the same name is refused before: it makes others.
+    """
+    endpoint.dimension = SMALL_SPEC.dimension
     model = TinyModel(tmp_path / "model", SMALL_SPEC.dimension)
     source = sources.seed(replace(SMALL_SPEC, model_name=SERVED.name))
     with closing(sqlite3.connect(source)) as connection, connection:
@@ -92,6 +98,10 @@ def test_memories_without_a_vector(home: Path, sources: Sources, database: Datab
     async def scenario(app: VestigeApp, pilot: Pilot[None]) -> None:
         await on_screen(pilot, "PreviewScreen")
         await forward(pilot, "ReportScreen")
+        await shown(pilot, "Embed the 4 memories without a vector")
+        app.screen.query_one("#embed", Button).press()
+        await name_embedder(pilot, endpoint)
+        await shown(pilot, "The embedder makes other")
         await shown(pilot, "Embed the 4 memories without a vector")
         app.screen.query_one("#embed", Button).press()
         await until(pilot, lambda: isinstance(app.screen, EmbedderDialog))
