@@ -23,6 +23,15 @@ _MARGIN_MS = 500
 _LONGEST_MS = 30_000
 """An attempt waits no longer, whatever the administrator has set; autovacuum then works on."""
 
+SOONER: LiteralString = """
+    SELECT pg_catalog.set_config('deadlock_timeout', '100ms', true)
+    WHERE pg_catalog.has_parameter_privilege('deadlock_timeout', 'SET')
+      AND pg_catalog.current_setting('deadlock_timeout')::pg_catalog.interval > '100ms'"""
+"""The statement by which autovacuum steps aside after 0.1 s for the rest of a transaction, if the role may set that: it
+is a superuser, or was granted it. Where this session and another one wait for each other, it is then this one that the
+server ends.
+"""
+
 _LIMIT: LiteralString = """
     SELECT pg_catalog.set_config('lock_timeout', least({longest}, {margin} + 1000 * extract(
         epoch FROM pg_catalog.current_setting('deadlock_timeout')::pg_catalog.interval
@@ -30,12 +39,13 @@ _LIMIT: LiteralString = """
 
 
 def long_enough() -> sql.Composed:
-    """The statement by which the rest of a transaction waits for a lock until autovacuum has stepped aside."""
-    return sql.SQL(_LIMIT).format(longest=_LONGEST_MS, margin=_MARGIN_MS)
+    """The statements by which the rest of a transaction waits for a lock until autovacuum has stepped aside."""
+    return sql.SQL(";\n").join((sql.SQL(SOONER), sql.SQL(_LIMIT).format(longest=_LONGEST_MS, margin=_MARGIN_MS)))
 
 
 def step_aside(connection: Connection, schema: str, tables: Iterable[str]) -> None:
-    """Have autovacuum leave these tables. That takes ``deadlock_timeout`` where it works on one, else no time.
+    """Have autovacuum leave these tables. Where it works on one, that takes ``deadlock_timeout``, or 0.1 s by
+    ``SOONER``; else no time.
 
     A table that the role may not lock is passed over: that takes UPDATE, DELETE or TRUNCATE. Raises ``psycopg.Error``:
     ``LockNotAvailable`` where the lock could not be had, as autovacuum against wraparound does not step aside, nor does

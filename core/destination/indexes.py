@@ -11,6 +11,7 @@ from typing import NamedTuple
 
 from psycopg import sql
 
+from vestige_tui.core.destination.autovacuum import SOONER
 from vestige_tui.core.destination.build_resources import (
     MEMORY,
     WORKERS,
@@ -114,8 +115,9 @@ def _build(
     with unlimited(connection):
         settings = resources.limit(_build_settings(connection, destination, index))
         settings = {**settings, "lock_timeout": f"{patience * 1_000:.0f}ms"}
-        statements = [
-            sql.SQL("SET LOCAL {} = {}").format(sql.Identifier(name), value) for name, value in settings.items()
+        statements: list[sql.Composable] = [
+            sql.SQL(SOONER),
+            *(sql.SQL("SET LOCAL {} = {}").format(sql.Identifier(name), value) for name, value in settings.items()),
         ]
         holder = _holder(connection, destination, index.name)
         if holder == index.table:

@@ -173,5 +173,12 @@ def test_how_long_a_lock_is_waited_for(server: Server, deadlock_timeout: str, ex
         pytest.skip("only a superuser may change deadlock_timeout")
     with server.administer() as connection, connection.transaction():
         connection.execute(f"SET LOCAL deadlock_timeout = '{deadlock_timeout}'".encode())
+        connection.execute("SET LOCAL ROLE pg_monitor")
         connection.execute(long_enough())
         assert connection.execute("SHOW lock_timeout").fetchone() == (expected,)
+        connection.execute("RESET ROLE")
+        connection.execute(long_enough())
+        shown = [
+            connection.execute(f"SHOW {name}".encode()).fetchone() for name in ("deadlock_timeout", "lock_timeout")
+        ]
+        assert shown == [("100ms",), ("600ms",)], "who may set it waits no longer"
