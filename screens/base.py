@@ -152,6 +152,7 @@ class StepScreen(FittedScreen):
 
     def advance(self, state: WizardState) -> None:
         """Set a new state and go on to the next step that asks something."""
+        self.app.clear_notifications()  # such as what was missing until now
         self.state = state
         self.post_message(self.Finished(state, self.step))
 

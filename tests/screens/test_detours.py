@@ -35,9 +35,11 @@ def test_an_old_source_in_place(home: Path, sources: Sources, database: Database
         await shown(pilot, "A backup is made first")
         await pilot.press("ctrl+n")
         assert app.screen is screen, "not without the word"
+        assert [each.message[:12] for each in app._notifications] == ["Type upgrade"]
         screen.query_one("#word", Input).focus()
         await pilot.press(*"upgrade", "enter")
         await on_screen(pilot, "PreviewScreen")
+        assert not [*app._notifications], "the word that was missing is not asked for any more"
         assert not app.state.upgrade_needed
 
     app = walk(scenario, home, chosen(source, database), first=Step.UPGRADE)
