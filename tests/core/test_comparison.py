@@ -251,7 +251,6 @@ def test_an_empty_destination_and_one_without_tables(copied_there: Copied, datab
     """Every row is missing; without a judgement it is only counted."""
     copied_there.database.execute("DROP TABLE review_events", "TRUNCATE users, groups, domains CASCADE")
     for destination in (copied_there.database, database):
-        destination.execute("CREATE EXTENSION IF NOT EXISTS vector")
         comparison = verify(copied_there.source, destination)
         assert {(one.kind, one.field) for one in comparison.differences} == {(DifferenceKind.MISSING, None)}
         missing = sum(counts.missing for counts in comparison.tables.values())

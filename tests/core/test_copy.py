@@ -38,8 +38,8 @@ SEED_COUNTS = {
 
 
 @pytest.mark.parametrize("batch_size", [1, 7, 500])
-def test_every_row_and_column_arrives_exactly(seed_source: Path, database: Database, batch_size: int) -> None:
-    report = copy(seed_source, database, batch_size=batch_size)
+def test_every_row_and_column_arrives_exactly(seed_source: Path, bare_database: Database, batch_size: int) -> None:
+    report = copy(seed_source, bare_database, batch_size=batch_size)
 
     assert report.memories_copied == 250
     assert report.scheduling_rows == 250
@@ -56,7 +56,7 @@ def test_every_row_and_column_arrives_exactly(seed_source: Path, database: Datab
     assert counts(report, "inserted") == SEED_COUNTS
     for field in ("already_present", "failed", "repaired"):
         assert counts(report, field) == dict.fromkeys(TABLES, 0)
-    assert_equal_everywhere(seed_source, database)
+    assert_equal_everywhere(seed_source, bare_database)
 
 
 def test_the_example_is_not_trivial(seed_source: Path) -> None:
@@ -185,9 +185,9 @@ def test_a_partly_filled_destination_is_completed(small_source: Path, copied_dat
 # The dry run
 
 
-def test_a_dry_run_counts_and_writes_nothing(seed_source: Path, database: Database) -> None:
-    before = fingerprint(database)
-    report = copy(seed_source, database, dry_run=True)
+def test_a_dry_run_counts_and_writes_nothing(seed_source: Path, bare_database: Database) -> None:
+    before = fingerprint(bare_database)
+    report = copy(seed_source, bare_database, dry_run=True)
 
     assert (report.outcome, report.notices) == (Outcome.CLEAN, [])
     assert counts(report, "source") == counts(report, "read") == SEED_COUNTS
@@ -196,8 +196,8 @@ def test_a_dry_run_counts_and_writes_nothing(seed_source: Path, database: Databa
     assert report.estimate is not None
     assert report.estimate.seconds > 0
     assert 250 * 256 * 4 < report.estimate.size < 100_000_000
-    assert fingerprint(database) == before
-    assert read_tables(database) == {}
+    assert fingerprint(bare_database) == before
+    assert read_tables(bare_database) == {}
     assert before["objects"] == []
     assert [name for name, _ in before["extensions"]] == ["plpgsql"]
 
@@ -238,7 +238,7 @@ def test_a_dry_run_looks_where_a_copy_would_write(
     small_source: Path, database: Database, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The search path may come from PGOPTIONS; what makes a dry run read-only must not push that aside."""
-    database.execute("CREATE SCHEMA memory", "CREATE EXTENSION vector")
+    database.execute("CREATE SCHEMA memory")
     monkeypatch.setenv("PGOPTIONS", "-c search_path=memory,public")
     copy(small_source, database)
     assert database.value("SELECT count(*) FROM memory.knowledge_nodes") == 30
@@ -278,21 +278,21 @@ def test_full_text_column_finds_content_type_and_tags(small_source: Path, databa
 
 
 @pytest.mark.parametrize("schema", ["memory", 'Odd "Schema"', "100 %s"])
-def test_another_schema_and_pgvector_somewhere_else(small_source: Path, database: Database, schema: str) -> None:
+def test_another_schema_and_pgvector_somewhere_else(small_source: Path, bare_database: Database, schema: str) -> None:
     """Tables go to the first schema of the search path, even where pgvector's own is not on it."""
     quoted = '"' + schema.replace('"', '""') + '"'
-    database.execute(
+    bare_database.execute(
         f"CREATE SCHEMA {quoted}",
         "CREATE SCHEMA extensions",
         "CREATE EXTENSION vector WITH SCHEMA extensions",
-        f"ALTER DATABASE {database.name} SET search_path = {quoted}",
+        f"ALTER DATABASE {bare_database.name} SET search_path = {quoted}",
     )
-    report = copy(small_source, database)
+    report = copy(small_source, bare_database)
     assert report.outcome is Outcome.CLEAN
-    assert_equal_everywhere(small_source, database, schema)
-    assert database.rows("SELECT relname FROM pg_class WHERE relnamespace = 'public'::regnamespace") == []
-    assert copy(small_source, database).tables["knowledge_nodes"].inserted == 0
-    assert copy(small_source, database, dry_run=True).tables["knowledge_nodes"].already_present == 30
+    assert_equal_everywhere(small_source, bare_database, schema)
+    assert bare_database.rows("SELECT relname FROM pg_class WHERE relnamespace = 'public'::regnamespace") == []
+    assert copy(small_source, bare_database).tables["knowledge_nodes"].inserted == 0
+    assert copy(small_source, bare_database, dry_run=True).tables["knowledge_nodes"].already_present == 30
 
 
 def test_a_memory_without_scheduling_or_vector(small_source: Path, database: Database) -> None:
@@ -337,7 +337,7 @@ def test_timestamps_in_all_forms_keep_their_instant(small_source: Path, database
 
 def test_postgresql_16(small_source: Path, server16: Server) -> None:
     """The oldest server that is supported."""
-    with server16.database() as database:
+    with server16.database("template0") as database:
         assert copy(small_source, database).outcome is Outcome.CLEAN
         assert_equal_everywhere(small_source, database)
         again = copy(small_source, database)

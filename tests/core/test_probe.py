@@ -24,23 +24,23 @@ from vestige_tui.core.errors import DestinationError
 from vestige_tui.core.facts import Obstacle, Stranger
 
 
-def test_an_empty_database_is_usable(database: Database) -> None:
-    found = probe(database.dsn)
+def test_an_empty_database_is_usable(bare_database: Database) -> None:
+    found = probe(bare_database.dsn)
     assert found.usable
-    assert found.destination.server.database == database.name
+    assert found.destination.server.database == bare_database.name
     assert (found.rows, found.destination.registered) == ({}, None)
     assert found.destination.privileges.create
     assert found.destination.privileges.temporary
     assert found.destination.pgvector_version
 
 
-def test_a_probe_writes_nothing(database: Database) -> None:
+def test_a_probe_writes_nothing(bare_database: Database) -> None:
     catalog = (
         "SELECT (SELECT count(*) FROM pg_class), (SELECT count(*) FROM pg_proc), (SELECT count(*) FROM pg_extension)"
     )
-    before = database.rows(catalog)
-    probe(database.dsn)
-    assert database.rows(catalog) == before
+    before = bare_database.rows(catalog)
+    probe(bare_database.dsn)
+    assert bare_database.rows(catalog) == before
 
 
 @pytest.mark.parametrize(
@@ -68,7 +68,6 @@ def test_a_connection_over_loopback_ends_on_this_machine(tcp_database: Database)
 
 def test_rows_at_the_destination_are_counted(database: Database) -> None:
     database.execute(
-        "CREATE EXTENSION IF NOT EXISTS vector",
         "CREATE TABLE domains (id text PRIMARY KEY, label text, centroid vector, top_terms text[],"
         " memory_count integer, created_at timestamptz)",
         "INSERT INTO domains (id) VALUES ('a'), ('b')",
@@ -192,15 +191,15 @@ def test_an_unknown_user_is_reported(server: Server) -> None:
     assert failure.value.obstacle is Obstacle.UNKNOWN_USER
 
 
-def test_a_role_that_may_do_nothing_is_told_everything_at_once(server: Server, database: Database) -> None:
+def test_a_role_that_may_do_nothing_is_told_everything_at_once(server: Server, bare_database: Database) -> None:
     if not server.is_superuser:
         pytest.skip("needs a server on which roles can be made")
-    database.execute(
+    bare_database.execute(
         "CREATE TABLE domains (id integer PRIMARY KEY)",
-        f'REVOKE ALL ON DATABASE "{database.name}" FROM public',
+        f'REVOKE ALL ON DATABASE "{bare_database.name}" FROM public',
         "REVOKE CREATE ON SCHEMA public FROM public",
     )
-    with role(database, "GRANT CONNECT ON DATABASE {database} TO {role}") as dsn:
+    with role(bare_database, "GRANT CONNECT ON DATABASE {database} TO {role}") as dsn:
         found = probe(dsn)
     assert not found.usable
     may = found.destination.privileges

@@ -48,10 +48,8 @@ ROW = {
 
 @pytest.fixture(scope="module")
 def connection(server: Server) -> Iterator[Connection]:
-    with server.database() as database:
-        database.execute("CREATE EXTENSION vector")
-        with database.connect() as connection:
-            yield connection
+    with server.database() as database, database.connect() as connection:
+        yield connection
 
 
 @given(DOCUMENT)

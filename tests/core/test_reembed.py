@@ -181,7 +181,6 @@ def test_everything_in_the_way_is_named_before_anything_is_written(copied_databa
 
 
 def test_no_store_at_all(database: Database) -> None:
-    database.execute("CREATE EXTENSION vector")
     with pytest.raises(RefusedError, match="no memory store"):
         reembed(database, HashEmbedder(16))
     with pytest.raises(UsageError):

@@ -286,7 +286,7 @@ def test_a_second_copy_waits_for_the_first(sources: Sources, database: Database)
 
 
 def test_copies_into_two_schemas_do_not_disturb_each_other(sources: Sources, database: Database) -> None:
-    database.execute("CREATE EXTENSION vector", "CREATE SCHEMA one", "CREATE SCHEMA two")
+    database.execute("CREATE SCHEMA one", "CREATE SCHEMA two")
     source, inner = sources.seed(), []
 
     def start_another(event: events.Event) -> None:
@@ -303,7 +303,7 @@ def test_copies_into_two_schemas_do_not_disturb_each_other(sources: Sources, dat
 
 @pytest.mark.skipif(not (OLD_PROGRAMS / "initdb").exists(), reason=f"no PostgreSQL 15 in {OLD_PROGRAMS}")
 def test_a_server_that_is_too_old(small_source: Path) -> None:
-    with installed_server(OLD_PROGRAMS) as old, old.database() as database:
+    with installed_server(OLD_PROGRAMS) as old, old.database("template0") as database:
         with nothing_changes(database), pytest.raises(RefusedError) as caught:
             copy(small_source, database)
         assert_is_explained(caught.value)
@@ -312,12 +312,12 @@ def test_a_server_that_is_too_old(small_source: Path) -> None:
 
 
 @pytest.fixture
-def hide_pgvector(server: Server, database: Database) -> Database:
+def hide_pgvector(server: Server, bare_database: Database) -> Database:
     """A database for which the server finds no extension: PostgreSQL 18 has a setting for where to look."""
     if server.version < 18 or not server.is_superuser:
         pytest.skip("only a superuser of PostgreSQL 18 can hide an extension")
-    database.execute(f"ALTER DATABASE {database.name} SET extension_control_path = '/nowhere'")
-    return database
+    bare_database.execute(f"ALTER DATABASE {bare_database.name} SET extension_control_path = '/nowhere'")
+    return bare_database
 
 
 @pytest.mark.parametrize("dry_run", [False, True])
@@ -333,7 +333,7 @@ def test_a_server_without_pgvector(small_source: Path, hide_pgvector: Database, 
 def test_a_pgvector_that_is_too_old(small_source: Path, server: Server, database: Database) -> None:
     if not server.is_superuser:
         pytest.skip("only a superuser can change the catalog")
-    database.execute("CREATE EXTENSION vector", "UPDATE pg_extension SET extversion = '0.4.4' WHERE extname = 'vector'")
+    database.execute("UPDATE pg_extension SET extversion = '0.4.4' WHERE extname = 'vector'")
     with nothing_changes(database), pytest.raises(RefusedError, match=r"pgvector 0\.4\.4; version 0\.5") as caught:
         copy(small_source, database)
     assert_is_explained(caught.value)
@@ -343,7 +343,7 @@ def test_a_role_that_may_not_create_tables(small_source: Path, server: Server, d
     if not server.is_superuser:
         pytest.skip("only a superuser can make a role")
     role = f"{database.name}_reader"
-    database.execute("CREATE EXTENSION vector", f"CREATE ROLE {role} LOGIN PASSWORD 'reader'")
+    database.execute(f"CREATE ROLE {role} LOGIN PASSWORD 'reader'")
     try:
         with nothing_changes(database), pytest.raises(RefusedError) as caught:
             copy(small_source, database.dsn.with_parameters(user=role, password="reader"))

@@ -571,10 +571,10 @@ def test_another_copy_is_found_out_before_the_upgrade(sources: Sources, database
             copy(source, database, allow_source_upgrade=True)
 
 
-def test_a_role_that_lacks_a_right_is_found_out_before_the_upgrade(sources: Sources, database: Database) -> None:
+def test_a_role_that_lacks_a_right_is_found_out_before_the_upgrade(sources: Sources, bare_database: Database) -> None:
     source = sources.published(13, v15=False)
     with (
-        role(database, "GRANT CREATE, USAGE ON SCHEMA public TO {role}") as dsn,
+        role(bare_database, "GRANT CREATE, USAGE ON SCHEMA public TO {role}") as dsn,
         untouched(source.parent),
         pytest.raises(RefusedError, match="add pgvector"),
     ):

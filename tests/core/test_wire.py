@@ -162,7 +162,6 @@ ROWS = st.lists(
 
 def test_rows_through_a_real_copy(database: Database) -> None:
     """Random rows of every type, NULLs among them, sent as one stream and read back."""
-    database.execute("CREATE EXTENSION vector")
     with database.connect() as connection:
         connection.execute("CREATE TABLE t (n int, a text, b uuid, c timestamptz, d float8, e int, f text[], g vector)")
 

@@ -68,7 +68,7 @@ class Cluster:
         """
         name = f"vestige_cluster_{next(_numbers)}"
         with self.administer() as connection:
-            connection.execute(f"CREATE DATABASE {name} TEMPLATE {template} {options}".encode())
+            connection.execute(f"CREATE DATABASE {name} TEMPLATE {template} STRATEGY FILE_COPY {options}".encode())
         try:
             yield Database(name, self.dsn.with_parameters(dbname=name))
         finally:
