@@ -81,7 +81,7 @@ def test_the_same_by_mouse_alone(copied_database: Database, home: Path) -> None:
         await pilot.click("#write")
         await shown(pilot, "The file is new. Only you may read it.")
         field = app.screen.query_one("#file", Input)
-        for typed, reason in (("'~/a b.toml'", "The file is new."), (str(home), "is no .toml file")):
+        for typed, reason in (("'~/a b.toml'", "The file is new."), (str(home), "Name a file that ends in .toml.")):
             proposed, field.value = field.value, typed
             await shown(pilot, reason)
             field.value = proposed
