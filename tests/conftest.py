@@ -76,7 +76,7 @@ def pytest_collection_finish() -> None:
     """Spare the garbage collector what was imported: measured, a tenth of the time that the tests of screens take."""
     gc.collect()
     gc.freeze()
-    gc.set_threshold(400_000, 5, 20)  # a wizard makes about 300,000 objects
+    gc.set_threshold(20_000, 20, 20)
 
 
 @pytest.hookimpl(tryfirst=True)
