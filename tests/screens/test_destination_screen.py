@@ -441,6 +441,8 @@ class TestPasswords:
             assert app.state.target is not None
             keyring.trouble = None
             await pilot.pause()  # the second line of what was said has moved everything below
+            forget = screen.query_one("#forget")
+            await until(pilot, lambda: not forget.has_class("-active"))  # Textual's buttons take no double click
             await pilot.click("#forget")
             await shown(pilot, "Removed from the keyring")
             await until(pilot, lambda: app.state.target is None)  # it was tested with what is gone
