@@ -15,6 +15,7 @@ from typing import Literal
 
 from psycopg import sql
 
+from vestige_tui.core.destination.autovacuum import SOONER
 from vestige_tui.core.destination.catalog import PENDING
 from vestige_tui.core.destination.connection import Connection, unlimited
 from vestige_tui.core.destination.inspection import Destination
@@ -87,6 +88,7 @@ def enforce(connection: Connection, destination: Destination, marked: PendingFor
     ``LockNotAvailable`` where another session uses one of the two tables.
     """
     statements = (
+        sql.SQL(SOONER),
         sql.SQL("SET LOCAL lock_timeout = {}").format(LOCK_WAIT_MS),
         *_alterations(destination.schema, marked.table, marked.foreign_key, state="ENFORCED", mark=None),
     )
