@@ -3,8 +3,8 @@
 The server cancels autovacuum's work on a table for a session that has waited ``deadlock_timeout`` for a lock on it. A
 run waits less than that for a strong lock: readers and writers queue behind it, and of two sessions that wait for each
 other this run has to give up first. So it waits longer beforehand, in SHARE UPDATE EXCLUSIVE mode, which autovacuum
-does not share while readers and writers do. That is a transaction of its own for each table: whoever waits that long
-must hold nothing that others wait for. Autovacuum comes back after ``autovacuum_naptime`` (1 min) at the earliest.
+does not share while readers and writers do. That is a transaction of its own for each table: a session that waits so
+long must hold nothing that others wait for. Autovacuum comes back after ``autovacuum_naptime`` (1 min) at the earliest.
 """
 
 from __future__ import annotations

@@ -35,8 +35,8 @@ REMEMBERED = 10_000
 
 LOCK_WAIT_MS = 250
 """How long one attempt to enforce a foreign key waits for each of its two locks. Other sessions that want the tables
-queue behind it. Both together are less than ``deadlock_timeout``: where two sessions wait for each other, this run
-gives up first.
+queue behind it. Both together are less than the other session's ``deadlock_timeout``: where two sessions wait for each
+other, this run gives up first, or is the one that the server ends (``SOONER``).
 """
 
 _CAN_ENFORCE_LATER = 18_00_00
